@@ -1,0 +1,173 @@
+//! Data sets: raw pixels, labels and facts about them; never tensors.
+
+use crate::{OptionSpec, Result, Services};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What the labels mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// No labels.
+    None,
+    /// Two classes, the second is the positive one.
+    Binary,
+    /// One class per sample.
+    Multiclass,
+    /// Any number of classes per sample.
+    Multilabel,
+}
+
+/// A part of a data set as its publisher defines it. The host cuts validation from `Train`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Samples to learn from.
+    Train,
+    /// The publisher's own validation samples, where there are any.
+    Val,
+    /// Samples that are scored only at the end.
+    Test,
+}
+
+impl Split {
+    /// `train`, `val` or `test`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Val => "val",
+            Split::Test => "test",
+        }
+    }
+}
+
+/// Per-channel statistics of the training split, of pixels scaled to 0–1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Normalization {
+    /// Mean of each channel.
+    pub mean: Vec<f64>,
+    /// Standard deviation of each channel.
+    pub std: Vec<f64>,
+}
+
+/// Facts about a data set that are known without reading it. Crosses the boundary as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// The name that users write in `dataset.name`.
+    pub name: String,
+    /// One sentence for lists.
+    pub summary: String,
+    /// Class names in label order; empty without labels.
+    pub classes: Vec<String>,
+    /// What the labels mean.
+    pub task: Task,
+    /// Channels of an image, 1 or 3.
+    pub channels: usize,
+    /// Bits of a stored channel value, 8 or 16.
+    pub bit_depth: u8,
+    /// Usual height and width in pixels.
+    pub nominal_size: (usize, usize),
+    /// Statistics for `augmentation.normalize: dataset`; none: pixels stay in 0–1.
+    pub normalization: Option<Normalization>,
+    /// The splits that [`Dataset::open`] answers.
+    pub splits: Vec<Split>,
+    /// Licence, or that none is stated.
+    pub licence: String,
+    /// What to cite.
+    pub citation: String,
+    /// The known keys of `dataset.options`.
+    pub options: Vec<OptionSpec>,
+    /// Configuration values that suit this data set (a nested mapping in the schema of the run file); they rank below
+    /// everything that the user writes.
+    pub recommended: serde_json::Value,
+}
+
+/// What the host asks for when it makes a data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetRequest {
+    /// The data set's name, one of those that the plugin exports.
+    pub name: String,
+    /// `dataset.dataset_dir`; none: the plugin's own folder below `cache_dir`.
+    pub dataset_dir: Option<PathBuf>,
+    /// Where downloads may be kept; the host makes it.
+    pub cache_dir: PathBuf,
+    /// The user's `dataset.options`.
+    pub options: serde_json::Value,
+}
+
+/// A data set. `Send + Sync`: the host owns all parallelism.
+pub trait Dataset: Send + Sync {
+    /// Makes the files ready: finds, downloads, verifies. A second call with everything in place is quick.
+    ///
+    /// # Errors
+    /// Missing, damaged or wrong files, by name, with what to do. Nothing of the user's is deleted.
+    fn prepare(&self, services: &dyn Services) -> Result<()>;
+
+    /// Opens one split; called after [`Dataset::prepare`].
+    ///
+    /// # Errors
+    /// A split that the card does not list, or files that cannot be read.
+    fn open(&self, split: Split) -> Result<Box<dyn Samples>>;
+}
+
+/// Labels of one split, in sample order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Targets {
+    /// No labels.
+    None,
+    /// One class index per sample, below the number of classes.
+    Classes(Vec<i64>),
+    /// Row-major `[N, classes]` of 0 and 1.
+    Multilabel(Vec<u8>),
+}
+
+/// One image, planar: `data` is row-major `[channels, height, width]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// 1 or 3.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// 8 or 16; 16-bit values are stored little-endian.
+    pub bit_depth: u8,
+    /// `channels * height * width * bit_depth / 8` bytes.
+    pub data: Vec<u8>,
+}
+
+/// The samples of one split; reading an index twice gives the same bytes.
+pub trait Samples: Send + Sync {
+    /// Number of samples.
+    fn len(&self) -> usize;
+
+    /// Whether there is no sample.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Labels of all samples.
+    fn targets(&self) -> Targets;
+
+    /// One group per sample (a patient's id): samples of one group never stand on both sides of a split.
+    fn groups(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// One stable, unique name per sample (a file's relative path); without it, samples are named by index.
+    fn ids(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// Reads the images at `indices`, in that order. One call a batch; may be called from several threads.
+    ///
+    /// # Errors
+    /// Names the file and the sample index that cannot be read.
+    fn read(&self, indices: &[usize]) -> Result<Vec<Image>>;
+
+    /// All images as one block, `[N, channels, height, width]` bytes, when every image has the card's nominal size and
+    /// 8 bits; the host may then copy it once instead of reading batches.
+    fn block(&self) -> Option<&[u8]> {
+        None
+    }
+}

@@ -1,0 +1,98 @@
+//! Encoders: image to embedding, computed with libtorch inside the plugin.
+
+use crate::{OptionSpec, Result};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+/// The first layers of a convolutional encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stem {
+    /// 3×3 convolution with stride 1, no max-pooling: for images of about 32 pixels.
+    Cifar,
+    /// 7×7 convolution with stride 2 and max-pooling: for images of about 224 pixels.
+    Imagenet,
+}
+
+/// Facts about an encoder. Crosses the boundary as JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EncoderCard {
+    /// The name that users write in `train.self_supervision.encoder_name`.
+    pub name: String,
+    /// One sentence for lists.
+    pub summary: String,
+    /// What to cite.
+    pub citation: String,
+    /// The known keys of `encoder.options`.
+    pub options: Vec<OptionSpec>,
+    /// Configuration values that suit this encoder; they rank below everything that the user writes.
+    pub recommended: serde_json::Value,
+}
+
+/// What the host asks for when it makes an encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EncoderRequest {
+    /// The encoder's name, one of those that the plugin exports.
+    pub name: String,
+    /// Channels of the input, 1 or 3.
+    pub channels: usize,
+    /// Height and width of the input in pixels.
+    pub image_size: (usize, usize),
+    /// The stem that the user asked for; none: the encoder's documented rule decides.
+    pub stem: Option<Stem>,
+    /// The user's `encoder.options`.
+    pub options: serde_json::Value,
+}
+
+/// What a parameter is, for the optimiser: only `Weight` is decayed and adapted by LARS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterKind {
+    /// A convolution's or linear layer's weight.
+    Weight,
+    /// Any bias.
+    Bias,
+    /// Scale of a normalisation layer.
+    Norm,
+    /// Tokens and position embeddings.
+    Embedding,
+}
+
+/// A trainable tensor; a handle, not a copy.
+#[derive(Debug)]
+pub struct Parameter {
+    /// torchvision's or timm's name.
+    pub name: String,
+    /// What it is.
+    pub kind: ParameterKind,
+    /// A leaf that requires gradients.
+    pub tensor: Tensor,
+}
+
+/// A tensor that is saved but not trained (running statistics); a handle, not a copy.
+#[derive(Debug)]
+pub struct Buffer {
+    /// torchvision's or timm's name.
+    pub name: String,
+    /// The tensor itself.
+    pub tensor: Tensor,
+}
+
+/// An encoder. Standard initialisation, drawn from libtorch's global generator, which the host has seeded.
+pub trait Encoder: Send {
+    /// Embeds `x` (`[B, C, H, W]`, float, normalised) as `[B, D]`. `train` chooses batch statistics.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses, without its backtrace.
+    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor>;
+
+    /// D, the length of an embedding.
+    fn feature_dim(&self) -> usize;
+
+    /// All trainable tensors, in a fixed order.
+    fn parameters(&self) -> Vec<Parameter>;
+
+    /// All saved tensors that are not trained, in a fixed order.
+    fn buffers(&self) -> Vec<Buffer>;
+}
+

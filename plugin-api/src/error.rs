@@ -1,0 +1,61 @@
+//! What a plugin answers when something went wrong.
+
+use serde::{Deserialize, Serialize};
+
+/// The result of every call into a plugin.
+pub type Result<T> = std::result::Result<T, PluginError>;
+
+/// Whose mistake an error is; the host derives its exit code from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// An option or a value that the user wrote (exit code 2).
+    Configuration,
+    /// Files that are missing, damaged or not what was expected (exit code 3).
+    Data,
+    /// The plugin itself failed (exit code 4).
+    Plugin,
+    /// The device failed or ran out of memory (exit code 5).
+    Device,
+    /// The user asked to stop (exit code 130).
+    Cancelled,
+}
+
+/// An error with the thing it is about, what was expected, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginError {
+    /// Whose mistake it is.
+    pub kind: ErrorKind,
+    /// One or more sentences; names the file, the option or the sample index.
+    pub message: String,
+}
+
+impl PluginError {
+    /// A value that the user wrote is wrong; the message names the option and the expected values.
+    pub fn configuration(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Configuration, message: message.into() }
+    }
+
+    /// A file is missing, damaged or unexpected; the message names it.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Data, message: message.into() }
+    }
+
+    /// The plugin failed for a reason that is not the user's.
+    pub fn plugin(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Plugin, message: message.into() }
+    }
+
+    /// The device failed or is out of memory.
+    pub fn device(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Device, message: message.into() }
+    }
+}
+
+impl std::fmt::Display for PluginError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for PluginError {}

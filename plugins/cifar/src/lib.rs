@@ -1,0 +1,1 @@
+//! The CIFAR10 and CIFAR100 data sets.

@@ -1,0 +1,1 @@
+//! A ten-class image data set rendered procedurally, without a download.
