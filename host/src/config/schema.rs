@@ -522,8 +522,6 @@ pub enum NormalizeChoice {
 pub struct LinearHeadConfig {
     /// Whether there is one; it needs labels.
     pub enabled: bool,
-    /// Images per step of the head; without it, `train.batch_size`.
-    pub batch_size: Option<usize>,
     /// Learning rate of the head's Adam, constant, above 0.
     pub learning_rate: f64,
     /// Weight decay of the head, at least 0.
@@ -532,7 +530,7 @@ pub struct LinearHeadConfig {
 
 impl Default for LinearHeadConfig {
     fn default() -> Self {
-        Self { enabled: true, batch_size: None, learning_rate: 1e-3, weight_decay: 0.0 }
+        Self { enabled: true, learning_rate: 1e-3, weight_decay: 0.0 }
     }
 }
 
