@@ -1,0 +1,26 @@
+//! The command line: words in, one exit code out.
+//!
+//! 0 done; 2 usage or configuration; 3 data; 4 plugin; 5 device or memory; 130 and 143 stopped by a signal.
+
+mod args;
+mod commands;
+mod failure;
+mod open;
+mod startup;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Runs the program on the process's own arguments.
+pub fn run() -> ExitCode {
+    startup::wait_passively();
+    let cli = args::Cli::parse();
+    startup::set_up_logging(&cli.common);
+    match startup::guarded(|| commands::dispatch(&cli)) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! From a data set to batches: splits, and pixels held in memory.
+
+pub mod source;
+pub mod split;
+
+pub use source::{DataError, Source};

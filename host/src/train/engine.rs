@@ -1,0 +1,299 @@
+//! The training loop.
+
+use super::checkpoint::{Checkpoint, CheckpointWriter};
+use super::error::TrainError;
+use super::evaluation::{Evaluator, head_metrics};
+use super::record::Recorder;
+use super::session::{Compute, Data};
+use super::signals::Stop;
+use super::state;
+use crate::augment::{ViewKey, Views};
+use crate::config::Config;
+use crate::method::{Method, StepContext};
+use crate::optim::{self, Optimizer, Schedule};
+use crate::probe::LinearHead;
+use crate::random;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tch::{Kind, Tensor};
+
+/// Steps between two looks at the loss; each look waits for the device.
+const LOOK_EVERY: u64 = 20;
+
+/// Where a run stands. Written into every checkpoint.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Epochs finished.
+    pub epoch: usize,
+    /// Steps done of the epoch that is not finished.
+    pub step_in_epoch: usize,
+    /// Sum of the losses of these steps.
+    pub loss_sum: f64,
+    /// Scores of the untrained encoder.
+    pub untrained: BTreeMap<String, f64>,
+}
+
+/// A run in progress.
+pub struct Engine<'a> {
+    config: &'a Config,
+    compute: Compute,
+    data: &'a Data,
+    views: &'a Views,
+    method: Box<dyn Method>,
+    optimizer: Box<dyn Optimizer>,
+    schedule: Schedule,
+    head: Option<LinearHead>,
+    position: Position,
+    checkpoints: CheckpointWriter,
+    recorder: Recorder,
+    stop: Stop,
+}
+
+impl<'a> Engine<'a> {
+    /// A run before its first step.
+    ///
+    /// # Errors
+    /// Optimiser or head cannot be built.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a run, each made by its own stage")]
+    pub fn new(
+        config: &'a Config,
+        compute: Compute,
+        data: &'a Data,
+        views: &'a Views,
+        method: Box<dyn Method>,
+        head: Option<LinearHead>,
+        checkpoints: CheckpointWriter,
+        recorder: Recorder,
+        stop: Stop,
+    ) -> Result<Self, TrainError> {
+        let optimizer = optim::create(&config.optimizer, method.parameters())?;
+        let steps_per_epoch = data.train.len() / config.train.batch_size;
+        let schedule = Schedule::new(
+            &config.scheduler,
+            config.train.base_lr,
+            config.optimizer.lr_scaling,
+            config.train.batch_size,
+            steps_per_epoch as u64,
+        );
+        let position = Position::default();
+        Ok(Self {
+            config,
+            compute,
+            data,
+            views,
+            method,
+            optimizer,
+            schedule,
+            head,
+            position,
+            checkpoints,
+            recorder,
+            stop,
+        })
+    }
+
+    /// Where the run stands.
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// The method with its encoder.
+    pub fn method(&self) -> &dyn Method {
+        self.method.as_ref()
+    }
+
+    /// Takes everything back from a checkpoint.
+    ///
+    /// # Errors
+    /// A checkpoint that does not fit this run.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        let mut contents = checkpoint.load()?;
+        let mut group = |name: &str| contents.groups.remove(name).unwrap_or_default();
+        state::restore(&state::model_tensors(self.method.as_ref()), &group("model"))?;
+        self.optimizer.load_state(&group("optimizer"))?;
+        if let Some(head) = &mut self.head {
+            state::restore(&state::parameter_tensors(head.parameters()), &group("head"))?;
+            head.load_optimizer_state(&group("head-optimizer"))?;
+        }
+        self.position = serde_json::from_value(contents.state["position"].take()).map_err(|error| {
+            TrainError::data(format!("{}: state.json: `position`: {error}", checkpoint.path.display()))
+        })?;
+        self.recorder.continue_after(self.position.step)
+    }
+
+    fn evaluator(&self) -> Evaluator<'a> {
+        Evaluator { config: self.config, compute: self.compute, data: self.data, views: self.views }
+    }
+
+    /// Trains to the last epoch, and answers the scores of the encoder as it is then.
+    ///
+    /// # Errors
+    /// A signal (after saving), a loss that is not finite, or anything that a stage refuses.
+    pub fn run(&mut self) -> Result<BTreeMap<String, f64>, TrainError> {
+        if self.position.step == 0 && self.position.untrained.is_empty() {
+            self.measure_untrained()?;
+        }
+        while self.position.epoch < self.config.scheduler.epochs {
+            self.epoch()?;
+        }
+        self.evaluator().probe(self.method.encoder())
+    }
+
+    fn measure_untrained(&mut self) -> Result<(), TrainError> {
+        let scores = self.evaluator().probe(self.method.encoder())?;
+        self.recorder.epoch(0, 0, &scores)?;
+        self.position.untrained = scores;
+        Ok(())
+    }
+
+    fn epoch(&mut self) -> Result<(), TrainError> {
+        let batch_size = self.config.train.batch_size;
+        let steps = self.data.train.len() / batch_size;
+        let epoch = self.position.epoch;
+        let order = random::permutation(self.data.train.len(), self.config.train.seed, "order", &[epoch as u64]);
+        let mut looked = Look::new(self.position.step, self.compute);
+        for places in order.chunks_exact(batch_size).skip(self.position.step_in_epoch).collect::<Vec<_>>() {
+            self.step(places, &mut looked)?;
+            if self.position.step % LOOK_EVERY == 0 || self.position.step_in_epoch == steps {
+                self.look(&mut looked)?;
+            }
+            self.save_if_due(&mut looked, steps)?;
+        }
+        self.finish_epoch(steps)
+    }
+
+    fn step(&mut self, places: &[usize], looked: &mut Look) -> Result<(), TrainError> {
+        let started = Instant::now();
+        let Compute { device, autocast } = self.compute;
+        let seed = self.config.train.seed;
+        let batch = self.data.train.batch(places, device);
+        let key = |view| ViewKey { seed, epoch: self.position.epoch as u64, view };
+        let views =
+            [self.views.train(&batch.images, &batch.ids, key(0))?, self.views.train(&batch.images, &batch.ids, key(1))?];
+        looked.waited += started.elapsed();
+
+        tch::manual_seed(random::derive_seed(seed, "step", &[self.position.step]) as i64);
+        let total_steps = self.schedule.total_steps();
+        let context = StepContext { step: self.position.step, total_steps, train: true, autocast };
+        let output = self.method.step(&views, &context)?;
+        self.optimizer.zero_grad();
+        output.loss.f_backward()?;
+        self.optimizer.step(self.schedule.lr(self.position.step))?;
+        self.method.after_step(&context)?;
+        if let (Some(head), Some(labels)) = (&mut self.head, &batch.labels) {
+            head.train_step(&output.features, &Tensor::f_cat(&[labels, labels], 0)?)?;
+        }
+        looked.losses = looked.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
+        looked.images += places.len();
+        self.position.step += 1;
+        self.position.step_in_epoch += 1;
+        Ok(())
+    }
+
+    /// Takes the losses since the last look off the device, checks and records them.
+    fn look(&mut self, looked: &mut Look) -> Result<(), TrainError> {
+        let steps = self.position.step - looked.since;
+        if steps == 0 {
+            return Ok(());
+        }
+        let sum = f64::try_from(&looked.losses)?;
+        if !sum.is_finite() {
+            return Err(TrainError::configuration(format!(
+                "the loss is {} between steps {} and {} (learning rate {:.3e}); lower `train.base_lr`, lengthen \
+                 `scheduler.warmup_epochs`, or raise `method.temperature`. The last checkpoint is untouched",
+                sum,
+                looked.since,
+                self.position.step,
+                self.schedule.lr(self.position.step - 1)
+            )));
+        }
+        self.position.loss_sum += sum;
+        let seconds = looked.started.elapsed().as_secs_f64();
+        let metrics = BTreeMap::from([
+            ("ssl/train/loss".to_owned(), sum / steps as f64),
+            ("optim/lr".to_owned(), self.schedule.lr(self.position.step - 1)),
+            ("throughput/images_per_s".to_owned(), looked.images as f64 / seconds),
+            ("throughput/data_wait_fraction".to_owned(), looked.waited.as_secs_f64() / seconds),
+        ]);
+        self.recorder.step(self.position.step, self.position.epoch, looked.images, &metrics)?;
+        *looked = Look::new(self.position.step, self.compute);
+        Ok(())
+    }
+
+    fn save_if_due(&mut self, looked: &mut Look, steps: usize) -> Result<(), TrainError> {
+        let every = self.config.train.checkpoint_every_steps;
+        let due = every > 0 && self.position.step.is_multiple_of(every);
+        let stop = self.stop.requested();
+        // The end of the epoch saves anyway, after its measurements.
+        let saves_soon = self.position.step_in_epoch == steps && stop.is_none();
+        if (due && !saves_soon) || stop.is_some() {
+            self.look(looked)?;
+            self.save(false)?;
+            looked.started = Instant::now();
+        }
+        match stop {
+            Some(code) => Err(TrainError::Stopped { code: code as u8, step: self.position.step }),
+            None => Ok(()),
+        }
+    }
+
+    fn finish_epoch(&mut self, steps: usize) -> Result<(), TrainError> {
+        self.position.epoch += 1;
+        let epoch = self.position.epoch;
+        let mut metrics = BTreeMap::from([("ssl/train/loss".to_owned(), self.position.loss_sum / steps as f64)]);
+        if let Some(head) = &mut self.head {
+            metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics("train", train)));
+        }
+        let every = self.config.knn.every_epochs;
+        let neighbours = every > 0 && (epoch.is_multiple_of(every) || epoch == self.config.scheduler.epochs);
+        metrics.extend(self.evaluator().validate(self.method.as_mut(), self.head.as_ref(), neighbours)?);
+        self.recorder.epoch(self.position.step, epoch, &metrics)?;
+        self.position.step_in_epoch = 0;
+        self.position.loss_sum = 0.0;
+        let period = self.config.train.checkpoint_period;
+        self.save(period > 0 && epoch.is_multiple_of(period))
+    }
+
+    /// Writes a checkpoint; `keep` holds it for good.
+    fn save(&self, keep: bool) -> Result<(), TrainError> {
+        let mut groups = vec![
+            ("model", state::model_tensors(self.method.as_ref())),
+            ("optimizer", self.optimizer.state()),
+        ];
+        if let Some(head) = &self.head {
+            groups.push(("head", state::parameter_tensors(head.parameters())));
+            groups.push(("head-optimizer", head.optimizer_state()));
+        }
+        let state = serde_json::json!({
+            "position": self.position,
+            "config": self.config,
+            "threads": tch::get_num_threads(),
+        });
+        self.checkpoints.save(self.position.step, &groups, &state, keep)?;
+        Ok(())
+    }
+}
+
+/// What has gathered since the last look at the loss.
+struct Look {
+    since: u64,
+    started: Instant,
+    waited: Duration,
+    images: usize,
+    losses: Tensor,
+}
+
+impl Look {
+    fn new(since: u64, compute: Compute) -> Self {
+        Self {
+            since,
+            started: Instant::now(),
+            waited: Duration::ZERO,
+            images: 0,
+            losses: Tensor::zeros([], (Kind::Double, compute.device)),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Interrupted runs end in the state that an uninterrupted one reaches, bit for bit.
+
+use selfsame_tests::{Ran, Sandbox, TINY};
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+const RUN: &str = "--set scheduler.epochs=3 --set train.checkpoint_every_steps=1";
+
+fn weights(run: &Path) -> Vec<u8> {
+    std::fs::read(run.join("encoder.safetensors")).expect("encoder.safetensors")
+}
+
+/// Waits until the run has committed `count` checkpoints since it was empty, or ended.
+fn wait_for_checkpoints(child: &mut Child, run: &Path, step: u64) {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(120) {
+        let reached = std::fs::read_dir(run.join("checkpoints")).is_ok_and(|entries| {
+            entries.flatten().any(|entry| {
+                entry.file_name().to_str().and_then(|name| name.strip_prefix("step-")?.parse::<u64>().ok()) >= Some(step)
+            })
+        });
+        if reached || child.try_wait().expect("the child's state").is_some() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("no checkpoint of step {step}");
+}
+
+fn signal(child: &Child, signal: i32) {
+    // SAFETY: the process is our own child, which has not been waited for.
+    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
+}
+
+#[test]
+fn ctrl_c_saves_and_resume_continues_exactly() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("train {TINY} {RUN} --output-dir straight")).succeeded();
+
+    for (name, number, code) in [("interrupted", libc::SIGINT, 130), ("terminated", libc::SIGTERM, 143)] {
+        let mut child = sandbox.start(&format!("train {TINY} {RUN} --output-dir {name}"));
+        let run = sandbox.path(name);
+        wait_for_checkpoints(&mut child, &run, 2);
+        signal(&child, number);
+        let ran = Ran::new(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(code), "{}", ran.stderr);
+        assert!(ran.stderr.contains("--resume"), "{}", ran.stderr);
+        sandbox.run(&format!("train {TINY} {RUN} --output-dir {name} --resume")).succeeded();
+        assert_eq!(weights(&sandbox.path("straight")), weights(&run), "after {name}");
+    }
+}
+
+#[test]
+fn a_killed_run_continues_exactly_from_its_newest_checkpoint() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("train {TINY} {RUN} --output-dir straight")).succeeded();
+    let run = sandbox.path("killed");
+    for step in [1, 4, 7] {
+        let mut child = sandbox.start(&format!("train {TINY} {RUN} --output-dir killed --resume"));
+        wait_for_checkpoints(&mut child, &run, step);
+        signal(&child, libc::SIGKILL);
+        child.wait().unwrap();
+    }
+    sandbox.run(&format!("train {TINY} {RUN} --output-dir killed --resume")).succeeded();
+    assert_eq!(weights(&sandbox.path("straight")), weights(&run));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
+    let sandbox = Sandbox::new();
+    let long = format!("train {TINY} {RUN} --set train.checkpoint_period=1 --output-dir run");
+    sandbox.run(&long).succeeded();
+    let expected = weights(&sandbox.path("run"));
+    let newest = std::fs::read_dir(sandbox.path("run/checkpoints")).unwrap().map(|e| e.unwrap().path()).max().unwrap();
+    let file = newest.join("model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let ran = sandbox.run(&format!("{long} --resume")).succeeded();
+    assert!(ran.stderr.contains("model.safetensors"), "{}", ran.stderr);
+    assert_eq!(weights(&sandbox.path("run")), expected);
+}
+
+#[test]
+fn resuming_with_another_encoder_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
+    let other = "--set train.self_supervision.encoder_name=resnet20 --resume";
+    sandbox
+        .run(&format!("train {TINY} {other} --set scheduler.epochs=1 --output-dir run"))
+        .failed(2, &["train.self_supervision.encoder_name", "resnet8", "resnet20"]);
+}

@@ -1,0 +1,72 @@
+//! A run from start to end, and what it leaves behind.
+
+use selfsame_tests::{Sandbox, TINY, metrics, repository};
+
+#[test]
+fn a_run_leaves_weights_metrics_report_and_checkpoint() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&format!("train {TINY} --set scheduler.epochs=2 --output-dir run")).succeeded();
+    for word in ["untrained", "trained", "kNN", "linear", "run"] {
+        assert!(ran.stdout.contains(word), "`{word}` is not in:\n{}", ran.stdout);
+    }
+    let run = sandbox.path("run");
+    for file in ["config.yaml", "run.json", "metrics.jsonl", "encoder.safetensors", "report.html"] {
+        assert!(run.join(file).exists(), "{file} is missing");
+    }
+    let lines = metrics(&run);
+    let last = &lines.iter().rev().find(|line| line["metrics"].get("ssl/val/loss").is_some()).expect("validation")["metrics"];
+    for name in ["ssl/train/loss", "online/train/accuracy", "online/val/accuracy", "knn/val/accuracy", "features/std"] {
+        assert!(last.get(name).and_then(serde_json::Value::as_f64).is_some_and(f64::is_finite), "{name} in {last}");
+    }
+    let untrained = lines.iter().find(|line| line["epoch"] == 0).expect("a line of the untrained encoder");
+    assert!(untrained["metrics"]["knn/val/accuracy"].is_f64(), "{untrained}");
+    let record: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(run.join("run.json")).unwrap()).unwrap();
+    assert_eq!(record["status"], "completed", "{record}");
+
+    let weights = std::fs::read(run.join("encoder.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    assert_eq!(tensors.tensor("conv1.weight").unwrap().shape(), [16, 3, 3, 3]);
+    assert!(tensors.names().iter().all(|name| !name.starts_with("encoder.") && !name.starts_with("projection.")));
+
+    // A second run does not write over the first one.
+    sandbox.run(&format!("train {TINY} --output-dir run")).failed(2, &["run", "--resume", "--output-dir"]);
+    sandbox.run("report run").succeeded();
+    sandbox.run("export run --out weights.safetensors").succeeded();
+    assert_eq!(std::fs::read(sandbox.path("weights.safetensors")).unwrap(), weights);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_weights_and_another_does_not() {
+    let sandbox = Sandbox::new();
+    let weights = |name: &str, seed: u64| {
+        let seed = format!("--set train.seed={seed}");
+        sandbox.run(&format!("train {TINY} {seed} --set scheduler.epochs=1 --output-dir {name}")).succeeded();
+        std::fs::read(sandbox.path(name).join("encoder.safetensors")).unwrap()
+    };
+    let first = weights("a", 5);
+    assert_eq!(first, weights("b", 5));
+    assert_ne!(first, weights("c", 6));
+}
+
+#[test]
+fn a_batch_larger_than_the_training_split_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .run(&format!("train {TINY} --set train.batch_size=500 --output-dir run"))
+        .failed(2, &["train.batch_size", "500", "64"]);
+}
+
+#[test]
+fn every_shipped_configuration_passes_the_check() {
+    let sandbox = Sandbox::new();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(repository().join("configs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            sandbox.run(&format!("config check --config {}", path.display())).succeeded();
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2);
+}

@@ -1,0 +1,156 @@
+//! Mistakes that users make, each answered by one clear error and exit code 2, before anything is downloaded.
+
+use selfsame_tests::Sandbox;
+
+fn with_file(yaml: &str, parts: &[&str]) {
+    let sandbox = Sandbox::new();
+    sandbox.write("run.yaml", yaml);
+    sandbox.run("train --config run.yaml --output-dir run").failed(2, parts);
+    assert!(!sandbox.path("run").join("metrics.jsonl").exists());
+}
+
+fn with_set(set: &str, parts: &[&str]) {
+    Sandbox::new().run(&format!("train --set dataset.name=shapes --set {set}")).failed(2, parts);
+}
+
+fn with_variable(name: &str, value: &str, parts: &[&str]) {
+    let sandbox = Sandbox::new();
+    let output = sandbox.command("train --set dataset.name=shapes").env(name, value).output().unwrap();
+    selfsame_tests::Ran::new(output).failed(2, parts);
+}
+
+#[test]
+fn an_unknown_key() {
+    with_file("dataset:\n  name: shapes\n  colour: red\n", &["dataset.colour", "run.yaml:3"]);
+}
+
+#[test]
+fn a_misspelt_key_gets_the_nearest_one() {
+    with_file("dataset:\n  name: shapes\ntrain:\n  batch_sise: 64\n", &["train.batch_sise", "run.yaml:4", "batch_size"]);
+}
+
+#[test]
+fn a_misspelt_section_gets_the_nearest_one() {
+    with_file("dataset:\n  name: shapes\nschedular:\n  epochs: 3\n", &["schedular", "run.yaml:3", "scheduler"]);
+}
+
+#[test]
+fn a_word_where_a_number_belongs() {
+    with_file("dataset:\n  name: shapes\ntrain:\n  batch_size: many\n", &["train.batch_size", "many", "run.yaml:4"]);
+}
+
+#[test]
+fn a_list_where_a_mapping_belongs() {
+    with_file("dataset: [shapes]\n", &["dataset", "run.yaml:1"]);
+}
+
+#[test]
+fn a_fraction_where_a_whole_number_belongs() {
+    with_file("dataset:\n  name: shapes\nscheduler:\n  epochs: 1.5\n", &["scheduler.epochs", "1.5", "run.yaml:4"]);
+}
+
+#[test]
+fn an_unknown_method_gets_the_known_ones() {
+    let yaml = "dataset:\n  name: shapes\ntrain:\n  self_supervision:\n    type: sim_clr\n";
+    with_file(yaml, &["train.self_supervision.type", "sim_clr", "simclr", "run.yaml:5"]);
+}
+
+#[test]
+fn a_validation_share_of_all_samples() {
+    with_file("dataset:\n  name: shapes\ndata:\n  val_fraction: 1.0\n", &["data.val_fraction", "1", "run.yaml:4"]);
+}
+
+#[test]
+fn a_negative_learning_rate() {
+    with_set("train.base_lr=-0.1", &["train.base_lr", "-0.1", "--set"]);
+}
+
+#[test]
+fn a_learning_rate_that_is_not_a_number() {
+    with_set("train.base_lr=.nan", &["train.base_lr", "--set"]);
+}
+
+#[test]
+fn a_temperature_of_zero() {
+    with_set("method.temperature=0", &["method.temperature", "0", "--set"]);
+}
+
+#[test]
+fn a_batch_of_one() {
+    with_set("train.batch_size=1", &["train.batch_size", "1", "2"]);
+}
+
+#[test]
+fn a_set_without_an_equals_sign() {
+    with_set("train.batch_size", &["train.batch_size", "="]);
+}
+
+#[test]
+fn an_unknown_key_in_a_set() {
+    with_set("optimiser.name=sgd", &["optimiser", "optimizer", "--set"]);
+}
+
+#[test]
+fn a_crop_scale_upside_down() {
+    with_set("augmentation.random_crop.scale=[1.0,0.2]", &["augmentation.random_crop.scale"]);
+}
+
+#[test]
+fn more_warm_up_than_epochs() {
+    with_set("scheduler.epochs=2 --set scheduler.warmup_epochs=5", &["scheduler.warmup_epochs", "5"]);
+}
+
+#[test]
+fn a_device_that_does_not_exist() {
+    with_set("train.device=gpu0", &["train.device", "gpu0", "cuda"]);
+}
+
+#[test]
+fn a_variable_with_an_unknown_key() {
+    with_variable("SELFSAME_TRAIN__BATCHSIZE", "64", &["SELFSAME_TRAIN__BATCHSIZE", "batch_size"]);
+}
+
+#[test]
+fn a_variable_with_a_wrong_type() {
+    with_variable("SELFSAME_TRAIN__BATCH_SIZE", "plenty", &["SELFSAME_TRAIN__BATCH_SIZE", "plenty"]);
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    Sandbox::new().run("train --config nowhere.yaml").failed(2, &["nowhere.yaml"]);
+}
+
+#[test]
+fn a_file_that_is_not_yaml() {
+    with_file("dataset:\n  name: [shapes\ntrain: }\n", &["run.yaml:"]);
+}
+
+#[test]
+fn a_key_given_twice() {
+    with_file("dataset:\n  name: shapes\n  name: CIFAR10\n", &["name", "run.yaml:3"]);
+}
+
+#[test]
+fn files_that_extend_each_other() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.yaml", "extends: b.yaml\n");
+    sandbox.write("b.yaml", "extends: a.yaml\n");
+    sandbox.run("train --config a.yaml").failed(2, &["a.yaml", "b.yaml"]);
+}
+
+#[test]
+fn an_unknown_option_of_the_data_set() {
+    with_set("dataset.options.sides=7", &["sides", "train_size"]);
+}
+
+#[test]
+fn an_unknown_encoder_gets_the_nearest_one() {
+    let sandbox = Sandbox::new();
+    let set = "--set dataset.name=shapes --set train.self_supervision.encoder_name=resnet_18";
+    sandbox.run(&format!("train {set}")).failed(2, &["resnet_18", "resnet18"]);
+}
+
+#[test]
+fn an_unknown_flag() {
+    Sandbox::new().run("train --bach-size 3").failed(2, &["--bach-size"]);
+}
