@@ -4,4 +4,5 @@
 
 pub mod config;
 pub mod data;
+pub mod plugin;
 pub mod random;
