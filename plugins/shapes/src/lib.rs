@@ -93,7 +93,9 @@ fn check(name: &str, value: usize, range: &RangeInclusive<usize>) -> Result<()> 
         return Ok(());
     }
     let (low, high) = (range.start(), range.end());
-    Err(PluginError::configuration(format!("option `{name}` = `{value}`: expected a whole number from {low} to {high}")))
+    Err(PluginError::configuration(format!(
+        "option `{name}` = `{value}`: expected a whole number from {low} to {high}"
+    )))
 }
 
 struct Shapes(Options);
