@@ -17,8 +17,19 @@ mod network;
 use network::{Architecture, BlockKind, ResNet};
 use selfsame_plugin_api::{Encoder, EncoderCard, EncoderRequest, OptionSpec, PluginError, Result, Stem, parse_options};
 use serde::Deserialize;
+use tch::Device;
 
-const RESNET: &str = "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016";
+selfsame_plugin_api::export_plugin! {
+    encoders: {
+        "resnet8" => (card, encoder),
+        "resnet20" => (card, encoder),
+        "resnet18" => (card, encoder),
+        "resnet34" => (card, encoder),
+        "resnet50" => (card, encoder),
+        "resnet101" => (card, encoder),
+    },
+}
+
 /// The largest image, by its shorter side in pixels, that gets the 3×3 stem when the user asks for none.
 const CIFAR_STEM_UP_TO: usize = 64;
 
@@ -34,67 +45,55 @@ fn option_specs() -> Vec<OptionSpec> {
     vec![OptionSpec::new("zero_init_residual", help)]
 }
 
-/// The facts about every encoder of this plugin.
-pub fn cards() -> Vec<EncoderCard> {
-    let stems = "stem cifar up to 64 pixels, imagenet above, unless encoder.stem says otherwise";
-    let card = |name: &str, summary: String| EncoderCard {
+const BASIC: BlockKind = BlockKind::Basic;
+const BOTTLENECK: BlockKind = BlockKind::Bottleneck;
+
+#[rustfmt::skip]
+const ARCHITECTURES: [Architecture; 6] = [
+    Architecture { name: "resnet8", block: BASIC, stem_width: 16, stages: &[(16, 1), (32, 1), (64, 1)] },
+    Architecture { name: "resnet20", block: BASIC, stem_width: 16, stages: &[(16, 3), (32, 3), (64, 3)] },
+    Architecture { name: "resnet18", block: BASIC, stem_width: 64, stages: &[(64, 2), (128, 2), (256, 2), (512, 2)] },
+    Architecture { name: "resnet34", block: BASIC, stem_width: 64, stages: &[(64, 3), (128, 4), (256, 6), (512, 3)] },
+    Architecture { name: "resnet50", block: BOTTLENECK, stem_width: 64, stages: &[(64, 3), (128, 4), (256, 6), (512, 3)] },
+    Architecture { name: "resnet101", block: BOTTLENECK, stem_width: 64, stages: &[(64, 3), (128, 4), (256, 23), (512, 3)] },
+];
+
+fn card(name: &str) -> EncoderCard {
+    let summary = match name {
+        "resnet8" => "8 layers for images of 32 pixels, 64 features, 0.08 million parameters",
+        "resnet20" => "20 layers for images of 32 pixels, 64 features, 0.27 million parameters",
+        "resnet18" => "18 layers, 512 features, 11.2 million parameters; cifar stem up to 64 pixels",
+        "resnet34" => "34 layers, 512 features, 21.3 million parameters; cifar stem up to 64 pixels",
+        "resnet50" => "50 layers, 2048 features, 23.5 million parameters; cifar stem up to 64 pixels",
+        _ => "101 layers, 2048 features, 42.5 million parameters; cifar stem up to 64 pixels",
+    };
+    EncoderCard {
         name: name.into(),
-        summary,
-        citation: RESNET.into(),
+        summary: summary.into(),
+        citation: "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016".into(),
         options: option_specs(),
         recommended: serde_json::json!({}),
-    };
-    vec![
-        card("resnet8", "8 layers for images of 32 pixels, 64 features, 0.08 million parameters".into()),
-        card("resnet20", "20 layers for images of 32 pixels, 64 features, 0.27 million parameters".into()),
-        card("resnet18", format!("18 layers, 512 features, 11.2 million parameters; {stems}")),
-        card("resnet34", format!("34 layers, 512 features, 21.3 million parameters; {stems}")),
-        card("resnet50", format!("50 layers, 2048 features, 23.5 million parameters; {stems}")),
-        card("resnet101", format!("101 layers, 2048 features, 42.5 million parameters; {stems}")),
-    ]
+    }
 }
 
-/// Makes the encoder that the request names, on the CPU.
+/// Makes the encoder that the request names.
 ///
 /// # Errors
 /// Unknown names and options, channels other than 1 or 3, and a stem that the network does not have.
-pub fn encoder(request: &EncoderRequest) -> Result<Box<dyn Encoder>> {
+fn encoder(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
     let options: Options = parse_options(&request.options, &option_specs())?;
-    let architecture = architecture(&request.name)?;
-    if !matches!(request.channels, 1 | 3) {
-        let (name, channels) = (&request.name, request.channels);
+    let (name, channels) = (&request.name, request.channels);
+    let architecture = ARCHITECTURES.iter().find(|architecture| architecture.name == name).ok_or_else(|| {
+        let names = ARCHITECTURES.map(|architecture| architecture.name).join(", ");
+        PluginError::configuration(format!("unknown encoder `{name}`; this plugin provides {names}"))
+    })?;
+    if !matches!(channels, 1 | 3) {
         return Err(PluginError::configuration(format!(
             "encoder `{name}` takes images of 1 or 3 channels, not {channels}"
         )));
     }
-    let stem = stem(request, &architecture)?;
-    Ok(Box::new(ResNet::new(&architecture, request.channels, stem, options.zero_init_residual)?))
-}
-
-fn architecture(name: &str) -> Result<Architecture> {
-    let cifar = |count| Architecture {
-        block: BlockKind::Basic,
-        stem_width: 16,
-        stages: vec![(16, count), (32, count), (64, count)],
-    };
-    let imagenet = |block, counts: [usize; 4]| Architecture {
-        block,
-        stem_width: 64,
-        stages: [64, 128, 256, 512].into_iter().zip(counts).collect(),
-    };
-    match name {
-        "resnet8" => Ok(cifar(1)),
-        "resnet20" => Ok(cifar(3)),
-        "resnet18" => Ok(imagenet(BlockKind::Basic, [2, 2, 2, 2])),
-        "resnet34" => Ok(imagenet(BlockKind::Basic, [3, 4, 6, 3])),
-        "resnet50" => Ok(imagenet(BlockKind::Bottleneck, [3, 4, 6, 3])),
-        "resnet101" => Ok(imagenet(BlockKind::Bottleneck, [3, 4, 23, 3])),
-        _ => {
-            let names: Vec<_> = cards().into_iter().map(|card| card.name).collect();
-            let names = names.join(", ");
-            Err(PluginError::configuration(format!("unknown encoder `{name}`; this plugin provides {names}")))
-        }
-    }
+    let stem = stem(request, architecture)?;
+    Ok(Box::new(ResNet::new(architecture, channels, stem, options.zero_init_residual, device)?))
 }
 
 fn stem(request: &EncoderRequest, architecture: &Architecture) -> Result<Stem> {

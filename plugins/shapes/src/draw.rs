@@ -56,17 +56,17 @@ impl Paint {
 }
 
 /// Largest difference between the two colours of a paint, in each channel.
-const TEXTURE_CONTRAST: f32 = 0.2;
+const TEXTURE_CONTRAST: f32 = 0.15;
 /// Least distance in RGB between the colours of the shape and of the background.
-const LEAST_CONTRAST: f32 = 0.6;
+const LEAST_CONTRAST: f32 = 0.7;
 /// Area of a shape as a share of the image.
-const AREA: [f32; 2] = [0.15, 0.3];
+const AREA: [f32; 2] = [0.2, 0.3];
 /// Rotation to either side, in radians.
-const ROTATION: f32 = PI / 8.0;
+const ROTATION: f32 = PI / 12.0;
 /// Most discs scattered on the background.
 const CLUTTER: usize = 2;
 /// Standard deviation of the pixel noise.
-const NOISE: [f32; 2] = [0.01, 0.04];
+const NOISE: [f32; 2] = [0.01, 0.03];
 
 /// Draws `outline` as `[3, size, size]` bytes; everything else comes from `random`.
 pub fn draw(outline: &Outline, size: usize, random: &mut Random) -> Vec<u8> {
