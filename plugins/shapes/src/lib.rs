@@ -1,1 +1,202 @@
 //! A ten-class image data set rendered procedurally, without a download.
+//!
+//! The class is the shape alone. Place, size, rotation, colours, textures, clutter and noise are drawn independently
+//! of it, and all shapes have the same distribution of areas. A sample is a pure function of the seed, its split, its
+//! index and the image size.
+
+mod draw;
+mod outline;
+mod random;
+
+use outline::{CLASSES, Outline};
+use random::Random;
+use selfsame_plugin_api::{
+    Card, Dataset, DatasetRequest, Image, Normalization, OptionSpec, PluginError, Result, Samples, Services, Split,
+    Targets, Task, parse_options,
+};
+use serde::Deserialize;
+use serde_json::json;
+use std::ops::RangeInclusive;
+
+const NOMINAL_SIZE: usize = 32;
+const VAL_SIZE: usize = 1000;
+const TEST_SIZE: usize = 1000;
+const TRAIN_SIZES: RangeInclusive<usize> = 10..=100_000;
+const IMAGE_SIZES: RangeInclusive<usize> = 16..=256;
+
+/// `dataset.options`.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+struct Options {
+    seed: u64,
+    train_size: usize,
+    size: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seed: 0, train_size: 6000, size: NOMINAL_SIZE }
+    }
+}
+
+fn option_specs() -> Vec<OptionSpec> {
+    vec![
+        OptionSpec::new("seed", "which samples are drawn: any whole number from 0; default 0"),
+        OptionSpec::new("train_size", "number of training samples, 10 to 100000; default 6000"),
+        OptionSpec::new("size", "height and width of an image in pixels, 16 to 256; default 32"),
+    ]
+}
+
+/// The facts about `shapes`.
+pub fn card() -> Card {
+    Card {
+        name: "shapes".into(),
+        summary: "Ten shapes in random colours, textures and places, rendered without a download".into(),
+        classes: CLASSES.map(String::from).to_vec(),
+        task: Task::Multiclass,
+        channels: 3,
+        bit_depth: 8,
+        nominal_size: (NOMINAL_SIZE, NOMINAL_SIZE),
+        normalization: Some(Normalization { mean: vec![0.5, 0.5, 0.5], std: vec![0.25, 0.25, 0.25] }),
+        splits: vec![Split::Train, Split::Val, Split::Test],
+        licence: "none needed: the images are computed".into(),
+        citation: "none".into(),
+        options: option_specs(),
+        recommended: json!({
+            "augmentation": {
+                "use_random_crop": true,
+                "random_crop": { "scale": [0.3, 1.0] },
+                "use_random_horizontal_flip": true,
+                "random_horizontal_flip": { "prob": 0.5 },
+                "use_random_color": true,
+                "random_color": { "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1, "prob": 0.8 },
+                "use_random_grayscale": true,
+                "random_grayscale": { "prob": 0.2 }
+            }
+        }),
+    }
+}
+
+/// Makes the data set.
+///
+/// # Errors
+/// Unknown options and values out of range, by name.
+pub fn dataset(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+    let options: Options = parse_options(&request.options, &option_specs())?;
+    check("train_size", options.train_size, &TRAIN_SIZES)?;
+    check("size", options.size, &IMAGE_SIZES)?;
+    Ok(Box::new(Shapes(options)))
+}
+
+fn check(name: &str, value: usize, range: &RangeInclusive<usize>) -> Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (low, high) = (range.start(), range.end());
+    Err(PluginError::configuration(format!(
+        "option `{name}` = `{value}`: expected a whole number from {low} to {high}"
+    )))
+}
+
+struct Shapes(Options);
+
+impl Dataset for Shapes {
+    fn prepare(&self, _services: &dyn Services) -> Result<()> {
+        Ok(())
+    }
+
+    fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
+        Ok(Box::new(Rendered::new(&self.0, split)))
+    }
+}
+
+/// One split. Images of the nominal size are drawn once and kept; larger ones are drawn when they are read.
+struct Rendered {
+    seed: u64,
+    split: Split,
+    size: usize,
+    labels: Vec<usize>,
+    outlines: Vec<Outline>,
+    block: Option<Vec<u8>>,
+}
+
+impl Rendered {
+    fn new(options: &Options, split: Split) -> Self {
+        let count = match split {
+            Split::Train => options.train_size,
+            Split::Val => VAL_SIZE,
+            Split::Test => TEST_SIZE,
+        };
+        let mut rendered = Self {
+            seed: options.seed,
+            split,
+            size: options.size,
+            labels: shuffled_labels(options.seed, split, count),
+            outlines: Outline::all(),
+            block: None,
+        };
+        if options.size == NOMINAL_SIZE {
+            rendered.block = Some((0..count).flat_map(|index| rendered.draw(index)).collect());
+        }
+        rendered
+    }
+
+    fn draw(&self, index: usize) -> Vec<u8> {
+        let mut random = Random::new(self.seed, purpose(self.split), index as u64);
+        draw::draw(&self.outlines[self.labels[index]], self.size, &mut random)
+    }
+}
+
+/// The random stream of a split's images; the one after it orders its labels.
+fn purpose(split: Split) -> u64 {
+    match split {
+        Split::Train => 0,
+        Split::Val => 2,
+        Split::Test => 4,
+    }
+}
+
+/// Equally many of each class (to within one), in random order (Fisher–Yates).
+fn shuffled_labels(seed: u64, split: Split, count: usize) -> Vec<usize> {
+    let mut random = Random::new(seed, purpose(split) + 1, 0);
+    let mut labels: Vec<usize> = (0..count).map(|index| index % CLASSES.len()).collect();
+    for last in (1..count).rev() {
+        labels.swap(last, random.below(last + 1));
+    }
+    labels
+}
+
+impl Samples for Rendered {
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn targets(&self) -> Targets {
+        Targets::Classes(self.labels.iter().map(|&label| label as i64).collect())
+    }
+
+    fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
+        let bytes = 3 * self.size * self.size;
+        indices
+            .iter()
+            .map(|&index| {
+                if index >= self.len() {
+                    let (split, len) = (self.split.name(), self.len());
+                    return Err(PluginError::data(format!("sample {index} of `{split}`: there are {len} samples")));
+                }
+                let data = match &self.block {
+                    Some(block) => block[index * bytes..(index + 1) * bytes].to_vec(),
+                    None => self.draw(index),
+                };
+                Ok(Image { channels: 3, height: self.size, width: self.size, bit_depth: 8, data })
+            })
+            .collect()
+    }
+
+    fn block(&self) -> Option<&[u8]> {
+        self.block.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests;
