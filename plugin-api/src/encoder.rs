@@ -95,4 +95,3 @@ pub trait Encoder: Send {
     /// All saved tensors that are not trained, in a fixed order.
     fn buffers(&self) -> Vec<Buffer>;
 }
-

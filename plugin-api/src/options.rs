@@ -1,7 +1,7 @@
 //! Options that a user writes under `dataset.options` or `encoder.options`.
 
 use crate::{PluginError, Result};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{de::DeserializeOwned, Deserialize, Serialize};
 
 /// One option, as shown by `selfsame plugins inspect` and named in errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,96 @@
+use super::{BorrowedTensor, NamedTensor, OwnedTensor, RawResult};
+use abi_stable::{
+    sabi_trait,
+    sabi_types::RRef,
+    std_types::{RBox, ROption, RSlice, RStr, RString, RVec},
+    StableAbi,
+};
+
+/// A data set inside a plugin.
+#[sabi_trait]
+pub trait DatasetAbi: Send + Sync {
+    fn prepare(&self, services: ServicesRef<'_>) -> RawResult<()>;
+    /// `split` is `train`, `val` or `test`.
+    #[sabi(last_prefix_field)]
+    fn open(&self, split: RStr<'_>) -> RawResult<SamplesObject>;
+}
+
+/// One image: planar bytes with their shape.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct RawImage {
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    pub bit_depth: u8,
+    pub data: RVec<u8>,
+}
+
+/// Which field of [`RawTargets`] holds the labels.
+#[repr(transparent)]
+#[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetsKind(pub u8);
+
+impl TargetsKind {
+    pub const NONE: Self = Self(0);
+    pub const CLASSES: Self = Self(1);
+    pub const MULTILABEL: Self = Self(2);
+}
+
+/// Labels of a split.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct RawTargets {
+    pub kind: TargetsKind,
+    pub classes: RVec<i64>,
+    pub multilabel: RVec<u8>,
+}
+
+/// An opened split inside a plugin.
+#[sabi_trait]
+pub trait SamplesAbi: Send + Sync {
+    fn len(&self) -> RawResult<usize>;
+    fn targets(&self) -> RawResult<RawTargets>;
+    fn groups(&self) -> RawResult<ROption<RVec<RString>>>;
+    fn ids(&self) -> RawResult<ROption<RVec<RString>>>;
+    fn read(&self, indices: RSlice<'_, usize>) -> RawResult<RVec<RawImage>>;
+    /// Borrowed from this object, which the host never moves or mutates.
+    #[sabi(last_prefix_field)]
+    fn block(&self) -> RawResult<ROption<RSlice<'_, u8>>>;
+}
+
+/// An encoder inside a plugin.
+#[sabi_trait]
+pub trait EncoderAbi: Send {
+    fn forward(&self, x: BorrowedTensor<'_>, train: bool) -> RawResult<OwnedTensor>;
+    fn feature_dim(&self) -> RawResult<usize>;
+    fn parameters(&self) -> RawResult<RVec<NamedTensor>>;
+    #[sabi(last_prefix_field)]
+    fn buffers(&self) -> RawResult<RVec<NamedTensor>>;
+}
+
+/// Host services of one call.
+#[sabi_trait]
+pub trait ServicesAbi: Send + Sync {
+    /// False: the user asked to stop.
+    #[sabi(last_prefix_field)]
+    fn progress(&self, what: RStr<'_>, done: u64, total: ROption<u64>) -> bool;
+}
+
+/// Host operations that an encoder may use for as long as it lives.
+#[sabi_trait]
+pub trait HostAbi: Send + Sync {
+    #[sabi(last_prefix_field)]
+    fn operation(
+        &self,
+        name: RStr<'_>,
+        tensors: RSlice<'_, BorrowedTensor<'_>>,
+        arguments: RStr<'_>,
+    ) -> RawResult<RVec<OwnedTensor>>;
+}
+
+pub type DatasetObject = DatasetAbi_TO<'static, RBox<()>>;
+pub type SamplesObject = SamplesAbi_TO<'static, RBox<()>>;
+pub type EncoderObject = EncoderAbi_TO<'static, RBox<()>>;
+pub type ServicesRef<'a> = ServicesAbi_TO<'a, RRef<'a, ()>>;
+pub type HostObject = HostAbi_TO<'static, RBox<()>>;

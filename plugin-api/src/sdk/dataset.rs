@@ -1,0 +1,94 @@
+//! A data set's plain traits as ABI objects.
+
+use super::{
+    guard::{guard, Guarded},
+    module::from_json,
+};
+use crate::{
+    abi::{
+        DatasetAbi, RawImage, RawResult, RawTargets, SamplesAbi, SamplesAbi_TO, SamplesObject, ServicesRef, TargetsKind,
+    },
+    Cancelled, Dataset, Samples, Services, Split, Targets,
+};
+use abi_stable::{
+    sabi_trait::TD_Opaque,
+    std_types::{ROption, RSlice, RStr, RString, RVec},
+};
+
+pub(super) struct DatasetShim(pub(super) Guarded<dyn Dataset>);
+
+impl DatasetAbi for DatasetShim {
+    fn prepare(&self, services: ServicesRef<'_>) -> RawResult<()> {
+        guard("Dataset::prepare", || self.0.prepare(&HostServices(services)))
+    }
+
+    fn open(&self, split: RStr<'_>) -> RawResult<SamplesObject> {
+        guard("Dataset::open", || {
+            let split: Split = from_json("split", &format!("\"{split}\""))?;
+            let samples = self.0.open(split)?;
+            Ok(SamplesAbi_TO::from_value(SamplesShim(Guarded::new(samples)), TD_Opaque))
+        })
+    }
+}
+
+struct HostServices<'a>(ServicesRef<'a>);
+
+impl Services for HostServices<'_> {
+    fn progress(&self, what: &str, done: u64, total: Option<u64>) -> Result<(), Cancelled> {
+        if self.0.progress(what.into(), done, total.into()) {
+            Ok(())
+        } else {
+            Err(Cancelled)
+        }
+    }
+}
+
+struct SamplesShim(Guarded<dyn Samples>);
+
+fn strings(list: Option<Vec<String>>) -> ROption<RVec<RString>> {
+    list.map(|list| list.into_iter().map(RString::from).collect()).into()
+}
+
+impl SamplesAbi for SamplesShim {
+    fn len(&self) -> RawResult<usize> {
+        guard("Samples::len", || Ok(self.0.len()))
+    }
+
+    fn targets(&self) -> RawResult<RawTargets> {
+        guard("Samples::targets", || {
+            let (classes, multilabel) = (RVec::new(), RVec::new());
+            Ok(match self.0.targets() {
+                Targets::None => RawTargets { kind: TargetsKind::NONE, classes, multilabel },
+                Targets::Classes(list) => RawTargets { kind: TargetsKind::CLASSES, classes: list.into(), multilabel },
+                Targets::Multilabel(list) => {
+                    RawTargets { kind: TargetsKind::MULTILABEL, classes, multilabel: list.into() }
+                }
+            })
+        })
+    }
+
+    fn groups(&self) -> RawResult<ROption<RVec<RString>>> {
+        guard("Samples::groups", || Ok(strings(self.0.groups())))
+    }
+
+    fn ids(&self) -> RawResult<ROption<RVec<RString>>> {
+        guard("Samples::ids", || Ok(strings(self.0.ids())))
+    }
+
+    fn read(&self, indices: RSlice<'_, usize>) -> RawResult<RVec<RawImage>> {
+        guard("Samples::read", || {
+            let images = self.0.read(indices.as_slice())?.into_iter().map(|image| RawImage {
+                channels: image.channels,
+                height: image.height,
+                width: image.width,
+                bit_depth: image.bit_depth,
+                data: image.data.into(),
+            });
+            Ok(images.collect())
+        })
+    }
+
+    fn block(&self) -> RawResult<ROption<RSlice<'_, u8>>> {
+        guard("Samples::block", || Ok(self.0.block().map(RSlice::from_slice).into()))
+    }
+}

@@ -1,0 +1,74 @@
+use crate::{Options, may_panic, options};
+use selfsame_plugin_api::{
+    Buffer, Encoder, EncoderCard, EncoderRequest, HostOperations, Parameter, ParameterKind, PluginError, Result,
+    parse_options,
+    tch::{Device, Kind, Tensor, no_grad},
+};
+
+pub fn card(name: &str) -> EncoderCard {
+    EncoderCard {
+        name: name.into(),
+        summary: "A bias-free linear layer with three outputs, and faults.".into(),
+        citation: "None.".into(),
+        options: options(),
+        recommended: serde_json::json!({}),
+    }
+}
+
+pub fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
+    let Options { fault } = parse_options(&request.options, &options())?;
+    may_panic(&fault, "create");
+    let host = HostOperations::current().ok_or_else(|| PluginError::plugin("no host operations"))?;
+    let pixels = (request.channels * request.image_size.0 * request.image_size.1) as i64;
+    let weight = Tensor::f_randn([3, pixels], (Kind::Float, device))?.f_set_requires_grad(true)?;
+    let calls = Tensor::f_zeros([], (Kind::Int64, device))?;
+    Ok(Box::new(Tiny { fault, weight, calls, host }))
+}
+
+/// `x.flatten(1) · weightᵀ`.
+struct Tiny {
+    fault: String,
+    weight: Tensor,
+    calls: Tensor,
+    host: HostOperations,
+}
+
+impl Encoder for Tiny {
+    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        may_panic(&self.fault, "forward");
+        if train {
+            let _ = no_grad(|| self.calls.shallow_clone().f_add_scalar_(1))?;
+        }
+        match self.fault.as_str() {
+            // The plain methods of tch panic on C++ errors, the `f_` ones answer them.
+            "shape" => Ok(x.flatten(1, -1).matmul(&Tensor::zeros([7, 7], (Kind::Float, x.device())))),
+            "shape:answered" => Ok(x.f_matmul(&Tensor::f_zeros([7, 7], (Kind::Float, x.device()))?)?),
+            "operation" => {
+                let mut answer = self.host.call("sync_batch_norm", &[x], &serde_json::json!({"eps": 1e-5}))?;
+                answer.pop().ok_or_else(|| PluginError::plugin("no tensor"))
+            }
+            "wrong:dim" => Ok(Tensor::f_zeros([x.size()[0], 2], (Kind::Float, x.device()))?),
+            _ => Ok(x.f_flatten(1, -1)?.f_matmul(&self.weight.f_tr()?)?),
+        }
+    }
+
+    fn feature_dim(&self) -> usize {
+        may_panic(&self.fault, "feature_dim");
+        3
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        may_panic(&self.fault, "parameters");
+        let parameter = || Parameter {
+            name: "fc.weight".into(),
+            kind: ParameterKind::Weight,
+            tensor: if self.fault == "wrong:leaf" { self.weight.detach() } else { self.weight.shallow_clone() },
+        };
+        (0..if self.fault == "wrong:names" { 2 } else { 1 }).map(|_| parameter()).collect()
+    }
+
+    fn buffers(&self) -> Vec<Buffer> {
+        may_panic(&self.fault, "buffers");
+        vec![Buffer { name: "calls".into(), tensor: self.calls.shallow_clone() }]
+    }
+}

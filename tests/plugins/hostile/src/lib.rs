@@ -1,0 +1,98 @@
+//! Misbehaves on request: the option `fault` names what goes wrong.
+
+mod encoder;
+mod samples;
+
+use selfsame_plugin_api::{
+    Card, Dataset, DatasetRequest, Normalization, OptionSpec, PluginError, Result, Samples, Services, Split, Task,
+    export_plugin, parse_options,
+};
+
+export_plugin! {
+    datasets: {
+        "hostile" => (card, create),
+        "bad-card" => (bad_card, create),
+        "panicking-card" => (panicking_card, create),
+    },
+    encoders: {
+        "tiny" => (encoder::card, encoder::create),
+    },
+}
+
+/// The options of everything in this plugin.
+#[derive(serde::Deserialize, Clone, Default)]
+#[serde(default)]
+pub struct Options {
+    /// What goes wrong, such as `panic:read` or `wrong:targets`; empty: nothing.
+    fault: String,
+}
+
+fn options() -> Vec<OptionSpec> {
+    vec![OptionSpec::new("fault", "What goes wrong; default: nothing.")]
+}
+
+/// Panics in `method` when the user asked for it.
+fn may_panic(fault: &str, method: &str) {
+    assert_ne!(fault.strip_prefix("panic:"), Some(method), "asked to panic");
+}
+
+fn card(name: &str) -> Card {
+    Card {
+        name: name.into(),
+        summary: "Four 2×2 images, and faults.".into(),
+        classes: vec!["even".into(), "odd".into()],
+        task: Task::Binary,
+        channels: 1,
+        bit_depth: 8,
+        nominal_size: (2, 2),
+        normalization: Some(Normalization { mean: vec![0.5], std: vec![0.25] }),
+        splits: vec![Split::Train, Split::Test],
+        licence: "MIT".into(),
+        citation: "None.".into(),
+        options: options(),
+        recommended: serde_json::json!({}),
+    }
+}
+
+fn bad_card(name: &str) -> Card {
+    Card { normalization: Some(Normalization { mean: vec![0.5], std: vec![0.0] }), ..card(name) }
+}
+
+fn panicking_card(_: &str) -> Card {
+    panic!("no card today")
+}
+
+fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+    let Options { fault } = parse_options(&request.options, &options())?;
+    may_panic(&fault, "create");
+    Ok(Box::new(Hostile { fault }))
+}
+
+struct Hostile {
+    fault: String,
+}
+
+impl Dataset for Hostile {
+    fn prepare(&self, services: &dyn Services) -> Result<()> {
+        may_panic(&self.fault, "prepare");
+        match self.fault.as_str() {
+            "thread" => drop(std::thread::spawn(|| panic!("in a thread")).join()),
+            "missing" => return Err(PluginError::data("`images.bin` is missing; download it")),
+            _ => tracing::warn!(files = 4, "a mirror is slow"),
+        }
+        services.progress("files", 1, Some(2))?;
+        services.progress("files", 2, Some(2))?;
+        Ok(())
+    }
+
+    fn open(&self, _: Split) -> Result<Box<dyn Samples>> {
+        may_panic(&self.fault, "open");
+        Ok(Box::new(samples::Four { fault: self.fault.clone() }))
+    }
+}
+
+impl Drop for Hostile {
+    fn drop(&mut self) {
+        may_panic(&self.fault, "drop");
+    }
+}

@@ -1,0 +1,67 @@
+use crate::may_panic;
+use selfsame_plugin_api::{Image, Result, Samples, Targets};
+
+/// Image `i` holds the bytes `4i .. 4i + 4`.
+static PIXELS: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+pub struct Four {
+    pub fault: String,
+}
+
+impl Four {
+    fn wrong(&self, what: &str) -> bool {
+        self.fault.strip_prefix("wrong:") == Some(what)
+    }
+
+    fn names(&self) -> Vec<String> {
+        ["a", "b", "c", "d"].map(String::from).to_vec()
+    }
+}
+
+impl Samples for Four {
+    fn len(&self) -> usize {
+        may_panic(&self.fault, "len");
+        4
+    }
+
+    fn targets(&self) -> Targets {
+        may_panic(&self.fault, "targets");
+        match self.fault.as_str() {
+            "wrong:targets" => Targets::Classes(vec![0, 1, 0]),
+            "wrong:class" => Targets::Classes(vec![0, 1, 0, 2]),
+            "wrong:task" => Targets::Multilabel(vec![0; 8]),
+            _ => Targets::Classes(vec![0, 1, 0, 1]),
+        }
+    }
+
+    fn groups(&self) -> Option<Vec<String>> {
+        may_panic(&self.fault, "groups");
+        Some(if self.wrong("groups") { Vec::new() } else { self.names() })
+    }
+
+    fn ids(&self) -> Option<Vec<String>> {
+        may_panic(&self.fault, "ids");
+        Some(if self.wrong("ids") { vec!["a".into(); 4] } else { self.names() })
+    }
+
+    fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
+        may_panic(&self.fault, "read");
+        let image = |&index: &usize| Image {
+            channels: if self.wrong("channels") { 3 } else { 1 },
+            height: 2,
+            width: 2,
+            bit_depth: 8,
+            data: PIXELS[4 * index..][..if self.wrong("bytes") { 3 } else { 4 }].to_vec(),
+        };
+        let mut images: Vec<_> = indices.iter().map(image).collect();
+        if self.wrong("count") {
+            images.pop();
+        }
+        Ok(images)
+    }
+
+    fn block(&self) -> Option<&[u8]> {
+        may_panic(&self.fault, "block");
+        Some(if self.wrong("block") { &PIXELS[..15] } else { &PIXELS })
+    }
+}
