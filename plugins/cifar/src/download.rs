@@ -227,7 +227,8 @@ impl Origin {
     /// Whether a 206 response continues this very file at `start`.
     fn continues(&self, head: &Head, start: u64) -> bool {
         let Some((first, total)) = parse_range(head) else { return false };
-        let same = |ours: &Option<String>, theirs: &Option<String>| ours.is_none() || theirs.is_none() || ours == theirs;
+        let same =
+            |ours: &Option<String>, theirs: &Option<String>| ours.is_none() || theirs.is_none() || ours == theirs;
         first == start
             && (self.total.is_none() || total.is_none() || self.total == total)
             && same(&self.etag, &head.etag)

@@ -43,7 +43,11 @@ fn pixels(value: Value) -> Result<Vec<u8>, String> {
     match shape[..] {
         // One byte an element leaves int8 and bool, which no writer of these files uses.
         [Value::I64(count), Value::I64(3072)] if usize::try_from(count).ok() == bytes.len().checked_div(PIXELS) => {
-            if bytes.is_empty() || bytes.len() % PIXELS != 0 { Err(wrong()) } else { Ok(bytes) }
+            if bytes.is_empty() || bytes.len() % PIXELS != 0 {
+                Err(wrong())
+            } else {
+                Ok(bytes)
+            }
         }
         _ => Err(wrong()),
     }

@@ -20,7 +20,7 @@ pub struct Records {
 }
 
 /// Reads one file and checks its structure and its labels.
-pub fn load(published: &Published, form: Form, path: &Path) -> Result<Records, Failure> {
+pub fn load(published: &Published, form: Form, path: &Path) -> std::result::Result<Records, Failure> {
     let size = fs::metadata(path).map_err(|error| io_error("read", path, &error))?.len();
     if size > LARGEST {
         return Err(Failure::Content(format!("{}: {size} bytes, expected at most {LARGEST}", path.display())));
@@ -34,7 +34,7 @@ pub fn load(published: &Published, form: Form, path: &Path) -> Result<Records, F
 }
 
 /// Splits binary records into classes and pixels.
-fn parse(published: &Published, bytes: &[u8]) -> Result<Records, String> {
+fn parse(published: &Published, bytes: &[u8]) -> std::result::Result<Records, String> {
     let record = published.record();
     if bytes.is_empty() || bytes.len() % record != 0 {
         return Err(format!(
