@@ -55,8 +55,11 @@ fn offline() -> Value {
 
 /// Noise, so that archives do not shrink; the same for the same arguments.
 fn pixel(file: usize, record: usize, byte: usize) -> u8 {
-    let mixed = (file * 7919 + record * 104_729 + byte).wrapping_mul(0x9E37_79B9) ^ 0x5bd1;
-    (mixed >> 13) as u8
+    let mut mixed = (file * 7919 + record * 104_729 + byte) as u64;
+    for _ in 0..2 {
+        mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+    (mixed >> 56) as u8
 }
 
 fn class(published: &Published, file: usize, record: usize) -> u8 {
