@@ -1,0 +1,40 @@
+//! One process at a time prepares a folder.
+
+use crate::failure::io_error;
+use selfsame_plugin_api::{Result, Services};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+const POLL: Duration = Duration::from_millis(200);
+
+/// Waits for the lock at `path`; it is held until the file is dropped.
+pub fn acquire(path: &Path, services: &dyn Services) -> Result<File> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|error| io_error("write", path, &error))?;
+    let mut waiting = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                if !waiting {
+                    tracing::info!("another process is preparing the same files; waiting for {}", path.display());
+                    waiting = true;
+                }
+                services.progress("waiting for another process that prepares the same files", 0, None)?;
+                thread::sleep(POLL);
+            }
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                tracing::warn!("{}: this file system has no locks; do not prepare twice at once", path.display());
+                return Ok(file);
+            }
+            Err(TryLockError::Error(error)) => return Err(io_error("lock", path, &error)),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Mirrors: addresses of folders and archives, and what they may hold.
+
+use super::server::{Reply, Server};
+use super::*;
+use selfsame_plugin_api::ErrorKind;
+use tempfile::TempDir;
+
+#[test]
+fn takes_the_address_of_an_archive_as_it_is() {
+    let body = archive();
+    let server = Server::start(move |_, _| Reply::ok(&body));
+    let root = TempDir::new().unwrap();
+    let mirror = format!("{}/deep/other-name.tar.gz", server.address);
+    dataset(&CIFAR10, root.path(), from_mirror(&mirror)).prepare(&Patient).unwrap();
+    assert_eq!(server.requests()[0].path, "/deep/other-name.tar.gz");
+}
+
+#[test]
+fn reads_a_mirror_on_this_machine() {
+    let mirror = TempDir::new().unwrap();
+    let path = mirror.path().join("cifar-10-binary.tar.gz");
+    fs::write(&path, archive()).unwrap();
+    for address in [mirror.path(), path.as_path()] {
+        let root = TempDir::new().unwrap();
+        let cifar = dataset(&CIFAR10, root.path(), from_mirror(&format!("file://{}", address.display())));
+        cifar.prepare(&Patient).unwrap();
+        assert_synthetic(&CIFAR10, &cifar);
+        assert_eq!(listing(root.path()), [CIFAR10.binary.folder]);
+    }
+    assert!(path.is_file());
+}
+
+#[test]
+fn names_a_mirror_on_this_machine_that_is_not_there() {
+    let root = TempDir::new().unwrap();
+    let error = dataset(&CIFAR10, root.path(), from_mirror("file:///nowhere/x.tar.gz")).prepare(&Patient).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Data);
+    assert!(error.message.contains("/nowhere/x.tar.gz"), "{error}");
+}
+
+/// Prepares from a mirror that serves `body`; the error, after checking that the folder is as it was.
+fn refused(body: Vec<u8>, checksum: &str) -> String {
+    let server = Server::start(move |_, _| Reply::ok(&body));
+    let root = TempDir::new().unwrap();
+    let options = json!({ "mirror": server.address, "checksum": checksum });
+    let error = dataset(&CIFAR10, root.path(), options).prepare(&Patient).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Data);
+    assert!(error.message.contains(&server.address), "{error}");
+    assert!(listing(root.path()).is_empty(), "{:?}", listing(root.path()));
+    error.message
+}
+
+#[test]
+fn rejects_what_is_no_archive() {
+    let message = refused(b"<html>Log in first</html>".repeat(100), "none");
+    assert!(message.contains("gzip"), "{message}");
+}
+
+#[test]
+fn rejects_a_truncated_archive() {
+    let mut body = archive();
+    body.truncate(body.len() / 2);
+    refused(body, "none");
+}
+
+#[test]
+fn rejects_an_archive_without_a_member() {
+    let mut files = binary_files(&CIFAR10);
+    files.remove(2);
+    let message = refused(pack(&CIFAR10.binary, &files), "none");
+    assert!(message.contains("data_batch_3.bin"), "{message}");
+}
+
+#[test]
+fn rejects_members_that_are_not_the_published_ones() {
+    let message = refused(archive(), "official");
+    assert!(message.contains("data_batch_1.bin") && message.contains("expected 30730000"), "{message}");
+}
+
+#[test]
+fn rejects_members_with_an_impossible_label() {
+    let mut files = binary_files(&CIFAR10);
+    files[5].1[2 * CIFAR10.record()] = 10;
+    let message = refused(pack(&CIFAR10.binary, &files), "none");
+    assert!(message.contains("test_batch.bin: record 2 has the label 10, expected 0 to 9"), "{message}");
+}
