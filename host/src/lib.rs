@@ -3,3 +3,7 @@
 //! The modules are the stages that data flows through, and a stage only knows the ones before it.
 
 pub mod config;
+pub mod method;
+pub mod model;
+pub mod optim;
+pub mod probe;
