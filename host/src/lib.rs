@@ -4,5 +4,9 @@
 
 pub mod config;
 pub mod data;
+pub mod method;
+pub mod model;
+pub mod optim;
 pub mod plugin;
+pub mod probe;
 pub mod random;

@@ -1,0 +1,44 @@
+//! What can go wrong while a model computes, learns or is restored.
+
+use selfsame_plugin_api::{ErrorKind, PluginError};
+use tch::TchError;
+
+/// The result of models, methods, optimisers and probes.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a computation could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The encoder's plugin refused.
+    #[error(transparent)]
+    Encoder(#[from] PluginError),
+    /// libtorch refused; its message without the backtrace.
+    #[error("libtorch: {0}")]
+    Libtorch(String),
+    /// Saved state does not belong to what it is loaded into.
+    #[error("saved state: {0}")]
+    State(String),
+    /// Tensors or values that do not fit together.
+    #[error("{0}")]
+    Input(String),
+}
+
+impl Error {
+    /// Whose mistake it is; the exit code follows from it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Encoder(error) => error.kind,
+            Self::Libtorch(_) => ErrorKind::Device,
+            Self::State(_) | Self::Input(_) => ErrorKind::Data,
+        }
+    }
+}
+
+impl From<TchError> for Error {
+    fn from(error: TchError) -> Self {
+        let message = error.to_string();
+        let end = message.find("\nException raised from").unwrap_or(message.len());
+        Self::Libtorch(message[..end].trim_start_matches("Internal torch error: ").to_owned())
+    }
+}

@@ -1,0 +1,75 @@
+//! Optimisers whose whole state can be saved and restored, and the learning rate over a run.
+//!
+//! They follow PyTorch's arithmetic, with two rules of their own: only [`ParameterKind::Weight`] is decayed (and
+//! adapted by LARS), and the learning rate is handed to every step. All updates are in place and wait for no device.
+//!
+//! [`ParameterKind::Weight`]: selfsame_plugin_api::ParameterKind::Weight
+
+mod adam;
+mod lars;
+mod schedule;
+mod sgd;
+mod state;
+
+pub use adam::{Adam, Decay};
+pub use lars::Lars;
+pub use schedule::Schedule;
+pub use sgd::Sgd;
+
+use crate::config::schema::{OptimizerConfig, OptimizerName};
+use crate::model::Result;
+use selfsame_plugin_api::{Parameter, ParameterKind};
+use std::collections::BTreeMap;
+use tch::Tensor;
+
+/// Moves parameters against their gradients.
+pub trait Optimizer: Send {
+    /// One update with learning rate `lr`. A parameter that has no gradient yet is left alone.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses.
+    fn step(&mut self, lr: f64) -> Result<()>;
+
+    /// Sets all gradients to zero.
+    fn zero_grad(&mut self);
+
+    /// Everything that the next step depends on besides parameters and gradients, in a fixed order: handles, not
+    /// copies, named `<quantity>.<parameter>`.
+    fn state(&self) -> Vec<(String, Tensor)>;
+
+    /// Copies a saved [`state`](Self::state) in; the next step is then the one that would have followed the saving.
+    ///
+    /// # Errors
+    /// A tensor that is missing, unknown, or of another shape, by name; nothing is changed then.
+    fn load_state(&mut self, saved: &BTreeMap<String, Tensor>) -> Result<()>;
+}
+
+/// Makes the configured optimiser over `parameters`, whose names must differ.
+///
+/// # Errors
+/// Anything libtorch refuses, such as a full device.
+pub fn create(config: &OptimizerConfig, parameters: Vec<Parameter>) -> Result<Box<dyn Optimizer>> {
+    let decay = config.weight_decay;
+    Ok(match config.name {
+        OptimizerName::Sgd => Box::new(Sgd::new(parameters, config.momentum, config.nesterov, decay)?),
+        OptimizerName::Adam => Box::new(Adam::new(parameters, config.betas, config.eps, Decay::L2(decay))?),
+        OptimizerName::Adamw => Box::new(Adam::new(parameters, config.betas, config.eps, Decay::Decoupled(decay))?),
+        OptimizerName::Lars => Box::new(Lars::new(parameters, config.momentum, config.trust_coefficient, decay)?),
+    })
+}
+
+/// Whether weight decay and LARS apply to a parameter.
+fn is_weight(parameter: &Parameter) -> bool {
+    parameter.kind == ParameterKind::Weight
+}
+
+/// The gradient, where the last backward passes reached the parameter.
+fn gradient(parameter: &Parameter) -> Result<Option<Tensor>> {
+    let grad = parameter.tensor.f_grad()?;
+    Ok(grad.defined().then_some(grad))
+}
+
+/// A float32 scalar beside `tensor`, so that `addcmul_` can scale by it without a temporary or a wait.
+fn scalar_like(tensor: &Tensor, value: f64) -> Result<Tensor> {
+    Ok(Tensor::f_full([0_i64; 0], value, (tch::Kind::Float, tensor.device()))?)
+}

@@ -1,0 +1,76 @@
+//! Weighted k-nearest-neighbour classification (Wu et al. 2018, section 3.4).
+
+use super::feature_std::normalize;
+use crate::config::schema::KnnConfig;
+use crate::model::{Error, Result};
+use tch::{Kind, Tensor};
+
+/// Floats in the largest temporary of a chunk (64 MiB).
+const CHUNK_FLOATS: i64 = 1 << 24;
+
+/// What the neighbours said.
+#[derive(Debug)]
+pub struct KnnScore {
+    /// Share of queries whose prediction is right, in [0, 1].
+    pub accuracy: f64,
+    /// The predicted classes, `[M]`, int64.
+    pub predictions: Tensor,
+}
+
+/// Predicts a class for each of `queries` (`[M, D]`) from the labelled `bank` (`[N, D]`); labels are int64 in
+/// 0..`classes`, and all tensors lie on one device.
+///
+/// The k nearest by cosine similarity s vote for their class with weight exp(s / temperature); k is N where the bank
+/// is smaller. Of neighbours that are equally near, those first in the bank count; of classes with equal votes, the
+/// lowest wins.
+///
+/// # Errors
+/// No features, or labels that do not match them in number; anything libtorch refuses.
+pub fn knn(
+    config: &KnnConfig,
+    classes: usize,
+    bank: (&Tensor, &Tensor),
+    queries: (&Tensor, &Tensor),
+) -> Result<KnnScore> {
+    let _no_grad = tch::no_grad_guard();
+    for (what, (features, labels)) in [("the bank", bank), ("the queries", queries)] {
+        let (rows, labelled) = (features.size2()?.0, labels.size1()?);
+        if rows == 0 || rows != labelled {
+            return Err(Error::Input(format!("kNN: {what} have {rows} features and {labelled} labels")));
+        }
+    }
+    let (n, classes) = (bank.0.size2()?.0, classes as i64);
+    let k = i64::try_from(config.k).unwrap_or(i64::MAX).min(n);
+    let columns = normalize(bank.0)?.f_tr()?;
+    let class_ids = Tensor::f_arange(classes, (Kind::Int64, bank.1.device()))?;
+    let rows = (CHUNK_FLOATS / n.max(k * classes)).max(1);
+    let mut predictions = Vec::new();
+    for chunk in normalize(queries.0)?.f_split(rows, 0)? {
+        let (similarity, index) = nearest(&chunk.f_mm(&columns)?, k)?;
+        // Relative to the nearest neighbour, which changes no comparison and cannot overflow.
+        let relative = similarity.f_sub(&similarity.f_narrow(1, 0, 1)?)?;
+        let weights = relative.f_div_scalar(config.temperature)?.f_exp()?.f_unsqueeze(2)?;
+        let is_class = bank.1.f_take(&index)?.f_unsqueeze(2)?.f_eq_tensor(&class_ids)?;
+        let votes = weights.f_mul(&is_class)?.f_sum_dim_intlist(1, false, None)?;
+        predictions.push(votes.f_argmax(1, false)?);
+    }
+    let predictions = Tensor::f_cat(&predictions, 0)?;
+    let correct = predictions.f_eq_tensor(queries.1)?.f_to_kind(Kind::Double)?;
+    Ok(KnnScore { accuracy: correct.f_mean(None)?.f_double_value(&[])?, predictions })
+}
+
+/// The `k` largest of each row in falling order, and their columns; of equal ones the first.
+fn nearest(similarity: &Tensor, k: i64) -> Result<(Tensor, Tensor)> {
+    let n = similarity.size2()?.1;
+    let (values, index) = similarity.f_topk((k + 1).min(n), 1, true, true)?;
+    let (kth, mut index) = (values.f_narrow(1, k - 1, 1)?, index.f_narrow(1, 0, k)?.f_contiguous()?);
+    // Which of several equal ones `topk` takes is not defined, and it matters where the set ends among them.
+    if k < n {
+        let cut = values.f_narrow(1, k, 1)?.f_eq_tensor(&kth)?.f_squeeze_dim(1)?.f_nonzero()?.f_squeeze_dim(1)?;
+        if cut.size1()? > 0 {
+            let (_, order) = similarity.f_index_select(0, &cut)?.f_sort_stable(true, 1, true)?;
+            let _ = index.f_index_copy_(0, &cut, &order.f_narrow(1, 0, k)?)?;
+        }
+    }
+    Ok((values.f_narrow(1, 0, k)?, index))
+}
