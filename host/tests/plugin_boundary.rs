@@ -9,7 +9,7 @@ use serde_json::json;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 use tch::{Device, Kind, Tensor};
 
@@ -40,11 +40,14 @@ fn scan(folder: &Path) -> Registry {
     Registry::scan(&[SearchDir::new(folder, "test")])
 }
 
-/// The hostile plugin, scanned in place.
-fn registry() -> Registry {
-    let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(hostile(), folder.path().join("libhostile.so")).unwrap();
-    scan(folder.path())
+/// The hostile plugin, scanned in place and opened once.
+fn registry() -> &'static Registry {
+    static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(hostile(), folder.path().join("libhostile.so")).unwrap();
+        scan(folder.path())
+    });
+    &REGISTRY
 }
 
 fn request(options: serde_json::Value) -> DatasetRequest {
@@ -156,6 +159,16 @@ fn files_that_are_no_plugins_are_named() {
     assert!(reason.contains("no section .selfsame"), "{reason}");
 }
 
+#[test]
+fn a_library_with_a_manifest_but_no_root_module_is_named() {
+    let mut bytes = fs::read(hostile()).unwrap();
+    let symbol = b"_1as_0lib_1header";
+    let places: Vec<_> = (0..bytes.len() - symbol.len()).filter(|at| bytes[*at..].starts_with(symbol)).collect();
+    places.iter().for_each(|at| bytes[*at] = b'x');
+    let error = scan(folder_with(&bytes).path()).dataset_card("hostile").unwrap_err().to_string();
+    assert!(error.contains("it exports no root module"), "{error}");
+}
+
 /// The plugin with one passage of its manifest replaced by another of the same length.
 fn patched(from: &str, to: &str) -> tempfile::TempDir {
     assert_eq!(from.len(), to.len());
@@ -174,10 +187,9 @@ fn each_difference_of_the_manifest_is_named_with_both_values() {
         ("\"unwind\"", "\"abort\" ", ["`abort`", "`unwind`"]),
         ("linux-gnu\"", "linux-abc\"", ["linux-abc", "linux-gnu"]),
         ("\"hostile\", ", "\"bad-card\",", ["data set `bad-card`", "twice"]),
-        ("\"datasets\"", "\"data-sets\"", ["damaged", "datasets"]),
+        ("\"datasets\"", "\"datasetz\"", ["damaged", "`datasets`"]),
     ];
     for (from, to, expected) in cases {
-        let (from, to) = (from, &to[..from.len()]);
         let reason = reason(patched(from, to).path());
         assert!(expected.iter().all(|part| reason.contains(part)), "{reason}");
     }
@@ -347,7 +359,7 @@ fn parameters_are_handles_and_the_seed_decides_them() {
 
     let encoder = encoder("").unwrap();
     let mut weight = encoder.parameters().remove(0).tensor;
-    tch::no_grad(|| weight.fill_(2.0));
+    let _ = tch::no_grad(|| weight.fill_(2.0));
     let x = Tensor::ones([1, 1, 2, 2], (Kind::Float, Device::Cpu));
     assert!(encoder.forward(&x, false).unwrap().equal(&Tensor::full([1, 3], 8.0, (Kind::Float, Device::Cpu))));
 }

@@ -73,3 +73,29 @@ pub(super) fn files(dirs: &[SearchDir]) -> Vec<PathBuf> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_come_first_and_the_current_folder_before_the_executables() {
+        let dirs = directories(&["a".into(), "b".into()]);
+        assert_eq!(dirs[..2], [SearchDir::new("a", "--plugins"), SearchDir::new("b", "--plugins")]);
+        let at = |origin| dirs.iter().position(|dir| dir.origin == origin).unwrap();
+        assert!(at("current folder") < at("beside the executable"));
+    }
+
+    #[test]
+    fn files_are_sorted_canonical_and_listed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.so", "a.so", "c.txt", "d.so.1"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("e.so")).unwrap();
+        std::os::unix::fs::symlink("b.so", folder.path().join("z.so")).unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let dirs = [SearchDir::new(folder.path(), "x"), SearchDir::new(root.join("."), "y")];
+        assert_eq!(files(&dirs), [root.join("a.so"), root.join("b.so")]);
+    }
+}
