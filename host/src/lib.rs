@@ -3,3 +3,5 @@
 //! The modules are the stages that data flows through, and a stage only knows the ones before it.
 
 pub mod config;
+pub mod output;
+pub mod train;
