@@ -7,6 +7,8 @@ pub mod data;
 pub mod method;
 pub mod model;
 pub mod optim;
+pub mod output;
 pub mod plugin;
 pub mod probe;
 pub mod random;
+pub mod train;

@@ -26,7 +26,7 @@ pub fn dispatch(cli: &Cli) -> Result<u8, Failure> {
         }
         Command::Config(command) => configuration(cli, command)?,
         Command::Data(DataCommand::Fetch(arguments)) => fetch(cli, arguments)?,
-        Command::Doctor => say(&doctor::report(&open::registry(&cli.common))),
+        Command::Doctor => say(&doctor::report(&cli.common.plugins)),
     }
     Ok(0)
 }

@@ -1,0 +1,104 @@
+//! One process a run: a lock on a file in the run's folder.
+
+use super::storage::{FileError, Naming};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+/// The lock file's name in the run's folder. It stays behind; what counts is the lock, which the system takes back
+/// when its holder ends, however it ends.
+pub const LOCK_FILE: &str = "run.lock";
+
+/// Why a run's folder could not be locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process has the lock.
+    #[error(
+        "{} is in use by {holder}; wait for it or stop it, or name another folder with --output-dir",
+        run_dir.display()
+    )]
+    Held {
+        /// The run's folder.
+        run_dir: PathBuf,
+        /// "process N", or "another process" where its id cannot be read.
+        holder: String,
+    },
+    /// The lock file cannot be made or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// The only process that may write to a run's folder; released on drop or when the process ends.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunLock {
+    /// Locks an existing run's folder, or says which process has it.
+    ///
+    /// On file systems without locks it warns and goes on.
+    pub fn acquire(run_dir: &Path) -> Result<RunLock, LockError> {
+        let path = run_dir.join(LOCK_FILE);
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).naming("open", &path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                let readable = file.read_to_string(&mut pid).is_ok() && pid.trim().parse::<u32>().is_ok();
+                let holder = if readable { format!("process {}", pid.trim()) } else { "another process".into() };
+                return Err(LockError::Held { run_dir: run_dir.to_owned(), holder });
+            }
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                tracing::warn!("{} cannot be locked here ({error}); start no second run in it", path.display());
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(Err::<(), _>(error).naming("lock", &path).unwrap_err().into());
+            }
+        }
+        file.set_len(0).naming("write", &path)?;
+        file.rewind().naming("write", &path)?;
+        writeln!(file, "{}", std::process::id()).naming("write", &path)?;
+        Ok(RunLock { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    const DIR: &str = "SELFSAME_TEST_LOCK_DIR";
+
+    #[test]
+    #[ignore = "the child process of `a_second_process_is_refused_and_a_killed_ones_lock_taken_over`"]
+    fn child_holds_the_lock() {
+        let _lock = RunLock::acquire(Path::new(&std::env::var(DIR).unwrap())).unwrap();
+        eprintln!("locked");
+        std::thread::sleep(std::time::Duration::from_secs(600));
+    }
+
+    #[test]
+    fn a_second_process_is_refused_and_a_killed_ones_lock_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--nocapture", "train::lock::tests::child_holds_the_lock"])
+            .env(DIR, dir.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut byte = [0];
+        child.stderr.as_mut().unwrap().read_exact(&mut byte).unwrap(); // it has the lock once it says so
+        let error = RunLock::acquire(dir.path()).unwrap_err().to_string();
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        assert!(error.contains(&format!("process {}", child.id())), "{error}");
+        assert!(error.contains("--output-dir") && error.contains(dir.path().to_str().unwrap()), "{error}");
+        let lock = RunLock::acquire(dir.path()).unwrap();
+        assert!(matches!(RunLock::acquire(dir.path()), Err(LockError::Held { .. })));
+        drop(lock);
+        RunLock::acquire(dir.path()).unwrap();
+    }
+}

@@ -1,0 +1,246 @@
+//! A run's folder: who may write to it, the resolved configuration, and the record of what ran.
+
+use super::checkpoint::{CHECKPOINTS_DIR, CheckpointError, CheckpointWriter};
+use super::lock::{LockError, RunLock};
+use super::storage::{Disk, FileError, Naming, sha256_of_file, write_atomically};
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The resolved configuration's file in a run's folder.
+pub const CONFIG_FILE: &str = "config.yaml";
+/// The record's file in a run's folder.
+pub const RUN_FILE: &str = "run.json";
+
+/// Why a run's folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFolderError {
+    /// There is a run in it already.
+    #[error(
+        "{} already holds a run; continue it with --resume, or name another folder with --output-dir",
+        .0.display()
+    )]
+    Occupied(PathBuf),
+    /// Another process writes to it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file operation failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Checkpoints cannot be written to it.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The record is not one of ours.
+    #[error("{}: {message}; is this the folder of a selfsame run?", path.display())]
+    Record {
+        /// The record's file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        message: String,
+    },
+}
+
+/// A run's folder that this process alone may write to.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    lock: RunLock,
+}
+
+impl RunFolder {
+    /// Makes the folder where it is missing, and locks it.
+    ///
+    /// Without `resume`, a folder with a run in it is refused; with it, a run is continued where there is one.
+    pub fn open(path: &Path, resume: bool) -> Result<Self, RunFolderError> {
+        fs::create_dir_all(path).naming("create", path)?;
+        let lock = RunLock::acquire(path)?;
+        let checkpoints = path.join(CHECKPOINTS_DIR);
+        let has_checkpoints = fs::read_dir(&checkpoints).is_ok_and(|mut entries| entries.next().is_some());
+        if !resume && (has_checkpoints || path.join(RUN_FILE).exists()) {
+            return Err(RunFolderError::Occupied(path.to_owned()));
+        }
+        Ok(Self { path: path.to_owned(), lock })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The writer of this run's checkpoints.
+    pub fn checkpoints(&self) -> Result<CheckpointWriter, RunFolderError> {
+        Ok(CheckpointWriter::open(&self.path, &self.lock)?)
+    }
+
+    /// Writes the resolved configuration, replacing an earlier one in one step.
+    pub fn write_config(&self, yaml: &str) -> Result<(), RunFolderError> {
+        Ok(write_atomically(&Disk, &self.path.join(CONFIG_FILE), yaml.as_bytes())?)
+    }
+
+    /// Writes the record, replacing an earlier one in one step.
+    pub fn write_record(&self, record: &RunRecord) -> Result<(), RunFolderError> {
+        let path = self.path.join(RUN_FILE);
+        let mut json = serde_json::to_string_pretty(record)
+            .map_err(|error| RunFolderError::Record { path: path.clone(), message: error.to_string() })?;
+        json.push('\n');
+        Ok(write_atomically(&Disk, &path, json.as_bytes())?)
+    }
+}
+
+/// What ran, on what, and how it ended; the contents of `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// How far it came.
+    pub status: RunStatus,
+    /// Version of this program.
+    pub selfsame_version: String,
+    /// Version of libtorch.
+    pub libtorch_version: String,
+    /// Version of the tch crate.
+    pub tch_version: String,
+    /// The command line, program first.
+    pub command_line: Vec<String>,
+    /// When the run first started.
+    pub started: Timestamp,
+    /// When it ended, unless it is running or was killed.
+    pub finished: Option<Timestamp>,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// Threads that libtorch computes with.
+    pub threads: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Name of the method, as configured.
+    pub method: String,
+    /// Name of the encoder, as configured.
+    pub encoder: String,
+    /// Name of the data set, as configured.
+    pub dataset: String,
+    /// Samples in each split, by its name.
+    pub split_sizes: BTreeMap<String, usize>,
+    /// The plugin files that were opened.
+    pub plugins: Vec<PluginFile>,
+    /// Epochs completed.
+    pub epochs_done: usize,
+    /// Epochs configured.
+    pub epochs: usize,
+    /// The last value of each metric, by its flat name; before the first step, under `untrained/`. Not-a-number and
+    /// infinities are written as null and read as not-a-number.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// How far a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Under way, or killed without a chance to say so.
+    Running,
+    /// All epochs done.
+    Completed,
+    /// Stopped by a signal, state saved.
+    Interrupted,
+    /// Ended by an error.
+    Failed,
+}
+
+/// A plugin file that a run opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginFile {
+    /// Where it was.
+    pub path: String,
+    /// Its SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+impl PluginFile {
+    /// Reads a plugin file's digest.
+    pub fn of(path: &Path) -> Result<Self, FileError> {
+        Ok(Self { path: path.display().to_string(), sha256: sha256_of_file(path)?.0 })
+    }
+}
+
+impl RunRecord {
+    /// Reads the record in a run's folder.
+    pub fn read(run_dir: &Path) -> Result<Self, RunFolderError> {
+        let path = run_dir.join(RUN_FILE);
+        let text = fs::read_to_string(&path).naming("read", &path)?;
+        serde_json::from_str(&text).map_err(|error| RunFolderError::Record { path, message: error.to_string() })
+    }
+}
+
+/// Reads metrics whose null stands for a value that JSON cannot hold.
+pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let values = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    Ok(values.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A record with every field filled.
+    pub(crate) fn example_record() -> RunRecord {
+        RunRecord {
+            status: RunStatus::Completed,
+            selfsame_version: "0.1.0".into(),
+            libtorch_version: "2.11.0".into(),
+            tch_version: "0.24.0".into(),
+            command_line: ["selfsame", "train", "--config", "configs/<cifar>.yaml"].map(String::from).into(),
+            started: "2026-01-02T03:04:05Z".parse().unwrap(),
+            finished: Some("2026-01-02T04:05:06Z".parse().unwrap()),
+            device: "cpu".into(),
+            threads: 2,
+            seed: 1,
+            method: "simclr".into(),
+            encoder: "resnet8".into(),
+            dataset: "CIFAR10".into(),
+            split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
+            plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],
+            epochs_done: 20,
+            epochs: 20,
+            metrics: BTreeMap::from([("knn/val/accuracy".into(), 0.75), ("ssl/train/loss".into(), 4.25)]),
+        }
+    }
+
+    #[test]
+    fn a_record_survives_and_a_metric_may_be_nan() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = RunFolder::open(dir.path(), false).unwrap();
+        let mut record = example_record();
+        folder.write_record(&record).unwrap();
+        assert_eq!(RunRecord::read(dir.path()).unwrap(), record);
+        record.metrics.insert("ssl/val/loss".into(), f64::INFINITY);
+        folder.write_record(&record).unwrap();
+        assert!(RunRecord::read(dir.path()).unwrap().metrics["ssl/val/loss"].is_nan());
+    }
+
+    #[test]
+    fn a_folder_with_a_run_is_refused_unless_resuming() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("runs/a");
+        RunFolder::open(&path, true).unwrap(); // nothing there to continue: a new run
+        let folder = RunFolder::open(&path, false).unwrap();
+        folder.write_record(&example_record()).unwrap();
+        assert!(matches!(RunFolder::open(&path, false), Err(RunFolderError::Lock(_))));
+        drop(folder);
+        let error = RunFolder::open(&path, false).unwrap_err().to_string();
+        for part in [path.to_str().unwrap(), "--resume", "--output-dir"] {
+            assert!(error.contains(part), "{error}");
+        }
+        RunFolder::open(&path, true).unwrap();
+        fs::remove_file(path.join(RUN_FILE)).unwrap();
+        fs::create_dir_all(path.join("checkpoints/step-00000001")).unwrap();
+        assert!(matches!(RunFolder::open(&path, false), Err(RunFolderError::Occupied(_))));
+    }
+
+    #[test]
+    fn an_alien_record_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(RUN_FILE), "{}").unwrap();
+        let error = RunRecord::read(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("run.json") && error.contains("status"), "{error}");
+    }
+}

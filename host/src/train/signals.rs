@@ -1,0 +1,89 @@
+//! Ctrl-C and `kill`: the first signal asks the run to save and stop, the second ends the process at once.
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Whether somebody asked the run to stop.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    exit_code: Arc<AtomicUsize>,
+}
+
+impl Stop {
+    /// Starts to listen for SIGINT and SIGTERM.
+    ///
+    /// A second signal of either kind ends the process at once, with 130 or 143.
+    pub fn install() -> io::Result<Stop> {
+        let exit_code = Arc::new(AtomicUsize::new(0));
+        let armed = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            let code = 128 + signal;
+            // Handlers run in the order of registration: the first signal finds the flag down, then raises it.
+            flag::register_conditional_shutdown(signal, code, Arc::clone(&armed))?;
+            flag::register(signal, Arc::clone(&armed))?;
+            flag::register_usize(signal, Arc::clone(&exit_code), code as usize)?;
+        }
+        Ok(Stop { exit_code })
+    }
+
+    /// The exit code to end with (130 after SIGINT, 143 after SIGTERM), once a signal has come.
+    pub fn requested(&self) -> Option<i32> {
+        match self.exit_code.load(Ordering::SeqCst) {
+            0 => None,
+            code => Some(code as i32),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    #[test]
+    #[ignore = "the child process of the other tests here"]
+    fn child_waits_for_signals() {
+        let stop = Stop::install().unwrap();
+        eprintln!("ready");
+        while stop.requested().is_none() {
+            std::thread::yield_now();
+        }
+        eprintln!("asked {}", stop.requested().unwrap());
+        std::thread::sleep(std::time::Duration::from_secs(600));
+    }
+
+    fn spawn() -> (Child, impl Iterator<Item = String>) {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--nocapture", "train::signals::tests::child_waits_for_signals"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        (child, lines)
+    }
+
+    fn send(signal: &str, child: &Child) {
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    }
+
+    #[test]
+    fn the_first_signal_asks_and_the_second_ends_the_process() {
+        for (first, asked, second, code) in [
+            ("-INT", "asked 130", "-INT", 130),
+            ("-TERM", "asked 143", "-TERM", 143),
+            ("-TERM", "asked 143", "-INT", 130),
+        ] {
+            let (mut child, mut lines) = spawn();
+            assert_eq!(lines.next().unwrap(), "ready");
+            send(first, &child);
+            assert_eq!(lines.next().unwrap(), asked);
+            send(second, &child);
+            assert_eq!(child.wait().unwrap().code(), Some(code), "{first} {second}");
+        }
+    }
+}
