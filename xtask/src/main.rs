@@ -1,1 +1,72 @@
-fn main() {}
+//! `cargo xtask`: everything a fresh machine needs to build, try, test and pack selfsame.
+
+#[cfg(not(unix))]
+compile_error!("selfsame builds on Linux; on Windows use the Windows Subsystem for Linux");
+
+mod build;
+mod demo;
+mod dist;
+mod external;
+mod prerequisites;
+mod setup;
+mod test;
+mod unpack;
+mod wheels;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Builds, tries, tests and packs selfsame")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Fetch libtorch into .libtorch, or check the one that LIBTORCH names
+    Setup {
+        /// Fetch the CUDA libraries too (about 5 GB)
+        #[arg(long)]
+        cuda: bool,
+    },
+    /// Build the binary and all plugins, after `setup` where needed
+    Build,
+    /// Build, then train for a few minutes on generated pictures
+    Demo {
+        /// Passed to `selfsame train`, such as `--set scheduler.epochs=1`
+        #[arg(last = true)]
+        args: Vec<OsString>,
+    },
+    /// Build, then run all tests, or those that `cargo test` selects by ARGS
+    Test {
+        /// Passed to `cargo test`
+        #[arg(allow_hyphen_values = true)]
+        args: Vec<OsString>,
+        /// Passed to the test programs
+        #[arg(last = true)]
+        harness: Vec<OsString>,
+    },
+    /// Build, then pack binary, plugins, configurations and licences into target/dist
+    Dist,
+}
+
+fn main() -> ExitCode {
+    let outcome = Workspace::locate().and_then(|workspace| match Arguments::parse().command {
+        Task::Setup { cuda } => setup::run(&workspace, cuda).map(|()| ExitCode::SUCCESS),
+        Task::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
+        Task::Demo { args } => demo::run(&workspace, &args),
+        Task::Test { args, harness } => test::run(&workspace, &args, &harness),
+        Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
+    });
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
