@@ -1,5 +1,24 @@
 //! The run's configuration: its schema, the layers it is read from, and where each value came from.
+//!
+//! Every layer (a file, a variable, a flag, a recommendation) is read into a [`node::Node`], checked against the
+//! schema's [`keys`], and handed to figment, which merges them in order.
 
+mod check;
+mod error;
+mod explain;
+mod keys;
+mod layers;
+mod load;
+mod node;
+mod origin;
+mod rules;
 pub mod schema;
+mod show;
+mod yaml;
 
+pub use error::{ConfigError, Problem};
+pub use explain::{explain, json_schema};
+pub use load::{Names, Recommended, Resolved, Sources, load, peek};
+pub use origin::Origin;
 pub use schema::Config;
+pub use show::{show, to_yaml};

@@ -1,6 +1,6 @@
 //! The schema of a run: every key, its type, default and meaning.
 //!
-//! The doc comments are what `selfsame config explain` prints.
+//! The doc comments are what `selfsame config explain` prints; the `schemars` attributes are the ranges that loading enforces.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,11 +40,14 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct DatasetConfig {
     /// Name of a data set that a plugin provides; `selfsame plugins list` shows them.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// Folder with the data; without it, the data set's own folder in the user's cache, filled by download where the
     /// data set can do that.
+    #[schemars(length(min = 1))]
     pub dataset_dir: Option<PathBuf>,
-    /// Threads that read samples; without it, one per core.
+    /// Threads that read samples, at least 1; without it, one per core.
+    #[schemars(range(min = 1))]
     pub num_workers: Option<usize>,
     /// Options of the data set itself; `selfsame plugins inspect` lists them.
     pub options: Map<String, Value>,
@@ -62,6 +65,7 @@ impl Default for DatasetConfig {
 pub struct DataConfig {
     /// Share of the training split held out for validation, stratified by class and grouped by patient; in [0, 1). 0
     /// trains on everything. Unused when the data set publishes its own validation split.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub val_fraction: f64,
     /// First N samples of each split after the seeded shuffle, for trying things out.
     pub limit: LimitConfig,
@@ -80,10 +84,13 @@ impl Default for DataConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct LimitConfig {
     /// Training samples kept, at least 1.
+    #[schemars(range(min = 1))]
     pub train: Option<usize>,
     /// Validation samples kept, at least 1.
+    #[schemars(range(min = 1))]
     pub val: Option<usize>,
     /// Test samples kept, at least 1.
+    #[schemars(range(min = 1))]
     pub test: Option<usize>,
 }
 
@@ -106,10 +113,13 @@ pub struct TrainConfig {
     /// Seed of everything random: split, initialisation, order, augmentation.
     pub seed: u64,
     /// Images per step, at least 2. Stated for the whole run, whatever the hardware.
+    #[schemars(range(min = 2))]
     pub batch_size: usize,
     /// Peak learning rate, above 0; see `optimizer.lr_scaling`.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub base_lr: f64,
     /// The run's folder; `--output-dir` wins. Relative to the working directory.
+    #[schemars(length(min = 1))]
     pub output_dir: PathBuf,
     /// Continue from the newest checkpoint in `output_dir` when there is one; same as `--resume`.
     pub resume_from_last_checkpoint: bool,
@@ -163,6 +173,7 @@ pub struct SelfSupervisionConfig {
     #[serde(rename = "type")]
     pub method: MethodName,
     /// Name of an encoder that a plugin provides; `selfsame plugins list` shows them.
+    #[schemars(length(min = 1))]
     pub encoder_name: String,
     /// Weigh the online head's loss by inverse class frequency, counted on the training split.
     pub use_balanced_binary_loss_for_linear_head: bool,
@@ -191,10 +202,13 @@ pub enum MethodName {
 #[serde(default, deny_unknown_fields)]
 pub struct SchedulerConfig {
     /// Passes over the training split, at least 1.
+    #[schemars(range(min = 1))]
     pub epochs: usize,
     /// Epochs of linear warm-up from 0, counted per step; may be a fraction; at most `epochs`.
+    #[schemars(range(min = 0))]
     pub warmup_epochs: f64,
     /// Learning rate at the end of the cosine, as a share of the peak, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
     pub final_lr_fraction: f64,
 }
 
@@ -211,16 +225,21 @@ pub struct OptimizerConfig {
     /// `sgd`, `adam` (L2 in the gradient), `adamw` (decoupled decay) or `lars`.
     pub name: OptimizerName,
     /// Momentum of SGD and LARS, in [0, 1).
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub momentum: f64,
     /// Nesterov momentum for SGD.
     pub nesterov: bool,
     /// Weight decay, at least 0; biases and normalisation layers are never decayed.
+    #[schemars(range(min = 0))]
     pub weight_decay: f64,
     /// β₁ and β₂ of Adam and AdamW, each in [0, 1).
+    #[schemars(extend("items" = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}))]
     pub betas: [f64; 2],
     /// ε of Adam, AdamW, above 0.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub eps: f64,
     /// Trust coefficient η of LARS, above 0.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub trust_coefficient: f64,
     /// `none`: the peak learning rate is `train.base_lr`; `linear`: it is `train.base_lr` × `train.batch_size` / 256.
     pub lr_scaling: LrScaling,
@@ -270,6 +289,7 @@ pub enum LrScaling {
 #[serde(default, deny_unknown_fields)]
 pub struct MethodConfig {
     /// Temperature τ of NT-Xent, above 0.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub temperature: f64,
     /// The projection head.
     pub projection: ProjectionConfig,
@@ -286,8 +306,10 @@ impl Default for MethodConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ProjectionConfig {
     /// Width of the hidden layer, at least 1.
+    #[schemars(range(min = 1))]
     pub hidden_dim: usize,
     /// Length of a projection, at least 2.
+    #[schemars(range(min = 2))]
     pub output_dim: usize,
     /// Batch norm after the hidden layer.
     pub batch_norm: bool,
@@ -334,8 +356,10 @@ pub enum StemChoice {
 pub struct PreprocessConfig {
     /// Output side of the random resized crop and of the evaluation's resize, in pixels; without it, the data set's
     /// nominal size.
+    #[schemars(range(min = 1))]
     pub resize: Option<usize>,
     /// Side of the centre crop taken after `resize`, at most `resize`; without it, none is taken.
+    #[schemars(range(min = 1))]
     pub center_crop_size: Option<usize>,
 }
 
@@ -397,8 +421,10 @@ impl Default for AugmentationConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct RandomCropConfig {
     /// Smallest and largest share of the image's area, in (0, 1].
+    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}))]
     pub scale: [f64; 2],
     /// Smallest and largest aspect ratio, above 0.
+    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
     pub ratio: [f64; 2],
     /// `bilinear` or `bicubic`.
     pub interpolation: Interpolation,
@@ -425,6 +451,7 @@ pub enum Interpolation {
 #[serde(default, deny_unknown_fields)]
 pub struct ProbabilityConfig {
     /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
     pub prob: f64,
 }
 
@@ -439,14 +466,19 @@ impl Default for ProbabilityConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct RandomColorConfig {
     /// Strength of brightness, at least 0.
+    #[schemars(range(min = 0))]
     pub brightness: f64,
     /// Strength of contrast, at least 0.
+    #[schemars(range(min = 0))]
     pub contrast: f64,
     /// Strength of saturation, at least 0.
+    #[schemars(range(min = 0))]
     pub saturation: f64,
     /// Largest shift of hue, as a share of the colour circle, in [0, 0.5].
+    #[schemars(range(min = 0, max = 0.5))]
     pub hue: f64,
     /// Probability that the image is jittered at all, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
     pub prob: f64,
 }
 
@@ -461,6 +493,7 @@ impl Default for RandomColorConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct GrayscaleConfig {
     /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
     pub prob: f64,
 }
 
@@ -475,10 +508,13 @@ impl Default for GrayscaleConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct GaussianBlurConfig {
     /// Smallest and largest standard deviation, in pixels, above 0.
+    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
     pub sigma: [f64; 2],
     /// Side of the kernel in pixels, odd; without it, the odd number nearest to a tenth of the image's side, at least 3.
+    #[schemars(range(min = 1))]
     pub kernel_size: Option<usize>,
     /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
     pub prob: f64,
 }
 
@@ -493,8 +529,10 @@ impl Default for GaussianBlurConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct SolarizeConfig {
     /// Values at or above it are inverted, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
     pub threshold: f64,
     /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
     pub prob: f64,
 }
 
@@ -523,8 +561,10 @@ pub struct LinearHeadConfig {
     /// Whether there is one; it needs labels.
     pub enabled: bool,
     /// Learning rate of the head's Adam, constant, above 0.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
     /// Weight decay of the head, at least 0.
+    #[schemars(range(min = 0))]
     pub weight_decay: f64,
 }
 
@@ -539,8 +579,10 @@ impl Default for LinearHeadConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct KnnConfig {
     /// Neighbours, at least 1.
+    #[schemars(range(min = 1))]
     pub k: usize,
     /// Temperature of the votes, above 0.
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub temperature: f64,
     /// Measure after every Nth epoch, after the last one, and before the first step; 0 does not measure at all.
     pub every_epochs: usize,

@@ -1,0 +1,73 @@
+//! What a key means.
+
+use super::check::hint;
+use super::error::{ConfigError, Problem};
+use super::keys::{self, Key, Kind};
+use super::node::Node;
+use super::schema::Config;
+use super::show::{flow, ordered};
+use std::fmt::Write;
+
+/// The JSON schema of a configuration file, for editors.
+pub fn json_schema() -> serde_json::Value {
+    keys::json_schema()
+}
+
+/// What a key means, what it takes and what it is without being set; for a section, its keys.
+///
+/// # Errors
+/// When there is no such key.
+pub fn explain(path: &str) -> Result<String, ConfigError> {
+    let root = Key::root();
+    let Some(key) = root.find(path) else {
+        return Err(unknown(&root, path).into());
+    };
+    let mut out = format!("{}\n  {}\n", key.path, key.doc);
+    match &key.kind {
+        Kind::Section(keys) => {
+            let order = ordered(&Config::default())?;
+            let mut keys: Vec<_> = keys.iter().collect();
+            keys.sort_by_key(|key| position(&order, &key.path));
+            let width = keys.iter().map(|key| key.name().len()).max().unwrap_or(0);
+            out.push_str("  keys:\n");
+            for key in keys {
+                let _ = writeln!(out, "    {:width$}  {}", key.name(), key.doc);
+            }
+            return Ok(out);
+        }
+        Kind::Choice(words) => {
+            let width = words.iter().map(|(word, _)| word.len()).max().unwrap_or(0);
+            out.push_str("  allowed:\n");
+            for (word, doc) in words {
+                let _ = writeln!(out, "    {word:width$}  {doc}");
+            }
+        }
+        _ => {
+            let _ = writeln!(out, "  type: {}", key.expected());
+        }
+    }
+    let _ = writeln!(out, "  default: {}", flow(&Node::from(&key.default)));
+    Ok(out)
+}
+
+/// The place of a key among those of its section.
+fn position(order: &Node, path: &str) -> Option<usize> {
+    let mut node = order;
+    let mut place = None;
+    for name in path.split('.') {
+        let Node::Map(entries) = node else { return None };
+        place = entries.iter().position(|entry| entry.key == name);
+        node = &entries.get(place?)?.value;
+    }
+    place
+}
+
+fn unknown(root: &Key, path: &str) -> Problem {
+    let (mut section, mut name) = (root, path);
+    while let Some((first, rest)) = name.split_once('.')
+        && let Some(inner) = section.child(first)
+    {
+        (section, name) = (inner, rest);
+    }
+    Problem::NoSuchKey { key: path.into(), hint: hint(root, section, name) }
+}

@@ -1,0 +1,210 @@
+//! The schema as a tree of keys, read from its JSON schema, so that type, range, default and documentation of a key
+//! are written once.
+
+use super::schema::Config;
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// One key, or the section that the key opens.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    /// The dotted key; empty for the whole configuration.
+    pub path: String,
+    pub doc: String,
+    pub kind: Kind,
+    /// Whether the key may be null, which is the same as leaving it out.
+    pub nullable: bool,
+    pub default: Value,
+}
+
+/// What a key takes.
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Section(Vec<Key>),
+    /// Keys and values that the schema does not know.
+    Free,
+    Flag,
+    Integer(Range),
+    Number(Range),
+    /// Text of at least so many characters.
+    Text(u64),
+    /// One of these words, each with its documentation.
+    Choice(Vec<(String, String)>),
+    /// Exactly so many numbers.
+    Numbers(usize, Range),
+}
+
+/// Bounds of a number; `true` marks a bound that is itself excluded.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Range {
+    pub min: Option<(f64, bool)>,
+    pub max: Option<(f64, bool)>,
+}
+
+impl Key {
+    /// The whole configuration.
+    pub fn root() -> Key {
+        let schema = json_schema();
+        let none = Map::new();
+        let definitions = schema.get("$defs").and_then(Value::as_object).unwrap_or(&none);
+        let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+        read(&schema, definitions, String::new(), defaults)
+    }
+
+    /// The last segment of the dotted key.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('.').next().unwrap_or_default()
+    }
+
+    /// The keys of a section; nothing for any other key.
+    pub fn children(&self) -> &[Key] {
+        match &self.kind {
+            Kind::Section(keys) => keys,
+            _ => &[],
+        }
+    }
+
+    /// The child of this name.
+    pub fn child(&self, name: &str) -> Option<&Key> {
+        self.children().iter().find(|key| key.name() == name)
+    }
+
+    /// The key at this dotted path; inside a free mapping, that mapping.
+    pub fn find(&self, path: &str) -> Option<&Key> {
+        let mut key = self;
+        for name in path.split('.') {
+            match key.kind {
+                Kind::Free => return Some(key),
+                _ => key = key.child(name)?,
+            }
+        }
+        Some(key)
+    }
+
+    /// This key and all below it.
+    pub fn all(&self) -> Vec<&Key> {
+        std::iter::once(self).chain(self.children().iter().flat_map(Key::all)).collect()
+    }
+
+    /// The dotted key of a child.
+    pub fn join(&self, name: &str) -> String {
+        if self.path.is_empty() { name.into() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// What is allowed, in words.
+    pub fn expected(&self) -> String {
+        let words = match &self.kind {
+            Kind::Section(keys) => format!("a section with the keys {}", list(keys.iter().map(Key::name))),
+            Kind::Free => "a section of keys and values".into(),
+            Kind::Flag => "true or false".into(),
+            Kind::Integer(range) => format!("an integer{range}"),
+            Kind::Number(range) => format!("a number{range}"),
+            Kind::Text(0) => "text".into(),
+            Kind::Text(_) => "text that is not empty".into(),
+            Kind::Choice(words) if words.len() == 1 => list(words.iter().map(|(word, _)| word.as_str())),
+            Kind::Choice(words) => format!("one of {}", list(words.iter().map(|(word, _)| word.as_str()))),
+            Kind::Numbers(count, Range { min: None, max: None }) => format!("a list of {count} numbers"),
+            Kind::Numbers(count, range) => format!("a list of {count} numbers, each{range}"),
+        };
+        if self.nullable { words + ", or null" } else { words }
+    }
+}
+
+impl Range {
+    pub fn contains(&self, value: f64) -> bool {
+        let above = self.min.is_none_or(|(min, open)| if open { value > min } else { value >= min });
+        let below = self.max.is_none_or(|(max, open)| if open { value < max } else { value <= max });
+        above && below
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min, self.max) {
+            (None, None) => Ok(()),
+            (Some((min, false)), None) => write!(f, " of at least {min}"),
+            (Some((min, true)), None) => write!(f, " above {min}"),
+            (None, Some((max, false))) => write!(f, " of at most {max}"),
+            (None, Some((max, true))) => write!(f, " below {max}"),
+            (Some((min, open)), Some((max, half))) => {
+                write!(f, " in {}{min}, {max}{}", if open { '(' } else { '[' }, if half { ')' } else { ']' })
+            }
+        }
+    }
+}
+
+/// The JSON schema of a configuration.
+pub(super) fn json_schema() -> Value {
+    schemars::schema_for!(Config).to_value()
+}
+
+/// `a, b, c`, each in backticks.
+pub(super) fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The key that a JSON schema describes.
+fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default: Value) -> Key {
+    let optional = schema.get("anyOf").and_then(|any| any.get(0));
+    let target = optional
+        .unwrap_or(schema)
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|reference| reference.strip_prefix("#/$defs/"))
+        .and_then(|name| definitions.get(name))
+        .unwrap_or(schema);
+    let kind = match type_of(target) {
+        "object" => match target.get("properties").and_then(Value::as_object) {
+            Some(properties) => Kind::Section(
+                properties
+                    .iter()
+                    .map(|(name, schema)| {
+                        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                        read(schema, definitions, path, default.get(name).cloned().unwrap_or_default())
+                    })
+                    .collect(),
+            ),
+            None => Kind::Free,
+        },
+        "boolean" => Kind::Flag,
+        "integer" => Kind::Integer(range(target)),
+        "number" => Kind::Number(range(target)),
+        "array" => {
+            let count = target.get("minItems").and_then(Value::as_u64).unwrap_or_default();
+            Kind::Numbers(count as usize, target.get("items").map(range).unwrap_or_default())
+        }
+        _ => match choices(target) {
+            words if words.is_empty() => Kind::Text(target.get("minLength").and_then(Value::as_u64).unwrap_or(0)),
+            words => Kind::Choice(words),
+        },
+    };
+    let nullable = optional.is_some() || schema.get("type").is_some_and(Value::is_array);
+    let doc = text(schema, "description").or_else(|| text(target, "description")).unwrap_or_default();
+    Key { path, doc: doc.replace('\n', " "), kind, nullable, default }
+}
+
+/// The type that is not null.
+fn type_of(schema: &Value) -> &str {
+    match schema.get("type") {
+        Some(Value::String(name)) => name,
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).find(|name| *name != "null").unwrap_or(""),
+        _ => "",
+    }
+}
+
+fn range(schema: &Value) -> Range {
+    let bound = |closed: &str, open: &str| {
+        let at = |name: &str| schema.get(name).and_then(Value::as_f64);
+        at(open).map(|value| (value, true)).or_else(|| at(closed).map(|value| (value, false)))
+    };
+    Range { min: bound("minimum", "exclusiveMinimum"), max: bound("maximum", "exclusiveMaximum") }
+}
+
+fn choices(schema: &Value) -> Vec<(String, String)> {
+    let documented = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    documented.filter_map(|one| Some((text(one, "const")?, text(one, "description").unwrap_or_default()))).collect()
+}
+
+fn text(schema: &Value, field: &str) -> Option<String> {
+    schema.get(field).and_then(Value::as_str).map(str::to_owned)
+}

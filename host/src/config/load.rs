@@ -1,0 +1,144 @@
+//! Merges the layers into one configuration.
+
+use super::check::{self, Checked};
+use super::error::{ConfigError, Problem};
+use super::keys::Key;
+use super::layers;
+use super::origin::Origin;
+use super::rules;
+use super::schema::Config;
+use figment::providers::Serialized;
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Keys that decide which plugin is asked, so that no plugin may recommend them.
+const NAMES: [&str; 2] = ["dataset.name", "train.self_supervision.encoder_name"];
+
+/// Everything that a configuration is read from, the weakest first: recommendations, files, variables, flags.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// What plugins recommend.
+    pub recommended: Vec<Recommended>,
+    /// The files of `--config`, in order.
+    pub files: Vec<PathBuf>,
+    /// Names and values of the environment; those that do not start with `SELFSAME_` are passed over.
+    pub env: Vec<(String, String)>,
+    /// The values of `--set`, such as `train.batch_size=64`, in order.
+    pub sets: Vec<String>,
+}
+
+/// The values that a plugin recommends for one of its data sets or encoders.
+#[derive(Debug, Clone)]
+pub struct Recommended {
+    /// What the values are for and who says so, such as `data set CIFAR10 (plugin selfsame-plugin-cifar)`.
+    pub origin: String,
+    /// The values, nested like the schema.
+    pub values: serde_json::Value,
+}
+
+/// What has to be known before a plugin can be asked for its recommendations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// `dataset.name`.
+    pub dataset: String,
+    /// `train.self_supervision.encoder_name`.
+    pub encoder: String,
+}
+
+/// A configuration and where each of its values came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// The configuration.
+    pub config: Config,
+    /// The origin of every value, by dotted key.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// Reads, merges and checks a configuration.
+///
+/// # Errors
+/// When a source cannot be read, a key is unknown, or a value has the wrong type or cannot be: one problem for each.
+pub fn load(sources: &Sources) -> Result<Resolved, ConfigError> {
+    let root = Key::root();
+    let (resolved, mut problems) = merge(sources, &root)?;
+    let values = serde_json::to_value(&resolved.config).map_err(|e| Problem::Unwritable(e.to_string()))?;
+    problems.extend(rules::ranges(&root, &values, &resolved.origins));
+    if problems.is_empty() {
+        problems = rules::rules(&resolved.config, &resolved.origins);
+    }
+    if problems.is_empty() { Ok(resolved) } else { Err(ConfigError { problems }) }
+}
+
+/// Finds the names that decide which plugins are asked for recommendations; `sources.recommended` plays no part.
+///
+/// # Errors
+/// As [`load`], except for impossible values.
+pub fn peek(sources: &Sources) -> Result<Names, ConfigError> {
+    let (resolved, problems) = merge(&Sources { recommended: Vec::new(), ..sources.clone() }, &Key::root())?;
+    if !problems.is_empty() {
+        return Err(ConfigError { problems });
+    }
+    let train = resolved.config.train;
+    Ok(Names { dataset: resolved.config.dataset.name, encoder: train.self_supervision.encoder_name })
+}
+
+/// One layer, as figment takes it.
+struct Layered {
+    name: String,
+    values: Dict,
+}
+
+impl Provider for Layered {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Map::from([(Profile::Default, self.values.clone())]))
+    }
+}
+
+/// The merged layers without the values that do not fit, and a problem for each of those.
+fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), ConfigError> {
+    let mut problems = Vec::new();
+    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    let mut origins = BTreeMap::new();
+    for (index, layer) in layers::read(sources, &mut problems).into_iter().enumerate() {
+        let Checked { values, origins: at, problems: found } = check::check(root, &layer.node, &layer.origin);
+        problems.extend(found);
+        if let Origin::Recommended(_) = layer.origin {
+            problems.extend(NAMES.iter().filter(|name| at.contains_key(**name)).map(|name| Problem::Source {
+                origin: layer.origin.clone(),
+                message: format!("a plugin may not recommend `{name}`"),
+            }));
+        }
+        let name = format!("layer {index}");
+        origins.insert(name.clone(), at);
+        figment = figment.merge(Layered { name, values });
+    }
+    let internal = |error: figment::Error| ConfigError::from(Problem::Unwritable(error.to_string()));
+    let config = figment.extract().map_err(internal)?;
+    let mut leaves = BTreeMap::new();
+    let merged = figment.find_value("").map_err(internal)?;
+    collect(&merged, String::new(), &mut |path, value| {
+        let layer = figment.get_metadata(value.tag()).and_then(|metadata| origins.get(metadata.name.as_ref()));
+        let origin = layer.and_then(|at| at.get(&path)).cloned().unwrap_or(Origin::Default);
+        leaves.insert(path, origin);
+    });
+    Ok((Resolved { config, origins: leaves }, problems))
+}
+
+/// Calls `leaf` with the dotted key of everything that is not a mapping with keys.
+fn collect(value: &Value, path: String, leaf: &mut impl FnMut(String, &Value)) {
+    match value {
+        Value::Dict(_, values) if !values.is_empty() => {
+            for (name, value) in values {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                collect(value, path, leaf);
+            }
+        }
+        _ => leaf(path, value),
+    }
+}

@@ -1,0 +1,89 @@
+//! Values that have the right type and still cannot be.
+
+use super::error::Problem;
+use super::keys::{Key, Kind};
+use super::node::Node;
+use super::origin::Origin;
+use super::schema::{Config, OptimizerName};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Every value outside of its range.
+pub(super) fn ranges(root: &Key, config: &Value, origins: &BTreeMap<String, Origin>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for key in root.all() {
+        let value = key.path.split('.').try_fold(config, |value, name| value.get(name));
+        if let Some(value) = value
+            && !fits(key, value)
+        {
+            problems.push(refusal(&key.path, &Node::from(value).brief(), key.expected(), origins));
+        }
+    }
+    problems
+}
+
+fn fits(key: &Key, value: &Value) -> bool {
+    match &key.kind {
+        Kind::Integer(range) | Kind::Number(range) => value.as_f64().is_none_or(|value| range.contains(value)),
+        Kind::Numbers(_, range) => {
+            value.as_array().into_iter().flatten().filter_map(Value::as_f64).all(|value| range.contains(value))
+        }
+        Kind::Text(least) => value.as_str().is_none_or(|text| text.chars().count() as u64 >= *least),
+        _ => true,
+    }
+}
+
+/// Every rule that one range cannot state.
+pub(super) fn rules(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut refuse = |key: &str, value: String, expected: String| {
+        problems.push(refusal(key, &value, expected, origins));
+    };
+    if !is_device(&config.train.device) {
+        let expected = "`auto`, `cpu`, `cuda` or `cuda:N`";
+        refuse("train.device", config.train.device.clone(), expected.into());
+    }
+    let scheduler = &config.scheduler;
+    if scheduler.warmup_epochs > scheduler.epochs as f64 {
+        let expected = format!("at most `scheduler.epochs`, which is {}", scheduler.epochs);
+        refuse("scheduler.warmup_epochs", scheduler.warmup_epochs.to_string(), expected);
+    }
+    let optimizer = &config.optimizer;
+    if optimizer.name == OptimizerName::Sgd && optimizer.nesterov && optimizer.momentum == 0.0 {
+        refuse("optimizer.nesterov", "true".into(), "false, or `optimizer.momentum` above 0".into());
+    }
+    if let (Some(resize), Some(crop)) = (config.preprocess.resize, config.preprocess.center_crop_size)
+        && crop > resize
+    {
+        let expected = format!("at most `preprocess.resize`, which is {resize}");
+        refuse("preprocess.center_crop_size", crop.to_string(), expected);
+    }
+    let augmentation = &config.augmentation;
+    for (key, [low, high]) in [
+        ("augmentation.random_crop.scale", augmentation.random_crop.scale),
+        ("augmentation.random_crop.ratio", augmentation.random_crop.ratio),
+        ("augmentation.gaussian_blur.sigma", augmentation.gaussian_blur.sigma),
+    ] {
+        if low > high {
+            refuse(key, format!("[{low}, {high}]"), "the smaller number first".into());
+        }
+    }
+    if let Some(size) = augmentation.gaussian_blur.kernel_size
+        && size.is_multiple_of(2)
+    {
+        refuse("augmentation.gaussian_blur.kernel_size", size.to_string(), "an odd number".into());
+    }
+    problems
+}
+
+fn is_device(text: &str) -> bool {
+    match text.strip_prefix("cuda:") {
+        Some(index) => index.len() <= 4 && !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit()),
+        None => matches!(text, "auto" | "cpu" | "cuda"),
+    }
+}
+
+fn refusal(key: &str, value: &str, expected: String, origins: &BTreeMap<String, Origin>) -> Problem {
+    let origin = origins.get(key).cloned().unwrap_or(Origin::Default);
+    Problem::Value { key: key.into(), value: value.into(), origin, expected }
+}
