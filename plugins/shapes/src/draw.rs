@@ -5,16 +5,26 @@ use std::f32::consts::PI;
 
 type Colour = [f32; 3];
 
+/// Largest difference between the two colours of a paint, in each channel.
+const TEXTURE_CONTRAST: f32 = 0.15;
+/// Least distance in RGB between the colours of the shape and of the background.
+const LEAST_CONTRAST: f32 = 0.7;
+/// Area of a shape as a share of the image.
+const AREA: [f32; 2] = [0.2, 0.3];
+/// Rotation to either side, in radians.
+const ROTATION: f32 = PI / 12.0;
+/// Most discs scattered on the background.
+const CLUTTER: usize = 2;
+/// Standard deviation of the pixel noise.
+const NOISE: [f32; 2] = [0.01, 0.03];
+
 /// How an area is filled.
-#[derive(Clone, Copy)]
 enum Texture {
     Solid,
     Stripes,
     Checker,
     Gradient,
 }
-
-const TEXTURES: [Texture; 4] = [Texture::Solid, Texture::Stripes, Texture::Checker, Texture::Gradient];
 
 /// Two colours and how they alternate.
 struct Paint {
@@ -31,7 +41,12 @@ impl Paint {
     fn random(random: &mut Random, first: Colour) -> Self {
         let angle = random.range(0.0, PI);
         Self {
-            texture: TEXTURES[random.below(TEXTURES.len())],
+            texture: match random.below(6) {
+                0 => Texture::Stripes,
+                1 => Texture::Checker,
+                2 => Texture::Gradient,
+                _ => Texture::Solid,
+            },
             first,
             second: first.map(|value| (value + random.range(-TEXTURE_CONTRAST, TEXTURE_CONTRAST)).clamp(0.0, 1.0)),
             direction: [angle.cos(), angle.sin()],
@@ -54,19 +69,6 @@ impl Paint {
         mix(self.first, self.second, share)
     }
 }
-
-/// Largest difference between the two colours of a paint, in each channel.
-const TEXTURE_CONTRAST: f32 = 0.15;
-/// Least distance in RGB between the colours of the shape and of the background.
-const LEAST_CONTRAST: f32 = 0.7;
-/// Area of a shape as a share of the image.
-const AREA: [f32; 2] = [0.2, 0.3];
-/// Rotation to either side, in radians.
-const ROTATION: f32 = PI / 12.0;
-/// Most discs scattered on the background.
-const CLUTTER: usize = 2;
-/// Standard deviation of the pixel noise.
-const NOISE: [f32; 2] = [0.01, 0.03];
 
 /// Draws `outline` as `[3, size, size]` bytes; everything else comes from `random`.
 pub fn draw(outline: &Outline, size: usize, random: &mut Random) -> Vec<u8> {

@@ -18,6 +18,10 @@ use serde::Deserialize;
 use serde_json::json;
 use std::ops::RangeInclusive;
 
+selfsame_plugin_api::export_plugin! {
+    datasets: { "shapes" => (card, create) },
+}
+
 const NOMINAL_SIZE: usize = 32;
 const VAL_SIZE: usize = 1000;
 const TEST_SIZE: usize = 1000;
@@ -47,17 +51,19 @@ fn option_specs() -> Vec<OptionSpec> {
     ]
 }
 
-/// The facts about `shapes`.
-pub fn card() -> Card {
+fn card(name: &str) -> Card {
     Card {
-        name: "shapes".into(),
+        name: name.into(),
         summary: "Ten shapes in random colours, textures and places, rendered without a download".into(),
         classes: CLASSES.map(String::from).to_vec(),
         task: Task::Multiclass,
         channels: 3,
         bit_depth: 8,
         nominal_size: (NOMINAL_SIZE, NOMINAL_SIZE),
-        normalization: Some(Normalization { mean: vec![0.5, 0.5, 0.5], std: vec![0.25, 0.25, 0.25] }),
+        normalization: Some(Normalization {
+            mean: vec![0.50316, 0.49984, 0.50272],
+            std: vec![0.30869, 0.30674, 0.30691],
+        }),
         splits: vec![Split::Train, Split::Val, Split::Test],
         licence: "none needed: the images are computed".into(),
         citation: "none".into(),
@@ -65,13 +71,13 @@ pub fn card() -> Card {
         recommended: json!({
             "augmentation": {
                 "use_random_crop": true,
-                "random_crop": { "scale": [0.3, 1.0] },
+                "random_crop": { "scale": [0.4, 1.0] },
                 "use_random_horizontal_flip": true,
                 "random_horizontal_flip": { "prob": 0.5 },
                 "use_random_color": true,
-                "random_color": { "brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1, "prob": 0.8 },
+                "random_color": { "brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.5, "prob": 0.8 },
                 "use_random_grayscale": true,
-                "random_grayscale": { "prob": 0.2 }
+                "random_grayscale": { "prob": 0.3 }
             }
         }),
     }
@@ -81,7 +87,7 @@ pub fn card() -> Card {
 ///
 /// # Errors
 /// Unknown options and values out of range, by name.
-pub fn dataset(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
     let options: Options = parse_options(&request.options, &option_specs())?;
     check("train_size", options.train_size, &TRAIN_SIZES)?;
     check("size", options.size, &IMAGE_SIZES)?;
