@@ -1,8 +1,8 @@
 //! Images and labels in memory.
 
 use crate::failure::{Failure, io_error};
-use crate::pickle;
 use crate::published::{Form, PIXELS, Published};
+use crate::python;
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets};
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub fn load(published: &Published, form: Form, path: &Path) -> std::result::Resu
     let bytes = fs::read(path).map_err(|error| io_error("read", path, &error))?;
     let records = match form {
         Form::Binary => parse(published, &bytes),
-        Form::Python => pickle::parse(published, &bytes),
+        Form::Python => python::parse(published, &bytes),
     };
     records.map_err(|cause| Failure::Content(format!("{}: {cause}", path.display())))
 }
