@@ -36,7 +36,7 @@ pub fn load(published: &Published, form: Form, path: &Path) -> std::result::Resu
 /// Splits binary records into classes and pixels.
 fn parse(published: &Published, bytes: &[u8]) -> std::result::Result<Records, String> {
     let record = published.record();
-    if bytes.is_empty() || bytes.len() % record != 0 {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(record) {
         return Err(format!(
             "{} bytes, expected a whole number of records of {record} bytes ({} records and {} bytes are there)",
             bytes.len(),

@@ -111,6 +111,21 @@ fn rejects_a_python_file_that_is_not_the_published_one() {
 }
 
 #[test]
+fn survives_random_changes() {
+    let original = python2("labels", &[3, 9], &[5; 2 * PIXELS], 2);
+    for round in 0..5000 {
+        let mut file = original.clone();
+        for change in 0..3 {
+            // Everything but the pixels lies in the first and last bytes.
+            let at = (usize::from(pixel(round, change, 0)) + usize::from(pixel(round, change, 1))) % 260;
+            file[at] = pixel(round, change, 2);
+        }
+        // Either is right; a panic is not.
+        let _ = python::parse(&CIFAR10, &file);
+    }
+}
+
+#[test]
 fn rejects_deep_nesting() {
     let depth = 1_000_000;
     let file = [b"\x80\x02".to_vec(), vec![b']'; depth], vec![b'a'; depth - 1], b".".to_vec()].concat();
