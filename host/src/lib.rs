@@ -1,5 +1,3 @@
-//! Trains image encoders without labels: SimCLR over data sets and encoders that live in plugins.
-//!
-//! The modules are the stages that data flows through, and a stage only knows the ones before it.
+//! Trains image encoders without labels.
 
-pub mod config;
+pub mod plugin;

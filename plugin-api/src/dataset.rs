@@ -136,7 +136,8 @@ pub struct Image {
     pub data: Vec<u8>,
 }
 
-/// The samples of one split; reading an index twice gives the same bytes.
+/// The samples of one split; reading an index twice gives the same bytes. The host asks for everything but pixels once,
+/// when the split is opened.
 pub trait Samples: Send + Sync {
     /// Number of samples.
     fn len(&self) -> usize;

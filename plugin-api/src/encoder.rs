@@ -89,7 +89,8 @@ pub trait Encoder: Send {
     /// D, the length of an embedding.
     fn feature_dim(&self) -> usize;
 
-    /// All trainable tensors, in a fixed order.
+    /// All trainable tensors, in a fixed order. The host asks once and keeps the handles: a tensor may change in place,
+    /// but must not be replaced. The same holds for [`Encoder::buffers`] and [`Encoder::feature_dim`].
     fn parameters(&self) -> Vec<Parameter>;
 
     /// All saved tensors that are not trained, in a fixed order.

@@ -1,7 +1,7 @@
 //! An encoder's plain trait as an ABI object.
 
 use super::{
-    guard::{guard, without_backtrace, Guarded},
+    guard::{guard, refine, Guarded},
     module::{entry, from_json, to_json, EncoderFunctions},
 };
 use crate::{
@@ -70,16 +70,11 @@ impl HostOperations {
 }
 
 impl From<tch::TchError> for PluginError {
-    /// The C++ message without its backtrace; a lack of memory is the device's.
+    /// What libtorch refused; the host sees it without the C++ backtrace.
     fn from(error: tch::TchError) -> Self {
-        let message = match error {
-            tch::TchError::Torch(message) => without_backtrace(&message),
-            other => other.to_string(),
-        };
-        if message.contains("out of memory") {
-            Self::device(message)
-        } else {
-            Self::plugin(message)
+        match error {
+            tch::TchError::Torch(message) => refine(Self::plugin(message)),
+            other => Self::plugin(other.to_string()),
         }
     }
 }

@@ -46,17 +46,25 @@ fn payload_text(payload: &(dyn Any + Send)) -> Option<&str> {
 
 /// A C++ message of libtorch without its backtrace.
 pub fn without_backtrace(message: &str) -> String {
-    let message = message.strip_prefix("called `Result::unwrap()` on an `Err` value: ").unwrap_or(message);
-    let message = message.strip_prefix("Torch(\"").unwrap_or(message);
-    // tch panics with the `Debug` form, in which the line break is written out.
-    let end =
-        ["\nException raised from", "\\nException raised from"].iter().filter_map(|mark| message.find(mark)).min();
-    end.map_or(message, |end| &message[..end]).trim_end().to_owned()
+    // tch's plain methods panic with the `Debug` form, in which line breaks and quotes are escaped.
+    let escaped = message.strip_prefix("called `Result::unwrap()` on an `Err` value: Torch(\"");
+    let (text, mark, ending) = match escaped {
+        Some(text) => (text, "\\nException raised from", "\")"),
+        None => (message, "\nException raised from", ""),
+    };
+    let text = text.split_once(mark).map_or_else(|| text.trim_end_matches(ending), |(before, _)| before).trim_end();
+    if escaped.is_some() {
+        text.replace("\\n", "\n").replace("\\\"", "\"")
+    } else {
+        text.to_owned()
+    }
 }
 
-fn without_backtrace_kind(mut error: PluginError) -> PluginError {
+/// Cuts a backtrace, and tells a lack of memory from other failures.
+pub(super) fn refine(mut error: PluginError) -> PluginError {
     error.message = without_backtrace(&error.message);
-    if error.kind == ErrorKind::Plugin && error.message.contains("out of memory") {
+    let lacks_memory = ["out of memory", "can't allocate memory"].iter().any(|text| error.message.contains(text));
+    if error.kind == ErrorKind::Plugin && lacks_memory {
         error.kind = ErrorKind::Device;
     }
     error
@@ -78,7 +86,7 @@ pub(super) fn guard<T>(method: &str, body: impl FnOnce() -> Result<T>) -> RawRes
             PluginError::plugin(format!("`{method}` panicked at {place}: {message}"))
         }
     };
-    RErr(encode_error(&without_backtrace_kind(error)))
+    RErr(encode_error(&refine(error)))
 }
 
 /// An object of the plugin's author whose destructor may panic.
@@ -109,5 +117,34 @@ impl<T: ?Sized> Drop for Guarded<T> {
         if let RErr(json) = outcome {
             tracing::error!("{}", crate::abi::decode_error(&json));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backtrace_is_cut_from_both_forms_of_a_message() {
+        let answered = "size mismatch\nException raised from foo at a.cpp:1 (most recent call first):\nframe #0: bar";
+        assert_eq!(without_backtrace(answered), "size mismatch");
+        let panicked = r#"called `Result::unwrap()` on an `Err` value: Torch("a \"b\"\nc\nException raised from foo")"#;
+        assert_eq!(without_backtrace(panicked), "a \"b\"\nc");
+        let short = r#"called `Result::unwrap()` on an `Err` value: Torch("no kernel")"#;
+        assert_eq!(without_backtrace(short), "no kernel");
+        assert_eq!(without_backtrace("index out of bounds"), "index out of bounds");
+    }
+
+    #[test]
+    fn a_lack_of_memory_is_the_devices_failure() {
+        let error = refine(PluginError::plugin("CUDA out of memory. Tried to allocate 20 MiB"));
+        assert_eq!(error.kind, ErrorKind::Device);
+        assert_eq!(refine(PluginError::data("the archive says `out of memory`")).kind, ErrorKind::Data);
+    }
+
+    #[test]
+    fn a_place_does_not_depend_on_where_cargo_keeps_sources() {
+        assert_eq!(short_place("/home/u/.cargo/registry/src/index-1/tch-0.24.0/src/a.rs", 7), "tch-0.24.0/src/a.rs:7");
+        assert_eq!(short_place("plugins/x/src/lib.rs", 3), "plugins/x/src/lib.rs:3");
     }
 }

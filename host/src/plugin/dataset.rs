@@ -1,0 +1,202 @@
+//! A plugin's data set behind the plain traits; checks whatever the plugin answers.
+
+use super::{card::is_unique, subject::Subject, watch::Watched};
+use abi_stable::{
+    sabi_trait::TD_Opaque,
+    sabi_types::RRef,
+    std_types::{ROption, RSlice, RStr, RString, RVec},
+};
+use selfsame_plugin_api::{
+    Card, Dataset, Image, PluginError, Result, Samples, Services, Split, Targets, Task,
+    abi::{DatasetObject, RawImage, RawTargets, SamplesObject, ServicesAbi, ServicesAbi_TO, TargetsKind},
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+pub(super) struct PluginDataset {
+    subject: Arc<Subject>,
+    card: Arc<Card>,
+    object: DatasetObject,
+}
+
+impl PluginDataset {
+    pub(super) fn new(subject: Subject, card: Card, object: DatasetObject) -> Self {
+        Self { subject: Arc::new(subject), card: Arc::new(card), object }
+    }
+}
+
+struct Progress<'a> {
+    services: &'a dyn Services,
+    watched: &'a Watched,
+}
+
+impl ServicesAbi for Progress<'_> {
+    fn progress(&self, what: RStr<'_>, done: u64, total: ROption<u64>) -> bool {
+        self.watched.heard();
+        let report = || self.services.progress(what.as_str(), done, total.into_option());
+        // A panic of the host's own display must not unwind into the plugin: it ends the call as a stop would.
+        matches!(catch_unwind(AssertUnwindSafe(report)), Ok(Ok(())))
+    }
+}
+
+impl Dataset for PluginDataset {
+    fn prepare(&self, services: &dyn Services) -> Result<()> {
+        self.subject.call("Dataset::prepare", |watched| {
+            let progress = Progress { services, watched };
+            self.object.prepare(ServicesAbi_TO::from_ptr(RRef::new(&progress), TD_Opaque))
+        })
+    }
+
+    fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
+        if !self.card.splits.contains(&split) {
+            let splits: Vec<_> = self.card.splits.iter().map(|split| split.name()).collect();
+            let message = format!("there is no split `{}`; it has: {}", split.name(), splits.join(", "));
+            return Err(self.subject.named(PluginError::configuration(message)));
+        }
+        let object = self.subject.call("Dataset::open", |_| self.object.open(split.name().into()))?;
+        Ok(Box::new(PluginSamples::new(self, object)?))
+    }
+}
+
+struct PluginSamples {
+    subject: Arc<Subject>,
+    card: Arc<Card>,
+    object: SamplesObject,
+    len: usize,
+    targets: Targets,
+    groups: Option<Vec<String>>,
+    ids: Option<Vec<String>>,
+}
+
+/// Copies; the plugin's buffers belong to the plugin's allocator.
+fn strings(list: ROption<RVec<RString>>) -> Option<Vec<String>> {
+    list.into_option().map(|list| list.iter().map(|text| text.as_str().to_owned()).collect())
+}
+
+impl PluginSamples {
+    fn new(dataset: &PluginDataset, object: SamplesObject) -> Result<Self> {
+        let subject = &dataset.subject;
+        let len = subject.call("Samples::len", |_| object.len())?;
+        let targets = subject.call("Samples::targets", |_| object.targets())?;
+        let targets = check_targets(&dataset.card, len, &targets).map_err(|message| subject.broken(message))?;
+        let groups = strings(subject.call("Samples::groups", |_| object.groups())?);
+        let ids = strings(subject.call("Samples::ids", |_| object.ids())?);
+        for (what, list) in [("groups", &groups), ("ids", &ids)] {
+            if let Some(count) = list.as_ref().map(Vec::len).filter(|count| *count != len) {
+                return Err(subject.broken(format!("`{what}` has {count} entries for {len} samples")));
+            }
+        }
+        if !ids.as_ref().is_none_or(is_unique) {
+            return Err(subject.broken("`ids` names a sample twice"));
+        }
+        let (subject, card) = (dataset.subject.clone(), dataset.card.clone());
+        let samples = Self { subject, card, object, len, targets, groups, ids };
+        samples.checked_block()?;
+        Ok(samples)
+    }
+
+    fn checked_block(&self) -> Result<Option<&[u8]>> {
+        let block = self.subject.call("Samples::block", |_| self.object.block())?;
+        let Some(block) = block.into_option().map(|block| block.as_slice()) else { return Ok(None) };
+        let (height, width) = self.card.nominal_size;
+        let expected = [self.card.channels, height, width].iter().try_fold(self.len, |size, n| size.checked_mul(*n));
+        if self.card.bit_depth != 8 || Some(block.len()) != expected {
+            return Err(self.subject.broken(format!(
+                "`block` has {} bytes, expected {} × {} × {height} × {width} of 8 bits",
+                block.len(),
+                self.len,
+                self.card.channels,
+            )));
+        }
+        Ok(Some(block))
+    }
+
+    fn image(&self, index: usize, image: &RawImage) -> Result<Image> {
+        let &RawImage { channels, height, width, bit_depth, ref data } = image;
+        let expected = [channels, height, width].iter().try_fold(usize::from(bit_depth / 8), |n, m| n.checked_mul(*m));
+        let is_right = channels == self.card.channels
+            && bit_depth == self.card.bit_depth
+            && !data.is_empty()
+            && Some(data.len()) == expected;
+        if is_right {
+            return Ok(Image { channels, height, width, bit_depth, data: data.as_slice().to_vec() });
+        }
+        let id = self.ids.as_ref().map(|ids| format!(" (`{}`)", ids[index])).unwrap_or_default();
+        Err(self.subject.broken(format!(
+            "sample {index}{id} is {channels} × {height} × {width} of {bit_depth} bits in {} bytes; the card says {} \
+             channels of {} bits",
+            data.len(),
+            self.card.channels,
+            self.card.bit_depth
+        )))
+    }
+}
+
+fn check_targets(card: &Card, len: usize, targets: &RawTargets) -> std::result::Result<Targets, String> {
+    let classes = card.classes.len();
+    match (targets.kind, card.task) {
+        (TargetsKind::NONE, _) => Ok(Targets::None),
+        (TargetsKind::CLASSES, Task::Binary | Task::Multiclass) => {
+            let labels = targets.classes.as_slice();
+            if labels.len() != len {
+                return Err(format!("`targets` has {} labels for {len} samples", labels.len()));
+            }
+            let is_class = |label: i64| usize::try_from(label).is_ok_and(|label| label < classes);
+            if let Some(index) = labels.iter().position(|label| !is_class(*label)) {
+                return Err(format!("sample {index} has label {}, expected 0 to {}", labels[index], classes - 1));
+            }
+            Ok(Targets::Classes(labels.to_vec()))
+        }
+        (TargetsKind::MULTILABEL, Task::Multilabel) => {
+            let labels = targets.multilabel.as_slice();
+            if Some(labels.len()) != len.checked_mul(classes) {
+                return Err(format!("`targets` has {} values, expected {len} × {classes}", labels.len()));
+            }
+            if let Some(at) = labels.iter().position(|label| *label > 1) {
+                let (index, label) = (at / classes, labels[at]);
+                return Err(format!("sample {index} has value {label} for class {}, expected 0 or 1", at % classes));
+            }
+            Ok(Targets::Multilabel(labels.to_vec()))
+        }
+        (kind, task) => Err(format!("`targets` of kind {} do not fit the card's task {task:?}", kind.0)),
+    }
+}
+
+impl Samples for PluginSamples {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn targets(&self) -> Targets {
+        self.targets.clone()
+    }
+
+    fn groups(&self) -> Option<Vec<String>> {
+        self.groups.clone()
+    }
+
+    fn ids(&self) -> Option<Vec<String>> {
+        self.ids.clone()
+    }
+
+    fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
+        if let Some(index) = indices.iter().find(|index| **index >= self.len) {
+            return Err(self.subject.broken(format!("sample {index} was asked for, there are {}", self.len)));
+        }
+        let images = self.subject.call("Samples::read", |_| self.object.read(RSlice::from_slice(indices)))?;
+        if images.len() != indices.len() {
+            let (answered, asked) = (images.len(), indices.len());
+            return Err(self.subject.broken(format!("`read` answered {answered} images for {asked} indices")));
+        }
+        indices.iter().zip(&images).map(|(index, image)| self.image(*index, image)).collect()
+    }
+
+    fn block(&self) -> Option<&[u8]> {
+        self.checked_block().unwrap_or_else(|error| {
+            tracing::error!("{error}; reading images one batch at a time instead");
+            None
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! A plugin's encoder behind the plain trait; checks whatever the plugin answers.
+
+use super::{card::is_unique, subject::Subject};
+use abi_stable::{
+    sabi_trait::TD_Opaque,
+    std_types::{RErr, RSlice, RStr, RVec},
+};
+use selfsame_plugin_api::{
+    Buffer, Encoder, Parameter, ParameterKind, PluginError, Result,
+    abi::{BorrowedTensor, EncoderObject, HostAbi, HostAbi_TO, HostObject, OwnedTensor, RawResult, encode_error},
+};
+use serde::Deserialize;
+use tch::Tensor;
+
+/// The operations that this host offers to encoders: none yet.
+struct Operations;
+
+impl HostAbi for Operations {
+    fn operation(
+        &self,
+        name: RStr<'_>,
+        _: RSlice<'_, BorrowedTensor<'_>>,
+        _: RStr<'_>,
+    ) -> RawResult<RVec<OwnedTensor>> {
+        RErr(encode_error(&PluginError::plugin(format!("unknown operation `{name}`; this host has none"))))
+    }
+}
+
+/// What an encoder is built with.
+pub(super) fn host_object() -> HostObject {
+    HostAbi_TO::from_value(Operations, TD_Opaque)
+}
+
+pub(super) struct PluginEncoder {
+    subject: Subject,
+    object: EncoderObject,
+    feature_dim: usize,
+    parameters: Vec<Parameter>,
+    buffers: Vec<Buffer>,
+}
+
+#[derive(Deserialize)]
+struct ParameterMetadata {
+    name: String,
+    kind: ParameterKind,
+}
+
+#[derive(Deserialize)]
+struct BufferMetadata {
+    name: String,
+}
+
+impl PluginEncoder {
+    pub(super) fn new(subject: Subject, object: EncoderObject) -> Result<Self> {
+        let damaged = |error: serde_json::Error| subject.broken(format!("metadata of a tensor: {error}"));
+        let feature_dim = subject.call("Encoder::feature_dim", |_| object.feature_dim())?;
+        let mut parameters = Vec::new();
+        for named in subject.call("Encoder::parameters", |_| object.parameters())? {
+            let ParameterMetadata { name, kind } = serde_json::from_str(&named.metadata).map_err(damaged)?;
+            parameters.push(Parameter { name, kind, tensor: named.tensor.into_tensor() });
+        }
+        let mut buffers = Vec::new();
+        for named in subject.call("Encoder::buffers", |_| object.buffers())? {
+            let BufferMetadata { name } = serde_json::from_str(&named.metadata).map_err(damaged)?;
+            buffers.push(Buffer { name, tensor: named.tensor.into_tensor() });
+        }
+        if feature_dim == 0 {
+            return Err(subject.broken("`feature_dim` is 0"));
+        }
+        let names = parameters.iter().map(|p| &p.name).chain(buffers.iter().map(|b| &b.name));
+        if !is_unique(names) {
+            return Err(subject.broken("two parameters or buffers have the same name"));
+        }
+        if let Some(parameter) = parameters.iter().find(|p| !p.tensor.is_leaf() || !p.tensor.requires_grad()) {
+            let name = &parameter.name;
+            return Err(subject.broken(format!("parameter `{name}` is not a leaf that requires gradients")));
+        }
+        Ok(Self { subject, object, feature_dim, parameters, buffers })
+    }
+}
+
+impl Encoder for PluginEncoder {
+    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
+        let embedded = self
+            .subject
+            .call("Encoder::forward", |_| self.object.forward(BorrowedTensor::new(x), train))?
+            .into_tensor();
+        let expected = [x.size().first().copied().unwrap_or_default(), self.feature_dim as i64];
+        if embedded.size() != expected {
+            let shape = embedded.size();
+            return Err(self.subject.broken(format!("`forward` answered shape {shape:?}, expected {expected:?}")));
+        }
+        Ok(embedded)
+    }
+
+    fn feature_dim(&self) -> usize {
+        self.feature_dim
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let handle = |p: &Parameter| Parameter { name: p.name.clone(), kind: p.kind, tensor: p.tensor.shallow_clone() };
+        self.parameters.iter().map(handle).collect()
+    }
+
+    fn buffers(&self) -> Vec<Buffer> {
+        let handle = |b: &Buffer| Buffer { name: b.name.clone(), tensor: b.tensor.shallow_clone() };
+        self.buffers.iter().map(handle).collect()
+    }
+}

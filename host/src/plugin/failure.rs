@@ -1,0 +1,94 @@
+use super::SearchDir;
+use selfsame_plugin_api::{ErrorKind, PluginError};
+use std::{fmt, path::PathBuf};
+
+/// Why a plugin, or something that it should provide, cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginFailure {
+    /// The file is no plugin that this host can use.
+    #[error("plugin file {}: {reason}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// One sentence.
+        reason: String,
+    },
+    /// No plugin provides the name.
+    #[error(transparent)]
+    Unknown(Box<UnknownName>),
+    /// Several plugins provide the name.
+    #[error(
+        "the {what} `{name}` is provided by {} and by {}; remove one of the files, or search other folders",
+        first.display(), second.display()
+    )]
+    Ambiguous {
+        /// `data set` or `encoder`.
+        what: &'static str,
+        /// The name asked for.
+        name: String,
+        /// The file that comes first in the search path.
+        first: PathBuf,
+        /// Another file.
+        second: PathBuf,
+    },
+    /// The plugin answered an error, panicked, or broke its contract; the message names plugin and name.
+    #[error("{0}")]
+    Failed(PluginError),
+}
+
+impl PluginFailure {
+    /// Whose mistake it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            PluginFailure::Failed(error) => error.kind,
+            _ => ErrorKind::Plugin,
+        }
+    }
+}
+
+impl From<PluginError> for PluginFailure {
+    fn from(error: PluginError) -> Self {
+        PluginFailure::Failed(error)
+    }
+}
+
+/// A name that no usable plugin provides, with all that helps to find out why.
+#[derive(Debug)]
+pub struct UnknownName {
+    /// `data set` or `encoder`.
+    pub what: &'static str,
+    /// The name asked for.
+    pub name: String,
+    /// The most similar known name.
+    pub nearest: Option<String>,
+    /// All known names.
+    pub available: Vec<String>,
+    /// Where plugins were looked for.
+    pub searched: Vec<SearchDir>,
+    /// Files that cannot be used, and why.
+    pub unusable: Vec<(PathBuf, String)>,
+}
+
+impl std::error::Error for UnknownName {}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, name, .. } = self;
+        write!(f, "no plugin provides the {what} `{name}`")?;
+        if let Some(nearest) = &self.nearest {
+            write!(f, "; did you mean `{nearest}`?")?;
+        }
+        let available = if self.available.is_empty() { "none".to_owned() } else { self.available.join(", ") };
+        write!(f, "\n  available {what}s: {available}\n  searched:")?;
+        for dir in &self.searched {
+            write!(f, "\n    {dir}")?;
+        }
+        if !self.unusable.is_empty() {
+            f.write_str("\n  unusable files:")?;
+            for (path, reason) in &self.unusable {
+                write!(f, "\n    {}: {reason}", path.display())?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! What `selfsame plugins list` and `selfsame plugins inspect` print.
+
+use super::{PluginFailure, Registry, load};
+use comfy_table::{Table, presets};
+use selfsame_plugin_api::{Card, EncoderCard, Manifest, OptionSpec, PluginError};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::{fmt::Write, path::Path};
+
+/// All files of the search path, one a row, with the reason where a file cannot be used.
+pub fn table(registry: &Registry) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["file", "plugin", "data sets", "encoders", "status"]);
+    for file in registry.files() {
+        let path = file.path.display().to_string();
+        match &file.manifest {
+            Ok(Manifest { name, version, datasets, encoders, .. }) => {
+                let plugin = format!("{name} {version}");
+                table.add_row([path, plugin, datasets.join(", "), encoders.join(", "), "ok".into()])
+            }
+            Err(reason) => table.add_row([path, String::new(), String::new(), String::new(), reason.clone()]),
+        };
+    }
+    table.to_string()
+}
+
+/// The same as an array of `{path, ok, reason, manifest}`.
+pub fn json(registry: &Registry) -> Value {
+    let file = |file: &super::ScannedFile| {
+        json!({
+            "path": file.path,
+            "ok": file.manifest.is_ok(),
+            "reason": file.manifest.as_ref().err(),
+            "manifest": file.manifest.as_ref().ok(),
+        })
+    };
+    registry.files().iter().map(file).collect()
+}
+
+/// A plugin with the cards of all that it provides.
+#[derive(Debug)]
+pub struct Inspection {
+    path: std::path::PathBuf,
+    sha256: String,
+    manifest: Manifest,
+    datasets: Vec<Result<Card, PluginError>>,
+    encoders: Vec<Result<EncoderCard, PluginError>>,
+}
+
+/// Opens a plugin and reads its cards. A card that breaks its contract is shown as its error.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn inspect(path: &Path) -> Result<Inspection, PluginFailure> {
+    let path = path.canonicalize().map_err(|error| PluginFailure::Unusable {
+        path: path.to_owned(),
+        reason: format!("cannot be opened: {error}"),
+    })?;
+    let library = load::open(&path)?;
+    let datasets = library.manifest.datasets.iter().map(|name| library.dataset_card(name)).collect();
+    let encoders = library.manifest.encoders.iter().map(|name| library.encoder_card(name)).collect();
+    Ok(Inspection { path, sha256: library.sha256, manifest: library.manifest, datasets, encoders })
+}
+
+impl Inspection {
+    /// `{path, sha256, manifest, datasets, encoders}`; the last two are lists of cards, or `{error}`.
+    pub fn json(&self) -> Value {
+        json!({
+            "path": self.path,
+            "sha256": self.sha256,
+            "manifest": self.manifest,
+            "datasets": cards_json(&self.datasets),
+            "encoders": cards_json(&self.encoders),
+        })
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let Manifest { name, version, abi, rustc, target, libtorch, .. } = &self.manifest;
+        writeln!(text, "{name} {version}")?;
+        writeln!(text, "  file      {}", self.path.display())?;
+        writeln!(text, "  sha256    {}", self.sha256)?;
+        writeln!(text, "  abi       {abi}")?;
+        writeln!(text, "  built by  {rustc} for {target}")?;
+        writeln!(text, "  libtorch  {}", libtorch.as_deref().unwrap_or("none"))?;
+        for card in &self.datasets {
+            let Ok(card) = card else { continue };
+            writeln!(text, "\ndata set {}\n  {}", card.name, card.summary)?;
+            let (height, width) = card.nominal_size;
+            writeln!(text, "  images    {} × {height} × {width}, {} bits", card.channels, card.bit_depth)?;
+            writeln!(
+                text,
+                "  task      {}, {} classes",
+                json!(card.task).as_str().unwrap_or_default(),
+                card.classes.len()
+            )?;
+            let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();
+            writeln!(text, "  splits    {}", splits.join(", "))?;
+            writeln!(text, "  licence   {}", card.licence)?;
+            writeln!(text, "  citation  {}", card.citation)?;
+            write_options(text, &card.options)?;
+        }
+        for card in &self.encoders {
+            let Ok(card) = card else { continue };
+            writeln!(text, "\nencoder {}\n  {}", card.name, card.summary)?;
+            writeln!(text, "  citation  {}", card.citation)?;
+            write_options(text, &card.options)?;
+        }
+        let errors = self.datasets.iter().filter_map(|card| card.as_ref().err());
+        let mut errors = errors.chain(self.encoders.iter().filter_map(|card| card.as_ref().err()));
+        errors.try_for_each(|error| writeln!(text, "\nerror: {error}"))
+    }
+}
+
+fn cards_json<T: Serialize>(cards: &[Result<T, PluginError>]) -> Value {
+    cards
+        .iter()
+        .map(|card| card.as_ref().map_or_else(|error| json!({"error": error.message}), |card| json!(card)))
+        .collect()
+}
+
+fn write_options(text: &mut String, options: &[OptionSpec]) -> std::fmt::Result {
+    options.iter().try_for_each(|option| writeln!(text, "  option    {}: {}", option.name, option.help))
+}

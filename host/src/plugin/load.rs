@@ -1,0 +1,134 @@
+//! Opens a plugin's file, after its manifest has been judged.
+
+use super::{
+    PluginFailure, card,
+    dataset::PluginDataset,
+    encoder::{PluginEncoder, host_object},
+    log, manifest,
+    subject::Subject,
+};
+use abi_stable::library::{LibraryError, lib_header_from_path};
+use selfsame_plugin_api::{
+    Card, Dataset, DatasetRequest, Encoder, EncoderCard, EncoderRequest, Manifest, PluginError, abi::PluginModuleRef,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+use tch::Device;
+
+/// An opened plugin; it stays in the process for good.
+pub(super) struct Library {
+    pub(super) path: PathBuf,
+    pub(super) manifest: Manifest,
+    /// Of the file, in hexadecimal.
+    pub(super) sha256: String,
+    module: PluginModuleRef,
+}
+
+/// Judges and opens a plugin.
+///
+/// # Errors
+/// [`PluginFailure::Unusable`] with the reason.
+pub(super) fn open(path: &Path) -> Result<Library, PluginFailure> {
+    let unusable = |reason| PluginFailure::Unusable { path: path.to_owned(), reason };
+    let manifest = manifest::read(path).map_err(unusable)?;
+    let sha256 = sha256(path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+    // Not `RootModule::load_*`: those answer the first library that was ever loaded.
+    let module: PluginModuleRef = lib_header_from_path(path)
+        .and_then(|header| header.init_root_module())
+        .map_err(|error| unusable(one_line(path, &error)))?;
+    module.attach()(log::CALLBACK, log::most_verbose());
+    tracing::debug!(plugin = manifest.name, version = manifest.version, "opened {}", path.display());
+    Ok(Library { path: path.to_owned(), manifest, sha256, module })
+}
+
+fn one_line(path: &Path, error: &LibraryError) -> String {
+    match error {
+        LibraryError::OpenError { err, .. } => format!("cannot be opened: {err}"),
+        LibraryError::GetSymbolError { .. } => {
+            "no selfsame plugin: it exports no root module; see `export_plugin!`".into()
+        }
+        LibraryError::AbiInstability(report) => {
+            tracing::debug!("layout check of {}:\n{report}", path.display());
+            "its types are laid out differently from this host's; build it with the selfsame-plugin-api of this host \
+             (--verbose shows the difference)"
+                .into()
+        }
+        other => format!("cannot be opened: {other}"),
+    }
+}
+
+/// SHA-256 of a file in hexadecimal.
+pub(super) fn sha256(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Library {
+    fn subject(&self, what: &'static str, name: &str) -> Subject {
+        Subject { plugin: self.manifest.name.clone(), what, name: name.to_owned() }
+    }
+
+    pub(super) fn dataset_card(&self, name: &str) -> Result<Card, PluginError> {
+        let subject = self.subject("data set", name);
+        let json = subject.call("card", |_| self.module.dataset_card()(name.into()))?;
+        let card = parse(&subject, &json)?;
+        card::check(&card, name).map_err(|message| subject.broken(message))?;
+        Ok(card)
+    }
+
+    pub(super) fn create_dataset(&self, request: &DatasetRequest) -> Result<Box<dyn Dataset>, PluginError> {
+        let card = self.dataset_card(&request.name)?;
+        let subject = self.subject("data set", &request.name);
+        let request = to_json(&subject, request)?;
+        let object = subject.call("create", |_| self.module.create_dataset()(request.as_str().into()))?;
+        Ok(Box::new(PluginDataset::new(subject, card, object)))
+    }
+
+    pub(super) fn encoder_card(&self, name: &str) -> Result<EncoderCard, PluginError> {
+        let subject = self.subject("encoder", name);
+        let json = subject.call("card", |_| self.module.encoder_card()(name.into()))?;
+        let card = parse(&subject, &json)?;
+        card::check_encoder(&card, name).map_err(|message| subject.broken(message))?;
+        Ok(card)
+    }
+
+    pub(super) fn create_encoder(
+        &self,
+        request: &EncoderRequest,
+        device: Device,
+    ) -> Result<Box<dyn Encoder>, PluginError> {
+        let subject = self.subject("encoder", &request.name);
+        let device = match device {
+            Device::Cpu => "cpu".to_owned(),
+            Device::Cuda(index) => format!("cuda:{index}"),
+            other => return Err(subject.named(PluginError::configuration(format!("no support for {other:?}")))),
+        };
+        let request = to_json(&subject, request)?;
+        let create = self.module.create_encoder();
+        let object =
+            subject.call("create", |_| create(request.as_str().into(), device.as_str().into(), host_object()))?;
+        Ok(Box::new(PluginEncoder::new(subject, object)?))
+    }
+}
+
+fn to_json(subject: &Subject, value: &impl Serialize) -> Result<String, PluginError> {
+    serde_json::to_string(value)
+        .map_err(|error| subject.named(PluginError::configuration(format!("the request as JSON: {error}"))))
+}
+
+fn parse<T: DeserializeOwned>(subject: &Subject, json: &str) -> Result<T, PluginError> {
+    serde_json::from_str(json).map_err(|error| subject.broken(format!("its card: {error}")))
+}

@@ -1,0 +1,19 @@
+//! Finds plugins, judges them without running them, and shows the rest of the host plain traits.
+
+mod card;
+mod dataset;
+mod elf;
+mod encoder;
+mod failure;
+pub mod listing;
+mod load;
+mod log;
+mod manifest;
+mod registry;
+pub mod search;
+mod subject;
+mod watch;
+
+pub use failure::{PluginFailure, UnknownName};
+pub use registry::{PluginFile, Registry, ScannedFile};
+pub use search::SearchDir;

@@ -1,0 +1,157 @@
+//! Which plugin provides which name.
+
+use super::{
+    PluginFailure, SearchDir, UnknownName,
+    load::{self, Library},
+    manifest, search,
+};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderCard, EncoderRequest, Manifest};
+use serde::Serialize;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+use tch::Device;
+
+/// A file of the search path and what its manifest says.
+#[derive(Debug)]
+pub struct ScannedFile {
+    /// Canonical path.
+    pub path: PathBuf,
+    /// The manifest, or why the file cannot be used.
+    pub manifest: Result<Manifest, String>,
+}
+
+/// A plugin file that a run has used; written into `run.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PluginFile {
+    /// Canonical path.
+    pub path: PathBuf,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// The plugins of a search path. Scanning reads manifests only; a file is opened when a name of it is asked for.
+pub struct Registry {
+    searched: Vec<SearchDir>,
+    files: Vec<ScannedFile>,
+    opened: Mutex<Vec<Arc<Library>>>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Dataset,
+    Encoder,
+}
+
+impl Kind {
+    fn what(self) -> &'static str {
+        match self {
+            Kind::Dataset => "data set",
+            Kind::Encoder => "encoder",
+        }
+    }
+
+    fn names(self, manifest: &Manifest) -> &[String] {
+        match self {
+            Kind::Dataset => &manifest.datasets,
+            Kind::Encoder => &manifest.encoders,
+        }
+    }
+}
+
+impl Registry {
+    /// Reads the manifests of all `*.so` files in `dirs`.
+    pub fn scan(dirs: &[SearchDir]) -> Self {
+        let scan = |path: PathBuf| ScannedFile { manifest: manifest::read(&path), path };
+        let files = search::files(dirs).into_iter().map(scan).collect();
+        Self { searched: dirs.to_vec(), files, opened: Mutex::default() }
+    }
+
+    /// All files found, in search order.
+    pub fn files(&self) -> &[ScannedFile] {
+        &self.files
+    }
+
+    /// The files that have been opened so far, in that order.
+    pub fn used(&self) -> Vec<PluginFile> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.iter().map(|lib| PluginFile { path: lib.path.clone(), sha256: lib.sha256.clone() }).collect()
+    }
+
+    /// The card of the data set `name`.
+    ///
+    /// # Errors
+    /// An unknown or ambiguous name, an unusable file, or a card that breaks its contract.
+    pub fn dataset_card(&self, name: &str) -> Result<Card, PluginFailure> {
+        Ok(self.library(Kind::Dataset, name)?.dataset_card(name)?)
+    }
+
+    /// Makes the data set `request.name`. Its answers are checked against its card.
+    ///
+    /// # Errors
+    /// As [`Registry::dataset_card`], and what the plugin says about the request's options.
+    pub fn create_dataset(&self, request: &DatasetRequest) -> Result<Box<dyn Dataset>, PluginFailure> {
+        Ok(self.library(Kind::Dataset, &request.name)?.create_dataset(request)?)
+    }
+
+    /// The card of the encoder `name`.
+    ///
+    /// # Errors
+    /// As [`Registry::dataset_card`].
+    pub fn encoder_card(&self, name: &str) -> Result<EncoderCard, PluginFailure> {
+        Ok(self.library(Kind::Encoder, name)?.encoder_card(name)?)
+    }
+
+    /// Makes the encoder `request.name` on `device`. Its parameters and buffers are asked for once, here.
+    ///
+    /// # Errors
+    /// As [`Registry::dataset_card`], and what the plugin says about the request.
+    pub fn create_encoder(&self, request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>, PluginFailure> {
+        Ok(self.library(Kind::Encoder, &request.name)?.create_encoder(request, device)?)
+    }
+
+    fn library(&self, kind: Kind, name: &str) -> Result<Arc<Library>, PluginFailure> {
+        let provides = |file: &&ScannedFile| {
+            file.manifest.as_ref().is_ok_and(|manifest| kind.names(manifest).iter().any(|known| known == name))
+        };
+        let mut providers = self.files.iter().filter(provides).map(|file| file.path.as_path());
+        let Some(first) = providers.next() else { return Err(self.unknown(kind, name)) };
+        if let Some(second) = providers.find(|path| !same_content(first, path)) {
+            let (first, second) = (first.to_owned(), second.to_owned());
+            return Err(PluginFailure::Ambiguous { what: kind.what(), name: name.to_owned(), first, second });
+        }
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = opened.iter().find(|library| library.path == first) {
+            return Ok(library.clone());
+        }
+        let library = Arc::new(load::open(first)?);
+        opened.push(library.clone());
+        Ok(library)
+    }
+
+    fn unknown(&self, kind: Kind, name: &str) -> PluginFailure {
+        let manifests = self.files.iter().filter_map(|file| file.manifest.as_ref().ok());
+        let mut available: Vec<_> = manifests.flat_map(|manifest| kind.names(manifest)).cloned().collect();
+        available.sort();
+        available.dedup();
+        let likeness =
+            |known: &String| strsim::normalized_damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
+        let nearest = available.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let unusable = |file: &ScannedFile| Some((file.path.clone(), file.manifest.as_ref().err()?.clone()));
+        PluginFailure::Unknown(Box::new(UnknownName {
+            what: kind.what(),
+            name: name.to_owned(),
+            nearest: nearest.filter(|known| likeness(known) > 0.6).cloned(),
+            searched: self.searched.clone(),
+            unusable: self.files.iter().filter_map(unusable).collect(),
+            available,
+        }))
+    }
+}
+
+/// Whether two files are copies of each other.
+fn same_content(a: &Path, b: &Path) -> bool {
+    let size = |path: &Path| std::fs::metadata(path).map(|data| data.len()).ok();
+    size(a) == size(b) && load::sha256(a).ok() == load::sha256(b).ok()
+}

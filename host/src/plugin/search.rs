@@ -1,0 +1,101 @@
+//! Where plugins are looked for.
+
+use std::path::{Path, PathBuf};
+
+/// A folder to look for `*.so` files in (not below it).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchDir {
+    /// The folder; it need not exist.
+    pub path: PathBuf,
+    /// Why it is searched, for messages.
+    pub origin: &'static str,
+}
+
+impl SearchDir {
+    /// A folder and the reason to search it.
+    pub fn new(path: impl Into<PathBuf>, origin: &'static str) -> Self {
+        Self { path: path.into(), origin }
+    }
+}
+
+impl std::fmt::Display for SearchDir {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let absent = if self.path.is_dir() { "" } else { ", no such folder" };
+        write!(f, "{} ({}{absent})", self.path.display(), self.origin)
+    }
+}
+
+/// The search path, first to last: `--plugins`, `SELFSAME_PLUGINS` (separated by `:`), `./plugins`, the folder `plugins`
+/// beside the executable, and `selfsame/plugins` in the user's data folder.
+pub fn directories(flags: &[PathBuf]) -> Vec<SearchDir> {
+    let mut dirs: Vec<_> = flags.iter().map(|path| SearchDir::new(path, "--plugins")).collect();
+    if let Some(paths) = std::env::var_os("SELFSAME_PLUGINS") {
+        let paths = std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty());
+        dirs.extend(paths.map(|path| SearchDir::new(path, "SELFSAME_PLUGINS")));
+    }
+    dirs.push(SearchDir::new("plugins", "current folder"));
+    if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
+        dirs.push(SearchDir::new(folder.join("plugins"), "beside the executable"));
+    }
+    dirs.extend(user_directory().map(|path| SearchDir::new(path, "user's data folder")));
+    dirs
+}
+
+/// `$XDG_DATA_HOME/selfsame/plugins`, or below `~/.local/share`; none without a home.
+pub fn user_directory() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")))?;
+    Some(data.join("selfsame/plugins"))
+}
+
+/// The plugin files of `dirs`: canonical paths, each once, in search order and by name within a folder.
+pub(super) fn files(dirs: &[SearchDir]) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for dir in dirs {
+        let mut here: Vec<_> = match std::fs::read_dir(&dir.path) {
+            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+            Err(error) => {
+                if error.kind() != std::io::ErrorKind::NotFound {
+                    tracing::warn!("cannot search {dir}: {error}");
+                }
+                continue;
+            }
+        };
+        here.retain(|path| path.extension().is_some_and(|extension| extension == "so") && !path.is_dir());
+        here.sort();
+        for path in here {
+            // A dangling link keeps its own name and is judged when it is read.
+            let path = path.canonicalize().unwrap_or(path);
+            if !found.contains(&path) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_come_first_and_the_current_folder_before_the_executables() {
+        let dirs = directories(&["a".into(), "b".into()]);
+        assert_eq!(dirs[..2], [SearchDir::new("a", "--plugins"), SearchDir::new("b", "--plugins")]);
+        let at = |origin| dirs.iter().position(|dir| dir.origin == origin).unwrap();
+        assert!(at("current folder") < at("beside the executable"));
+    }
+
+    #[test]
+    fn files_are_sorted_canonical_and_listed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.so", "a.so", "c.txt", "d.so.1"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        std::fs::create_dir(folder.path().join("e.so")).unwrap();
+        std::os::unix::fs::symlink("b.so", folder.path().join("z.so")).unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let dirs = [SearchDir::new(folder.path(), "x"), SearchDir::new(root.join("."), "y")];
+        assert_eq!(files(&dirs), [root.join("a.so"), root.join("b.so")]);
+    }
+}

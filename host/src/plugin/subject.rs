@@ -1,0 +1,41 @@
+use super::watch::Watched;
+use abi_stable::std_types::{RErr, ROk};
+use selfsame_plugin_api::{
+    PluginError,
+    abi::{RawResult, decode_error},
+};
+
+/// What a call is about: every error and warning names the plugin and the data set or encoder.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) plugin: String,
+    /// `data set` or `encoder`.
+    pub(super) what: &'static str,
+    pub(super) name: String,
+}
+
+impl Subject {
+    /// Calls into the plugin, watched.
+    pub(super) fn call<T>(
+        &self,
+        method: &'static str,
+        body: impl FnOnce(&Watched) -> RawResult<T>,
+    ) -> Result<T, PluginError> {
+        let watched = Watched::new(&self.plugin, method);
+        match body(&watched) {
+            ROk(value) => Ok(value),
+            RErr(json) => Err(self.named(decode_error(&json))),
+        }
+    }
+
+    /// Puts the plugin's name before a message.
+    pub(super) fn named(&self, error: PluginError) -> PluginError {
+        let Self { plugin, what, name } = self;
+        PluginError { kind: error.kind, message: format!("plugin `{plugin}`, {what} `{name}`: {}", error.message) }
+    }
+
+    /// The plugin broke its contract.
+    pub(super) fn broken(&self, message: impl Into<String>) -> PluginError {
+        self.named(PluginError::plugin(message))
+    }
+}
