@@ -16,7 +16,8 @@ use tar::{Archive, EntryType};
 const LARGEST_MEMBER: u64 = 1 << 30;
 const CHUNK: usize = 1 << 20;
 
-/// Extracts and checks the members of `package` in a temporary folder below `root`, then names it as published.
+/// Extracts and checks the members of `package` in a temporary folder below `root`, then names it as published. The
+/// caller holds the folder's lock: what an interrupted process left in the temporary folder is removed.
 pub fn install(
     published: &Published,
     package: &Package,
@@ -25,27 +26,29 @@ pub fn install(
     checksum: Checksum,
     services: &dyn Services,
 ) -> Result<(), Failure> {
-    let temporary = tempfile::Builder::new()
-        .prefix(&format!(".{}-", package.folder))
-        .tempdir_in(root)
-        .map_err(|error| io_error("make a folder in", root, &error))?;
-    extract(package, archive, temporary.path(), services)?;
-    verify::package(published, package, temporary.path(), checksum, services).map_err(|failure| match failure {
-        Failure::Content(message) => {
+    let temporary = root.join(format!(".{}.partial", package.folder));
+    let remove = || match fs::remove_dir_all(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &temporary, &error)),
+        _ => Ok(()),
+    };
+    remove()?;
+    fs::create_dir(&temporary).map_err(|error| io_error("make the folder", &temporary, &error))?;
+    let filled = extract(package, archive, &temporary, services)
+        .and_then(|()| verify::package(published, package, &temporary, checksum, services));
+    if let Err(failure) = filled {
+        remove()?;
+        return Err(match failure {
             // The temporary folder's name would tell the user nothing.
-            let folder = temporary.path().display().to_string();
-            Failure::Content(message.replace(&format!("{folder}/"), &format!("{}: ", archive.display())))
-        }
-        other => other,
-    })?;
+            Failure::Content(message) => Failure::Content(
+                message.replace(&format!("{}/", temporary.display()), &format!("{}: ", archive.display())),
+            ),
+            other => other,
+        });
+    }
+    sync(&temporary)?;
     let folder = root.join(package.folder);
-    open_to_readers(temporary.path())?;
-    sync(temporary.path())?;
-    fs::rename(temporary.path(), &folder).map_err(|error| io_error("put the extracted files into", &folder, &error))?;
-    // It has moved: there is nothing left to remove.
-    let _ = temporary.keep();
-    sync(root)?;
-    Ok(())
+    fs::rename(&temporary, &folder).map_err(|error| io_error("put the extracted files into", &folder, &error))?;
+    sync(root)
 }
 
 fn extract(package: &Package, archive: &Path, into: &Path, services: &dyn Services) -> Result<(), Failure> {
@@ -87,13 +90,6 @@ fn extract(package: &Package, archive: &Path, into: &Path, services: &dyn Servic
     }
     let missing: Vec<_> = wanted.into_iter().collect();
     Err(Failure::Content(format!("{}: the archive has no {}", archive.display(), missing.join(", "))))
-}
-
-/// Temporary folders are private; a data set is not.
-fn open_to_readers(folder: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-        .map_err(|error| io_error("set the permissions of", folder, &error).into())
 }
 
 fn sync(folder: &Path) -> Result<(), Failure> {

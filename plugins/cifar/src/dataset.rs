@@ -79,19 +79,21 @@ impl Cifar {
 
     fn download(&self, url: &str, is_official: bool, services: &dyn Services) -> Result<()> {
         let partial = Partial::new(&self.root, self.published.binary.archive);
+        let mut is_second = false;
         loop {
-            let resumed = partial.fetch(url, self.retry, services)?;
+            let is_joined = partial.fetch(url, self.retry, services)?;
             match self.unpack(partial.path(), is_official, services) {
                 Ok(()) => return partial.discard(),
-                Err(Failure::Content(cause)) if resumed => {
+                Err(Failure::Content(cause)) if is_joined && !is_second => {
                     tracing::warn!("{cause}; the download was made of several parts, so it starts afresh");
                     partial.discard()?;
+                    is_second = true;
                 }
                 Err(Failure::Content(cause)) => {
                     partial.discard()?;
                     let remedy = "set dataset.options.mirror to another address, or put the files into \
                                   dataset.dataset_dir";
-                    return Err(PluginError::data(format!("{url} is not the published archive: {cause}; {remedy}")));
+                    return Err(PluginError::data(format!("what {url} serves cannot be used: {cause}; {remedy}")));
                 }
                 Err(Failure::Other(error)) => return Err(error),
             }

@@ -11,6 +11,7 @@ mod lock;
 mod options;
 mod pickle;
 mod published;
+mod python;
 mod records;
 mod verify;
 

@@ -1,8 +1,8 @@
 //! Images and labels in memory.
 
 use crate::failure::{Failure, io_error};
-use crate::pickle;
 use crate::published::{Form, PIXELS, Published};
+use crate::python;
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets};
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub fn load(published: &Published, form: Form, path: &Path) -> std::result::Resu
     let bytes = fs::read(path).map_err(|error| io_error("read", path, &error))?;
     let records = match form {
         Form::Binary => parse(published, &bytes),
-        Form::Python => pickle::parse(published, &bytes),
+        Form::Python => python::parse(published, &bytes),
     };
     records.map_err(|cause| Failure::Content(format!("{}: {cause}", path.display())))
 }
@@ -36,7 +36,7 @@ pub fn load(published: &Published, form: Form, path: &Path) -> std::result::Resu
 /// Splits binary records into classes and pixels.
 fn parse(published: &Published, bytes: &[u8]) -> std::result::Result<Records, String> {
     let record = published.record();
-    if bytes.is_empty() || bytes.len() % record != 0 {
+    if bytes.is_empty() || !bytes.len().is_multiple_of(record) {
         return Err(format!(
             "{} bytes, expected a whole number of records of {record} bytes ({} records and {} bytes are there)",
             bytes.len(),

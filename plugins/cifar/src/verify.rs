@@ -5,7 +5,7 @@ use crate::options::Checksum;
 use crate::published::{Digest, Form, Member, Package, Published};
 use crate::records;
 use md5::Md5;
-use selfsame_plugin_api::{PluginError, Services};
+use selfsame_plugin_api::Services;
 use sha1::Sha1;
 use sha2::Sha256;
 use sha2::digest::DynDigest;
@@ -77,7 +77,7 @@ fn official(
 
 /// Checks a whole file's digest.
 pub fn digest(path: &Path, expected: Digest, services: &dyn Services) -> Result<(), Failure> {
-    let read_error = |error| PluginError::from(io_error("read", path, &error));
+    let read_error = |error| io_error("read", path, &error);
     let mut file = File::open(path).map_err(read_error)?;
     let total = file.metadata().map_err(read_error)?.len();
     let (algorithm, mut hasher) = expected.algorithm();

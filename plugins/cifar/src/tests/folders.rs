@@ -70,8 +70,8 @@ fn rejects_impossible_coarse_and_fine_labels() {
 
 #[test]
 fn rejects_files_of_the_right_size_that_are_not_the_published_ones() {
-    let size = 10_000 * CIFAR10.record();
-    let mut files: Vec<_> = CIFAR10.binary.members.iter().map(|member| (member.file, vec![0; size])).collect();
+    let mut files = binary_files(&CIFAR10);
+    files[0].1 = vec![0; 10_000 * CIFAR10.record()];
     let message = refused(&CIFAR10, &files, json!({}));
     assert!(message.contains("data_batch_1.bin") && message.contains("SHA-256") && message.contains("cee91656"));
     files[0].1[42 * CIFAR10.record()] = 11;

@@ -84,3 +84,16 @@ fn rejects_members_with_an_impossible_label() {
     let message = refused(pack(&CIFAR10.binary, &files), "none");
     assert!(message.contains("test_batch.bin: record 2 has the label 10, expected 0 to 9"), "{message}");
 }
+
+#[test]
+fn removes_what_an_interrupted_process_left() {
+    let mirror = TempDir::new().unwrap();
+    fs::write(mirror.path().join("cifar-10-binary.tar.gz"), archive()).unwrap();
+    let root = TempDir::new().unwrap();
+    write_files(&root.path().join(".cifar-10-batches-bin.partial"), &[("data_batch_1.bin", vec![1]), ("x", vec![2])]);
+    let cifar = dataset(&CIFAR10, root.path(), from_mirror(&format!("file://{}", mirror.path().display())));
+    cifar.prepare(&Patient).unwrap();
+    assert_synthetic(&CIFAR10, &cifar);
+    assert_eq!(listing(root.path()), [CIFAR10.binary.folder]);
+    assert_eq!(listing(&root.path().join(CIFAR10.binary.folder)).len(), 6);
+}
