@@ -1,0 +1,9 @@
+//! Methods, optimisers and probes against independent numbers and hand-worked cases.
+//!
+//! The numbers in `../fixtures/learn` come from the script beside them.
+
+mod method;
+mod nt_xent;
+mod optim;
+mod probe;
+mod support;

@@ -1,0 +1,185 @@
+use crate::support::{assert_close, elements, fixture, numbers, tensor};
+use selfsame::config::schema::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
+use selfsame::optim::{self, Optimizer, Schedule};
+use selfsame_plugin_api::{Parameter, ParameterKind};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use tch::Tensor;
+
+const NAMES: [&str; 5] = ["sgd", "nesterov", "adam", "adamw", "lars"];
+
+fn config(name: &str) -> OptimizerConfig {
+    OptimizerConfig {
+        name: match name {
+            "adam" => OptimizerName::Adam,
+            "adamw" => OptimizerName::Adamw,
+            "lars" => OptimizerName::Lars,
+            _ => OptimizerName::Sgd,
+        },
+        nesterov: name == "nesterov",
+        weight_decay: 0.05,
+        betas: [0.8, 0.95],
+        eps: 1e-6,
+        trust_coefficient: 0.02,
+        ..OptimizerConfig::default()
+    }
+}
+
+fn parameter(name: &str, kind: ParameterKind, value: &Tensor) -> Parameter {
+    Parameter { name: name.into(), kind, tensor: value.copy().set_requires_grad(true) }
+}
+
+/// The fixture's weight and bias, the latter under another kind where asked.
+fn parameters(data: &Value, other: ParameterKind) -> Vec<Parameter> {
+    vec![
+        parameter("fc.weight", ParameterKind::Weight, &tensor(&data["weight"])),
+        parameter("fc.other", other, &tensor(&data["bias"])),
+    ]
+}
+
+fn handles(parameters: &[Parameter]) -> Vec<Tensor> {
+    parameters.iter().map(|p| p.tensor.shallow_clone()).collect()
+}
+
+/// One step of the fixture: its gradients (through a backward pass, as in training) and its learning rate.
+fn step(optimizer: &mut dyn Optimizer, tensors: &[Tensor], data: &Value, i: usize) {
+    optimizer.zero_grad();
+    let gradients = data["gradients"][i].as_array().unwrap();
+    for (t, g) in tensors.iter().zip(gradients) {
+        (t * tensor(g)).sum(tch::Kind::Float).backward();
+    }
+    optimizer.step(data["rates"][i].as_f64().unwrap()).unwrap();
+}
+
+#[test]
+fn five_steps_equal_pytorchs_and_the_formula_of_lars() {
+    let data = fixture("optimizers");
+    for name in NAMES {
+        for other in [ParameterKind::Bias, ParameterKind::Norm, ParameterKind::Embedding] {
+            let parameters = parameters(&data, other);
+            let tensors = handles(&parameters);
+            let mut optimizer = optim::create(&config(name), parameters).unwrap();
+            for (i, expected) in data["traces"][name].as_array().unwrap().iter().enumerate() {
+                step(optimizer.as_mut(), &tensors, &data, i);
+                assert_close(&elements(&tensors[0]), &numbers(&expected[0]), 1e-6);
+                assert_close(&elements(&tensors[1]), &numbers(&expected[1]), 1e-6);
+            }
+        }
+    }
+}
+
+#[test]
+fn restored_state_continues_bit_for_bit() {
+    let data = fixture("optimizers");
+    for name in NAMES {
+        let all = parameters(&data, ParameterKind::Bias);
+        let tensors = handles(&all);
+        let mut straight = optim::create(&config(name), all).unwrap();
+        (0..3).for_each(|i| step(straight.as_mut(), &tensors, &data, i));
+        let saved: BTreeMap<_, _> = straight.state().into_iter().map(|(n, t)| (n, t.copy())).collect();
+
+        let kinds = [("fc.weight", ParameterKind::Weight), ("fc.other", ParameterKind::Bias)];
+        let all: Vec<_> = kinds.iter().zip(&tensors).map(|(&(n, k), t)| parameter(n, k, &t.detach())).collect();
+        let copies = handles(&all);
+        let mut resumed = optim::create(&config(name), all).unwrap();
+        resumed.load_state(&saved).unwrap();
+        for i in 3..5 {
+            step(straight.as_mut(), &tensors, &data, i);
+            step(resumed.as_mut(), &copies, &data, i);
+        }
+        for (a, b) in tensors.iter().zip(&copies) {
+            assert_eq!(elements(a), elements(b), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_parameter_without_a_gradient_is_left_alone() {
+    let data = fixture("optimizers");
+    for name in NAMES {
+        let all = parameters(&data, ParameterKind::Weight);
+        let tensors = handles(&all);
+        let mut optimizer = optim::create(&config(name), all).unwrap();
+        tensors[0].sum(tch::Kind::Float).backward();
+        optimizer.step(0.1).unwrap();
+        assert_ne!(elements(&tensors[0]), elements(&tensor(&data["weight"])), "{name}");
+        assert_eq!(elements(&tensors[1]), elements(&tensor(&data["bias"])), "{name}");
+    }
+}
+
+#[test]
+fn zero_weights_and_zero_gradients_do_not_break_lars() {
+    for (value, gradient, expected) in [(0.0, 2.0, -0.2), (3.0, 0.0, 3.0 - 0.1 * 0.05 * 3.0)] {
+        let p = parameter("w", ParameterKind::Weight, &Tensor::from_slice(&[value as f32]));
+        let handle = p.tensor.shallow_clone();
+        let mut optimizer = optim::create(&config("lars"), vec![p]).unwrap();
+        (&handle * gradient).sum(tch::Kind::Float).backward();
+        optimizer.step(0.1).unwrap();
+        assert_close(&elements(&handle), &[expected], 1e-6);
+    }
+}
+
+#[test]
+fn a_learning_rate_of_zero_moves_nothing() {
+    let data = fixture("optimizers");
+    for name in NAMES {
+        let all = parameters(&data, ParameterKind::Bias);
+        let tensors = handles(&all);
+        let mut optimizer = optim::create(&config(name), all).unwrap();
+        tensors.iter().for_each(|t| (t * 0.0).sum(tch::Kind::Float).backward());
+        optimizer.step(0.0).unwrap();
+        assert_eq!(elements(&tensors[0]), elements(&tensor(&data["weight"])), "{name}");
+    }
+}
+
+#[test]
+fn an_optimiser_without_parameters_steps() {
+    NAMES.iter().for_each(|name| optim::create(&config(name), Vec::new()).unwrap().step(0.1).unwrap());
+}
+
+#[test]
+fn rejects_state_that_does_not_fit_and_changes_nothing() {
+    let data = fixture("optimizers");
+    let mut optimizer = optim::create(&config("sgd"), parameters(&data, ParameterKind::Bias)).unwrap();
+    let ones = |optimizer: &dyn Optimizer| -> BTreeMap<String, Tensor> {
+        optimizer.state().into_iter().map(|(n, t)| (n, t.ones_like())).collect()
+    };
+    let mut missing = ones(optimizer.as_ref());
+    missing.remove("momentum.fc.weight");
+    let mut misshapen = ones(optimizer.as_ref());
+    misshapen.insert("momentum.fc.weight".into(), Tensor::from_slice(&[1.0_f32]));
+    let mut unknown = ones(optimizer.as_ref());
+    unknown.insert("exp_avg.fc.weight".into(), Tensor::from_slice(&[1.0_f32]));
+    for (saved, said) in [
+        (missing, "`momentum.fc.weight` is missing"),
+        (misshapen, "`momentum.fc.weight` has shape [1], expected [3, 4]"),
+        (unknown, "`exp_avg.fc.weight` is unknown"),
+    ] {
+        let error = optimizer.load_state(&saved).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+        assert!(optimizer.state().iter().all(|(_, t)| elements(t).iter().all(|v| *v == 0.0)));
+    }
+}
+
+fn schedule(warmup_epochs: f64, fraction: f64, scaling: LrScaling) -> Schedule {
+    let config = SchedulerConfig { epochs: 4, warmup_epochs, final_lr_fraction: fraction };
+    Schedule::new(&config, 0.4, scaling, 512, 25)
+}
+
+#[test]
+fn the_schedule_equals_pytorchs_warmup_and_cosine() {
+    let schedule = schedule(0.4, 0.1, LrScaling::None);
+    let rates: Vec<f64> = (0..schedule.total_steps()).map(|s| schedule.lr(s)).collect();
+    assert_close(&rates, &numbers(&fixture("schedule")), 1e-12);
+}
+
+#[test]
+fn the_schedule_meets_its_corners() {
+    let plain = schedule(0.0, 0.0, LrScaling::None);
+    assert_eq!(plain.lr(0), 0.4);
+    assert_close(&[plain.lr(50), plain.lr(100), plain.lr(1000)], &[0.2, 0.0, 0.0], 1e-12);
+    let scaled = schedule(1.0, 0.25, LrScaling::Linear);
+    assert_close(&[scaled.lr(0), scaled.lr(24), scaled.lr(25), scaled.lr(100)], &[0.8 / 25.0, 0.8, 0.8, 0.2], 1e-12);
+    let only_warmup = schedule(4.0, 0.0, LrScaling::None);
+    assert_close(&[only_warmup.lr(0), only_warmup.lr(99)], &[0.004, 0.4], 1e-12);
+}
