@@ -1,5 +1,8 @@
 //! Every error of every stage as one message and one exit code.
 
+use crate::config::ConfigError;
+use crate::plugin::PluginFailure;
+use crate::train::TrainError;
 use selfsame_plugin_api::ErrorKind;
 
 /// What ends a command: a message for standard error and the exit code.
@@ -47,5 +50,27 @@ impl Failure {
     /// Prints the message to standard error.
     pub fn print(&self) {
         eprintln!("error: {}", self.message);
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<PluginFailure> for Failure {
+    fn from(error: PluginFailure) -> Self {
+        Self::of_kind(error.kind(), error.to_string())
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        let message = error.to_string();
+        match error {
+            TrainError::Failed { kind, .. } => Self::of_kind(kind, message),
+            TrainError::Stopped { code, .. } => Self { message, code },
+        }
     }
 }

@@ -49,7 +49,7 @@ pub struct StepContext {
     pub total_steps: u64,
     /// False for the validation loss: no gradients, and normalisation by running statistics.
     pub train: bool,
-    /// Run encoder and heads under libtorch's CUDA autocast; losses are computed outside of it.
+    /// Run encoder and heads in bfloat16 where libtorch's autocast says so; losses are computed outside of it.
     pub autocast: bool,
 }
 

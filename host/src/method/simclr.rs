@@ -2,6 +2,7 @@
 
 use super::{Method, StepContext, StepOutput, nt_xent};
 use crate::config::schema::MethodConfig;
+use crate::native;
 use crate::model::{ProjectionHead, Result, prefix_buffers, prefix_parameters};
 use selfsame_plugin_api::{Buffer, Encoder, Parameter};
 use tch::{Device, Kind, Tensor};
@@ -44,11 +45,12 @@ impl Method for SimClr {
     fn step(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<StepOutput> {
         let _no_grad = (!context.train).then(tch::no_grad_guard);
         let both = Tensor::f_cat(views, 0)?;
-        let (h, z) = tch::autocast(context.autocast, || -> Result<_> {
+        let (h, z) = {
+            let _autocast = context.autocast.then(|| native::autocast_bf16(both.device())).transpose()?;
             let h = self.encoder.forward(&both, context.train)?;
             let z = self.projection.forward(&h, context.train)?;
-            Ok((h, z))
-        })?;
+            (h, z)
+        };
         let loss = nt_xent(&z, self.temperature)?;
         Ok(StepOutput { loss, features: h.f_detach()?.f_to_kind(Kind::Float)?, metrics: Vec::new() })
     }

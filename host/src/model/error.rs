@@ -1,5 +1,6 @@
 //! What can go wrong while a model computes, learns or is restored.
 
+use crate::native::NativeError;
 use selfsame_plugin_api::{ErrorKind, PluginError};
 use tch::TchError;
 
@@ -32,6 +33,12 @@ impl Error {
             Self::Libtorch(_) => ErrorKind::Device,
             Self::State(_) | Self::Input(_) => ErrorKind::Data,
         }
+    }
+}
+
+impl From<NativeError> for Error {
+    fn from(error: NativeError) -> Self {
+        Self::Libtorch(error.to_string().trim_start_matches("libtorch: ").to_owned())
     }
 }
 

@@ -1,6 +1,11 @@
 //! What ends a training run before its last epoch.
 
+use super::checkpoint::CheckpointError;
+use super::run_folder::RunFolderError;
 use crate::data::DataError;
+use crate::native::NativeError;
+use crate::plugin::PluginFailure;
+use crate::{augment, device, model};
 use selfsame_plugin_api::{ErrorKind, PluginError};
 
 /// An error of any stage, by whose mistake it is, or the user's wish to stop.
@@ -36,23 +41,43 @@ impl TrainError {
     }
 }
 
-impl From<DataError> for TrainError {
-    fn from(error: DataError) -> Self {
-        Self::Failed { kind: error.kind, message: error.to_string() }
-    }
+/// Errors that know whose mistake they are.
+macro_rules! with_kind {
+    ($($error:ty => $kind:expr),* $(,)?) => {
+        $(impl From<$error> for TrainError {
+            fn from(error: $error) -> Self {
+                let kind: fn(&$error) -> ErrorKind = $kind;
+                Self::Failed { kind: kind(&error), message: error.to_string() }
+            }
+        })*
+    };
 }
 
-impl From<PluginError> for TrainError {
-    fn from(error: PluginError) -> Self {
-        Self::Failed { kind: error.kind, message: error.message }
+with_kind! {
+    CheckpointError => |_| ErrorKind::Data,
+    DataError => |error| error.kind,
+    NativeError => |_| ErrorKind::Device,
+    PluginError => |error| error.kind,
+    PluginFailure => |error| error.kind(),
+    augment::Error => |error| error.kind(),
+    device::DeviceError => |_| ErrorKind::Device,
+    model::Error => |error| error.kind(),
+    std::io::Error => |_| ErrorKind::Data,
+}
+
+impl From<RunFolderError> for TrainError {
+    fn from(error: RunFolderError) -> Self {
+        // A folder that holds a run already is a mistake in what the user asked for.
+        let kind = match error {
+            RunFolderError::Occupied(_) | RunFolderError::Lock(_) => ErrorKind::Configuration,
+            _ => ErrorKind::Data,
+        };
+        Self::Failed { kind, message: error.to_string() }
     }
 }
 
 impl From<tch::TchError> for TrainError {
     fn from(error: tch::TchError) -> Self {
-        let text = error.to_string();
-        let text = text.split("\nException raised from").next().unwrap_or(&text);
-        let kind = if text.contains("out of memory") { ErrorKind::Device } else { ErrorKind::Plugin };
-        Self::Failed { kind, message: format!("libtorch: {text}") }
+        model::Error::from(error).into()
     }
 }

@@ -160,7 +160,7 @@ pub fn build_method(
     let method = method::create(config, encoder, device)?;
     for mut parameter in method.parameters() {
         if parameter.tensor.dim() == 4 {
-            let converted = native::channels_last(&parameter.tensor.detach())?;
+            let converted = native::to_channels_last(&parameter.tensor.detach())?;
             parameter.tensor.set_data(&converted);
         }
     }
@@ -193,7 +193,10 @@ const DEVICE_SHARE: f64 = 0.5;
 
 fn place(choice: CachePlace, device: Device, card: &Card, samples: usize) -> Device {
     let bytes = samples * card.channels * card.nominal_size.0 * card.nominal_size.1;
-    let fits = || native::free_memory(device).is_none_or(|free| (bytes as f64) < DEVICE_SHARE * free as f64);
+    let fits = || match device {
+        Device::Cuda(index) => native::cuda_memory(index).is_ok_and(|m| (bytes as f64) < DEVICE_SHARE * m.free as f64),
+        _ => true,
+    };
     match choice {
         CachePlace::Host => Device::Cpu,
         CachePlace::Device => device,
