@@ -1,7 +1,7 @@
 //! Gives one layer's values the types that the schema asks for, and finds everything that does not fit.
 
 use super::error::Problem;
-use super::keys::{Key, Kind, list};
+use super::keys::{Key, Kind, Range, list};
 use super::node::{Mark, Node, Plain, number};
 use super::origin::Origin;
 use super::yaml;
@@ -94,7 +94,7 @@ impl Walk<'_> {
                 Some(Plain::Bool(value)) => Some(value.into()),
                 _ => None,
             },
-            Kind::Integer(_) => integer(node),
+            Kind::Integer(range) => integer(node, range),
             Kind::Number(_) => float(node),
             Kind::Text(_) => match node.plain() {
                 Some(Plain::Text(text)) => Some(text.into()),
@@ -174,10 +174,11 @@ fn numeral(node: &Node) -> Option<Plain> {
     }
 }
 
-fn integer(node: &Node) -> Option<Value> {
+/// An integer; one below zero only where the range allows it, since most keys have no sign at all.
+fn integer(node: &Node, range: &Range) -> Option<Value> {
     match numeral(node)? {
         Plain::Unsigned(value) if i64::try_from(value).is_ok() => Some(value.into()),
-        Plain::Signed(value) => Some(value.into()),
+        Plain::Signed(value) if range.contains(value as f64) => Some(value.into()),
         _ => None,
     }
 }

@@ -1,0 +1,151 @@
+//! The configuration written out: with origins, for the run's folder, and one key explained.
+
+mod config_common;
+
+use config_common::{Files, yaml};
+use proptest::prelude::*;
+use selfsame::config::Sources;
+use selfsame::config::{Config, explain, json_schema, load, show, to_yaml};
+use std::path::Path;
+
+#[test]
+fn every_shipped_file_loads() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+    let mut loaded = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let sources = Sources { files: vec![path.clone()], ..Sources::default() };
+            load(&sources).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            loaded += 1;
+        }
+    }
+    assert!(loaded >= 2);
+}
+
+#[test]
+fn every_value_is_shown_with_its_origin() {
+    let files = Files::new(&[("a.yaml", "train:\n  batch_size: 64\ndataset:\n  options: {a: 'x # y'}\n")]);
+    let mut sources = Sources { files: vec![files.path("a.yaml")], ..Sources::default() };
+    sources.sets.push("augmentation.random_crop.scale=(0.2, 1)".into());
+    let resolved = load(&sources).unwrap();
+    let text = files.strip(show(&resolved).unwrap());
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines.contains(&"  batch_size: 64                            # a.yaml:2:3"), "{text}");
+    assert!(lines.contains(&"    a: \"x # y\"                              # a.yaml:4:13"), "{text}");
+    assert!(
+        lines.contains(&"    scale: [0.2, 1.0]                       # --set augmentation.random_crop.scale=(0.2, 1)")
+    );
+    assert!(lines.contains(&"  k: 20                                     # default"), "{text}");
+    for line in &lines {
+        assert!(line.ends_with(':') || line.contains(" # "), "{line}");
+    }
+    // In the order of the schema.
+    assert_eq!(lines[0], "dataset:");
+    assert!(lines[1].starts_with("  name: CIFAR10 "));
+    assert_eq!(yaml(&text).unwrap().config, resolved.config);
+}
+
+#[test]
+fn explains_keys_sections_and_choices() {
+    assert_eq!(
+        explain("train.batch_size").unwrap(),
+        "train.batch_size\n  Images per step, at least 2. Stated for the whole run, whatever the hardware.\n  type: an integer of \
+         at least 2\n  default: 512\n"
+    );
+    let text = explain("optimizer.name").unwrap();
+    assert!(text.contains("    adamw  AdamW (Loshchilov & Hutter 2019), decoupled weight decay.\n"), "{text}");
+    assert!(text.ends_with("  default: sgd\n"), "{text}");
+    let text = explain("knn").unwrap();
+    assert!(text.contains("  keys:\n    k             Neighbours, at least 1.\n    temperature "), "{text}");
+    assert!(explain("dataset.options.mirror").unwrap().starts_with("dataset.options\n"));
+    assert_eq!(
+        explain("train.batchsize").unwrap_err().to_string(),
+        "`train.batchsize`: unknown key; did you mean `train.batch_size`?"
+    );
+    assert_eq!(
+        explain("batch_size").unwrap_err().to_string(),
+        "`batch_size`: unknown key; did you mean `train.batch_size`?"
+    );
+    assert!(explain("").is_err());
+}
+
+#[test]
+fn every_key_has_a_documentation() {
+    fn walk(schema: &serde_json::Value, path: String) {
+        for (name, key) in schema["properties"].as_object().unwrap() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let text = explain(&path).unwrap_or_else(|error| panic!("{error}"));
+            assert!(text.lines().nth(1).unwrap().trim().len() > 5, "{text}");
+            if key.get("$ref").is_some() && text.contains("  keys:\n") {
+                let full = json_schema();
+                let name = key["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+                walk(&full["$defs"][&name], path);
+            }
+        }
+    }
+    walk(&json_schema(), String::new());
+}
+
+#[test]
+fn the_json_schema_states_ranges() {
+    let schema = json_schema();
+    assert_eq!(schema["$defs"]["TrainConfig"]["properties"]["batch_size"]["minimum"], 2);
+    assert_eq!(schema["$defs"]["TrainConfig"]["properties"]["base_lr"]["exclusiveMinimum"], 0);
+    assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn every_default_is_within_its_own_range() {
+    assert!(load(&Sources::default()).is_ok());
+}
+
+fn options() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_filter("finite", |x| x.is_finite()).prop_map(Into::into),
+        ".*".prop_map(Into::into),
+        "(true|null|1e-3|0x1f|~|\\.inf|- a|a: b|<<|No|12:30)".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            proptest::collection::btree_map("[^.]*", inner, 1..4)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_loads_to_the_same(
+        name in ".+",
+        directory in ".+",
+        seed in 0..=i64::MAX as u64,
+        base_lr in 1e-300..1e300_f64,
+        high in 1e-9..=1.0_f64,
+        workers in proptest::option::of(1..100_usize),
+        options in proptest::collection::btree_map(".*", options(), 0..4),
+    ) {
+        let mut config = Config::default();
+        config.dataset.name = name;
+        config.dataset.num_workers = workers;
+        config.dataset.options = options.into_iter().collect();
+        config.train.output_dir = directory.into();
+        config.train.seed = seed;
+        config.train.base_lr = base_lr;
+        config.augmentation.random_crop.scale = [high / 3.0, high];
+        let text = to_yaml(&config).unwrap();
+        let loaded = yaml(&text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+        prop_assert_eq!(loaded.config, config);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "[-a-z:,\\[\\]{}&*!<>|#'\"? \n\t0-9.%@`~]{0,80}") {
+        let _ = yaml(&text);
+        let _ = load(&Sources { sets: vec![text.clone()], ..Sources::default() });
+        let _ = explain(&text);
+    }
+}
