@@ -3,3 +3,6 @@
 //! The modules are the stages that data flows through, and a stage only knows the ones before it.
 
 pub mod config;
+
+pub mod device;
+pub mod native;
