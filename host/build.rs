@@ -1,12 +1,60 @@
-//! Tells the linker where libtorch lies, so that programs run without `LD_LIBRARY_PATH`.
+//! Compiles the C++ shim against the libtorch that tch was compiled against, and tells the linker where that lies.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
 
 fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    compile_shim();
     link_libtorch();
 }
 
-/// Writes libtorch's folder into every executable of this package as `DT_RUNPATH`: searched after `LD_LIBRARY_PATH`.
+/// Compiles `native/shim.cpp`, which reaches what tch does not expose.
+fn compile_shim() {
+    println!("cargo::rerun-if-changed=native/shim.cpp");
+    let mut build = cc::Build::new();
+    build.cpp(true).std("c++17").define("_GLIBCXX_USE_CXX11_ABI", "1").file("native/shim.cpp");
+    for folder in libtorch_include_folders() {
+        build.flag("-isystem").flag(folder);
+    }
+    build.compile("selfsame_shim");
+}
+
+/// The folders of libtorch's headers, found the way that torch-sys finds them.
+fn libtorch_include_folders() -> Vec<PathBuf> {
+    for name in ["LIBTORCH", "LIBTORCH_INCLUDE", "LIBTORCH_USE_PYTORCH", "VIRTUAL_ENV"] {
+        println!("cargo::rerun-if-env-changed={name}");
+    }
+    if env::var_os("LIBTORCH_USE_PYTORCH").is_some() {
+        return pytorch_include_folders();
+    }
+    let root = env::var_os("LIBTORCH_INCLUDE").or_else(|| env::var_os("LIBTORCH"));
+    let include = PathBuf::from(root.unwrap_or_else(|| "/usr".into())).join("include");
+    assert!(
+        include.join("ATen/core/Tensor.h").exists(),
+        "no libtorch headers in {}: set LIBTORCH to a libtorch 2.11.0, or run `cargo xtask setup`",
+        include.display()
+    );
+    vec![include.join("torch/csrc/api/include"), include]
+}
+
+/// The folders of the headers of the PyTorch that python imports.
+fn pytorch_include_folders() -> Vec<PathBuf> {
+    let python = if env::var_os("VIRTUAL_ENV").is_some() { "python" } else { "python3" };
+    let script = "from torch.utils import cpp_extension as c; print(*c.include_paths(), sep='\\n')";
+    let output = Command::new(python).args(["-c", script]).output();
+    let output = output.unwrap_or_else(|e| panic!("LIBTORCH_USE_PYTORCH is set, but {python} does not run: {e}"));
+    assert!(
+        output.status.success(),
+        "LIBTORCH_USE_PYTORCH is set, but {python} cannot import torch: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect()
+}
+
+/// Writes libtorch's folder into every executable of this package, so that it runs without `LD_LIBRARY_PATH`, as `DT_RUNPATH`: searched after `LD_LIBRARY_PATH`.
 fn link_libtorch() {
-    println!("cargo::rerun-if-changed=build.rs");
     // torch-sys reports the folder it linked against; the `doc-only` build of it has none.
     if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo::rustc-link-arg=-Wl,--as-needed,--enable-new-dtags,-rpath,{folder}");

@@ -4,11 +4,12 @@
 
 pub mod config;
 pub mod data;
+pub mod device;
 pub mod method;
 pub mod model;
+pub mod native;
 pub mod optim;
 pub mod output;
 pub mod plugin;
 pub mod probe;
 pub mod random;
-pub mod train;

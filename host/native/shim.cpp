@@ -1,0 +1,181 @@
+// What tch does not expose of libtorch, for src/native.rs.
+//
+// Every function catches C++ exceptions and returns their message, to be given back to shim_free, or null for success.
+// Tensors cross as at::Tensor*, as in tch's own C interface.
+
+#include <ATen/Context.h>
+#include <ATen/Version.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_addcdiv.h>
+#include <ATen/ops/_foreach_addcmul.h>
+#include <ATen/ops/_foreach_lerp.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_foreach_sqrt.h>
+#include <ATen/ops/_foreach_zero.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <torch/headeronly/version.h>
+
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <vector>
+
+// Of <ATen/autocast_mode.h>, which draws in every operator that there is.
+namespace at::autocast {
+TORCH_API bool is_autocast_enabled(at::DeviceType device_type);
+TORCH_API void set_autocast_enabled(at::DeviceType device_type, bool enabled);
+TORCH_API at::ScalarType get_autocast_dtype(at::DeviceType device_type);
+TORCH_API void set_autocast_dtype(at::DeviceType device_type, at::ScalarType dtype);
+TORCH_API void clear_cache();
+TORCH_API int increment_nesting();
+TORCH_API int decrement_nesting();
+} // namespace at::autocast
+
+namespace {
+
+using Tensors = at::Tensor *const *;
+
+template <typename F> char *guarded(F &&body) {
+  try {
+    body();
+    return nullptr;
+  } catch (const c10::Error &e) {
+    return strdup(e.what_without_backtrace());
+  } catch (const std::exception &e) {
+    return strdup(e.what());
+  } catch (...) {
+    return strdup("unknown C++ exception");
+  }
+}
+
+std::vector<at::Tensor> list(Tensors tensors, size_t n) {
+  std::vector<at::Tensor> result;
+  result.reserve(n);
+  for (size_t i = 0; i < n; ++i)
+    result.push_back(*tensors[i]);
+  return result;
+}
+
+void give(std::vector<at::Tensor> &&results, at::Tensor **out) {
+  for (size_t i = 0; i < results.size(); ++i)
+    out[i] = new at::Tensor(std::move(results[i]));
+}
+
+at::DeviceType device_type(bool cuda) { return cuda ? at::kCUDA : at::kCPU; }
+
+} // namespace
+
+extern "C" {
+
+void shim_free(char *message) { free(message); }
+
+char *shim_to_channels_last(const at::Tensor *tensor, at::Tensor **out) {
+  return guarded([&] { *out = new at::Tensor(tensor->contiguous(at::MemoryFormat::ChannelsLast)); });
+}
+
+char *shim_is_channels_last(const at::Tensor *tensor, bool *out) {
+  return guarded([&] { *out = tensor->is_contiguous(at::MemoryFormat::ChannelsLast); });
+}
+
+// Enters bfloat16 autocast and returns what was set before, for shim_autocast_leave.
+char *shim_autocast_enter(bool cuda, bool *was_enabled, int8_t *old_dtype) {
+  return guarded([&] {
+    auto device = device_type(cuda);
+    *was_enabled = at::autocast::is_autocast_enabled(device);
+    *old_dtype = static_cast<int8_t>(at::autocast::get_autocast_dtype(device));
+    at::autocast::set_autocast_dtype(device, at::kBFloat16);
+    at::autocast::set_autocast_enabled(device, true);
+    at::autocast::increment_nesting();
+  });
+}
+
+char *shim_autocast_leave(bool cuda, bool was_enabled, int8_t old_dtype) {
+  return guarded([&] {
+    auto device = device_type(cuda);
+    // The cache holds the weights' bfloat16 copies, which the next optimiser step makes stale.
+    if (at::autocast::decrement_nesting() == 0)
+      at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device, was_enabled);
+    at::autocast::set_autocast_dtype(device, static_cast<at::ScalarType>(old_dtype));
+  });
+}
+
+char *shim_foreach_mul_scalar(Tensors tensors, size_t n, double factor) {
+  return guarded([&] { at::_foreach_mul_(list(tensors, n), factor); });
+}
+
+char *shim_foreach_add_scalar(Tensors tensors, size_t n, double term) {
+  return guarded([&] { at::_foreach_add_(list(tensors, n), term); });
+}
+
+char *shim_foreach_add(Tensors tensors, Tensors others, size_t n, double alpha) {
+  return guarded([&] { at::_foreach_add_(list(tensors, n), list(others, n), alpha); });
+}
+
+char *shim_foreach_addcmul(Tensors tensors, Tensors a, Tensors b, size_t n, double value) {
+  return guarded([&] { at::_foreach_addcmul_(list(tensors, n), list(a, n), list(b, n), value); });
+}
+
+char *shim_foreach_addcdiv(Tensors tensors, Tensors a, Tensors b, size_t n, double value) {
+  return guarded([&] { at::_foreach_addcdiv_(list(tensors, n), list(a, n), list(b, n), value); });
+}
+
+char *shim_foreach_lerp(Tensors tensors, Tensors ends, size_t n, double weight) {
+  return guarded([&] { at::_foreach_lerp_(list(tensors, n), list(ends, n), weight); });
+}
+
+char *shim_foreach_zero(Tensors tensors, size_t n) {
+  return guarded([&] { at::_foreach_zero_(list(tensors, n)); });
+}
+
+char *shim_foreach_sqrt(Tensors tensors, size_t n, at::Tensor **out) {
+  return guarded([&] { give(at::_foreach_sqrt(list(tensors, n)), out); });
+}
+
+char *shim_foreach_norm(Tensors tensors, size_t n, at::Tensor **out) {
+  return guarded([&] { give(at::_foreach_norm(list(tensors, n), 2), out); });
+}
+
+// out: bytes allocated now, at the peak; reserved now, at the peak; free and total on the device.
+char *shim_cuda_memory(int8_t index, uint64_t out[6]) {
+  return guarded([&] {
+    auto *allocator = c10::getDeviceAllocator(at::kCUDA);
+    auto stats = allocator->getDeviceStats(index);
+    const auto &allocated = stats.allocated_bytes[0];
+    const auto &reserved = stats.reserved_bytes[0];
+    auto [free_bytes, total_bytes] = allocator->getMemoryInfo(index);
+    out[0] = allocated.current;
+    out[1] = allocated.peak;
+    out[2] = reserved.current;
+    out[3] = reserved.peak;
+    out[4] = free_bytes;
+    out[5] = total_bytes;
+  });
+}
+
+char *shim_cuda_reset_peak_memory(int8_t index) {
+  return guarded([&] { c10::getDeviceAllocator(at::kCUDA)->resetPeakStats(index); });
+}
+
+char *shim_set_tf32(bool allowed) {
+  return guarded([&] {
+    at::globalContext().setAllowTF32CuBLAS(allowed);
+    at::globalContext().setAllowTF32CuDNN(allowed);
+  });
+}
+
+char *shim_tf32(bool *out) {
+  return guarded([&] { *out = at::globalContext().allowTF32CuBLAS() && at::globalContext().allowTF32CuDNN(); });
+}
+
+// The text is to be given back to shim_free.
+char *shim_cpu_capability(char **out) {
+  return guarded([&] { *out = strdup(at::get_cpu_capability().c_str()); });
+}
+
+const char *shim_libtorch_version() { return TORCH_VERSION; }
+
+} // extern "C"
