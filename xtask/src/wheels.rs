@@ -56,12 +56,18 @@ pub struct Downloads {
 impl Downloads {
     /// Opens the folder, keeping the whole wheels that an earlier run left there.
     pub fn open(folder: PathBuf, pip: (u32, u32)) -> Result<Self> {
-        let unfinished = folder.join("unfinished");
+        let downloads = Self { folder, pip };
+        let unfinished = downloads.unfinished();
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).with_context(|| format!("cannot remove {}", unfinished.display()))?;
         }
         fs::create_dir_all(&unfinished).with_context(|| format!("cannot create {}", unfinished.display()))?;
-        Ok(Self { folder, pip })
+        Ok(downloads)
+    }
+
+    /// Where files are that the next run does not trust.
+    fn unfinished(&self) -> PathBuf {
+        self.folder.join("unfinished")
     }
 
     /// Fetches a wheel, unless an undamaged copy is there.
@@ -75,7 +81,7 @@ impl Downloads {
             eprintln!("{} is damaged and is fetched again", path.display());
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
-        let mut list = tempfile::NamedTempFile::new_in(&self.folder).context("cannot write pip's list")?;
+        let mut list = tempfile::NamedTempFile::new_in(self.unfinished()).context("cannot write pip's list")?;
         writeln!(list, "{} --hash=sha256:{}", wheel.requirement, wheel.sha256).context("cannot write pip's list")?;
         eprintln!("fetching {}", wheel.requirement);
         self.pip_download(wheel.requirement, |pip| pip.args(["--no-deps", "-r"]).arg(list.path()))?;
@@ -112,7 +118,7 @@ impl Downloads {
             .arg("-d")
             .arg(&self.folder)
             // Beside the result: the system's own folder for temporary files may be small.
-            .env("TMPDIR", self.folder.join("unfinished"))
+            .env("TMPDIR", self.unfinished())
             .env("PIP_REQUIRE_VIRTUALENV", "0")
             .stdout(io::stderr());
         if self.pip >= (25, 1) {
