@@ -41,17 +41,14 @@ const WRONG: &[(&str, &str)] = &[
         "train:\n  resume_from_last_checkpoint: 'true'\n",
         "`train.resume_from_last_checkpoint` = \"true\" (a.yaml:2:3): expected true or false",
     ),
-    ("train:\n  device: gpu\n", "`train.device` = gpu (a.yaml:2:3): expected `auto`, `cpu`, `cuda` or `cuda:N`"),
+    ("train:\n  device: gpu\n", "`train.device` = \"gpu\" (a.yaml:2:3): expected `auto`, `cpu`, `cuda` or `cuda:N`"),
     (
         "train:\n  device: 'cuda:'\n",
         "`train.device` = \"cuda:\" (a.yaml:2:3): expected `auto`, `cpu`, `cuda` or `cuda:N`",
     ),
     ("train:\n  device: 0\n", "`train.device` = 0 (a.yaml:2:3): expected text; quote it to mean the text \"0\""),
     ("train:\n  output_dir: ''\n", "`train.output_dir` = \"\" (a.yaml:2:3): expected text that is not empty"),
-    (
-        "train:\n  precision: fp16\n",
-        "`train.precision` = fp16 (a.yaml:2:3): expected one of `fp32`, `bf16`, `auto`; did you mean `bf16`?",
-    ),
+    ("train:\n  precision: fp16\n", "`train.precision` = fp16 (a.yaml:2:3): expected one of `fp32`, `bf16`, `auto`"),
     (
         "train:\n  self_supervision:\n    type: sim_clr\n",
         "`train.self_supervision.type` = sim_clr (a.yaml:3:5): expected `simclr`; did you mean `simclr`?",
@@ -136,9 +133,14 @@ const WRONG: &[(&str, &str)] = &[
 
 #[test]
 fn every_wrong_file_has_its_one_message() {
+    let mut wrong = String::new();
     for (text, message) in WRONG {
-        assert_eq!(yaml(text).expect_err(text), *message, "for the file\n{text}");
+        let found = yaml(text).expect_err(text);
+        if found != *message {
+            wrong.push_str(&format!("for the file\n{text}expected {message}\nfound    {found}\n"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]
@@ -206,6 +208,10 @@ fn a_wrong_recommendation_names_its_plugin() {
     assert_eq!(
         recommended(serde_json::json!({"knn": {"kk": 1}})),
         "`knn.kk` = 1 (recommended by data set X (plugin p)): unknown key; did you mean `knn.k`?"
+    );
+    assert_eq!(
+        recommended(serde_json::json!([1])),
+        "recommended by data set X (plugin p): expected keys and values, found [1]"
     );
     assert_eq!(
         recommended(serde_json::json!({"dataset": {"name": "Y"}})),

@@ -25,11 +25,17 @@ pub(super) struct Layer {
 
 /// All layers above the defaults, the strongest last.
 pub(super) fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Vec<Layer> {
-    let mut layers: Vec<Layer> = sources
-        .recommended
-        .iter()
-        .map(|by| Layer { origin: Origin::Recommended(by.origin.clone()), node: Node::from(&by.values) })
-        .collect();
+    let mut layers = Vec::new();
+    for by in &sources.recommended {
+        let origin = Origin::Recommended(by.origin.clone());
+        match Node::from(&by.values) {
+            node @ Node::Map(_) => layers.push(Layer { origin, node }),
+            node => {
+                let message = format!("expected keys and values, found {}", node.brief());
+                problems.push(Problem::Source { origin, message });
+            }
+        }
+    }
     for path in &sources.files {
         read_file(path, None, &mut Vec::new(), &mut layers, problems);
     }

@@ -41,7 +41,7 @@ pub(super) fn rules(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<
     };
     if !is_device(&config.train.device) {
         let expected = "`auto`, `cpu`, `cuda` or `cuda:N`";
-        refuse("train.device", config.train.device.clone(), expected.into());
+        refuse("train.device", format!("{:?}", config.train.device), expected.into());
     }
     let scheduler = &config.scheduler;
     if scheduler.warmup_epochs > scheduler.epochs as f64 {
