@@ -1,1 +1,10 @@
 //! What a run leaves for people: metrics, progress, reports, exported encoders.
+
+mod curves;
+pub mod export;
+mod html;
+pub mod logging;
+pub mod metrics;
+pub mod progress;
+pub mod report;
+pub mod tensorboard;

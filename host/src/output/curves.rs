@@ -1,0 +1,97 @@
+//! Curves over steps as inline SVG.
+
+use plotters::prelude::*;
+
+/// The colours of a chart's lines, in order (Okabe & Ito 2008, distinguishable by colour-blind readers).
+pub(super) const COLORS: [(u8, u8, u8); 4] = [(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167)];
+
+/// One line: its name and its points (step, value). Values that are not finite are gaps.
+pub(super) struct Series {
+    pub(super) name: String,
+    pub(super) points: Vec<(f64, f64)>,
+}
+
+/// Draws lines over a common step axis; none when there is no finite point. At most as many lines as [`COLORS`].
+pub(super) fn svg(series: &[Series]) -> Option<String> {
+    let finite = || series.iter().flat_map(|s| &s.points).filter(|(_, y)| y.is_finite());
+    let x_max = finite().map(|p| p.0).max_by(f64::total_cmp)?.max(1.0);
+    let low = finite().map(|p| p.1).min_by(f64::total_cmp)?;
+    let high = finite().map(|p| p.1).max_by(f64::total_cmp)?;
+    let margin = if high > low { 0.06 * (high - low) } else { 0.05 * high.abs().max(1e-3) };
+    // Quantities that cannot be negative do not get a negative axis.
+    let bottom = if low >= 0.0 { (low - margin).max(0.0) } else { low - margin };
+    let mut out = String::new();
+    draw(&mut out, series, x_max, bottom..high + margin).ok()?;
+    Some(out)
+}
+
+fn draw(
+    out: &mut String,
+    series: &[Series],
+    x_max: f64,
+    y: std::ops::Range<f64>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let root = SVGBackend::with_string(out, (520, 260)).into_drawing_area();
+    let digits = decimals(y.end - y.start);
+    let mut chart = ChartBuilder::on(&root)
+        .margin(10)
+        .margin_right(24)
+        .x_label_area_size(28)
+        .y_label_area_size(58)
+        .build_cartesian_2d(0.0..x_max, y)?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(BLACK.mix(0.12))
+        .axis_style(BLACK.mix(0.4))
+        .label_style(("sans-serif", 13, &BLACK.mix(0.75)))
+        .x_labels(6)
+        .y_labels(5)
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .y_label_formatter(&|y| format!("{y:.digits$}"))
+        .draw()?;
+    for (Series { points, .. }, (r, g, b)) in series.iter().zip(COLORS) {
+        let color = RGBColor(r, g, b);
+        for run in points.split(|(_, y)| !y.is_finite()) {
+            let dot = if points.len() <= 40 { 2 } else { 0 };
+            let line = LineSeries::new(run.iter().copied(), color.stroke_width(2)).point_size(dot);
+            chart.draw_series(line)?;
+        }
+    }
+    root.present()?;
+    Ok(())
+}
+
+/// Digits after the point that tell an axis's labels apart.
+fn decimals(range: f64) -> usize {
+    (1.0 - range.log10().floor()).clamp(0.0, 8.0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(points: &[(f64, f64)]) -> Option<String> {
+        svg(&[Series { name: "loss".into(), points: points.to_vec() }])
+    }
+
+    #[test]
+    fn a_curve_has_a_line_for_each_stretch_without_gaps() {
+        let line_count = |points: &[(f64, f64)]| {
+            let drawing = one(points).unwrap();
+            drawing.lines().filter(|line| line.contains("<polyline") && line.contains("#0072B2")).count()
+        };
+        assert_eq!(line_count(&[(1.0, 2.0), (2.0, 1.5), (3.0, 1.0)]), 1);
+        assert_eq!(line_count(&[(1.0, 2.0), (2.0, 1.5), (3.0, f64::NAN), (4.0, 1.0), (5.0, 0.5)]), 2);
+    }
+
+    #[test]
+    fn odd_data_still_draws_or_is_left_out() {
+        assert!(one(&[]).is_none());
+        assert!(one(&[(1.0, f64::NAN)]).is_none());
+        for points in [vec![(0.0, 0.0)], vec![(1.0, 3.0), (2.0, 3.0)], vec![(1.0, 1e300), (2.0, -1e300)]] {
+            assert!(one(&points).unwrap().starts_with("<svg"));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `encoder.safetensors`: a trained encoder under torchvision's names, for any framework.
+
+use crate::train::storage::{Disk, FileError, write_atomically};
+use crate::train::tensors::{TensorError, to_safetensors};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tch::Tensor;
+
+/// The file's name in a run's folder.
+pub const ENCODER_FILE: &str = "encoder.safetensors";
+
+/// Why an encoder could not be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// A tensor cannot be stored.
+    #[error("cannot export the encoder to {}: {source}", path.display())]
+    Tensors {
+        /// The file that was to be.
+        path: PathBuf,
+        /// What is wrong with the tensor.
+        source: TensorError,
+    },
+    /// A file operation failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Writes parameters and buffers, `num_batches_tracked` included, under the names given, in one step.
+///
+/// The file's metadata says `format` = `pt` (as PyTorch's loaders expect), `encoder`, `dataset` and `selfsame_version`.
+pub fn export_encoder(
+    path: &Path,
+    tensors: &[(String, Tensor)],
+    encoder: &str,
+    dataset: &str,
+) -> Result<(), ExportError> {
+    let metadata =
+        [("format", "pt"), ("encoder", encoder), ("dataset", dataset), ("selfsame_version", env!("CARGO_PKG_VERSION"))];
+    let metadata: BTreeMap<_, _> = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let bytes =
+        to_safetensors(tensors, &metadata).map_err(|source| ExportError::Tensors { path: path.to_owned(), source })?;
+    Ok(write_atomically(&Disk, path, &bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_has_the_layout_that_pythons_safetensors_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(ENCODER_FILE);
+        let tensors = [
+            ("bn1.num_batches_tracked".to_owned(), Tensor::from(7i64)),
+            ("conv1.weight".to_owned(), Tensor::from_slice2(&[[1.0f32, 2.0]])),
+        ];
+        export_encoder(&path, &tensors, "resnet8", "CIFAR10").unwrap();
+        // The format's page: u64 header length, JSON header padded with spaces, data without gaps.
+        let version = env!("CARGO_PKG_VERSION");
+        let metadata =
+            format!(r#"{{"dataset":"CIFAR10","encoder":"resnet8","format":"pt","selfsame_version":"{version}"}}"#);
+        let mut header = format!(
+            "{{\"__metadata__\":{metadata},\
+             \"bn1.num_batches_tracked\":{{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}},\
+             \"conv1.weight\":{{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[8,16]}}}}"
+        );
+        while header.len() % 8 != 0 {
+            header.push(' ');
+        }
+        let mut expected = (header.len() as u64).to_le_bytes().to_vec();
+        expected.extend(header.as_bytes());
+        expected.extend(7i64.to_le_bytes());
+        expected.extend([1.0f32, 2.0].iter().flat_map(|v| v.to_le_bytes()));
+        assert_eq!(String::from_utf8_lossy(&std::fs::read(&path).unwrap()), String::from_utf8_lossy(&expected));
+    }
+
+    #[test]
+    fn an_error_names_the_file_and_the_tensor() {
+        let twice = [("w".to_owned(), Tensor::from(1.0)), ("w".to_owned(), Tensor::from(2.0))];
+        let error = export_encoder(Path::new("e.safetensors"), &twice, "a", "b").unwrap_err().to_string();
+        assert!(error.contains("e.safetensors") && error.contains("`w`"), "{error}");
+    }
+}

@@ -1,0 +1,102 @@
+//! The page of a run: static, one file, no scripts.
+
+use super::curves::{COLORS, Series, svg};
+use super::metrics::Record;
+use super::report::{Scores, facts, percent};
+use crate::train::run_folder::RunRecord;
+
+/// Title and metrics of each chart.
+const CHARTS: [(&str, &[&str]); 5] = [
+    ("Loss", &["ssl/train/loss", "ssl/val/loss"]),
+    ("Accuracy", &["knn/val/accuracy", "online/val/accuracy", "online/train/accuracy"]),
+    ("Learning rate", &["optim/lr"]),
+    ("Images per second", &["throughput/images_per_s"]),
+    ("Standard deviation of the features (near 0: collapse)", &["features/std"]),
+];
+
+const STYLE: &str = "
+body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1120px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; } th { text-align: left; font-weight: 600; }
+td, th { padding: .25rem 1.5rem .25rem 0; vertical-align: top; overflow-wrap: anywhere; }
+.scores td, .scores th { border-bottom: 1px solid #d8dee6; } .scores td + td, .scores th + th { text-align: right; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 1.5rem; }
+figure { margin: 0; border: 1px solid #d8dee6; border-radius: 6px; padding: .75rem; }
+figcaption { font-weight: 600; } .key { font-weight: 400; font-size: .85rem; margin-left: .75rem; }
+.key i { display: inline-block; width: .9em; height: .2em; margin-right: .35em; vertical-align: middle; }
+svg { width: 100%; height: auto; } .axis { text-align: center; font-size: .8rem; color: #5b6875; }
+pre { background: #f4f6f8; border-radius: 6px; padding: 1rem; overflow-x: auto; font-size: .85rem; }
+";
+
+/// The page's HTML.
+pub(super) fn page(record: &RunRecord, config: &str, metrics: &[Record]) -> String {
+    let title = escape(&format!("{} on {}", record.encoder, record.dataset));
+    let mut facts_rows = String::new();
+    for (name, value) in facts(record) {
+        facts_rows.push_str(&format!("<tr><th>{name}</th><td>{}</td></tr>\n", escape(&value)));
+    }
+    let mut charts = String::new();
+    for (name, metric_names) in CHARTS {
+        charts.push_str(&chart(name, metric_names, metrics));
+    }
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+         {scores}<h2>Run</h2>\n<table>\n{facts_rows}</table>\n\
+         <h2>Curves</h2>\n<div class=\"charts\">\n{charts}</div>\n\
+         <h2>Configuration</h2>\n<pre>{config}</pre>\n</body>\n</html>\n",
+        scores = scores(record),
+        config = escape(config),
+    )
+}
+
+fn scores(record: &RunRecord) -> String {
+    let (untrained, trained) = (Scores::of(record, true), Scores::of(record, false));
+    if (untrained, trained) == Default::default() {
+        return String::new();
+    }
+    let row = |name: &str, scores: &Scores| {
+        format!("<tr><td>{name}</td><td>{}</td><td>{}</td></tr>\n", percent(scores.knn), percent(scores.linear))
+    };
+    format!(
+        "<h2>Scores</h2>\n<table class=\"scores\">\n\
+         <tr><th>Encoder</th><th>kNN top-1</th><th>Linear top-1</th></tr>\n{}{}</table>\n",
+        row("untrained", &untrained),
+        row("trained", &trained)
+    )
+}
+
+fn chart(title: &str, names: &[&str], metrics: &[Record]) -> String {
+    let series: Vec<_> = names.iter().map(|name| series(name, metrics)).filter(|s| !s.points.is_empty()).collect();
+    let Some(drawing) = svg(&series) else {
+        return String::new();
+    };
+    let mut key = String::new();
+    if series.len() > 1 {
+        for (Series { name, .. }, (r, g, b)) in series.iter().zip(COLORS) {
+            key.push_str(&format!("<span class=\"key\"><i style=\"background:rgb({r},{g},{b})\"></i>{name}</span>"));
+        }
+    }
+    format!("<figure><figcaption>{title}{key}</figcaption>\n{drawing}<div class=\"axis\">step</div></figure>\n")
+}
+
+fn series(name: &str, metrics: &[Record]) -> Series {
+    let points = metrics.iter().filter_map(|record| Some((record.step as f64, *record.metrics.get(name)?))).collect();
+    Series { name: name.to_owned(), points }
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,226 @@
+//! What a run came to: a table at its end, a text summary, and a page with curves.
+
+use super::html;
+use super::metrics;
+use crate::train::run_folder::{CONFIG_FILE, RunFolderError, RunRecord, RunStatus};
+use crate::train::storage::{Disk, FileError, Naming, write_atomically};
+use comfy_table::{CellAlignment, Table, presets};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The page's name in a run's folder.
+pub const REPORT_FILE: &str = "report.html";
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The folder has no readable record.
+    #[error(transparent)]
+    Run(#[from] RunFolderError),
+    /// A file operation failed.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Scores of an encoder on held-out images, as shares in [0, 1]; none where not measured.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Scores {
+    /// Top-1 accuracy of k nearest neighbours.
+    pub knn: Option<f64>,
+    /// Top-1 accuracy of a linear classifier.
+    pub linear: Option<f64>,
+}
+
+impl Scores {
+    /// The scores in a record's metrics: those of the test split where there are any, else of the validation split.
+    ///
+    /// Names are `knn/SPLIT/accuracy` and `linear/SPLIT/accuracy` (else `online/SPLIT/accuracy`), after `untrained/` for
+    /// the encoder before its first step.
+    pub fn of(record: &RunRecord, untrained: bool) -> Self {
+        let prefix = if untrained { "untrained/" } else { "" };
+        let find = |kind: &str| {
+            let name = |split| format!("{prefix}{kind}/{split}/accuracy");
+            ["test", "val"].iter().find_map(|split| record.metrics.get(&name(split)).copied())
+        };
+        Self { knn: find("knn"), linear: find("linear").or_else(|| find("online")) }
+    }
+
+    fn row(&self, name: &str) -> [String; 3] {
+        [name.into(), percent(self.knn), percent(self.linear)]
+    }
+}
+
+/// A share as a percentage with one decimal; a dash where there is none.
+pub(super) fn percent(share: Option<f64>) -> String {
+    share.filter(|s| s.is_finite()).map_or("–".into(), |s| format!("{:.1} %", 100.0 * s))
+}
+
+/// The table that compares an encoder before its first step with itself after the last.
+pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
+    table.set_header(["encoder", "kNN top-1", "linear top-1"]);
+    table.add_row(untrained.row("untrained"));
+    table.add_row(trained.row("trained"));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// What a finished run prints: the scores, the run's folder, and commands to run next.
+pub fn final_report(untrained: &Scores, trained: &Scores, run_dir: &Path, next: &[String]) -> String {
+    let mut text = format!("{}\n\nRun folder  {}\n", score_table(untrained, trained), run_dir.display());
+    for (i, command) in next.iter().enumerate() {
+        text.push_str(&format!("{}  {command}\n", if i == 0 { "Next      " } else { "          " }));
+    }
+    text
+}
+
+/// A run in words: how it ended, what ran, its scores and its last metrics.
+pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
+    let record = RunRecord::read(run_dir)?;
+    let mut text = String::new();
+    for (name, value) in facts(&record) {
+        text.push_str(&format!("{name:<12}{value}\n"));
+    }
+    let (untrained, trained) = (Scores::of(&record, true), Scores::of(&record, false));
+    if (untrained, trained) != Default::default() {
+        text.push_str(&format!("\n{}\n", score_table(&untrained, &trained)));
+    }
+    if !record.metrics.is_empty() {
+        let width = record.metrics.keys().map(String::len).max().unwrap_or(0);
+        text.push('\n');
+        for (name, value) in &record.metrics {
+            text.push_str(&format!("{name:<width$}  {value:.4}\n"));
+        }
+    }
+    Ok(text)
+}
+
+/// Writes a run's page, which needs no other file and no network, and says where it is.
+pub fn write_html(run_dir: &Path) -> Result<PathBuf, ReportError> {
+    let record = RunRecord::read(run_dir)?;
+    let config_path = run_dir.join(CONFIG_FILE);
+    let config = fs::read_to_string(&config_path).naming("read", &config_path)?;
+    let page = html::page(&record, &config, &metrics::read(run_dir)?);
+    let path = run_dir.join(REPORT_FILE);
+    write_atomically(&Disk, &path, page.as_bytes())?;
+    Ok(path)
+}
+
+/// Name and value of what is worth knowing about a run.
+pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
+    let status = match record.status {
+        RunStatus::Running => "running, or killed",
+        RunStatus::Completed => "completed",
+        RunStatus::Interrupted => "interrupted; continue it with --resume",
+        RunStatus::Failed => "failed",
+    };
+    let second = |time: jiff::Timestamp| time.round(jiff::Unit::Second).unwrap_or(time).to_string();
+    let mut time = second(record.started);
+    if let Some(finished) = record.finished {
+        time.push_str(&format!(" to {}", second(finished)));
+    }
+    let splits: Vec<_> = record.split_sizes.iter().map(|(split, size)| format!("{size} {split}")).collect();
+    let mut facts = vec![
+        ("Status", format!("{status}, {} of {} epochs", record.epochs_done, record.epochs)),
+        ("Method", format!("{}, {}", record.method, record.encoder)),
+        ("Data set", format!("{} ({})", record.dataset, splits.join(", "))),
+        ("Time", time),
+        ("Device", format!("{}, {} threads", record.device, record.threads)),
+        ("Seed", record.seed.to_string()),
+        ("Versions", format!("selfsame {}, libtorch {}", record.selfsame_version, record.libtorch_version)),
+        ("Command", record.command_line.join(" ")),
+    ];
+    for plugin in &record.plugins {
+        facts.push(("Plugin", format!("{} (SHA-256 {})", plugin.path, plugin.sha256)));
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metrics::MetricsLog;
+    use super::*;
+    use crate::train::run_folder::{RunFolder, tests::example_record};
+    use std::collections::BTreeMap;
+
+    fn run(config: &str) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = RunFolder::open(dir.path(), false).unwrap();
+        let mut record = example_record();
+        record.metrics.insert("untrained/knn/val/accuracy".into(), 0.25);
+        record.metrics.insert("online/val/accuracy".into(), 0.8125);
+        folder.write_record(&record).unwrap();
+        folder.write_config(config).unwrap();
+        let mut log = MetricsLog::open(dir.path(), None).unwrap();
+        for step in 1..=20 {
+            let x = step as f64 / 20.0;
+            let values = [
+                ("ssl/train/loss", 5.0 - x),
+                ("ssl/val/loss", 5.1 - x),
+                ("knn/val/accuracy", 0.25 + x / 2.0),
+                ("online/val/accuracy", 0.3 + x / 2.0),
+                ("optim/lr", 0.03 * x),
+                ("throughput/images_per_s", 800.0 + 10.0 * x.sin()),
+                ("features/std", 0.04 + x / 100.0),
+            ];
+            log.write("epoch", 100 * step, step, &BTreeMap::from(values.map(|(k, v)| (k.to_owned(), v)))).unwrap();
+        }
+        dir
+    }
+
+    #[test]
+    fn the_table_shows_percentages_with_one_decimal() {
+        let untrained = Scores { knn: Some(0.2549), linear: None };
+        let table = score_table(&untrained, &Scores { knn: Some(0.75), linear: Some(1.0) });
+        let expected = "\
+╭───────────┬───────────┬──────────────╮
+│ encoder   ┆ kNN top-1 ┆ linear top-1 │
+╞═══════════╪═══════════╪══════════════╡
+│ untrained ┆    25.5 % ┆            – │
+│ trained   ┆    75.0 % ┆      100.0 % │
+╰───────────┴───────────┴──────────────╯";
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn the_final_report_says_where_and_what_next() {
+        let next = ["selfsame report runs/a".to_owned(), "selfsame evaluate runs/a".to_owned()];
+        let text = final_report(&Scores::default(), &Scores::default(), Path::new("runs/a"), &next);
+        let end = "\nRun folder  runs/a\nNext        selfsame report runs/a\n            selfsame evaluate runs/a\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn the_test_split_is_preferred_to_the_validation_split() {
+        let mut record = example_record();
+        assert_eq!(Scores::of(&record, false), Scores { knn: Some(0.75), linear: None });
+        record.metrics.insert("knn/test/accuracy".into(), 0.7);
+        assert_eq!(Scores::of(&record, false).knn, Some(0.7));
+        assert_eq!(Scores::of(&record, true), Scores::default());
+    }
+
+    #[test]
+    fn a_summary_names_status_scores_and_metrics() {
+        let text = summary(run("a: 1\n").path()).unwrap();
+        for part in ["completed, 20 of 20 epochs", "45000 train, 5000 val", "25.0 %", "81.2 %", "ssl/train/loss"] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+        let error = summary(Path::new("no/run")).unwrap_err().to_string();
+        assert!(error.contains("no/run/run.json"), "{error}");
+    }
+
+    #[test]
+    fn the_page_has_every_curve_and_nothing_from_a_config_runs() {
+        let dir = run("name: \"<script>alert('&')</script>\"\n");
+        let path = write_html(dir.path()).unwrap();
+        let page = fs::read_to_string(path).unwrap();
+        assert!(page.contains("&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;"));
+        assert!(page.contains("configs/&lt;cifar&gt;.yaml"));
+        assert!(!page.contains("<script") && !page.contains("http-equiv=\"refresh\""));
+        assert_eq!(page.matches("<svg").count(), 5);
+        assert!(!page.contains("src=") && !page.contains("href="), "needs no other file");
+    }
+}
