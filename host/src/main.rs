@@ -1,1 +1,5 @@
-fn main() {}
+//! The command line program; `selfsame::cli` is all of it.
+
+fn main() -> std::process::ExitCode {
+    selfsame::cli::run()
+}

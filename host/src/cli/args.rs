@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+use crate::output::logging::Color;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -30,17 +31,6 @@ pub struct Common {
     /// When to colour what goes to the terminal
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
     pub color: Color,
-}
-
-/// When to colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// When standard error is a terminal.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 /// Where a run's configuration comes from.

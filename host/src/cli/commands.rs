@@ -1,21 +1,27 @@
 //! One function a command.
 
-use super::args::{Cli, Command, ConfigArgs, ConfigCommand, DataCommand, ExportArgs, PluginsCommand, RunArgs, TrainArgs};
+use super::args::{
+    Cli, Command, ConfigArgs, ConfigCommand, DataCommand, ExportArgs, ExportFormat, PluginsCommand, RunArgs,
+};
 use super::failure::Failure;
-use super::{doctor, open};
-use crate::config::{self, explain, show};
-use crate::output::progress::DownloadProgress;
+use super::{doctor, open, train};
+use crate::config;
+use crate::output::host_services::HostServices;
 use crate::output::{export, report};
-use crate::plugin::{Registry, listing};
-use crate::train::{self, TrainError, TrainRequest};
+use crate::plugin::listing;
+use crate::train::run_folder::RunRecord;
+use crate::train::signals::Stop;
+use crate::train::{TrainError, checkpoint, session};
+use indicatif::MultiProgress;
 use std::io::Write;
+use std::path::Path;
 
-/// Runs the command and answers its exit code.
-pub fn dispatch(cli: &Cli) -> Result<u8, Failure> {
+/// Runs the command.
+pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
     match &cli.command {
-        Command::Train(arguments) => return train(cli, arguments),
+        Command::Train(arguments) => say(&train::train(cli, arguments, bars)?),
         Command::Export(arguments) => export(arguments)?,
-        Command::Report(RunArgs { run }) => say(&report::report(run).map_err(Failure::data)?),
+        Command::Report(RunArgs { run }) => report(run)?,
         Command::Plugins(PluginsCommand::List { json }) => {
             let registry = open::registry(&cli.common);
             say(&if *json { pretty(&listing::json(&registry)) } else { listing::table(&registry) });
@@ -25,63 +31,58 @@ pub fn dispatch(cli: &Cli) -> Result<u8, Failure> {
             say(&if *json { pretty(&inspection.json()) } else { inspection.text() });
         }
         Command::Config(command) => configuration(cli, command)?,
-        Command::Data(DataCommand::Fetch(arguments)) => fetch(cli, arguments)?,
+        Command::Data(DataCommand::Fetch(arguments)) => fetch(cli, arguments, bars)?,
         Command::Doctor => say(&doctor::report(&cli.common.plugins)),
     }
-    Ok(0)
+    Ok(())
 }
 
-fn train(cli: &Cli, arguments: &TrainArgs) -> Result<u8, Failure> {
-    let registry = open::registry(&cli.common);
-    let mut extra = Vec::new();
-    if let Some(folder) = &arguments.output_dir {
-        extra.push(format!("train.output_dir={}", quoted(&folder.to_string_lossy())));
-    }
-    if arguments.resume {
-        extra.push("train.resume_from_last_checkpoint=true".to_owned());
-    }
-    let resolved = open::configuration(&arguments.config, &extra, &registry)?;
-    let request = TrainRequest { config: &resolved.config, registry: &registry, quiet: cli.common.quiet };
-    match train::run(&request) {
-        Ok(summary) => {
-            say(&summary);
-            Ok(0)
-        }
-        Err(TrainError::Stopped { code, .. }) if code == 0 => Ok(0),
-        Err(error) => Err(error.into()),
-    }
-}
-
+/// Writes the encoder of the newest checkpoint, so that a run need not be finished.
 fn export(arguments: &ExportArgs) -> Result<(), Failure> {
-    export::copy_encoder(&arguments.run, &arguments.out).map_err(Failure::data)
+    let ExportFormat::Safetensors = arguments.format;
+    let record = RunRecord::read(&arguments.run).map_err(TrainError::from)?;
+    let checkpoint = checkpoint::latest(&arguments.run).map_err(TrainError::from)?;
+    let checkpoint = checkpoint.ok_or_else(|| {
+        Failure::data(format!("{} holds no intact checkpoint to export from", arguments.run.display()))
+    })?;
+    let mut contents = checkpoint.load().map_err(TrainError::from)?;
+    let model = contents.groups.remove("model").unwrap_or_default().into_iter();
+    let tensors: Vec<_> =
+        model.filter_map(|(name, tensor)| Some((name.strip_prefix("encoder.")?.to_owned(), tensor))).collect();
+    export::export_encoder(&arguments.out, &tensors, &record.encoder, &record.dataset).map_err(TrainError::from)?;
+    say(&format!("{} (after step {})", arguments.out.display(), checkpoint.step));
+    Ok(())
+}
+
+fn report(run: &Path) -> Result<(), Failure> {
+    let page = report::write_html(run).map_err(TrainError::from)?;
+    say(&format!("{}\n{}", report::summary(run).map_err(TrainError::from)?, page.display()));
+    Ok(())
 }
 
 fn configuration(cli: &Cli, command: &ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Show(arguments) => {
-            say(&show::show(&open::configuration(arguments, &[], &open::registry(&cli.common))?));
+            say(&config::show(&open::configuration(arguments, &[], &open::registry(&cli.common))?)?);
         }
         ConfigCommand::Check(arguments) => {
             open::configuration(arguments, &[], &open::registry(&cli.common))?;
             say("the configuration is valid");
         }
-        ConfigCommand::Explain { key } => say(&explain::explain(key)?),
-        ConfigCommand::Schema => say(&pretty(&config::schema_json())),
+        ConfigCommand::Explain { key } => say(&config::explain(key)?),
+        ConfigCommand::Schema => say(&pretty(&config::json_schema())),
     }
     Ok(())
 }
 
-fn fetch(cli: &Cli, arguments: &ConfigArgs) -> Result<(), Failure> {
-    let registry: Registry = open::registry(&cli.common);
+fn fetch(cli: &Cli, arguments: &ConfigArgs, bars: &MultiProgress) -> Result<(), Failure> {
+    let registry = open::registry(&cli.common);
     let resolved = open::configuration(arguments, &[], &registry)?;
-    train::prepare_dataset(&resolved.config, &registry, &DownloadProgress::new(cli.common.quiet))?;
+    let stop = Stop::install().map_err(TrainError::from)?;
+    let stopped = || stop.requested().is_some();
+    session::prepare_dataset(&resolved.config, &registry, &HostServices::new(bars, &stopped))?;
     say(&format!("data set {} is ready", resolved.config.dataset.name));
     Ok(())
-}
-
-/// A YAML scalar that reads back as exactly this text.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 fn pretty(value: &serde_json::Value) -> String {

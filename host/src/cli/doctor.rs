@@ -12,8 +12,8 @@ pub fn report(plugins: &[PathBuf]) -> String {
         let _ = writeln!(text, "{name:<12} {value}");
     };
     line("selfsame", env!("CARGO_PKG_VERSION").to_owned());
-    line("libtorch", native::torch_version());
-    line("CPU", format!("{} threads, {}", tch::get_num_threads(), native::cpu_capability()));
+    line("libtorch", native::libtorch_version().to_owned());
+    line("CPU", format!("{} threads, {}", tch::get_num_threads(), native::cpu_capability().unwrap_or_default()));
     line("CUDA", match device::select("cuda") {
         Ok(_) => format!("{} device(s)", tch::Cuda::device_count()),
         Err(error) => error.to_string(),

@@ -8,6 +8,7 @@ mod doctor;
 mod failure;
 mod open;
 mod startup;
+mod train;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -16,9 +17,9 @@ use std::process::ExitCode;
 pub fn run() -> ExitCode {
     startup::wait_passively();
     let cli = args::Cli::parse();
-    startup::set_up_logging(&cli.common);
-    match startup::guarded(|| commands::dispatch(&cli)) {
-        Ok(code) => ExitCode::from(code),
+    let bars = startup::set_up_logging(&cli.common);
+    match startup::guarded(|| commands::dispatch(&cli, &bars)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print();
             ExitCode::from(failure.code)

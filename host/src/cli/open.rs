@@ -19,15 +19,15 @@ pub fn configuration(arguments: &ConfigArgs, extra: &[String], registry: &Regist
         recommended: Vec::new(),
     };
     // Once without recommendations, to learn which data set and encoder there are to ask.
-    let first = config::load(&sources)?.config;
-    let dataset = registry.dataset_card(&first.dataset.name)?;
+    let names = config::peek(&sources)?;
+    let dataset = registry.dataset_card(&names.dataset)?;
     sources.recommended.push(Recommended {
-        origin: format!("recommended by data set {}", dataset.name),
+        origin: format!("data set {}", dataset.name),
         values: dataset.recommended,
     });
-    let encoder = registry.encoder_card(&first.train.self_supervision.encoder_name)?;
+    let encoder = registry.encoder_card(&names.encoder)?;
     sources.recommended.push(Recommended {
-        origin: format!("recommended by encoder {}", encoder.name),
+        origin: format!("encoder {}", encoder.name),
         values: encoder.recommended,
     });
     Ok(config::load(&sources)?)

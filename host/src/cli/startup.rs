@@ -1,8 +1,9 @@
 //! What happens before and around a command.
 
-use super::args::{Color, Common};
+use super::args::Common;
 use super::failure::Failure;
-use crate::output::logging;
+use crate::output::logging::{self, Verbosity};
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -24,18 +25,21 @@ pub fn wait_passively() {
     eprintln!("warning: could not restart with {VARIABLE}=PASSIVE ({error}); training may be slow on a busy machine");
 }
 
-/// Sends log lines to standard error as the flags ask.
-pub fn set_up_logging(common: &Common) {
-    let color = match common.color {
-        Color::Auto => None,
-        Color::Always => Some(true),
-        Color::Never => Some(false),
+/// Sends log lines to standard error as the flags ask; progress goes to the bars answered.
+pub fn set_up_logging(common: &Common) -> MultiProgress {
+    let verbosity = match (common.quiet, common.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
     };
-    logging::init(common.quiet, common.verbose, color);
+    let target = if common.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bars = MultiProgress::with_draw_target(target);
+    logging::init(verbosity, common.color, &bars);
+    bars
 }
 
 /// Runs a command; a panic becomes an error, without a backtrace.
-pub fn guarded(command: impl FnOnce() -> Result<u8, Failure>) -> Result<u8, Failure> {
+pub fn guarded(command: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     let place = Arc::new(Mutex::new(String::new()));
     let seen = Arc::clone(&place);
     std::panic::set_hook(Box::new(move |info| {

@@ -2,9 +2,11 @@
 
 mod curves;
 pub mod export;
+pub mod host_services;
 mod html;
 pub mod logging;
 pub mod metrics;
 pub mod progress;
+pub mod recorder;
 pub mod report;
 pub mod tensorboard;

@@ -1,5 +1,6 @@
 //! How a training run is coming along: a bar on a terminal, plain lines elsewhere.
 
+use crate::train::observer::Pace;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
 
@@ -15,19 +16,6 @@ pub struct Plan {
     pub steps_per_epoch: u64,
     /// Global steps done before this process took over.
     pub steps_done: u64,
-}
-
-/// How the latest steps went.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// Global steps done.
-    pub step: u64,
-    /// Loss of the self-supervised method.
-    pub loss: f64,
-    /// Images a second; one image is two views.
-    pub images_per_s: f64,
-    /// Share of the time spent waiting for data, in [0, 1].
-    pub data_wait: f64,
 }
 
 /// Progress of one training run. It shows a bar when `bars` draws to a terminal, and otherwise logs a line now and then.

@@ -4,6 +4,7 @@ use super::error::TrainError;
 use crate::config::Config;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use tch::Device;
 
 /// Keys that may differ: they change where things are or how often something is written, not what is learnt.
 const FREE: &[&str] = &[
@@ -21,11 +22,22 @@ const FREE: &[&str] = &[
 /// A longer or shorter run is a wish that users have; the schedule follows the new length.
 const EPOCHS: &str = "scheduler.epochs";
 
-/// Compares the configuration of a saved run with the one at hand.
+/// Compares the state of a saved run with the configuration at hand.
 ///
 /// # Errors
 /// A value that decides what is learnt and differs; names key and both values.
-pub fn check(saved: &Value, config: &Config) -> Result<(), TrainError> {
+pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), TrainError> {
+    let (then, now) = (&state["threads"], tch::get_num_threads());
+    if device == Device::Cpu && *then != now {
+        tracing::warn!(
+            "the run was started with {then} threads and continues with {now} (OMP_NUM_THREADS): results will not be the \
+             same to the last bit"
+        );
+    }
+    compare(&state["config"], config)
+}
+
+fn compare(saved: &Value, config: &Config) -> Result<(), TrainError> {
     let now = serde_json::to_value(config)
         .map_err(|error| TrainError::configuration(format!("the configuration cannot be written: {error}")))?;
     let (saved, now) = (flat(saved), flat(&now));
@@ -82,9 +94,9 @@ mod tests {
         saved["train"]["output_dir"] = "elsewhere".into();
         saved["knn"]["k"] = 3.into();
         saved["scheduler"]["epochs"] = 7.into();
-        check(&saved, &config).unwrap();
+        compare(&saved, &config).unwrap();
         saved["train"]["batch_size"] = 64.into();
-        let error = check(&saved, &config).unwrap_err().to_string();
+        let error = compare(&saved, &config).unwrap_err().to_string();
         assert!(error.contains("`train.batch_size` was 64 and is 512 now"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use super::checkpoint::{Checkpoint, CheckpointWriter};
 use super::error::TrainError;
 use super::evaluation::{Evaluator, head_metrics};
-use super::record::Recorder;
+use super::observer::{Observer, Pace};
 use super::session::{Compute, Data};
 use super::signals::Stop;
 use super::state;
@@ -48,8 +48,9 @@ pub struct Engine<'a> {
     head: Option<LinearHead>,
     position: Position,
     checkpoints: CheckpointWriter,
-    recorder: Recorder,
+    observer: &'a mut dyn Observer,
     stop: Stop,
+    last_metrics: BTreeMap<String, f64>,
 }
 
 impl<'a> Engine<'a> {
@@ -66,7 +67,7 @@ impl<'a> Engine<'a> {
         method: Box<dyn Method>,
         head: Option<LinearHead>,
         checkpoints: CheckpointWriter,
-        recorder: Recorder,
+        observer: &'a mut dyn Observer,
         stop: Stop,
     ) -> Result<Self, TrainError> {
         let optimizer = optim::create(&config.optimizer, method.parameters())?;
@@ -90,14 +91,20 @@ impl<'a> Engine<'a> {
             head,
             position,
             checkpoints,
-            recorder,
+            observer,
             stop,
+            last_metrics: BTreeMap::new(),
         })
     }
 
     /// Where the run stands.
     pub fn position(&self) -> &Position {
         &self.position
+    }
+
+    /// What was measured after the last epoch of this process.
+    pub fn last_metrics(&self) -> &BTreeMap<String, f64> {
+        &self.last_metrics
     }
 
     /// The method with its encoder.
@@ -121,7 +128,7 @@ impl<'a> Engine<'a> {
         self.position = serde_json::from_value(contents.state["position"].take()).map_err(|error| {
             TrainError::data(format!("{}: state.json: `position`: {error}", checkpoint.path.display()))
         })?;
-        self.recorder.continue_after(self.position.step)
+        Ok(())
     }
 
     fn evaluator(&self) -> Evaluator<'a> {
@@ -144,7 +151,7 @@ impl<'a> Engine<'a> {
 
     fn measure_untrained(&mut self) -> Result<(), TrainError> {
         let scores = self.evaluator().probe(self.method.encoder())?;
-        self.recorder.epoch(0, 0, &scores)?;
+        self.observer.epoch(0, 0, &scores)?;
         self.position.untrained = scores;
         Ok(())
     }
@@ -212,13 +219,14 @@ impl<'a> Engine<'a> {
         }
         self.position.loss_sum += sum;
         let seconds = looked.started.elapsed().as_secs_f64();
-        let metrics = BTreeMap::from([
-            ("ssl/train/loss".to_owned(), sum / steps as f64),
-            ("optim/lr".to_owned(), self.schedule.lr(self.position.step - 1)),
-            ("throughput/images_per_s".to_owned(), looked.images as f64 / seconds),
-            ("throughput/data_wait_fraction".to_owned(), looked.waited.as_secs_f64() / seconds),
-        ]);
-        self.recorder.step(self.position.step, self.position.epoch, looked.images, &metrics)?;
+        self.observer.steps(&Pace {
+            step: self.position.step,
+            epoch: self.position.epoch,
+            loss: sum / steps as f64,
+            lr: self.schedule.lr(self.position.step - 1),
+            images_per_s: looked.images as f64 / seconds,
+            data_wait: looked.waited.as_secs_f64() / seconds,
+        })?;
         *looked = Look::new(self.position.step, self.compute);
         Ok(())
     }
@@ -250,7 +258,8 @@ impl<'a> Engine<'a> {
         let every = self.config.knn.every_epochs;
         let neighbours = every > 0 && (epoch.is_multiple_of(every) || epoch == self.config.scheduler.epochs);
         metrics.extend(self.evaluator().validate(self.method.as_mut(), self.head.as_ref(), neighbours)?);
-        self.recorder.epoch(self.position.step, epoch, &metrics)?;
+        self.observer.epoch(self.position.step, epoch, &metrics)?;
+        self.last_metrics = metrics;
         self.position.step_in_epoch = 0;
         self.position.loss_sum = 0.0;
         let period = self.config.train.checkpoint_period;

@@ -2,10 +2,13 @@
 
 use super::checkpoint::CheckpointError;
 use super::run_folder::RunFolderError;
+use super::storage::FileError;
+use crate::augment::AugmentError;
 use crate::data::DataError;
 use crate::native::NativeError;
+use crate::output::{export::ExportError, report::ReportError};
 use crate::plugin::PluginFailure;
-use crate::{augment, device, model};
+use crate::{device, model};
 use selfsame_plugin_api::{ErrorKind, PluginError};
 
 /// An error of any stage, by whose mistake it is, or the user's wish to stop.
@@ -57,9 +60,16 @@ with_kind! {
     CheckpointError => |_| ErrorKind::Data,
     DataError => |error| error.kind,
     NativeError => |_| ErrorKind::Device,
+    ExportError => |_| ErrorKind::Data,
     PluginError => |error| error.kind,
     PluginFailure => |error| error.kind(),
-    augment::Error => |error| error.kind(),
+    AugmentError => |error| match error {
+        AugmentError::Setting { .. } => ErrorKind::Configuration,
+        AugmentError::Images(_) => ErrorKind::Data,
+        AugmentError::Torch(_) | AugmentError::Native(_) => ErrorKind::Device,
+    },
+    FileError => |_| ErrorKind::Data,
+    ReportError => |_| ErrorKind::Data,
     device::DeviceError => |_| ErrorKind::Device,
     model::Error => |error| error.kind(),
     std::io::Error => |_| ErrorKind::Data,

@@ -1,0 +1,172 @@
+//! `selfsame train`: from a configuration to a run's folder.
+
+use super::args::{Cli, TrainArgs};
+use super::failure::Failure;
+use super::open;
+use crate::config::{self, Config};
+use crate::native;
+use crate::output::host_services::HostServices;
+use crate::output::progress::Plan;
+use crate::output::recorder::Recorder;
+use crate::output::{export, report};
+use crate::plugin::Registry;
+use crate::probe::LinearHead;
+use crate::train::engine::Engine;
+use crate::train::run_folder::{PluginFile, RunFolder, RunRecord, RunStatus};
+use crate::train::session::{self, Compute, Data};
+use crate::train::signals::Stop;
+use crate::train::{TrainError, checkpoint, continuity, state};
+use indicatif::MultiProgress;
+use jiff::Timestamp;
+use selfsame_plugin_api::Task;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Resolves the configuration, trains, and answers the closing table.
+pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<String, Failure> {
+    let registry = open::registry(&cli.common);
+    let mut extra = Vec::new();
+    if let Some(folder) = &arguments.output_dir {
+        extra.push(format!("train.output_dir={}", quoted(&folder.to_string_lossy())));
+    }
+    if arguments.resume {
+        extra.push("train.resume_from_last_checkpoint=true".to_owned());
+    }
+    let resolved = open::configuration(&arguments.config, &extra, &registry)?;
+    Ok(run(&resolved.config, &registry, bars)?)
+}
+
+/// A YAML scalar that reads back as exactly this text.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<String, TrainError> {
+    let resume = config.train.resume_from_last_checkpoint;
+    let compute = Compute::select(config)?;
+    let folder = RunFolder::open(&config.train.output_dir, resume)?;
+    let checkpoint = if resume { checkpoint::latest(folder.path())? } else { None };
+    match &checkpoint {
+        Some(checkpoint) => continuity::check(&checkpoint.load()?.state, config, compute.device)?,
+        None if resume => tracing::info!("nothing to resume in {}; starting anew", folder.path().display()),
+        None => {}
+    }
+    let stop = Stop::install()?;
+    let stopped = || stop.requested().is_some();
+    let data = session::load_data(config, registry, &HostServices::new(bars, &stopped), compute.device)?;
+    let views = session::views(config, &data)?;
+    let (channels, size) = (data.card.channels, views.output_size());
+    let method = session::build_method(config, registry, channels, size, compute.device)?;
+    let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
+
+    let mut record = new_record(config, registry, compute, &data);
+    if let (Some(_), Ok(earlier)) = (&checkpoint, RunRecord::read(folder.path())) {
+        record.started = earlier.started;
+    }
+    let steps_done = checkpoint.as_ref().map(|checkpoint| checkpoint.step);
+    let plan = Plan {
+        epochs: config.scheduler.epochs as u64,
+        steps_per_epoch: (data.train.len() / config.train.batch_size) as u64,
+        steps_done: steps_done.unwrap_or(0),
+    };
+    let mut recorder = Recorder::open(folder.path(), steps_done, bars, plan)?;
+    let checkpoints = folder.checkpoints()?;
+    folder.write_config(&config::to_yaml(config).map_err(|error| TrainError::configuration(error.to_string()))?)?;
+    folder.write_record(&record)?;
+
+    let mut engine = Engine::new(config, compute, &data, &views, method, head, checkpoints, &mut recorder, stop.clone())?;
+    if let Some(checkpoint) = &checkpoint {
+        engine.restore(checkpoint)?;
+        tracing::info!("continuing after step {}", checkpoint.step);
+    }
+    let outcome = engine.run();
+    finish(config, &folder, &engine, record, outcome)
+}
+
+/// Writes what the run came to, whichever way it ended.
+fn finish(
+    config: &Config,
+    folder: &RunFolder,
+    engine: &Engine,
+    mut record: RunRecord,
+    outcome: Result<BTreeMap<String, f64>, TrainError>,
+) -> Result<String, TrainError> {
+    record.status = match &outcome {
+        Ok(_) => RunStatus::Completed,
+        Err(TrainError::Stopped { .. }) => RunStatus::Interrupted,
+        Err(TrainError::Failed { .. }) => RunStatus::Failed,
+    };
+    record.finished = Some(Timestamp::now());
+    record.epochs_done = engine.position().epoch;
+    record.metrics = engine.last_metrics().clone();
+    let untrained = engine.position().untrained.iter();
+    record.metrics.extend(untrained.map(|(name, value)| (format!("untrained/{name}"), *value)));
+    record.metrics.extend(outcome.as_ref().ok().into_iter().flatten().map(|(name, value)| (name.clone(), *value)));
+    if outcome.is_ok() {
+        let tensors = state::encoder_tensors(engine.method().encoder());
+        let encoder = &config.train.self_supervision.encoder_name;
+        export::export_encoder(&folder.path().join(export::ENCODER_FILE), &tensors, encoder, &config.dataset.name)?;
+    }
+    folder.write_record(&record)?;
+    report::write_html(folder.path())?;
+    outcome?;
+    let (untrained, trained) = (report::Scores::of(&record, true), report::Scores::of(&record, false));
+    Ok(report::final_report(&untrained, &trained, folder.path(), &next_steps(folder.path())))
+}
+
+fn next_steps(run: &Path) -> Vec<String> {
+    let run = run.display();
+    vec![
+        format!("selfsame report {run}    (the page with curves is {run}/report.html)"),
+        format!("selfsame export {run} --out encoder.safetensors"),
+        "selfsame train --config configs/cifar10_simclr.yaml".to_owned(),
+    ]
+}
+
+/// The online head, where the data set has labels.
+fn linear_head(
+    config: &Config,
+    compute: Compute,
+    data: &Data,
+    feature_dim: usize,
+) -> Result<Option<LinearHead>, TrainError> {
+    let (true, Some(labels)) = (config.linear_head.enabled && data.card.task != Task::None, data.train.labels()) else {
+        return Ok(None);
+    };
+    let labels = labels.to_device(compute.device);
+    let balance = config.train.self_supervision.use_balanced_binary_loss_for_linear_head.then_some(&labels);
+    let classes = data.card.classes.len();
+    let head = LinearHead::new(&config.linear_head, data.card.task, feature_dim, classes, balance, compute.device)?;
+    Ok(Some(head))
+}
+
+fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Data) -> RunRecord {
+    let mut split_sizes = BTreeMap::from([("train".to_owned(), data.train.len())]);
+    if let Some((name, scored)) = data.scored() {
+        split_sizes.insert(name.to_owned(), scored.len());
+    }
+    let plugins = registry.used().into_iter();
+    RunRecord {
+        status: RunStatus::Running,
+        selfsame_version: env!("CARGO_PKG_VERSION").into(),
+        libtorch_version: native::libtorch_version().into(),
+        tch_version: "0.24.0".into(),
+        command_line: std::env::args().collect(),
+        started: Timestamp::now(),
+        finished: None,
+        device: match compute.device {
+            tch::Device::Cuda(index) => format!("cuda:{index}"),
+            _ => "cpu".into(),
+        },
+        threads: tch::get_num_threads() as usize,
+        seed: config.train.seed,
+        method: "simclr".into(),
+        encoder: config.train.self_supervision.encoder_name.clone(),
+        dataset: config.dataset.name.clone(),
+        split_sizes,
+        plugins: plugins.map(|file| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 }).collect(),
+        epochs_done: 0,
+        epochs: config.scheduler.epochs,
+        metrics: BTreeMap::new(),
+    }
+}

@@ -1,0 +1,82 @@
+//! Everything that a run measures, to its files and to the person who watches.
+
+use super::metrics::MetricsLog;
+use super::progress::{Plan, Progress};
+use super::tensorboard::TensorBoard;
+use crate::train::TrainError;
+use crate::train::observer::{Observer, Pace};
+use indicatif::MultiProgress;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Writes metrics.jsonl and TensorBoard events, and shows progress.
+pub struct Recorder {
+    log: MetricsLog,
+    board: TensorBoard,
+    progress: Progress,
+    pace: Option<Pace>,
+}
+
+impl Recorder {
+    /// Starts new files, or continues those of a run that is resumed from the checkpoint of step `resume_from`.
+    ///
+    /// # Errors
+    /// Files that cannot be read or written.
+    pub fn open(
+        run_dir: &Path,
+        resume_from: Option<u64>,
+        bars: &MultiProgress,
+        plan: Plan,
+    ) -> Result<Self, TrainError> {
+        Ok(Self {
+            log: MetricsLog::open(run_dir, resume_from)?,
+            board: TensorBoard::open(run_dir, resume_from)?,
+            progress: Progress::start(bars, plan),
+            pace: None,
+        })
+    }
+
+    fn record(
+        &mut self,
+        event: &str,
+        step: u64,
+        epoch: usize,
+        metrics: &BTreeMap<String, f64>,
+    ) -> Result<(), TrainError> {
+        self.log.write(event, step, epoch as u64, metrics)?;
+        Ok(self.board.scalars(step, metrics.iter().map(|(name, value)| (name.as_str(), *value)))?)
+    }
+}
+
+impl Observer for Recorder {
+    fn steps(&mut self, pace: &Pace) -> Result<(), TrainError> {
+        let metrics = BTreeMap::from([
+            ("ssl/train/loss".to_owned(), pace.loss),
+            ("optim/lr".to_owned(), pace.lr),
+            ("throughput/images_per_s".to_owned(), pace.images_per_s),
+            ("throughput/data_wait_fraction".to_owned(), pace.data_wait),
+        ]);
+        self.record("step", pace.step, pace.epoch, &metrics)?;
+        self.progress.step(pace);
+        self.pace = Some(*pace);
+        Ok(())
+    }
+
+    fn epoch(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError> {
+        self.record(if epoch == 0 { "untrained" } else { "epoch" }, step, epoch, metrics)?;
+        self.log.sync()?;
+        if let Some(pace) = &self.pace {
+            let shown = |name| metrics.get(name).map(|value| format!("{:.1} %", 100.0 * value));
+            let named = [("kNN top-1", shown("knn/val/accuracy")), ("head top-1", shown("online/val/accuracy"))];
+            let values: Vec<_> = named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+            self.progress.epoch(epoch as u64, pace, &values);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.progress.finish();
+    }
+}

@@ -1,0 +1,36 @@
+//! Who is told how a run goes.
+
+use super::error::TrainError;
+use std::collections::BTreeMap;
+
+/// How the latest steps went.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Epochs finished.
+    pub epoch: usize,
+    /// Mean loss of the latest steps.
+    pub loss: f64,
+    /// Learning rate of the last step.
+    pub lr: f64,
+    /// Images a second; one image is two views.
+    pub images_per_s: f64,
+    /// Share of the time spent on fetching images and making views, in [0, 1].
+    pub data_wait: f64,
+}
+
+/// Records and shows what a run measures.
+pub trait Observer {
+    /// The latest steps.
+    ///
+    /// # Errors
+    /// What is recorded cannot be written.
+    fn steps(&mut self, pace: &Pace) -> Result<(), TrainError>;
+
+    /// What was measured after an epoch, by flat name; epoch 0 is the untrained encoder.
+    ///
+    /// # Errors
+    /// What is recorded cannot be written.
+    fn epoch(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError>;
+}
