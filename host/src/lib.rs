@@ -4,5 +4,7 @@
 
 pub mod config;
 
+pub mod augment;
+
 pub mod device;
 pub mod native;
