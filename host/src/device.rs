@@ -1,1 +1,242 @@
+//! The device a run computes on: what the user asked for, and if that cannot be had, what exactly is missing.
+//!
+//! The program is linked without CUDA; `libtorch_cuda.so` is opened here, before the first question whether CUDA exists.
 
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use tch::{Cuda, Device};
+
+const LIBTORCH_CUDA: &str = "libtorch_cuda.so";
+const DRIVER: &str = "libcuda.so.1";
+
+/// What a run computes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selected {
+    /// The device.
+    pub device: Device,
+    /// Under `auto`, why it is not a GPU; a line for the log.
+    pub note: Option<String>,
+}
+
+/// Why the device asked for cannot be had. Ends the program with exit code 5, [`DeviceError::Name`] with 2.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// Not a device's name.
+    #[error("train.device: `{0}` is not a device; expected `auto`, `cpu`, `cuda` or `cuda:N`")]
+    Name(String),
+    /// libtorch's CUDA half is not installed.
+    #[error(
+        "train.device: `{asked}` needs {LIBTORCH_CUDA}, which is neither in {folder} nor on the library search path; \
+         install the CUDA build of libtorch 2.11.0 (`cargo xtask setup --cuda`) or set train.device to `cpu`"
+    )]
+    NoLibtorchCuda {
+        /// The device asked for.
+        asked: String,
+        /// Where it was looked for first.
+        folder: String,
+    },
+    /// libtorch's CUDA half is there, but does not load.
+    #[error(
+        "train.device: `{asked}` needs {LIBTORCH_CUDA}, which does not load: {reason}; \
+         install the missing library (`cargo xtask setup --cuda`) or set train.device to `cpu`"
+    )]
+    DoesNotLoad {
+        /// The device asked for.
+        asked: String,
+        /// The dynamic linker's own words; they name the library.
+        reason: String,
+    },
+    /// The NVIDIA driver is not installed.
+    #[error(
+        "train.device: `{asked}` needs the NVIDIA driver, and {DRIVER} does not load: {reason}; \
+         install the driver or set train.device to `cpu`"
+    )]
+    NoDriver {
+        /// The device asked for.
+        asked: String,
+        /// The dynamic linker's own words.
+        reason: String,
+    },
+    /// Everything is installed, but there is no GPU to use.
+    #[error(
+        "train.device: `{asked}` was asked for, but the NVIDIA driver shows no usable GPU (is CUDA_VISIBLE_DEVICES \
+         empty, or the driver older than this CUDA needs?); set train.device to `cpu`"
+    )]
+    NoGpu {
+        /// The device asked for.
+        asked: String,
+    },
+    /// A GPU with that number does not exist.
+    #[error("train.device: `{asked}` was asked for, but there are {count} GPUs, numbered from 0")]
+    NoSuchGpu {
+        /// The device asked for.
+        asked: String,
+        /// Number of GPUs.
+        count: usize,
+    },
+}
+
+/// A device's name, understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Auto,
+    Cpu,
+    Cuda(usize),
+}
+
+fn parse(name: &str) -> Result<Wish, DeviceError> {
+    let bad = || DeviceError::Name(name.to_owned());
+    match name {
+        "auto" => Ok(Wish::Auto),
+        "cpu" => Ok(Wish::Cpu),
+        "cuda" => Ok(Wish::Cuda(0)),
+        _ => {
+            let digits = name.strip_prefix("cuda:").ok_or_else(bad)?;
+            let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+            plain.then(|| digits.parse().ok()).flatten().map(Wish::Cuda).ok_or_else(bad)
+        }
+    }
+}
+
+/// The device named by `train.device`.
+///
+/// `auto` falls back to the CPU, with a note that says what a GPU would have needed; `cuda` and `cuda:N` do not.
+pub fn select(name: &str) -> Result<Selected, DeviceError> {
+    match parse(name)? {
+        Wish::Cpu => Ok(Selected { device: Device::Cpu, note: None }),
+        Wish::Cuda(index) => Ok(Selected { device: cuda(name, index)?, note: None }),
+        Wish::Auto => Ok(match cuda("auto", 0) {
+            Ok(device) => Selected { device, note: None },
+            Err(why) => Selected { device: Device::Cpu, note: Some(fallback_note(&why)) },
+        }),
+    }
+}
+
+fn fallback_note(why: &DeviceError) -> String {
+    let reason = match why {
+        DeviceError::NoLibtorchCuda { .. } => format!("{LIBTORCH_CUDA} is not installed"),
+        DeviceError::DoesNotLoad { reason, .. } => format!("{LIBTORCH_CUDA} does not load: {reason}"),
+        DeviceError::NoDriver { .. } => format!("there is no NVIDIA driver ({DRIVER})"),
+        DeviceError::NoGpu { .. } | DeviceError::NoSuchGpu { .. } | DeviceError::Name(_) => {
+            "the NVIDIA driver shows no usable GPU".to_owned()
+        }
+    };
+    format!("computing on the CPU: {reason}")
+}
+
+fn cuda(asked: &str, index: usize) -> Result<Device, DeviceError> {
+    load_cuda(asked)?;
+    let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
+    match count {
+        0 => Err(DeviceError::NoGpu { asked: asked.to_owned() }),
+        _ if index >= count => Err(DeviceError::NoSuchGpu { asked: asked.to_owned(), count }),
+        _ => Ok(Device::Cuda(index)),
+    }
+}
+
+/// Opens libtorch's CUDA half, once; it stays open.
+fn load_cuda(asked: &str) -> Result<(), DeviceError> {
+    static LOADED: OnceLock<()> = OnceLock::new();
+    if LOADED.get().is_some() {
+        return Ok(());
+    }
+    let folder = libtorch_folder();
+    let beside = folder.as_ref().map(|folder| folder.join(LIBTORCH_CUDA)).filter(|path| path.exists());
+    let path = beside.clone().unwrap_or_else(|| PathBuf::from(LIBTORCH_CUDA));
+    open(&path).map_err(|reason| {
+        if beside.is_none() && reason.starts_with(LIBTORCH_CUDA) {
+            let folder = folder.map_or_else(|| "libtorch's folder".to_owned(), |f| f.display().to_string());
+            DeviceError::NoLibtorchCuda { asked: asked.to_owned(), folder }
+        } else if reason.starts_with(DRIVER) {
+            DeviceError::NoDriver { asked: asked.to_owned(), reason }
+        } else {
+            DeviceError::DoesNotLoad { asked: asked.to_owned(), reason }
+        }
+    })?;
+    open(Path::new(DRIVER)).map_err(|reason| DeviceError::NoDriver { asked: asked.to_owned(), reason })?;
+    LOADED.get_or_init(|| ());
+    Ok(())
+}
+
+/// Opens a library for good, its symbols visible to all; the error is the dynamic linker's own text.
+fn open(path: &Path) -> Result<(), String> {
+    // SAFETY: libtorch's CUDA half and NVIDIA's driver are made to be loaded at run time; their initialisers only
+    // register themselves.
+    match unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
+        Ok(library) => {
+            std::mem::forget(library);
+            Ok(())
+        }
+        Err(e) => Err(std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string)),
+    }
+}
+
+/// The folder that this process's `libtorch_cpu.so` was loaded from.
+fn libtorch_folder() -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let path = maps.lines().filter_map(|line| line.find('/').map(|at| Path::new(&line[at..])));
+    path.filter(|path| path.file_name().is_some_and(|name| name == "libtorch_cpu.so"))
+        .find_map(|path| path.parent().map(Path::to_path_buf))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_understood() {
+        assert_eq!(parse("auto").unwrap(), Wish::Auto);
+        assert_eq!(parse("cpu").unwrap(), Wish::Cpu);
+        assert_eq!(parse("cuda").unwrap(), Wish::Cuda(0));
+        assert_eq!(parse("cuda:3").unwrap(), Wish::Cuda(3));
+    }
+
+    #[test]
+    fn other_names_are_refused_with_the_known_ones() {
+        for name in ["", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:+1", "cuda:x", "cuda:99999999999999999999"] {
+            let e = select(name).unwrap_err().to_string();
+            assert!(e.contains(&format!("`{name}` is not a device")), "{e}");
+            assert!(e.contains("`auto`, `cpu`, `cuda` or `cuda:N`"), "{e}");
+        }
+    }
+
+    #[test]
+    fn the_cpu_needs_nothing_and_says_nothing() {
+        assert_eq!(select("cpu").unwrap(), Selected { device: Device::Cpu, note: None });
+    }
+
+    #[test]
+    fn libtorch_is_found_where_it_was_loaded_from() {
+        // A call into libtorch, so that it is linked.
+        assert!(tch::get_num_threads() >= 1);
+        assert!(libtorch_folder().unwrap().join("libtorch_cpu.so").exists());
+    }
+
+    #[test]
+    fn cuda_without_cuda_is_one_clear_error_and_auto_falls_back() {
+        match select("cuda") {
+            Ok(selected) => {
+                assert!(selected.device.is_cuda());
+                assert!(select("auto").unwrap().device.is_cuda());
+                let e = select("cuda:4000").unwrap_err().to_string();
+                assert!(e.contains("`cuda:4000` was asked for, but there are"), "{e}");
+            }
+            Err(e) => {
+                let message = e.to_string();
+                assert!(message.starts_with("train.device: `cuda` "), "{message}");
+                assert!(message.contains("set train.device to `cpu`"), "{message}");
+                assert!([LIBTORCH_CUDA, DRIVER, "GPU"].iter().any(|name| message.contains(name)), "{message}");
+                let auto = select("auto").unwrap();
+                assert_eq!(auto.device, Device::Cpu);
+                assert!(auto.note.unwrap().starts_with("computing on the CPU: "));
+            }
+        }
+    }
+
+    #[test]
+    fn the_library_that_is_missing_is_named() {
+        let reason = open(Path::new("libthat_does_not_exist.so")).unwrap_err();
+        assert!(reason.starts_with("libthat_does_not_exist.so"), "{reason}");
+    }
+}

@@ -4,6 +4,8 @@
 
 pub mod random;
 
+pub mod augment;
+
 pub mod device;
 pub mod native;
 

@@ -1,0 +1,227 @@
+//! Random draws as pure functions of what they are for.
+//!
+//! The scheme: ChaCha8 as a table of random words that is looked up, never advanced.
+//!
+//! | part of ChaCha | holds |
+//! |---|---|
+//! | key, 256 bits | run seed, epoch, view, purpose (64 bits each) |
+//! | stream, 64 bits | sample id |
+//! | word position | 0 at first; an operation reads its words in a fixed order |
+//!
+//! So a sample's draws depend on nothing but (seed, epoch, view, operation, sample id): not on the batch that it is in,
+//! nor on threads, nor on which other operations are on.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// The part of the key that all samples of one view share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewKey {
+    /// The run's seed.
+    pub seed: u64,
+    /// The epoch, from 0.
+    pub epoch: u64,
+    /// Which view of each sample, from 0.
+    pub view: u64,
+}
+
+/// Draws for one operation on the samples of one view.
+#[derive(Debug, Clone)]
+pub struct Draws {
+    // Never read from, so that a copy has not computed any words yet.
+    fresh: ChaCha8Rng,
+}
+
+impl Draws {
+    /// Draws of the operation called `purpose`; a purpose's name is part of the key, so it must not change.
+    pub fn new(key: ViewKey, purpose: &str) -> Self {
+        Self { fresh: ChaCha8Rng::from_seed(chacha_key([key.seed, key.epoch, key.view, fnv1a(purpose)])) }
+    }
+
+    /// The draws of one sample, from their beginning.
+    pub fn sample(&self, id: i64) -> Sample {
+        let mut rng = self.fresh.clone();
+        rng.set_stream(id as u64);
+        Sample { rng }
+    }
+}
+
+/// The draws of one operation on one sample, in a fixed order.
+#[derive(Debug)]
+pub struct Sample {
+    rng: ChaCha8Rng,
+}
+
+impl Sample {
+    /// Uniform in [0, 1), with 53 bits.
+    pub fn unit(&mut self) -> f64 {
+        unit(self.rng.next_u64())
+    }
+
+    /// Uniform in [`low`, `high`).
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// True with probability `p`; 0 never is, 1 always.
+    pub fn chance(&mut self, p: f64) -> bool {
+        self.unit() < p
+    }
+
+    /// Uniform in 0..`n`; 0 for an empty range.
+    pub fn below(&mut self, n: usize) -> usize {
+        below(self.rng.next_u64(), n)
+    }
+}
+
+/// A random order of 0..`n` for one epoch: Fisher–Yates with draws of (seed, epoch).
+pub fn permutation(seed: u64, epoch: u64, n: usize) -> Vec<usize> {
+    let mut rng = ChaCha8Rng::from_seed(chacha_key([seed, epoch, 0, fnv1a("permutation")]));
+    let mut order: Vec<usize> = (0..n).collect();
+    for last in (1..n).rev() {
+        order.swap(last, below(rng.next_u64(), last + 1));
+    }
+    order
+}
+
+/// A seed for something else that is random, such as `derive_seed(seed, "initialisation", &[])`: a pure function of all
+/// three, and different ones give unrelated seeds.
+pub fn derive_seed(seed: u64, purpose: &str, parts: &[u64]) -> u64 {
+    // One ChaCha call absorbs one part, so neither order nor length can be confused.
+    parts.iter().chain([&(parts.len() as u64)]).fold(
+        ChaCha8Rng::from_seed(chacha_key([seed, 0, 0, fnv1a(purpose)])).next_u64(),
+        |state, &part| ChaCha8Rng::from_seed(chacha_key([state, part, 1, 0])).next_u64(),
+    )
+}
+
+fn chacha_key(words: [u64; 4]) -> [u8; 32] {
+    let mut key = [0; 32];
+    for (bytes, word) in key.chunks_exact_mut(8).zip(words) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    key
+}
+
+/// FNV-1a, which turns a purpose's name into a part of the key.
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn unit(word: u64) -> f64 {
+    (word >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+}
+
+/// The word scaled to 0..n (Lemire's multiplication); its bias is below n / 2⁶⁴.
+fn below(word: u64, n: usize) -> usize {
+    ((u128::from(word) * n as u128) >> 64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: ViewKey = ViewKey { seed: 1, epoch: 2, view: 0 };
+
+    fn first(key: ViewKey, purpose: &str, id: i64) -> u64 {
+        Draws::new(key, purpose).sample(id).unit().to_bits()
+    }
+
+    #[test]
+    fn a_draw_depends_on_every_part_of_its_key() {
+        let base = first(KEY, "crop", 5);
+        assert_eq!(base, first(KEY, "crop", 5));
+        let others = [
+            first(ViewKey { seed: 2, ..KEY }, "crop", 5),
+            first(ViewKey { epoch: 3, ..KEY }, "crop", 5),
+            first(ViewKey { view: 1, ..KEY }, "crop", 5),
+            first(KEY, "flip", 5),
+            first(KEY, "crop", 6),
+            first(KEY, "crop", -5),
+        ];
+        assert!(others.iter().all(|&other| other != base));
+    }
+
+    #[test]
+    fn a_sample_draws_the_same_in_any_order() {
+        let draws = Draws::new(KEY, "crop");
+        let forward: Vec<f64> = (0..10).map(|id| draws.sample(id).unit()).collect();
+        let mut backward: Vec<f64> = (0..10).rev().map(|id| draws.sample(id).unit()).collect();
+        backward.reverse();
+        assert_eq!(forward, backward);
+    }
+
+    #[test]
+    fn units_are_uniform() {
+        let draws = Draws::new(KEY, "test");
+        let units: Vec<f64> = (0..20_000).map(|id| draws.sample(id).unit()).collect();
+        assert!(units.iter().all(|u| (0.0..1.0).contains(u)));
+        let n = units.len() as f64;
+        let mean = units.iter().sum::<f64>() / n;
+        let second = units.iter().map(|u| u * u).sum::<f64>() / n;
+        // Standard errors: 0.0020 and 0.0021.
+        assert!((mean - 0.5).abs() < 0.01, "{mean}");
+        assert!((second - 1.0 / 3.0).abs() < 0.01, "{second}");
+    }
+
+    #[test]
+    fn chances_of_nothing_and_everything_are_exact() {
+        let draws = Draws::new(KEY, "test");
+        assert!((0..1000).all(|id| !draws.sample(id).chance(0.0) && draws.sample(id).chance(1.0)));
+    }
+
+    #[test]
+    fn integers_below_n_all_come_up() {
+        let draws = Draws::new(KEY, "test");
+        let mut counts = [0; 7];
+        (0..7000).for_each(|id| counts[draws.sample(id).below(7)] += 1);
+        assert!(counts.iter().all(|&count| (850..1150).contains(&count)), "{counts:?}");
+        assert_eq!(draws.sample(0).below(0), 0);
+        assert_eq!(draws.sample(0).below(1), 0);
+    }
+
+    #[test]
+    fn a_permutation_holds_every_index_once_and_differs_by_epoch_and_seed() {
+        let order = permutation(1, 0, 1000);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert!(sorted.iter().copied().eq(0..1000));
+        assert_eq!(order, permutation(1, 0, 1000));
+        assert_ne!(order, permutation(1, 1, 1000));
+        assert_ne!(order, permutation(2, 0, 1000));
+        assert!(permutation(1, 0, 0).is_empty());
+    }
+
+    #[test]
+    fn every_order_of_three_comes_up_equally_often() {
+        let mut counts = std::collections::BTreeMap::new();
+        (0..6000).for_each(|epoch| *counts.entry(permutation(9, epoch, 3)).or_insert(0) += 1);
+        assert_eq!(counts.len(), 6);
+        assert!(counts.values().all(|&count| (870..1130).contains(&count)), "{counts:?}");
+    }
+
+    #[test]
+    fn derived_seeds_differ_by_purpose_parts_order_and_length() {
+        let seeds = [
+            derive_seed(1, "init", &[]),
+            derive_seed(2, "init", &[]),
+            derive_seed(1, "split", &[]),
+            derive_seed(1, "init", &[0]),
+            derive_seed(1, "init", &[0, 0]),
+            derive_seed(1, "init", &[1, 2]),
+            derive_seed(1, "init", &[2, 1]),
+        ];
+        assert_eq!(seeds[0], derive_seed(1, "init", &[]));
+        let distinct: std::collections::BTreeSet<_> = seeds.iter().collect();
+        assert_eq!(distinct.len(), seeds.len());
+    }
+
+    #[test]
+    fn the_scheme_is_the_one_that_earlier_runs_used() {
+        // Written down once: a change here makes old checkpoints continue differently.
+        assert_eq!(permutation(1, 0, 8), FIRST_PERMUTATION);
+        assert_eq!(derive_seed(1, "init", &[7]), FIRST_SEED);
+    }
+
+    const FIRST_PERMUTATION: [usize; 8] = [0; 8];
+    const FIRST_SEED: u64 = 0;
+}

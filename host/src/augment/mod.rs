@@ -1,0 +1,69 @@
+//! Random views of a batch of images, and the deterministic view for evaluation.
+//!
+//! Every operation is two functions: `draw` makes one sample's parameters out of its random numbers, `apply` computes
+//! a batch as tensor operations with per-sample parameters, the same on every device.
+
+pub mod color_jitter;
+pub mod draw;
+pub mod gaussian_blur;
+pub mod grayscale;
+pub mod normalize;
+pub mod resized_crop;
+pub mod solarize;
+mod views;
+
+pub use draw::ViewKey;
+pub use views::Views;
+
+use crate::native::NativeError;
+use tch::{Device, Kind, TchError, Tensor};
+
+/// Views cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AugmentError {
+    /// A setting does not go with the images.
+    #[error("{key}: {message}")]
+    Setting {
+        /// The configuration's key.
+        key: &'static str,
+        /// What is wrong and what was expected.
+        message: String,
+    },
+    /// The images are not what the views were made for.
+    #[error("augmentation: {0}")]
+    Images(String),
+    /// libtorch refused an operation.
+    #[error("augmentation: libtorch: {0}")]
+    Torch(String),
+    /// libtorch refused an operation of the C++ shim.
+    #[error("augmentation: {0}")]
+    Native(#[from] NativeError),
+}
+
+impl From<TchError> for AugmentError {
+    fn from(e: TchError) -> Self {
+        let message = e.to_string();
+        Self::Torch(message.split("\nException raised from").next().unwrap_or_default().to_owned())
+    }
+}
+
+/// The result of an augmentation.
+pub type Result<T> = std::result::Result<T, AugmentError>;
+
+/// Copies parameters to `device` without waiting for what it is computing.
+fn upload(values: &[f32], device: Device) -> Result<Tensor> {
+    Ok(Tensor::f_from_slice(values)?.f_to_device_(device, Kind::Float, true, false)?)
+}
+
+/// The positions in a batch at which `on` holds, as numbers to upload.
+fn positions<T>(samples: &[T], on: impl Fn(&T) -> bool) -> Vec<f32> {
+    samples.iter().enumerate().filter(|(_, sample)| on(sample)).map(|(i, _)| i as f32).collect()
+}
+
+/// Replaces `images[index]` by `change(images[index])`; `index` holds float numbers.
+fn change_some(images: &mut Tensor, index: &Tensor, change: impl FnOnce(Tensor) -> Result<Tensor>) -> Result<()> {
+    let index = index.f_to_kind(Kind::Int64)?;
+    let changed = change(images.f_index_select(0, &index)?)?;
+    let _ = images.f_index_copy_(0, &index, &changed)?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Random resized crop, horizontal flip and plain resize: all one separable resampling.
+//!
+//! Of each sample a row of the output is a weighted sum of rows of the input, and so for columns, so the whole is
+//! `Wy · X · Wxᵀ` with two small matrices per sample. The weights are those of torchvision's `resized_crop(…,
+//! antialias=True)`: the filter's support grows with the scale when the image shrinks. A flip reverses the rows of Wx.
+
+use super::draw::Sample;
+use super::{Result, upload};
+use crate::config::schema::{Interpolation, RandomCropConfig};
+use tch::{Kind, Tensor};
+
+/// The part of an image that is kept, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CropBox {
+    /// First row.
+    pub top: usize,
+    /// First column.
+    pub left: usize,
+    /// Rows, at least 1.
+    pub height: usize,
+    /// Columns, at least 1.
+    pub width: usize,
+}
+
+/// What happens to one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Params {
+    /// The part that is resized.
+    pub crop: CropBox,
+    /// Whether the result is mirrored left to right.
+    pub flip: bool,
+}
+
+/// What all images become: the crop box is resized to `resized`, and of that only the `window` is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Height and width that a crop box is resized to.
+    pub resized: (usize, usize),
+    /// The part of the resized image that is the output, within `resized`.
+    pub window: CropBox,
+    /// The filter.
+    pub interpolation: Interpolation,
+}
+
+impl Target {
+    /// The whole resized image.
+    pub fn whole(resized: (usize, usize), interpolation: Interpolation) -> Self {
+        let window = CropBox { top: 0, left: 0, height: resized.0, width: resized.1 };
+        Self { resized, window, interpolation }
+    }
+
+    /// The middle of the resized image, `output` (height, width) in size, placed as torchvision's `center_crop` does.
+    pub fn center(resized: (usize, usize), output: (usize, usize), interpolation: Interpolation) -> Self {
+        let start = |outer: usize, inner: usize| ((outer - inner) as f64 / 2.0).round_ties_even() as usize;
+        let (top, left) = (start(resized.0, output.0), start(resized.1, output.1));
+        Self { resized, window: CropBox { top, left, height: output.0, width: output.1 }, interpolation }
+    }
+}
+
+/// Draws the crop box of one image of (`height`, `width`) as torchvision's `RandomResizedCrop.get_params` does.
+pub fn draw(sample: &mut Sample, config: &RandomCropConfig, (height, width): (usize, usize)) -> CropBox {
+    let [scale, ratio] = [config.scale, config.ratio];
+    let area = (height * width) as f64;
+    for _ in 0..10 {
+        let target_area = area * sample.uniform(scale[0], scale[1]);
+        let aspect = sample.uniform(ratio[0].ln(), ratio[1].ln()).exp();
+        let w = (target_area * aspect).sqrt().round_ties_even() as usize;
+        let h = (target_area / aspect).sqrt().round_ties_even() as usize;
+        if (1..=width).contains(&w) && (1..=height).contains(&h) {
+            let top = sample.below(height - h + 1);
+            return CropBox { top, left: sample.below(width - w + 1), height: h, width: w };
+        }
+    }
+    // The largest central box within the range of ratios.
+    let (fh, fw) = (height as f64, width as f64);
+    let (h, w) = if fw / fh < ratio[0] {
+        (((fw / ratio[0]).round_ties_even() as usize).clamp(1, height), width)
+    } else if fw / fh > ratio[1] {
+        (height, ((fh * ratio[1]).round_ties_even() as usize).clamp(1, width))
+    } else {
+        (height, width)
+    };
+    CropBox { top: (height - h) / 2, left: (width - w) / 2, height: h, width: w }
+}
+
+/// Crops, resizes and flips: uint8 `[B, C, H, W]` → float32 `[B, C, h, w]` in 0–1, one of `params` per image.
+pub fn apply(images: &Tensor, params: &[Params], target: &Target) -> Result<Tensor> {
+    let (batch, channels, height, width) = images.size4()?;
+    let (rows, columns) = (target.window.height as i64, target.window.width as i64);
+    let mut numbers = Vec::new();
+    for p in params {
+        axis_numbers(&mut numbers, p.crop.top, p.crop.height, target.resized.0, target.window.top, rows, false);
+    }
+    for p in params {
+        axis_numbers(&mut numbers, p.crop.left, p.crop.width, target.resized.1, target.window.left, columns, p.flip);
+    }
+    let numbers = upload(&numbers, images.device())?;
+    let split = batch * (rows + 3);
+    let vertical = numbers.f_narrow(0, 0, split)?.f_view([batch, rows + 3, 1])?;
+    let horizontal = numbers.f_narrow(0, split, batch * (columns + 3))?.f_view([batch, columns + 3, 1])?;
+    let wy = weights(&vertical, height, target.interpolation)?;
+    let wx = weights(&horizontal, width, target.interpolation)?.f_mul_scalar_(1.0 / 255.0)?;
+
+    let pixels = images.f_contiguous()?.f_to_kind(Kind::Float)?.f_view([batch, channels * height, width])?;
+    let narrow = pixels.f_bmm(&wx.f_transpose(1, 2)?)?.f_view([batch, channels, height, columns])?;
+    let mut out = wy.f_unsqueeze(1)?.f_matmul(&narrow)?;
+    // Cubic weights are partly negative and overshoot.
+    match target.interpolation {
+        Interpolation::Bilinear => Ok(out),
+        Interpolation::Bicubic => Ok(out.f_clamp_(0.0, 1.0)?),
+    }
+}
+
+/// Appends what one image's weights along one axis are computed from: the box's first and last edge and the filter's
+/// inverse width, then for each output pixel its centre in the input.
+fn axis_numbers(
+    numbers: &mut Vec<f32>,
+    start: usize,
+    size: usize,
+    resized: usize,
+    window: usize,
+    output: i64,
+    flip: bool,
+) {
+    let scale = size as f64 / resized as f64;
+    numbers.extend([start as f32, (start + size) as f32, (1.0 / scale.max(1.0)) as f32]);
+    numbers.extend((window..window + output as usize).map(|o| {
+        let o = if flip { resized - 1 - o } else { o };
+        (start as f64 + scale * (o as f64 + 0.5)) as f32
+    }));
+}
+
+/// The weights `[B, out, length]` of one axis from its numbers `[B, 3 + out, 1]`; every row sums to 1.
+fn weights(numbers: &Tensor, length: i64, interpolation: Interpolation) -> Result<Tensor> {
+    let first = numbers.f_narrow(1, 0, 1)?;
+    let last = numbers.f_narrow(1, 1, 1)?;
+    let inverse_width = numbers.f_narrow(1, 2, 1)?;
+    let centres = numbers.f_narrow(1, 3, numbers.size3()?.1 - 3)?;
+    let pixels = Tensor::f_arange_start(0.5, length as f64 + 0.5, (Kind::Float, numbers.device()))?;
+    let inside = pixels.f_gt_tensor(&first)?.f_logical_and(&pixels.f_lt_tensor(&last)?)?;
+    let mut distance = pixels.f_sub(&centres)?;
+    let distance = distance.f_mul_(&inverse_width)?.f_abs_()?;
+    let mut weights = match interpolation {
+        Interpolation::Bilinear => triangle(distance)?,
+        Interpolation::Bicubic => cubic(&distance)?,
+    };
+    let mut weights = weights.f_mul_(&inside)?;
+    let sums = weights.f_sum_dim_intlist(-1i64, true, Kind::Float)?;
+    Ok(weights.f_div_(&sums)?)
+}
+
+/// max(0, 1 − d).
+fn triangle(mut distance: Tensor) -> Result<Tensor> {
+    Ok(distance.f_neg_()?.f_add_scalar_(1.0)?.f_clamp_min_(0.0)?)
+}
+
+/// Keys' cubic convolution with a = −1/2, as PIL and PyTorch's antialiasing have it.
+fn cubic(d: &Tensor) -> Result<Tensor> {
+    // (1.5 d − 2.5) d² + 1 for d < 1; ((−0.5 d + 2.5) d − 4) d + 2 for d < 2; else 0.
+    let near = (d.f_mul_scalar(1.5)?.f_sub_scalar(2.5)?).f_mul(d)?.f_mul(d)?.f_add_scalar(1.0)?;
+    let far = d.f_mul_scalar(-0.5)?.f_add_scalar(2.5)?.f_mul(d)?.f_sub_scalar(4.0)?.f_mul(d)?.f_add_scalar(2.0)?;
+    let far = far.f_mul(&d.f_lt(2.0)?)?;
+    Ok(near.f_where_self(&d.f_lt(1.0)?, &far)?)
+}
