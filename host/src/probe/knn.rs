@@ -36,7 +36,7 @@ pub fn knn(
     for (what, (features, labels)) in [("the bank", bank), ("the queries", queries)] {
         let (rows, labelled) = (features.size2()?.0, labels.size1()?);
         if rows == 0 || rows != labelled {
-            return Err(Error::Input(format!("kNN: {what} have {rows} features and {labelled} labels")));
+            return Err(Error::Input(format!("kNN: {rows} features and {labelled} labels in {what}")));
         }
     }
     let (n, classes) = (bank.0.size2()?.0, classes as i64);

@@ -2,6 +2,8 @@
 //!
 //! The numbers in `../fixtures/learn` come from the script beside them.
 
+#![allow(clippy::unwrap_used)]
+
 mod method;
 mod nt_xent;
 mod optim;

@@ -122,7 +122,7 @@ fn linear_layers_start_within_pytorchs_bounds() {
         assert!(largest <= 0.05 + 1e-6 && largest > 0.045, "{}: {largest}", parameter.name);
         // The variance of U(−b, b) is b²/3.
         let variance = values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64;
-        assert!((variance / (0.05 * 0.05 / 3.0) - 1.0).abs() < 0.2, "{}: {variance}", parameter.name);
+        assert!((variance / (0.05 * 0.05 / 3.0) - 1.0).abs() < 0.3, "{}: {variance}", parameter.name);
     }
 }
 

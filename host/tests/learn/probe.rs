@@ -46,7 +46,7 @@ fn knn_chunks_its_queries_without_changing_them() {
 fn knn_rejects_features_without_their_labels() {
     let (bank, known) = (Tensor::eye(3, CPU), Tensor::from_slice(&[0_i64, 1]));
     let error = knn(&KnnConfig::default(), 2, (&bank, &known), (&bank, &known)).unwrap_err().to_string();
-    assert!(error.contains("the bank have 3 features and 2 labels"), "{error}");
+    assert!(error.contains("3 features and 2 labels in the bank"), "{error}");
 }
 
 #[test]
