@@ -19,12 +19,12 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1120px; 
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; } th { text-align: left; font-weight: 600; }
 td, th { padding: .25rem 1.5rem .25rem 0; vertical-align: top; overflow-wrap: anywhere; }
-.scores td, .scores th { border-bottom: 1px solid #d8dee6; } .scores td + td, .scores th + th { text-align: right; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 1.5rem; }
+.scores td, .scores th { border-bottom: 1px solid #d8dee6; } .scores td + td, .scores th + th { text-align: right; padding: .25rem 0 .25rem 1.5rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1.5rem; }
 figure { margin: 0; border: 1px solid #d8dee6; border-radius: 6px; padding: .75rem; }
-figcaption { font-weight: 600; } .key { font-weight: 400; font-size: .85rem; margin-left: .75rem; }
+figcaption { font-weight: 600; } .key { white-space: nowrap; font-weight: 400; font-size: .85rem; margin-left: .75rem; }
 .key i { display: inline-block; width: .9em; height: .2em; margin-right: .35em; vertical-align: middle; }
-svg { width: 100%; height: auto; } .axis { text-align: center; font-size: .8rem; color: #5b6875; }
+svg { display: block; width: 100%; height: auto; } .axis { text-align: center; font-size: .8rem; color: #5b6875; }
 pre { background: #f4f6f8; border-radius: 6px; padding: 1rem; overflow-x: auto; font-size: .85rem; }
 ";
 

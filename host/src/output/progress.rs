@@ -30,7 +30,7 @@ impl Progress {
     /// Starts the clock that the time left is computed from.
     pub fn start(bars: &MultiProgress, plan: Plan) -> Self {
         let bar = bars.add(ProgressBar::new(plan.steps_per_epoch));
-        let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len}  {wide_msg}");
+        let style = ProgressStyle::with_template("{prefix} {bar:16} {pos}/{len}  {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
         Self { plan, started: Instant::now(), last_line: Instant::now(), bar }
     }
@@ -38,7 +38,7 @@ impl Progress {
     /// Shows how the latest steps went.
     pub fn step(&mut self, pace: &Pace) {
         let (epoch, within) = position(&self.plan, pace.step);
-        let text = format!("{}  {} left", describe(pace), self.time_left(pace.step));
+        let text = format!("{}{}", self.time_left(pace.step), describe(pace));
         self.bar.set_prefix(format!("epoch {epoch}/{}", self.plan.epochs));
         self.bar.set_position(within);
         if self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_PERIOD {
@@ -50,12 +50,12 @@ impl Progress {
 
     /// Logs one line for a finished epoch: its pace, and the values given, such as `("kNN top-1", "61.2 %")`.
     pub fn epoch(&mut self, epoch: u64, pace: &Pace, values: &[(&str, String)]) {
-        let mut line = format!("epoch {epoch}/{}  {}", self.plan.epochs, describe(pace));
+        let mut line = format!("epoch {epoch}/{}  {}{}", self.plan.epochs, self.time_left(pace.step), describe(pace));
         for (name, value) in values {
             line.push_str(&format!("  {name} {value}"));
         }
         self.last_line = Instant::now();
-        tracing::info!("{line}  {} left", self.time_left(pace.step));
+        tracing::info!("{line}");
     }
 
     /// Takes the bar away.
@@ -63,10 +63,14 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
+    /// The time left with two spaces after it; empty at the end and before anything is known.
     fn time_left(&self, step: u64) -> String {
-        let total = self.plan.epochs * self.plan.steps_per_epoch;
+        let remaining = (self.plan.epochs * self.plan.steps_per_epoch).saturating_sub(step);
         let done = step.saturating_sub(self.plan.steps_done);
-        readable(time_left(self.started.elapsed(), done, total.saturating_sub(step)))
+        match time_left(self.started.elapsed(), done, remaining) {
+            Some(time) if remaining > 0 => format!("{} left  ", readable(time)),
+            _ => String::new(),
+        }
     }
 }
 
@@ -86,10 +90,8 @@ fn time_left(elapsed: Duration, done: u64, remaining: u64) -> Option<Duration> {
     (done > 0).then(|| Duration::try_from_secs_f64(elapsed.as_secs_f64() / done as f64 * remaining as f64).ok())?
 }
 
-fn readable(time: Option<Duration>) -> String {
-    let Some(seconds) = time.map(|t| t.as_secs()) else {
-        return "unknown time".into();
-    };
+fn readable(time: Duration) -> String {
+    let seconds = time.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match seconds {
         86_400.. => format!("{days} d {hours:02} h"),
@@ -114,10 +116,9 @@ mod tests {
 
     #[test]
     fn durations_are_readable() {
-        let show = |seconds| readable(Some(Duration::from_secs(seconds)));
+        let show = |seconds| readable(Duration::from_secs(seconds));
         assert_eq!([show(0), show(59), show(61)], ["0 s", "59 s", "1 min 01 s"]);
         assert_eq!([show(3_600), show(86_399), show(90_061)], ["1 h 00 min", "23 h 59 min", "1 d 01 h"]);
-        assert_eq!(readable(None), "unknown time");
     }
 
     #[test]

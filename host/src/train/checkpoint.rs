@@ -31,7 +31,7 @@ pub enum CheckpointError {
     #[error(transparent)]
     File(#[from] FileError),
     /// What is on disk is not what was written.
-    #[error("checkpoint {} is damaged: {reason}; continue from an earlier one by moving it away", path.display())]
+    #[error("checkpoint {} is damaged: {reason}; --resume continues from the newest intact one", path.display())]
     Damaged {
         /// The checkpoint's folder.
         path: PathBuf,

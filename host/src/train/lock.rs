@@ -53,9 +53,7 @@ impl RunLock {
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
                 tracing::warn!("{} cannot be locked here ({error}); start no second run in it", path.display());
             }
-            Err(TryLockError::Error(error)) => {
-                return Err(Err::<(), _>(error).naming("lock", &path).unwrap_err().into());
-            }
+            Err(TryLockError::Error(source)) => return Err(FileError { action: "lock", path, source }.into()),
         }
         file.set_len(0).naming("write", &path)?;
         file.rewind().naming("write", &path)?;
