@@ -119,8 +119,7 @@ mod tests {
         }
         let packages = Packages {
             target: root.join("target"),
-            plugins: vec![Plugin { package: "a".into(), file: "liba.so".into() }],
-            test_plugins: Vec::new(),
+            plugins: vec![Plugin { package: "a".into(), file: "liba.so".into(), encoders: false }],
         };
         let archive = || {
             let mut bytes = Vec::new();

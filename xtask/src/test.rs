@@ -10,10 +10,7 @@ use crate::workspace::{Workspace, exit_code, run as run_command};
 
 /// Builds everything that the whole-program tests drive, then runs `cargo test`.
 pub fn run(workspace: &Workspace, args: &[OsString], harness: &[OsString]) -> Result<ExitCode> {
-    let packages = build::run(workspace)?;
-    if !packages.test_plugins.is_empty() {
-        build::compile(workspace, build::names(&packages.test_plugins))?;
-    }
+    build::run(workspace)?;
     let mut cargo = workspace.cargo();
     cargo.args(["test", "--release"]);
     if !selects_packages(args) {

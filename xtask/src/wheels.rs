@@ -44,8 +44,10 @@ pub const NEEDED_BY_CPU: [Wheel; 2] = [
     },
 ];
 
-/// The platform tags that PyTorch's and NVIDIA's wheels bear between them.
-const PLATFORMS: [&str; 5] = ["manylinux_2_28", "manylinux_2_27", "manylinux_2_25", "manylinux_2_17", "manylinux2014"];
+/// The platform tags that PyTorch's and NVIDIA's wheels bear between them: glibc 2.17 (as `manylinux2014` too) to 2.28.
+fn platforms() -> impl Iterator<Item = String> {
+    (17..=28).map(|minor| format!("manylinux_2_{minor}_x86_64")).chain(["manylinux2014_x86_64".to_owned()])
+}
 
 /// pip, and the folder where finished wheels wait until they are unpacked.
 pub struct Downloads {
@@ -114,7 +116,7 @@ impl Downloads {
         let mut pip = Command::new("python3");
         pip.args(["-m", "pip", "download", "--disable-pip-version-check", "--no-input"])
             .args(["--only-binary=:all:", "--python-version", "3.12", "--implementation", "cp"])
-            .args(PLATFORMS.iter().flat_map(|name| ["--platform".to_owned(), format!("{name}_x86_64")]))
+            .args(platforms().flat_map(|name| ["--platform".to_owned(), name]))
             .arg("-d")
             .arg(&self.folder)
             // Beside the result: the system's own folder for temporary files may be small.

@@ -20,8 +20,6 @@ pub struct Packages {
     pub target: PathBuf,
     /// Packages under `plugins/`.
     pub plugins: Vec<Plugin>,
-    /// Packages under `tests/plugins/`: deliberately odd ones, which no user should find beside the binary.
-    pub test_plugins: Vec<Plugin>,
 }
 
 /// A package that compiles to a plugin.
@@ -31,6 +29,8 @@ pub struct Plugin {
     pub package: String,
     /// File name of its library, such as `libselfsame_plugin_shapes.so`.
     pub file: String,
+    /// Whether it brings encoders, and so links libtorch.
+    pub encoders: bool,
 }
 
 impl Workspace {
@@ -90,12 +90,8 @@ impl Packages {
         let folder = |key: &str| {
             metadata[key].as_str().map(PathBuf::from).with_context(|| format!("`cargo metadata` has no `{key}`"))
         };
-        let root = folder("workspace_root")?;
-        Ok(Self {
-            target: folder("target_directory")?,
-            plugins: plugins_under(metadata, &root.join("plugins")),
-            test_plugins: plugins_under(metadata, &root.join("tests").join("plugins")),
-        })
+        let plugins = plugins_under(metadata, &folder("workspace_root")?.join("plugins"));
+        Ok(Self { target: folder("target_directory")?, plugins })
     }
 
     /// The folder that release builds are written to.
@@ -123,8 +119,12 @@ fn plugins_under(metadata: &Value, folder: &Path) -> Vec<Plugin> {
             .into_iter()
             .find(|target| list(&target["kind"]).iter().any(|kind| kind == "cdylib"))
             .and_then(|target| target["name"].as_str().map(|name| format!("lib{}.so", name.replace('-', "_"))));
+        let encoders = list(&package["dependencies"]).iter().any(|dependency| {
+            dependency["name"] == "selfsame-plugin-api"
+                && list(&dependency["features"]).iter().any(|name| name == "encoder")
+        });
         if let (true, Some(name), Some(file)) = (inside, package["name"].as_str(), library) {
-            plugins.push(Plugin { package: name.to_owned(), file });
+            plugins.push(Plugin { package: name.to_owned(), file, encoders });
         }
     }
     plugins
@@ -151,19 +151,29 @@ mod tests {
 
     #[test]
     fn finds_plugins_by_folder_and_crate_type() {
-        let package = |name: &str, path: &str, kind: &str| json!({"name": name, "manifest_path": path, "targets": [{"kind": [kind], "name": name}]});
+        let package = |name: &str, folder: &str, kind: &str, features: Value| {
+            json!({
+                "name": name,
+                "manifest_path": format!("/w/{folder}/Cargo.toml"),
+                "targets": [{"kind": [kind], "name": name}],
+                "dependencies": [{"name": "selfsame-plugin-api", "features": features}],
+            })
+        };
         let metadata = json!({
             "workspace_root": "/w", "target_directory": "/elsewhere",
             "packages": [
-                package("selfsame", "/w/host/Cargo.toml", "lib"),
-                package("plug-in", "/w/plugins/a/Cargo.toml", "cdylib"),
-                package("helper", "/w/plugins/common/Cargo.toml", "lib"),
-                package("odd", "/w/tests/plugins/odd/Cargo.toml", "cdylib"),
+                package("selfsame", "host", "lib", json!(["encoder"])),
+                package("data-sets", "plugins/a", "cdylib", json!([])),
+                package("networks", "plugins/b", "cdylib", json!(["encoder"])),
+                package("helper", "plugins/common", "lib", json!([])),
+                package("odd", "tests/plugins/odd", "cdylib", json!([])),
             ],
         });
         let packages = Packages::read(&metadata).unwrap();
-        assert_eq!(packages.plugins, [Plugin { package: "plug-in".into(), file: "libplug_in.so".into() }]);
-        assert_eq!(packages.test_plugins, [Plugin { package: "odd".into(), file: "libodd.so".into() }]);
+        let plugin =
+            |package: &str, file: &str, encoders| Plugin { package: package.into(), file: file.into(), encoders };
+        let expected = [plugin("data-sets", "libdata_sets.so", false), plugin("networks", "libnetworks.so", true)];
+        assert_eq!(packages.plugins, expected);
         assert_eq!(packages.binary(), Path::new("/elsewhere/release/selfsame"));
         assert_eq!(packages.staged(), Path::new("/elsewhere/release/plugins"));
     }
