@@ -49,9 +49,9 @@ pub enum Problem {
         /// What was probably meant, or nothing.
         hint: String,
     },
-    /// A configuration that cannot be written as text.
-    #[error("the configuration cannot be written: {0}")]
-    Unwritable(String),
+    /// A configuration that cannot be turned into text or back, such as a path that is not UTF-8.
+    #[error("the configuration cannot be converted: {0}")]
+    Conversion(String),
 }
 
 /// ` = value`, or nothing.

@@ -6,11 +6,17 @@ use super::keys::{self, Key, Kind};
 use super::node::Node;
 use super::schema::Config;
 use super::show::{flow, ordered};
+use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// The JSON schema of a configuration file, for editors.
-pub fn json_schema() -> serde_json::Value {
-    keys::json_schema()
+/// The JSON schema of a configuration file, for editors; `extends` is a key of files only.
+pub fn json_schema() -> Value {
+    let mut schema = keys::json_schema();
+    schema["properties"]["extends"] = json!({
+        "description": "Files that this one builds on, relative to it.",
+        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+    });
+    schema
 }
 
 /// What a key means, what it takes and what it is without being set; for a section, its keys.

@@ -63,7 +63,7 @@ pub struct Resolved {
 pub fn load(sources: &Sources) -> Result<Resolved, ConfigError> {
     let root = Key::root();
     let (resolved, mut problems) = merge(sources, &root)?;
-    let values = serde_json::to_value(&resolved.config).map_err(|e| Problem::Unwritable(e.to_string()))?;
+    let values = serde_json::to_value(&resolved.config).map_err(|e| Problem::Conversion(e.to_string()))?;
     problems.extend(rules::ranges(&root, &values, &resolved.origins));
     if problems.is_empty() {
         problems = rules::rules(&resolved.config, &resolved.origins);
@@ -118,7 +118,7 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
         origins.insert(name.clone(), at);
         figment = figment.merge(Layered { name, values });
     }
-    let internal = |error: figment::Error| ConfigError::from(Problem::Unwritable(error.to_string()));
+    let internal = |error: figment::Error| ConfigError::from(Problem::Conversion(error.to_string()));
     let config = figment.extract().map_err(internal)?;
     let mut leaves = BTreeMap::new();
     let merged = figment.find_value("").map_err(internal)?;

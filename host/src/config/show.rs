@@ -28,9 +28,9 @@ pub fn to_yaml(config: &Config) -> Result<String, ConfigError> {
 
 /// The configuration in the order of the schema: JSON keeps the order of the fields, and is YAML.
 pub(super) fn ordered(config: &Config) -> Result<Node, ConfigError> {
-    let json = serde_json::to_string(config).map_err(|e| Problem::Unwritable(e.to_string()))?;
-    let node = yaml::parse(&json).map_err(|e| Problem::Unwritable(e.message))?;
-    node.ok_or_else(|| Problem::Unwritable("it is empty".into()).into())
+    let json = serde_json::to_string(config).map_err(|e| Problem::Conversion(e.to_string()))?;
+    let node = yaml::parse(&json).map_err(|e| Problem::Conversion(e.message))?;
+    node.ok_or_else(|| Problem::Conversion("it is empty".into()).into())
 }
 
 fn write(config: &Config, comment: &dyn Fn(&str) -> Option<String>) -> Result<String, ConfigError> {

@@ -1,4 +1,5 @@
 //! Configurations made of texts.
+#![allow(clippy::unwrap_used)]
 
 use selfsame::config::{ConfigError, Resolved, Sources, load};
 use std::path::PathBuf;
