@@ -78,11 +78,13 @@ fn apply_one(images: Tensor, changes: &[Option<Change>]) -> Result<Tensor> {
     let hues = turned.len() as i64;
     numbers.append(&mut turned);
     numbers.append(&mut shifts);
+    numbers.extend(WAVES.as_flattened());
     let numbers = upload(&numbers, images.device())?;
     let mut images = if blends { blend(&images, &numbers.f_narrow(0, 0, 3 * batch)?)? } else { images };
     if hues > 0 {
         let shifts = numbers.f_narrow(0, 3 * batch + hues, hues)?;
-        change_some(&mut images, &numbers.f_narrow(0, 3 * batch, hues)?, |some| turn_hue(&some, &shifts))?;
+        let waves = numbers.f_narrow(0, 3 * batch + 2 * hues, 9)?;
+        change_some(&mut images, &numbers.f_narrow(0, 3 * batch, hues)?, |some| turn_hue(&some, &shifts, &waves))?;
     }
     Ok(images)
 }
@@ -96,11 +98,15 @@ fn blend(images: &Tensor, numbers: &Tensor) -> Result<Tensor> {
     Ok(other.f_addcmul(images, &numbers.f_select(0, 0)?)?.f_clamp_(0.0, 1.0)?)
 }
 
-/// Turns hues by `shifts` `[B]` of the circle; `images` `[B, 3, H, W]`.
+/// For red, green and blue each: the hue in the middle of its wave, then the factor and the term that make the distance
+/// to it a wave; see [`turn_hue`].
+const WAVES: [[f32; 3]; 3] = [[3.0, 2.0, 4.0], [1.0, -1.0, -1.0], [-1.0, 2.0, 2.0]];
+
+/// Turns hues by `shifts` `[B]` of the circle; `images` `[B, 3, H, W]`, `waves`: [`WAVES`].
 ///
 /// With v the largest, m the smallest channel, c = v − m and h in [0, 6) the hue, each channel of HSV → RGB is
 /// m + c·clamp(w(h), 0, 1), with w = |h − 3| − 1 for red, 2 − |h − 2| for green and 2 − |h − 4| for blue.
-fn turn_hue(images: &Tensor, shifts: &Tensor) -> Result<Tensor> {
+fn turn_hue(images: &Tensor, shifts: &Tensor, waves: &Tensor) -> Result<Tensor> {
     let [r, g, b] = [images.f_select(1, 0)?, images.f_select(1, 1)?, images.f_select(1, 2)?];
     let v = r.f_maximum(&g)?.f_maximum(&b)?;
     let m = r.f_minimum(&g)?.f_minimum(&b)?;
@@ -114,8 +120,8 @@ fn turn_hue(images: &Tensor, shifts: &Tensor) -> Result<Tensor> {
     let h = h.f_add_(&shifts.f_view([-1, 1, 1])?.f_mul_scalar(6.0)?)?;
     let turns = h.f_div_scalar(6.0)?.f_floor_()?.f_mul_scalar_(6.0)?;
     let h = h.f_sub(&turns)?.f_unsqueeze(1)?;
-    let wave = |numbers: [f32; 3]| -> Result<Tensor> { Ok(upload(&numbers, images.device())?.f_view([3, 1, 1])?) };
-    let mut w = h.f_sub(&wave([3.0, 2.0, 4.0])?)?.f_abs_()?;
-    let w = w.f_mul_(&wave([1.0, -1.0, -1.0])?)?.f_add_(&wave([-1.0, 2.0, 2.0])?)?.f_clamp_(0.0, 1.0)?;
+    let waves = waves.f_view([3, 3, 1, 1])?;
+    let mut w = h.f_sub(&waves.f_select(0, 0)?)?.f_abs_()?;
+    let w = w.f_mul_(&waves.f_select(0, 1)?)?.f_add_(&waves.f_select(0, 2)?)?.f_clamp_(0.0, 1.0)?;
     Ok(m.f_unsqueeze(1)?.f_addcmul(&c.f_unsqueeze(1)?, &w)?)
 }

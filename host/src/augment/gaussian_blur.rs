@@ -36,7 +36,8 @@ pub fn apply(mut images: Tensor, params: &[Params], kernel_size: usize) -> Resul
     let kernels = numbers.f_narrow(0, chosen, chosen * kernel_size as i64)?.f_view([chosen, kernel_size as i64])?;
     change_some(&mut images, &numbers.f_narrow(0, 0, chosen)?, |some| {
         let (n, channels, height, width) = some.size4()?;
-        let across = some.f_view([n, channels * height, width])?.f_bmm(&matrices(&kernels, width)?.f_transpose(1, 2)?)?;
+        let across =
+            some.f_view([n, channels * height, width])?.f_bmm(&matrices(&kernels, width)?.f_transpose(1, 2)?)?;
         let down = matrices(&kernels, height)?.f_unsqueeze(1)?;
         Ok(down.f_matmul(&across.f_view([n, channels, height, width])?)?)
     })?;

@@ -87,19 +87,14 @@ pub fn draw(sample: &mut Sample, config: &RandomCropConfig, (height, width): (us
 pub fn apply(images: &Tensor, params: &[Params], target: &Target) -> Result<Tensor> {
     let (batch, channels, height, width) = images.size4()?;
     let (rows, columns) = (target.window.height as i64, target.window.width as i64);
-    let mut numbers = Vec::new();
+    let mut numbers = Vec::with_capacity(params.len() * 2 * AXIS_NUMBERS);
     for p in params {
-        axis_numbers(&mut numbers, p.crop.top, p.crop.height, target.resized.0, target.window.top, rows, false);
+        numbers.extend(axis_numbers(p.crop.top, p.crop.height, target.resized.0, target.window.top, false));
+        numbers.extend(axis_numbers(p.crop.left, p.crop.width, target.resized.1, target.window.left, p.flip));
     }
-    for p in params {
-        axis_numbers(&mut numbers, p.crop.left, p.crop.width, target.resized.1, target.window.left, columns, p.flip);
-    }
-    let numbers = upload(&numbers, images.device())?;
-    let split = batch * (rows + 3);
-    let vertical = numbers.f_narrow(0, 0, split)?.f_view([batch, rows + 3, 1])?;
-    let horizontal = numbers.f_narrow(0, split, batch * (columns + 3))?.f_view([batch, columns + 3, 1])?;
-    let wy = weights(&vertical, height, target.interpolation)?;
-    let wx = weights(&horizontal, width, target.interpolation)?.f_mul_scalar_(1.0 / 255.0)?;
+    let numbers = upload(&numbers, images.device())?.f_view([batch, 2, AXIS_NUMBERS as i64, 1])?;
+    let wy = weights(&numbers.f_select(1, 0)?, rows, height, target.interpolation)?;
+    let wx = weights(&numbers.f_select(1, 1)?, columns, width, target.interpolation)?.f_mul_scalar_(1.0 / 255.0)?;
 
     let pixels = images.f_contiguous()?.f_to_kind(Kind::Float)?.f_view([batch, channels * height, width])?;
     let narrow = pixels.f_bmm(&wx.f_transpose(1, 2)?)?.f_view([batch, channels, height, columns])?;
@@ -111,31 +106,24 @@ pub fn apply(images: &Tensor, params: &[Params], target: &Target) -> Result<Tens
     }
 }
 
-/// Appends what one image's weights along one axis are computed from: the box's first and last edge and the filter's
-/// inverse width, then for each output pixel its centre in the input.
-fn axis_numbers(
-    numbers: &mut Vec<f32>,
-    start: usize,
-    size: usize,
-    resized: usize,
-    window: usize,
-    output: i64,
-    flip: bool,
-) {
+const AXIS_NUMBERS: usize = 5;
+
+/// What one image's weights along one axis are computed from: the box's first and last edge, the filter's inverse
+/// width, the centre of the first output pixel in the input, and the step from one output pixel to the next.
+fn axis_numbers(start: usize, size: usize, resized: usize, window: usize, flip: bool) -> [f32; AXIS_NUMBERS] {
     let scale = size as f64 / resized as f64;
-    numbers.extend([start as f32, (start + size) as f32, (1.0 / scale.max(1.0)) as f32]);
-    numbers.extend((window..window + output as usize).map(|o| {
-        let o = if flip { resized - 1 - o } else { o };
-        (start as f64 + scale * (o as f64 + 0.5)) as f32
-    }));
+    let first = if flip { resized - 1 - window } else { window };
+    let centre = start as f64 + scale * (first as f64 + 0.5);
+    let step = if flip { -scale } else { scale };
+    [start as f64, (start + size) as f64, 1.0 / scale.max(1.0), centre, step].map(|number| number as f32)
 }
 
-/// The weights `[B, out, length]` of one axis from its numbers `[B, 3 + out, 1]`; every row sums to 1.
-fn weights(numbers: &Tensor, length: i64, interpolation: Interpolation) -> Result<Tensor> {
-    let first = numbers.f_narrow(1, 0, 1)?;
-    let last = numbers.f_narrow(1, 1, 1)?;
-    let inverse_width = numbers.f_narrow(1, 2, 1)?;
-    let centres = numbers.f_narrow(1, 3, numbers.size3()?.1 - 3)?;
+/// The weights `[B, output, length]` of one axis from its numbers `[B, 5, 1]`; every row sums to 1.
+fn weights(numbers: &Tensor, output: i64, length: i64, interpolation: Interpolation) -> Result<Tensor> {
+    let number = |i: i64| numbers.f_narrow(1, i, 1);
+    let (first, last, inverse_width) = (number(0)?, number(1)?, number(2)?);
+    let steps = Tensor::f_arange(output, (Kind::Float, numbers.device()))?.f_view([output, 1])?;
+    let centres = number(3)?.f_addcmul(&number(4)?, &steps)?;
     let pixels = Tensor::f_arange_start(0.5, length as f64 + 0.5, (Kind::Float, numbers.device()))?;
     let inside = pixels.f_gt_tensor(&first)?.f_logical_and(&pixels.f_lt_tensor(&last)?)?;
     let mut distance = pixels.f_sub(&centres)?;

@@ -174,7 +174,7 @@ fn shorter_side_to((height, width): (usize, usize), side: usize) -> (usize, usiz
 fn blur_kernel(config: &AugmentationConfig, output: (usize, usize)) -> Result<usize> {
     let side = output.0.min(output.1);
     let size = config.gaussian_blur.kernel_size.unwrap_or_else(|| gaussian_blur::default_kernel_size(side));
-    if config.use_gaussian_blur && (size % 2 == 0 || size / 2 >= side) {
+    if config.use_gaussian_blur && (size.is_multiple_of(2) || size / 2 >= side) {
         return Err(AugmentError::Setting {
             key: "augmentation.gaussian_blur.kernel_size",
             message: format!("is {size}; expected an odd number below twice the image's shorter side, {side} pixels"),
