@@ -143,6 +143,11 @@ fn load_cuda(asked: &str) -> Result<(), DeviceError> {
     }
     let folder = libtorch_folder();
     let beside = folder.as_ref().map(|folder| folder.join(LIBTORCH_CUDA)).filter(|path| path.exists());
+    let driver = || open(Path::new(DRIVER)).map_err(|reason| DeviceError::NoDriver { asked: asked.to_owned(), reason });
+    if beside.is_some() {
+        // Before more than a gigabyte is loaded in vain.
+        driver()?;
+    }
     let path = beside.clone().unwrap_or_else(|| PathBuf::from(LIBTORCH_CUDA));
     open(&path).map_err(|reason| {
         if beside.is_none() && reason.starts_with(LIBTORCH_CUDA) {
@@ -154,7 +159,7 @@ fn load_cuda(asked: &str) -> Result<(), DeviceError> {
             DeviceError::DoesNotLoad { asked: asked.to_owned(), reason }
         }
     })?;
-    open(Path::new(DRIVER)).map_err(|reason| DeviceError::NoDriver { asked: asked.to_owned(), reason })?;
+    driver()?;
     LOADED.get_or_init(|| ());
     Ok(())
 }

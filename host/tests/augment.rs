@@ -1,6 +1,8 @@
 //! The augmentations against torchvision's numbers (`fixtures/augment`, made by `make.py` there), and the properties of
 //! views.
 
+#![allow(clippy::unwrap_used, reason = "a fixture that does not read fails its test")]
+
 use selfsame::augment::color_jitter::{self, Change};
 use selfsame::augment::draw::{Draws, Sample};
 use selfsame::augment::resized_crop::{self, CropBox, Params, Target};
