@@ -46,10 +46,10 @@ enum Task {
     },
     /// Build, then run all tests, or those that `cargo test` selects by ARGS
     Test {
-        /// Passed to `cargo test`
+        /// Passed to `cargo test`, also a `--` that comes after others
         #[arg(allow_hyphen_values = true)]
         args: Vec<OsString>,
-        /// Passed to the test programs
+        /// Passed to the test programs, where nothing comes before the `--`
         #[arg(last = true)]
         harness: Vec<OsString>,
     },

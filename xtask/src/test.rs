@@ -16,7 +16,10 @@ pub fn run(workspace: &Workspace, args: &[OsString], harness: &[OsString]) -> Re
     if !selects_packages(args) {
         cargo.arg("--workspace");
     }
-    cargo.args(args).arg("--").args(harness);
+    cargo.args(args);
+    if !harness.is_empty() {
+        cargo.arg("--").args(harness);
+    }
     Ok(exit_code(run_command(&mut cargo)?))
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 
 /// A checkout with libtorch in place, a data set plugin, an encoder plugin, and that cargo.
 fn checkout() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let root = folder.path();
     let write = |path: &str, text: &str| {
         fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
@@ -28,7 +28,8 @@ fn checkout() -> tempfile::TempDir {
         )
     };
     let metadata = format!(
-        r#"{{"workspace_root": "{0}", "target_directory": "{0}/target", "packages": [{1}, {2}]}}"#,
+        r#"{{"workspace_root": "{0}", "target_directory": "{0}/target", "packages": [{1}, {2}]}}
+"#,
         root.display(),
         package("pictures", ""),
         package("networks", "\"encoder\"")
@@ -57,7 +58,8 @@ fn run(root: &Path, arguments: &[&str]) -> (Option<i32>, String) {
         .env("LIBTORCH", root.join(".libtorch"))
         .output()
         .unwrap();
-    (output.status.code(), fs::read_to_string(root.join("calls")).unwrap())
+    let calls = fs::read_to_string(root.join("calls"));
+    (output.status.code(), calls.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr))))
 }
 
 #[test]
@@ -78,8 +80,16 @@ fn builds_data_set_plugins_by_themselves_and_stages_all_plugins() {
 #[test]
 fn passes_test_arguments_and_the_exit_code_through() {
     let folder = checkout();
-    let (code, calls) = run(folder.path(), &["test", "--no-fail-fast", "rejects", "--", "--nocapture"]);
-    assert_eq!(code, Some(101));
-    let last = calls.lines().last().unwrap();
-    assert_eq!(last, "test --release --workspace --no-fail-fast rejects -- --nocapture [unset unset]");
+    for arguments in [
+        &["--no-fail-fast", "rejects", "--", "--nocapture"][..],
+        &["--", "--nocapture"],
+        &["-p", "selfsame", "rejects"],
+        &[],
+    ] {
+        let (code, calls) = run(folder.path(), &[&["test"], arguments].concat());
+        assert_eq!(code, Some(101));
+        let packages = if arguments.contains(&"-p") { vec![] } else { vec!["--workspace"] };
+        let expected = [&["test", "--release"], packages.as_slice(), arguments, &["[unset unset]"]].concat().join(" ");
+        assert_eq!(calls.lines().last(), Some(expected.as_str()));
+    }
 }
