@@ -48,7 +48,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let checkpoint = if resume { checkpoint::latest(folder.path())? } else { None };
     match &checkpoint {
         Some(checkpoint) => continuity::check(&checkpoint.load()?.state, config, compute.device)?,
-        None if resume => tracing::info!("nothing to resume in {}; starting anew", folder.path().display()),
+        None if resume => ensure_nothing_is_lost(folder.path())?,
         None => {}
     }
     let stop = Stop::install()?;
@@ -81,6 +81,24 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     }
     let outcome = engine.run();
     finish(config, &folder, &engine, record, outcome)
+}
+
+/// Starts anew in a folder without a usable checkpoint only when there is none at all.
+fn ensure_nothing_is_lost(run: &Path) -> Result<(), TrainError> {
+    let checkpoints = run.join(checkpoint::CHECKPOINTS_DIR);
+    if std::fs::read_dir(&checkpoints).is_ok_and(|entries| entries.flatten().any(|entry| is_checkpoint(&entry))) {
+        return Err(TrainError::data(format!(
+            "no checkpoint in {} is intact, so the run cannot be continued; restore one from a copy, or start another run \
+             with `--output-dir`",
+            checkpoints.display()
+        )));
+    }
+    tracing::info!("nothing to resume in {}; starting anew", run.display());
+    Ok(())
+}
+
+fn is_checkpoint(entry: &std::fs::DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with("step-")
 }
 
 /// Writes what the run came to, whichever way it ended.

@@ -358,7 +358,8 @@ pub struct PreprocessConfig {
     /// nominal size.
     #[schemars(range(min = 1))]
     pub resize: Option<usize>,
-    /// Side of the centre crop taken after `resize`, at most `resize`; without it, none is taken.
+    /// Side of the centre crop taken after `resize`, at most `resize`; without it, images keep `resize`, and those that
+    /// are not square are cropped to a square.
     #[schemars(range(min = 1))]
     pub center_crop_size: Option<usize>,
 }

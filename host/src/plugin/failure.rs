@@ -41,7 +41,9 @@ impl PluginFailure {
     pub fn kind(&self) -> ErrorKind {
         match self {
             PluginFailure::Failed(error) => error.kind,
-            _ => ErrorKind::Plugin,
+            // The name is a value that the user wrote; the message also says which files could not be used.
+            PluginFailure::Unknown(_) => ErrorKind::Configuration,
+            PluginFailure::Unusable { .. } | PluginFailure::Ambiguous { .. } => ErrorKind::Plugin,
         }
     }
 }

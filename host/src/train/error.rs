@@ -8,7 +8,8 @@ use crate::data::DataError;
 use crate::native::NativeError;
 use crate::output::{export::ExportError, report::ReportError};
 use crate::plugin::PluginFailure;
-use crate::{device, model};
+use crate::device::DeviceError;
+use crate::model;
 use selfsame_plugin_api::{ErrorKind, PluginError};
 
 /// An error of any stage, by whose mistake it is, or the user's wish to stop.
@@ -70,7 +71,10 @@ with_kind! {
     },
     FileError => |_| ErrorKind::Data,
     ReportError => |_| ErrorKind::Data,
-    device::DeviceError => |_| ErrorKind::Device,
+    DeviceError => |error| match error {
+        DeviceError::Name(_) => ErrorKind::Configuration,
+        _ => ErrorKind::Device,
+    },
     model::Error => |error| error.kind(),
     std::io::Error => |_| ErrorKind::Data,
 }
