@@ -3,6 +3,7 @@
 #[cfg(not(unix))]
 compile_error!("selfsame builds on Linux; on Windows use the Windows Subsystem for Linux");
 
+mod bench;
 mod build;
 mod demo;
 mod dist;
@@ -53,6 +54,12 @@ enum Task {
         #[arg(last = true)]
         harness: Vec<OsString>,
     },
+    /// Build, then time the training step, in turn with PyTorch's where it is installed
+    Bench {
+        /// A Python that has torch and torchvision
+        #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+        python: String,
+    },
     /// Build, then pack binary, plugins, configurations and licences into target/dist
     Dist,
 }
@@ -63,6 +70,7 @@ fn main() -> ExitCode {
         Task::Build => build::run(&workspace).map(|_| ExitCode::SUCCESS),
         Task::Demo { args } => demo::run(&workspace, &args),
         Task::Test { args, harness } => test::run(&workspace, &args, &harness),
+        Task::Bench { python } => bench::run(&workspace, &python).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
     });
     outcome.unwrap_or_else(|error| {

@@ -178,7 +178,7 @@ fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Dat
         },
         threads: tch::get_num_threads() as usize,
         seed: config.train.seed,
-        method: "simclr".into(),
+        method: config.train.self_supervision.method.to_string(),
         encoder: config.train.self_supervision.encoder_name.clone(),
         dataset: config.dataset.name.clone(),
         split_sizes,

@@ -197,6 +197,14 @@ pub enum MethodName {
     Simclr,
 }
 
+impl std::fmt::Display for MethodName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            MethodName::Simclr => "simclr",
+        })
+    }
+}
+
 /// The length and the shape of the learning rate schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
