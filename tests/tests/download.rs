@@ -8,7 +8,8 @@ fn a_broken_download_is_resumed_and_trained_on() {
     let sandbox = Sandbox::new();
     let mirror = Mirror::start(cifar10_archive(40));
     let options = format!("--set dataset.options.mirror={} --set dataset.options.checksum=none", mirror.address);
-    let small = TINY.replace("--set dataset.name=shapes --set dataset.options.train_size=64", "--set dataset.name=CIFAR10");
+    let small =
+        TINY.replace("--set dataset.name=shapes --set dataset.options.train_size=64", "--set dataset.name=CIFAR10");
     sandbox.run(&format!("train {small} {options} --set scheduler.epochs=1 --output-dir run")).succeeded();
     let starts = mirror.starts.lock().unwrap().clone();
     assert_eq!(starts[0], 0);

@@ -17,7 +17,8 @@ fn wait_for_checkpoints(child: &mut Child, run: &Path, step: u64) {
     while start.elapsed() < Duration::from_secs(120) {
         let reached = std::fs::read_dir(run.join("checkpoints")).is_ok_and(|entries| {
             entries.flatten().any(|entry| {
-                entry.file_name().to_str().and_then(|name| name.strip_prefix("step-")?.parse::<u64>().ok()) >= Some(step)
+                entry.file_name().to_str().and_then(|name| name.strip_prefix("step-")?.parse::<u64>().ok())
+                    >= Some(step)
             })
         });
         if reached || child.try_wait().expect("the child's state").is_some() {

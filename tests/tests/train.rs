@@ -14,7 +14,8 @@ fn a_run_leaves_weights_metrics_report_and_checkpoint() {
         assert!(run.join(file).exists(), "{file} is missing");
     }
     let lines = metrics(&run);
-    let last = &lines.iter().rev().find(|line| line["metrics"].get("ssl/val/loss").is_some()).expect("validation")["metrics"];
+    let last =
+        &lines.iter().rev().find(|line| line["metrics"].get("ssl/val/loss").is_some()).expect("validation")["metrics"];
     for name in ["ssl/train/loss", "online/train/accuracy", "online/val/accuracy", "knn/val/accuracy", "features/std"] {
         assert!(last.get(name).and_then(serde_json::Value::as_f64).is_some_and(f64::is_finite), "{name} in {last}");
     }

@@ -26,7 +26,10 @@ fn an_unknown_key() {
 
 #[test]
 fn a_misspelt_key_gets_the_nearest_one() {
-    with_file("dataset:\n  name: shapes\ntrain:\n  batch_sise: 64\n", &["train.batch_sise", "run.yaml:4", "batch_size"]);
+    with_file(
+        "dataset:\n  name: shapes\ntrain:\n  batch_sise: 64\n",
+        &["train.batch_sise", "run.yaml:4", "batch_size"],
+    );
 }
 
 #[test]

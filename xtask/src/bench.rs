@@ -16,7 +16,8 @@ const SIZE: [&str; 4] = ["--batch", "64", "--steps", "5"];
 pub fn run(workspace: &Workspace, python: &str) -> Result<()> {
     build::run(workspace)?;
     let peer = workspace.root.join("host/benches/peer_step.py");
-    let ours = || figure(workspace.cargo().args(["bench", "--package", "selfsame", "--bench", "step", "--"]).args(SIZE));
+    let ours =
+        || figure(workspace.cargo().args(["bench", "--package", "selfsame", "--bench", "step", "--"]).args(SIZE));
     let theirs = |format: &[&str]| figure(Command::new(python).arg(&peer).args(SIZE).args(format));
     if !has_torch(python, &workspace.root) {
         println!("selfsame  {:.1} images/s", ours()?);

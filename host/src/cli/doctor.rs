@@ -14,10 +14,13 @@ pub fn report(plugins: &[PathBuf]) -> String {
     line("selfsame", env!("CARGO_PKG_VERSION").to_owned());
     line("libtorch", native::libtorch_version().to_owned());
     line("CPU", format!("{} threads, {}", tch::get_num_threads(), native::cpu_capability().unwrap_or_default()));
-    line("CUDA", match device::select("cuda") {
-        Ok(_) => format!("{} device(s)", tch::Cuda::device_count()),
-        Err(error) => error.to_string(),
-    });
+    line(
+        "CUDA",
+        match device::select("cuda") {
+            Ok(_) => format!("{} device(s)", tch::Cuda::device_count()),
+            Err(error) => error.to_string(),
+        },
+    );
     let directories = search::directories(plugins);
     for directory in &directories {
         line("plugins in", format!("{} ({})", directory.path.display(), directory.origin));

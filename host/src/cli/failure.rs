@@ -44,7 +44,10 @@ impl Failure {
             let advice = "lower `train.batch_size`, or choose a smaller encoder or image size";
             return Self { message: format!("out of memory: {message}; {advice}"), code: 5 };
         }
-        Self { message: format!("internal error: {message} ({place}). Please report it with the command line"), code: 4 }
+        Self {
+            message: format!("internal error: {message} ({place}). Please report it with the command line"),
+            code: 4,
+        }
     }
 
     /// Prints the message to standard error.

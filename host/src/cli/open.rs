@@ -15,20 +15,16 @@ pub fn configuration(arguments: &ConfigArgs, extra: &[String], registry: &Regist
     let mut sources = Sources {
         files: arguments.files.clone(),
         sets: arguments.sets.iter().chain(extra).cloned().collect(),
-        env: std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect(),
+        env: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
         recommended: Vec::new(),
     };
     // Once without recommendations, to learn which data set and encoder there are to ask.
     let names = config::peek(&sources)?;
     let dataset = registry.dataset_card(&names.dataset)?;
-    sources.recommended.push(Recommended {
-        origin: format!("data set {}", dataset.name),
-        values: dataset.recommended,
-    });
+    sources.recommended.push(Recommended { origin: format!("data set {}", dataset.name), values: dataset.recommended });
     let encoder = registry.encoder_card(&names.encoder)?;
-    sources.recommended.push(Recommended {
-        origin: format!("encoder {}", encoder.name),
-        values: encoder.recommended,
-    });
+    sources.recommended.push(Recommended { origin: format!("encoder {}", encoder.name), values: encoder.recommended });
     Ok(config::load(&sources)?)
 }

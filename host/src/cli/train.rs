@@ -74,7 +74,8 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     folder.write_config(&config::to_yaml(config).map_err(|error| TrainError::configuration(error.to_string()))?)?;
     folder.write_record(&record)?;
 
-    let mut engine = Engine::new(config, compute, &data, &views, method, head, checkpoints, &mut recorder, stop.clone())?;
+    let mut engine =
+        Engine::new(config, compute, &data, &views, method, head, checkpoints, &mut recorder, stop.clone())?;
     if let Some(checkpoint) = &checkpoint {
         engine.restore(checkpoint)?;
         tracing::info!("continuing after step {}", checkpoint.step);
@@ -182,7 +183,9 @@ fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Dat
         encoder: config.train.self_supervision.encoder_name.clone(),
         dataset: config.dataset.name.clone(),
         split_sizes,
-        plugins: plugins.map(|file| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 }).collect(),
+        plugins: plugins
+            .map(|file| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 })
+            .collect(),
         epochs_done: 0,
         epochs: config.scheduler.epochs,
         metrics: BTreeMap::new(),

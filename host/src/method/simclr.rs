@@ -2,8 +2,8 @@
 
 use super::{Method, StepContext, StepOutput, nt_xent};
 use crate::config::schema::MethodConfig;
-use crate::native;
 use crate::model::{ProjectionHead, Result, prefix_buffers, prefix_parameters};
+use crate::native;
 use selfsame_plugin_api::{Buffer, Encoder, Parameter};
 use tch::{Device, Kind, Tensor};
 

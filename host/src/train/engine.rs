@@ -178,8 +178,10 @@ impl<'a> Engine<'a> {
         let seed = self.config.train.seed;
         let batch = self.data.train.batch(places, device);
         let key = |view| ViewKey { seed, epoch: self.position.epoch as u64, view };
-        let views =
-            [self.views.train(&batch.images, &batch.ids, key(0))?, self.views.train(&batch.images, &batch.ids, key(1))?];
+        let views = [
+            self.views.train(&batch.images, &batch.ids, key(0))?,
+            self.views.train(&batch.images, &batch.ids, key(1))?,
+        ];
         looked.waited += started.elapsed();
 
         tch::manual_seed(random::derive_seed(seed, "step", &[self.position.step]) as i64);
@@ -268,10 +270,8 @@ impl<'a> Engine<'a> {
 
     /// Writes a checkpoint; `keep` holds it for good.
     fn save(&self, keep: bool) -> Result<(), TrainError> {
-        let mut groups = vec![
-            ("model", state::model_tensors(self.method.as_ref())),
-            ("optimizer", self.optimizer.state()),
-        ];
+        let mut groups =
+            vec![("model", state::model_tensors(self.method.as_ref())), ("optimizer", self.optimizer.state())];
         if let Some(head) = &self.head {
             groups.push(("head", state::parameter_tensors(head.parameters())));
             groups.push(("head-optimizer", head.optimizer_state()));

@@ -5,11 +5,11 @@ use super::run_folder::RunFolderError;
 use super::storage::FileError;
 use crate::augment::AugmentError;
 use crate::data::DataError;
+use crate::device::DeviceError;
+use crate::model;
 use crate::native::NativeError;
 use crate::output::{export::ExportError, report::ReportError};
 use crate::plugin::PluginFailure;
-use crate::device::DeviceError;
-use crate::model;
 use selfsame_plugin_api::{ErrorKind, PluginError};
 
 /// An error of any stage, by whose mistake it is, or the user's wish to stop.

@@ -69,7 +69,9 @@ impl Evaluator<'_> {
         let bank = embed(encoder, &self.data.train, self.views, self.compute)?;
         let features = embed(encoder, scored, self.views, self.compute)?;
         metrics.insert(format!("knn/{split}/accuracy"), self.knn(&bank, &features, scored)?);
-        let (Some(train_labels), Some(labels)) = (self.data.train.labels(), scored.labels()) else { return Ok(metrics) };
+        let (Some(train_labels), Some(labels)) = (self.data.train.labels(), scored.labels()) else {
+            return Ok(metrics);
+        };
         let device = self.compute.device;
         let accuracy = probe::linear_probe(
             self.data.card.classes.len(),

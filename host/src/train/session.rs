@@ -216,6 +216,8 @@ fn cache_dir() -> Result<PathBuf, TrainError> {
         .map(PathBuf::from)
         .or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
     base.map(|base| base.join("selfsame")).ok_or_else(|| {
-        TrainError::configuration("there is no home folder to keep downloads in; set XDG_CACHE_HOME or `dataset.dataset_dir`")
+        TrainError::configuration(
+            "there is no home folder to keep downloads in; set XDG_CACHE_HOME or `dataset.dataset_dir`",
+        )
     })
 }
