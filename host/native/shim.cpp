@@ -3,7 +3,6 @@
 // Every function catches C++ exceptions and returns their message, to be given back to shim_free, or null for success.
 // Tensors cross as at::Tensor*, as in tch's own C interface.
 
-#include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_foreach_add.h>
@@ -13,7 +12,6 @@
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_foreach_sqrt.h>
-#include <ATen/ops/_foreach_zero.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <torch/headeronly/version.h>
 
@@ -50,6 +48,9 @@ template <typename F> char *guarded(F &&body) {
     return strdup("unknown C++ exception");
   }
 }
+
+// libtorch refuses empty lists, for which there is nothing to do.
+template <typename F> char *for_list(size_t n, F &&body) { return n == 0 ? nullptr : guarded(body); }
 
 std::vector<at::Tensor> list(Tensors tensors, size_t n) {
   std::vector<at::Tensor> result;
@@ -104,39 +105,35 @@ char *shim_autocast_leave(bool cuda, bool was_enabled, int8_t old_dtype) {
 }
 
 char *shim_foreach_mul_scalar(Tensors tensors, size_t n, double factor) {
-  return guarded([&] { at::_foreach_mul_(list(tensors, n), factor); });
+  return for_list(n, [&] { at::_foreach_mul_(list(tensors, n), factor); });
 }
 
 char *shim_foreach_add_scalar(Tensors tensors, size_t n, double term) {
-  return guarded([&] { at::_foreach_add_(list(tensors, n), term); });
+  return for_list(n, [&] { at::_foreach_add_(list(tensors, n), term); });
 }
 
 char *shim_foreach_add(Tensors tensors, Tensors others, size_t n, double alpha) {
-  return guarded([&] { at::_foreach_add_(list(tensors, n), list(others, n), alpha); });
+  return for_list(n, [&] { at::_foreach_add_(list(tensors, n), list(others, n), alpha); });
 }
 
 char *shim_foreach_addcmul(Tensors tensors, Tensors a, Tensors b, size_t n, double value) {
-  return guarded([&] { at::_foreach_addcmul_(list(tensors, n), list(a, n), list(b, n), value); });
+  return for_list(n, [&] { at::_foreach_addcmul_(list(tensors, n), list(a, n), list(b, n), value); });
 }
 
 char *shim_foreach_addcdiv(Tensors tensors, Tensors a, Tensors b, size_t n, double value) {
-  return guarded([&] { at::_foreach_addcdiv_(list(tensors, n), list(a, n), list(b, n), value); });
+  return for_list(n, [&] { at::_foreach_addcdiv_(list(tensors, n), list(a, n), list(b, n), value); });
 }
 
 char *shim_foreach_lerp(Tensors tensors, Tensors ends, size_t n, double weight) {
-  return guarded([&] { at::_foreach_lerp_(list(tensors, n), list(ends, n), weight); });
-}
-
-char *shim_foreach_zero(Tensors tensors, size_t n) {
-  return guarded([&] { at::_foreach_zero_(list(tensors, n)); });
+  return for_list(n, [&] { at::_foreach_lerp_(list(tensors, n), list(ends, n), weight); });
 }
 
 char *shim_foreach_sqrt(Tensors tensors, size_t n, at::Tensor **out) {
-  return guarded([&] { give(at::_foreach_sqrt(list(tensors, n)), out); });
+  return for_list(n, [&] { give(at::_foreach_sqrt(list(tensors, n)), out); });
 }
 
 char *shim_foreach_norm(Tensors tensors, size_t n, at::Tensor **out) {
-  return guarded([&] { give(at::_foreach_norm(list(tensors, n), 2), out); });
+  return for_list(n, [&] { give(at::_foreach_norm(list(tensors, n), 2), out); });
 }
 
 // out: bytes allocated now, at the peak; reserved now, at the peak; free and total on the device.
@@ -154,21 +151,6 @@ char *shim_cuda_memory(int8_t index, uint64_t out[6]) {
     out[4] = free_bytes;
     out[5] = total_bytes;
   });
-}
-
-char *shim_cuda_reset_peak_memory(int8_t index) {
-  return guarded([&] { c10::getDeviceAllocator(at::kCUDA)->resetPeakStats(index); });
-}
-
-char *shim_set_tf32(bool allowed) {
-  return guarded([&] {
-    at::globalContext().setAllowTF32CuBLAS(allowed);
-    at::globalContext().setAllowTF32CuDNN(allowed);
-  });
-}
-
-char *shim_tf32(bool *out) {
-  return guarded([&] { *out = at::globalContext().allowTF32CuBLAS() && at::globalContext().allowTF32CuDNN(); });
 }
 
 // The text is to be given back to shim_free.

@@ -1,5 +1,7 @@
 //! What tch does not expose of libtorch: memory formats, autocast, operations on lists of tensors, memory statistics.
 //!
+//! An operation on an empty list does nothing.
+//!
 //! The C++ half is `native/shim.cpp`.
 
 use std::ffi::{CStr, c_char};
@@ -38,13 +40,9 @@ unsafe extern "C" {
         value: f64,
     ) -> *mut c_char;
     fn shim_foreach_lerp(tensors: *const Pointer, ends: *const Pointer, n: usize, weight: f64) -> *mut c_char;
-    fn shim_foreach_zero(tensors: *const Pointer, n: usize) -> *mut c_char;
     fn shim_foreach_sqrt(tensors: *const Pointer, n: usize, out: *mut Pointer) -> *mut c_char;
     fn shim_foreach_norm(tensors: *const Pointer, n: usize, out: *mut Pointer) -> *mut c_char;
     fn shim_cuda_memory(index: i8, out: *mut u64) -> *mut c_char;
-    fn shim_cuda_reset_peak_memory(index: i8) -> *mut c_char;
-    fn shim_set_tf32(allowed: bool) -> *mut c_char;
-    fn shim_tf32(out: *mut bool) -> *mut c_char;
     fn shim_cpu_capability(out: *mut *mut c_char) -> *mut c_char;
     fn shim_libtorch_version() -> *const c_char;
 }
@@ -184,13 +182,6 @@ pub fn foreach_lerp_(tensors: &mut [Tensor], ends: &[Tensor], weight: f64) -> Re
     unsafe { check(shim_foreach_lerp(list.as_ptr(), ends.as_ptr(), list.len(), weight)) }
 }
 
-/// `t ← 0` for every tensor.
-pub fn foreach_zero_(tensors: &mut [Tensor]) -> Result<()> {
-    let list = write_list(tensors);
-    // SAFETY: `list` holds valid tensors that outlive the call, borrowed exclusively.
-    unsafe { check(shim_foreach_zero(list.as_ptr(), list.len())) }
-}
-
 /// `√t` of every tensor, as new tensors.
 pub fn foreach_sqrt(tensors: &[Tensor]) -> Result<Vec<Tensor>> {
     let list = read_list(tensors);
@@ -218,11 +209,11 @@ pub fn foreach_norm(tensors: &[Tensor]) -> Result<Vec<Tensor>> {
 pub struct CudaMemory {
     /// Held by tensors now.
     pub allocated: u64,
-    /// Most that tensors held since the start or [`reset_peak_cuda_memory`].
+    /// Most that tensors held since the start.
     pub peak_allocated: u64,
     /// Taken from the driver now.
     pub reserved: u64,
-    /// Most taken from the driver since the start or [`reset_peak_cuda_memory`].
+    /// Most taken from the driver since the start.
     pub peak_reserved: u64,
     /// Free on the device, seen over all processes.
     pub free: u64,
@@ -241,26 +232,6 @@ pub fn cuda_memory(index: usize) -> Result<CudaMemory> {
     unsafe { check(shim_cuda_memory(cuda_index(index)?, out.as_mut_ptr()))? };
     let [allocated, peak_allocated, reserved, peak_reserved, free, total] = out;
     Ok(CudaMemory { allocated, peak_allocated, reserved, peak_reserved, free, total })
-}
-
-/// Starts the peaks of CUDA device `index` anew.
-pub fn reset_peak_cuda_memory(index: usize) -> Result<()> {
-    // SAFETY: no pointers are passed.
-    unsafe { check(shim_cuda_reset_peak_memory(cuda_index(index)?)) }
-}
-
-/// Whether float32 matrix products and convolutions on CUDA may round their inputs to TF32 (10 bits of mantissa).
-pub fn set_tf32(allowed: bool) -> Result<()> {
-    // SAFETY: no pointers are passed.
-    unsafe { check(shim_set_tf32(allowed)) }
-}
-
-/// Whether TF32 is allowed for both matrix products and convolutions.
-pub fn tf32() -> Result<bool> {
-    let mut out = false;
-    // SAFETY: `out` outlives the call.
-    unsafe { check(shim_tf32(&mut out))? };
-    Ok(out)
 }
 
 /// The instruction set that libtorch's CPU kernels use here, such as `AVX2` or `AVX512`.
@@ -358,8 +329,6 @@ mod tests {
         assert_eq!(all(&t), [5.25, 11.75, 31.0]);
         foreach_lerp_(&mut t, &b, 0.5).unwrap();
         assert_eq!(all(&t), [3.625, 7.875, 15.75]);
-        foreach_zero_(&mut t).unwrap();
-        assert_eq!(all(&t), [0.0; 3]);
     }
 
     #[test]
@@ -369,6 +338,14 @@ mod tests {
         let norms = foreach_norm(&[Tensor::from_slice(&[3.0f32, -4.0]), Tensor::from_slice(&[2.0f32])]).unwrap();
         assert_eq!(all(&norms), [5.0, 2.0]);
         assert_eq!(norms[0].dim(), 0);
+    }
+
+    #[test]
+    fn empty_lists_are_left_alone() {
+        foreach_mul_(&mut [], 2.0).unwrap();
+        foreach_add_(&mut [], &[], 1.0).unwrap();
+        assert!(foreach_sqrt(&[]).unwrap().is_empty());
+        assert!(foreach_norm(&[]).unwrap().is_empty());
     }
 
     #[test]
@@ -390,17 +367,8 @@ mod tests {
     fn memory_of_an_absent_device_is_an_error() {
         if !tch::Cuda::is_available() {
             assert!(cuda_memory(0).is_err());
-            assert!(reset_peak_cuda_memory(0).is_err());
         }
         assert!(cuda_memory(4000).unwrap_err().to_string().contains("no CUDA device 4000"));
-    }
-
-    #[test]
-    fn tf32_is_what_was_set() {
-        for allowed in [true, false] {
-            set_tf32(allowed).unwrap();
-            assert_eq!(tf32().unwrap(), allowed);
-        }
     }
 
     #[test]

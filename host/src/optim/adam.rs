@@ -1,7 +1,10 @@
 //! Adam (Kingma & Ba 2015, algorithm 1) and AdamW (Loshchilov & Hutter 2019, algorithm 2).
 
-use super::{Optimizer, gradient, is_weight, state};
+use super::{Optimizer, gradients, pick, split_weights, state};
 use crate::model::Result;
+use crate::native::{
+    foreach_add_scalar_, foreach_addcdiv_, foreach_addcmul_, foreach_lerp_, foreach_mul_, foreach_sqrt,
+};
 use selfsame_plugin_api::Parameter;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
@@ -39,31 +42,51 @@ impl Adam {
         let steps = parameters.iter().map(|_| Ok(step()?)).collect::<Result<_>>()?;
         Ok(Self { parameters, exp_avg, exp_avg_sq, steps, betas, eps, decay })
     }
+
+    /// Step `t`, from 1, of the parameters at `indices`, whose gradients are `g`.
+    fn update(&self, indices: &[usize], mut g: Vec<Tensor>, t: f64, lr: f64) -> Result<()> {
+        let mut p = pick(indices, |i| &self.parameters[i].tensor);
+        let (weights, _) = split_weights(&self.parameters, indices);
+        match self.decay {
+            Decay::L2(decay) if decay != 0.0 => {
+                // Not in place: the gradients are not the optimiser's to change.
+                for n in weights {
+                    g[n] = g[n].f_add(&p[n].f_mul_scalar(decay)?)?;
+                }
+            }
+            Decay::Decoupled(decay) if decay != 0.0 => {
+                foreach_mul_(&mut pick(&weights, |n| &p[n]), 1.0 - lr * decay)?;
+            }
+            Decay::L2(_) | Decay::Decoupled(_) => {}
+        }
+        let [beta1, beta2] = self.betas;
+        let mut m = pick(indices, |i| &self.exp_avg[i]);
+        foreach_lerp_(&mut m, &g, 1.0 - beta1)?;
+        let mut v = pick(indices, |i| &self.exp_avg_sq[i]);
+        foreach_mul_(&mut v, beta2)?;
+        foreach_addcmul_(&mut v, &g, &g, 1.0 - beta2)?;
+        let mut denominator = foreach_sqrt(&v)?;
+        foreach_mul_(&mut denominator, 1.0 / (1.0 - beta2.powf(t)).sqrt())?;
+        foreach_add_scalar_(&mut denominator, self.eps)?;
+        foreach_addcdiv_(&mut p, &m, &denominator, -lr / (1.0 - beta1.powf(t)))?;
+        Ok(())
+    }
 }
 
 impl Optimizer for Adam {
     fn step(&mut self, lr: f64) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        let [beta1, beta2] = self.betas;
-        let moments = self.exp_avg.iter_mut().zip(&mut self.exp_avg_sq);
-        for ((parameter, (m, v)), step) in self.parameters.iter_mut().zip(moments).zip(&mut self.steps) {
-            let Some(mut g) = gradient(parameter)? else { continue };
-            let decayed = is_weight(parameter);
-            let p = &mut parameter.tensor;
-            match self.decay {
-                Decay::L2(decay) if decayed && decay != 0.0 => g = g.f_add(&p.f_mul_scalar(decay)?)?,
-                Decay::Decoupled(decay) if decayed => {
-                    let _ = p.f_mul_scalar_(1.0 - lr * decay)?;
-                }
-                Decay::L2(_) | Decay::Decoupled(_) => {}
-            }
-            let t = step.f_add_scalar_(1)?.f_int64_value(&[])? as f64;
-            let _ = m.f_lerp_(&g, 1.0 - beta1)?;
-            let _ = v.f_mul_scalar_(beta2)?.f_addcmul_(&g, &g.f_mul_scalar(1.0 - beta2)?)?;
-            let correction = (1.0 - beta2.powf(t)).sqrt();
-            let denominator = v.f_sqrt()?.f_div_scalar_(correction)?.f_add_scalar_(self.eps)?;
-            let scaled = m.f_mul_scalar(-lr / (1.0 - beta1.powf(t)))?;
-            let _ = p.f_addcdiv_(&scaled, &denominator)?;
+        let (indices, g) = gradients(&self.parameters)?;
+        // By step count; one group unless some parameter has had no gradient at first.
+        let mut groups: BTreeMap<i64, (Vec<usize>, Vec<Tensor>)> = BTreeMap::new();
+        for (i, g) in indices.into_iter().zip(g) {
+            let t = self.steps[i].f_add_scalar_(1)?.f_int64_value(&[])?;
+            let (indices, gradients) = groups.entry(t).or_default();
+            indices.push(i);
+            gradients.push(g);
+        }
+        for (t, (indices, g)) in groups {
+            self.update(&indices, g, t as f64, lr)?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Layer-wise adaptive rate scaling (You et al. 2017).
 
-use super::{Optimizer, gradient, is_weight, scalar_like, state};
+use super::{Optimizer, gradients, pick, split_weights, state};
 use crate::model::Result;
+use crate::native::{foreach_add_, foreach_addcmul_, foreach_mul_, foreach_norm};
 use selfsame_plugin_api::Parameter;
 use std::collections::BTreeMap;
 use tch::Tensor;
@@ -32,34 +33,39 @@ impl Lars {
         Ok(Self { parameters, momentum, mu, eta, weight_decay })
     }
 
-    /// r, a scalar on the parameter's device.
-    fn trust_ratio(&self, p: &Tensor, g: &Tensor) -> Result<Tensor> {
-        let (p_norm, g_norm) = (p.f_norm()?, g.f_norm()?);
+    /// r of `n` weights, `[n]` on their device; not for an empty list.
+    fn trust_ratios(&self, p: &[Tensor], g: &[Tensor]) -> Result<Tensor> {
+        let p_norm = Tensor::f_stack(&foreach_norm(p)?, 0)?;
+        let g_norm = Tensor::f_stack(&foreach_norm(g)?, 0)?;
         let denominator = p_norm.f_mul_scalar(self.weight_decay)?.f_add(&g_norm)?.f_add_scalar(EPS)?;
         let ratio = p_norm.f_mul_scalar(self.eta)?.f_div(&denominator)?;
         let both = p_norm.f_gt(0.0)?.f_logical_and(&g_norm.f_gt(0.0)?)?;
         Ok(ratio.f_where_scalarother(&both, 1.0)?)
+    }
+
+    /// m ← m + r·(g + λ·p) for lists of weights.
+    fn add_scaled(&self, m: &mut [Tensor], p: &[Tensor], g: &[Tensor]) -> Result<()> {
+        if p.is_empty() {
+            return Ok(());
+        }
+        let ratios = self.trust_ratios(p, g)?.f_unbind(0)?;
+        foreach_addcmul_(m, g, &ratios, 1.0)?;
+        foreach_addcmul_(m, p, &ratios, self.weight_decay)?;
+        Ok(())
     }
 }
 
 impl Optimizer for Lars {
     fn step(&mut self, lr: f64) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        let Some(first) = self.parameters.first() else { return Ok(()) };
-        let minus_lr = scalar_like(&first.tensor, -lr)?;
-        for (parameter, m) in self.parameters.iter().zip(&self.momentum) {
-            let Some(g) = gradient(parameter)? else { continue };
-            let (mut p, mut m) = (parameter.tensor.shallow_clone(), m.shallow_clone());
-            let _ = m.f_mul_scalar_(self.mu)?;
-            if is_weight(parameter) {
-                let ratio = self.trust_ratio(&p, &g)?;
-                let _ = m.f_addcmul_(&g, &ratio)?;
-                let _ = m.f_addcmul_(&p, &ratio.f_mul_scalar(self.weight_decay)?)?;
-            } else {
-                let _ = m.f_add_(&g)?;
-            }
-            let _ = p.f_addcmul_(&m, &minus_lr)?;
-        }
+        let (indices, g) = gradients(&self.parameters)?;
+        let mut p = pick(&indices, |i| &self.parameters[i].tensor);
+        let mut m = pick(&indices, |i| &self.momentum[i]);
+        foreach_mul_(&mut m, self.mu)?;
+        let (weights, others) = split_weights(&self.parameters, &indices);
+        self.add_scaled(&mut pick(&weights, |n| &m[n]), &pick(&weights, |n| &p[n]), &pick(&weights, |n| &g[n]))?;
+        foreach_add_(&mut pick(&others, |n| &m[n]), &pick(&others, |n| &g[n]), 1.0)?;
+        foreach_add_(&mut p, &m, -lr)?;
         Ok(())
     }
 

@@ -1,7 +1,8 @@
 //! Optimisers whose whole state can be saved and restored, and the learning rate over a run.
 //!
 //! They follow PyTorch's arithmetic, with two rules of their own: only [`ParameterKind::Weight`] is decayed (and
-//! adapted by LARS), and the learning rate is handed to every step. All updates are in place and wait for no device.
+//! adapted by LARS), and the learning rate is handed to every step. All updates are in place, over
+//! lists of parameters at once, and wait for no device.
 //!
 //! [`ParameterKind::Weight`]: selfsame_plugin_api::ParameterKind::Weight
 
@@ -58,18 +59,25 @@ pub fn create(config: &OptimizerConfig, parameters: Vec<Parameter>) -> Result<Bo
     })
 }
 
-/// Whether weight decay and LARS apply to a parameter.
-fn is_weight(parameter: &Parameter) -> bool {
-    parameter.kind == ParameterKind::Weight
+/// The positions and gradients of the parameters that backward passes have reached.
+fn gradients(parameters: &[Parameter]) -> Result<(Vec<usize>, Vec<Tensor>)> {
+    let (mut indices, mut gradients) = (Vec::new(), Vec::new());
+    for (index, parameter) in parameters.iter().enumerate() {
+        let gradient = parameter.tensor.f_grad()?;
+        if gradient.defined() {
+            indices.push(index);
+            gradients.push(gradient);
+        }
+    }
+    Ok((indices, gradients))
 }
 
-/// The gradient, where the last backward passes reached the parameter.
-fn gradient(parameter: &Parameter) -> Result<Option<Tensor>> {
-    let grad = parameter.tensor.f_grad()?;
-    Ok(grad.defined().then_some(grad))
+/// The places in `indices` of the weights, to which alone weight decay and LARS apply, and of the other parameters.
+fn split_weights(parameters: &[Parameter], indices: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    (0..indices.len()).partition(|&place| parameters[indices[place]].kind == ParameterKind::Weight)
 }
 
-/// A float32 scalar beside `tensor`, so that `addcmul_` can scale by it without a temporary or a wait.
-fn scalar_like(tensor: &Tensor, value: f64) -> Result<Tensor> {
-    Ok(Tensor::f_full([0_i64; 0], value, (tch::Kind::Float, tensor.device()))?)
+/// A list of handles to the tensors at `indices`.
+fn pick<'a>(indices: &[usize], tensor: impl Fn(usize) -> &'a Tensor) -> Vec<Tensor> {
+    indices.iter().map(|&index| tensor(index).shallow_clone()).collect()
 }

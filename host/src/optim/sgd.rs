@@ -1,7 +1,8 @@
 //! Stochastic gradient descent with momentum.
 
-use super::{Optimizer, gradient, is_weight, scalar_like, state};
+use super::{Optimizer, gradients, pick, split_weights, state};
 use crate::model::Result;
+use crate::native::{foreach_add_, foreach_mul_};
 use selfsame_plugin_api::Parameter;
 use std::collections::BTreeMap;
 use tch::Tensor;
@@ -31,27 +32,24 @@ impl Sgd {
 impl Optimizer for Sgd {
     fn step(&mut self, lr: f64) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        let Some(first) = self.parameters.first() else { return Ok(()) };
-        let decay = scalar_like(&first.tensor, self.weight_decay)?;
-        let minus_lr = scalar_like(&first.tensor, -lr)?;
-        let minus_lr_mu = scalar_like(&first.tensor, -lr * self.mu)?;
-        for (parameter, m) in self.parameters.iter_mut().zip(&mut self.momentum) {
-            let Some(g) = gradient(parameter)? else { continue };
-            let decayed = is_weight(parameter) && self.weight_decay != 0.0;
-            let p = &mut parameter.tensor;
-            let _ = m.f_mul_scalar_(self.mu)?.f_add_(&g)?;
-            if decayed {
-                let _ = m.f_addcmul_(p, &decay)?;
-            }
+        let (indices, g) = gradients(&self.parameters)?;
+        let mut p = pick(&indices, |i| &self.parameters[i].tensor);
+        let mut m = pick(&indices, |i| &self.momentum[i]);
+        foreach_mul_(&mut m, self.mu)?;
+        foreach_add_(&mut m, &g, 1.0)?;
+        if self.weight_decay != 0.0 {
+            let (weights, _) = split_weights(&self.parameters, &indices);
+            let mut p = pick(&weights, |n| &p[n]);
+            foreach_add_(&mut pick(&weights, |n| &m[n]), &p, self.weight_decay)?;
             if self.nesterov {
-                if decayed {
-                    let _ = p.f_mul_scalar_(1.0 - lr * self.weight_decay)?;
-                }
-                let _ = p.f_addcmul_(&g, &minus_lr)?;
-                let _ = p.f_addcmul_(m, &minus_lr_mu)?;
-            } else {
-                let _ = p.f_addcmul_(m, &minus_lr)?;
+                foreach_mul_(&mut p, 1.0 - lr * self.weight_decay)?;
             }
+        }
+        if self.nesterov {
+            foreach_add_(&mut p, &g, -lr)?;
+            foreach_add_(&mut p, &m, -lr * self.mu)?;
+        } else {
+            foreach_add_(&mut p, &m, -lr)?;
         }
         Ok(())
     }
