@@ -136,20 +136,12 @@ char *shim_foreach_norm(Tensors tensors, size_t n, at::Tensor **out) {
   return for_list(n, [&] { give(at::_foreach_norm(list(tensors, n), 2), out); });
 }
 
-// out: bytes allocated now, at the peak; reserved now, at the peak; free and total on the device.
-char *shim_cuda_memory(int8_t index, uint64_t out[6]) {
+// out: most bytes that tensors held since the start; bytes free on the device.
+char *shim_cuda_memory(int8_t index, uint64_t out[2]) {
   return guarded([&] {
     auto *allocator = c10::getDeviceAllocator(at::kCUDA);
-    auto stats = allocator->getDeviceStats(index);
-    const auto &allocated = stats.allocated_bytes[0];
-    const auto &reserved = stats.reserved_bytes[0];
-    auto [free_bytes, total_bytes] = allocator->getMemoryInfo(index);
-    out[0] = allocated.current;
-    out[1] = allocated.peak;
-    out[2] = reserved.current;
-    out[3] = reserved.peak;
-    out[4] = free_bytes;
-    out[5] = total_bytes;
+    out[0] = allocator->getDeviceStats(index).allocated_bytes[0].peak;
+    out[1] = allocator->getMemoryInfo(index).first;
   });
 }
 

@@ -207,18 +207,10 @@ pub fn foreach_norm(tensors: &[Tensor]) -> Result<Vec<Tensor>> {
 /// Memory of one CUDA device, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CudaMemory {
-    /// Held by tensors now.
-    pub allocated: u64,
     /// Most that tensors held since the start.
     pub peak_allocated: u64,
-    /// Taken from the driver now.
-    pub reserved: u64,
-    /// Most taken from the driver since the start.
-    pub peak_reserved: u64,
     /// Free on the device, seen over all processes.
     pub free: u64,
-    /// The device's size.
-    pub total: u64,
 }
 
 fn cuda_index(index: usize) -> Result<i8> {
@@ -227,11 +219,11 @@ fn cuda_index(index: usize) -> Result<i8> {
 
 /// Memory statistics of CUDA device `index`; an error where CUDA was not loaded and used before.
 pub fn cuda_memory(index: usize) -> Result<CudaMemory> {
-    let mut out = [0u64; 6];
-    // SAFETY: `out` has the six places that the shim fills.
+    let mut out = [0u64; 2];
+    // SAFETY: `out` has the two places that the shim fills.
     unsafe { check(shim_cuda_memory(cuda_index(index)?, out.as_mut_ptr()))? };
-    let [allocated, peak_allocated, reserved, peak_reserved, free, total] = out;
-    Ok(CudaMemory { allocated, peak_allocated, reserved, peak_reserved, free, total })
+    let [peak_allocated, free] = out;
+    Ok(CudaMemory { peak_allocated, free })
 }
 
 /// The instruction set that libtorch's CPU kernels use here, such as `AVX2` or `AVX512`.

@@ -12,11 +12,11 @@ use crate::config::Config;
 use crate::method::{Method, StepContext};
 use crate::optim::{self, Optimizer, Schedule};
 use crate::probe::LinearHead;
-use crate::random;
+use crate::{native, random};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Steps between two looks at the loss; each look waits for the device.
 const LOOK_EVERY: u64 = 20;
@@ -164,7 +164,7 @@ impl<'a> Engine<'a> {
         let mut looked = Look::new(self.position.step, self.compute);
         for places in order.chunks_exact(batch_size).skip(self.position.step_in_epoch).collect::<Vec<_>>() {
             self.step(places, &mut looked)?;
-            if self.position.step % LOOK_EVERY == 0 || self.position.step_in_epoch == steps {
+            if self.position.step.is_multiple_of(LOOK_EVERY) || self.position.step_in_epoch == steps {
                 self.look(&mut looked)?;
             }
             self.save_if_due(&mut looked, steps)?;
@@ -260,6 +260,9 @@ impl<'a> Engine<'a> {
         let every = self.config.knn.every_epochs;
         let neighbours = every > 0 && (epoch.is_multiple_of(every) || epoch == self.config.scheduler.epochs);
         metrics.extend(self.evaluator().validate(self.method.as_mut(), self.head.as_ref(), neighbours)?);
+        if let Device::Cuda(index) = self.compute.device {
+            metrics.insert("memory/peak_bytes".to_owned(), native::cuda_memory(index)?.peak_allocated as f64);
+        }
         self.observer.epoch(self.position.step, epoch, &metrics)?;
         self.last_metrics = metrics;
         self.position.step_in_epoch = 0;
