@@ -593,7 +593,8 @@ pub struct KnnConfig {
     /// Temperature of the votes, above 0.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub temperature: f64,
-    /// Measure after every Nth epoch, after the last one, and before the first step; 0 does not measure at all.
+    /// Measure after every Nth epoch, besides the untrained encoder and the last epoch, which are always measured; 0
+    /// measures only these two.
     pub every_epochs: usize,
 }
 
