@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {
-    startup::wait_passively();
+    startup::restart_prepared();
     let cli = args::Cli::parse();
     let bars = startup::set_up_logging(&cli.common);
     match startup::guarded(|| commands::dispatch(&cli, &bars)) {

@@ -9,20 +9,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-/// Makes OpenMP's threads wait passively, unless the user says otherwise.
+/// Variables that libraries read while they are loaded, before `main`.
 ///
-/// On a busy machine libtorch's threads otherwise spin against each other. The OpenMP library reads the variable when
-/// it is loaded, before `main`, so the process has to start again, once.
-pub fn wait_passively() {
-    const VARIABLE: &str = "OMP_WAIT_POLICY";
-    if std::env::var_os(VARIABLE).is_some() {
+/// Waiting passively keeps libtorch's threads from spinning against each other on a busy machine. The other two keep
+/// freed tensors in the process: glibc otherwise gives large ones back to the kernel after every operation, and a
+/// training step spends a quarter of its time on page faults.
+const VARIABLES: [(&str, &str); 3] =
+    [("OMP_WAIT_POLICY", "PASSIVE"), ("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "1099511627776")];
+
+/// Starts the process again, once, with [`VARIABLES`]; a user's own values win.
+pub fn restart_prepared() {
+    let missing: Vec<_> = VARIABLES.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    let Ok(program) = std::env::current_exe() else { return };
+    if missing.is_empty() {
         return;
     }
-    let Ok(program) = std::env::current_exe() else { return };
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_else(|| "selfsame".into());
-    let error = Command::new(program).arg0(name).args(arguments).env(VARIABLE, "PASSIVE").exec();
-    eprintln!("warning: could not restart with {VARIABLE}=PASSIVE ({error}); training may be slow on a busy machine");
+    let error = Command::new(program).arg0(name).args(arguments).envs(missing).exec();
+    eprintln!("warning: the program could not restart itself ({error}); training may be slow");
 }
 
 /// Sends log lines to standard error as the flags ask; progress goes to the bars answered.
