@@ -21,7 +21,7 @@ fn a_truncated_file_is_named_and_does_not_end_the_process() {
         let size = whole.len() as u64 * step / 64;
         file.set_len(size).unwrap();
         let error = scan(folder.path()).create_dataset(&request(json!({}))).err().unwrap();
-        assert_eq!(error.kind(), ErrorKind::Plugin);
+        assert_eq!(error.kind(), ErrorKind::Configuration);
         let message = error.to_string();
         assert!(message.contains("libtried.so"), "{message}");
         if size > 0 {
@@ -111,7 +111,7 @@ fn a_removed_plugin_is_missed_by_name_and_works_again_when_it_is_back() {
 
     fs::rename(&path, &away).unwrap();
     let error = scan(folder.path()).dataset_card("hostile").unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Plugin);
+    assert_eq!(error.kind(), ErrorKind::Configuration);
     let expected = format!(
         "no plugin provides the data set `hostile`\n  available data sets: none\n  searched:\n    {} (test)",
         folder.path().display()
