@@ -1,7 +1,7 @@
 //! The run's configuration: its schema, the layers it is read from, and where each value came from.
 //!
-//! Every layer (a file, a variable, a flag, a recommendation) is read into a [`node::Node`], checked against the
-//! schema's [`keys`], and handed to figment, which merges them in order.
+//! Every layer (a file, a variable, a flag, a recommendation) is read into a tree with positions, checked against the
+//! schema's keys, and handed to figment, which merges them in order.
 
 mod check;
 mod error;
