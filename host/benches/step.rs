@@ -1,6 +1,6 @@
 //! One SimCLR training step with the shipped ResNet-18 plugin, timed; `cargo xtask bench` sets it beside PyTorch's.
 //!
-//! The same work as `peer_step.py`: encoder, projection head, NT-Xent, backward and SGD on ready views. Prints images
+//! It runs prepared as the program runs (see `selfsame::cli::restart_prepared`). The same work as `peer_step.py`: encoder, projection head, NT-Xent, backward and SGD on ready views. Prints images
 //! per second, an image being two views.
 
 use selfsame::config::Config;
@@ -11,6 +11,7 @@ use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
 fn main() {
+    selfsame::cli::restart_prepared();
     let argument = |name: &str, default: i64| {
         let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
         arguments.next().map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name} takes a number")))

@@ -10,12 +10,14 @@ mod open;
 mod startup;
 mod train;
 
+pub use startup::restart_prepared;
+
 use clap::Parser;
 use std::process::ExitCode;
 
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {
-    startup::restart_prepared();
+    restart_prepared();
     let cli = args::Cli::parse();
     let bars = startup::set_up_logging(&cli.common);
     match startup::guarded(|| commands::dispatch(&cli, &bars)) {
