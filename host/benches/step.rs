@@ -1,7 +1,8 @@
 //! One SimCLR training step with the shipped ResNet-18 plugin, timed; `cargo xtask bench` sets it beside PyTorch's.
 //!
-//! It runs prepared as the program runs (see `selfsame::cli::restart_prepared`). The same work as `peer_step.py`: encoder, projection head, NT-Xent, backward and SGD on ready views. Prints images
-//! per second, an image being two views.
+//! It runs prepared as the program runs (see `selfsame::cli::restart_prepared`), and does the same work as `peer_step.py`:
+//! encoder, projection head, NT-Xent, backward and SGD on ready views. Prints images per second, an image being two
+//! views.
 
 use selfsame::config::Config;
 use selfsame::plugin::{Registry, SearchDir};
