@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex};
 const VARIABLES: [(&str, &str); 3] =
     [("OMP_WAIT_POLICY", "PASSIVE"), ("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "1099511627776")];
 
-/// Starts the process again, once, with [`VARIABLES`]; a user's own values win.
+/// Starts the process again, once, with the environment variables that libtorch and the allocator read before `main`; a
+/// user's own values win.
 pub fn restart_prepared() {
     let missing: Vec<_> = VARIABLES.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
     let Ok(program) = std::env::current_exe() else { return };
