@@ -84,7 +84,7 @@ impl Registry {
     /// # Errors
     /// An unknown or ambiguous name, an unusable file, or a card that breaks its contract.
     pub fn dataset_card(&self, name: &str) -> Result<Card, PluginFailure> {
-        Ok(self.library(Kind::Dataset, name)?.dataset_card(name)?)
+        Ok(self.provider(Kind::Dataset, name)?.dataset_card(name)?)
     }
 
     /// Makes the data set `request.name`. Its answers are checked against its card.
@@ -92,7 +92,7 @@ impl Registry {
     /// # Errors
     /// As [`Registry::dataset_card`], and what the plugin says about the request's options.
     pub fn create_dataset(&self, request: &DatasetRequest) -> Result<Box<dyn Dataset>, PluginFailure> {
-        Ok(self.library(Kind::Dataset, &request.name)?.create_dataset(request)?)
+        Ok(self.provider(Kind::Dataset, &request.name)?.create_dataset(request)?)
     }
 
     /// The card of the encoder `name`.
@@ -100,7 +100,7 @@ impl Registry {
     /// # Errors
     /// As [`Registry::dataset_card`].
     pub fn encoder_card(&self, name: &str) -> Result<EncoderCard, PluginFailure> {
-        Ok(self.library(Kind::Encoder, name)?.encoder_card(name)?)
+        Ok(self.provider(Kind::Encoder, name)?.encoder_card(name)?)
     }
 
     /// Makes the encoder `request.name` on `device`. Its parameters and buffers are asked for once, here.
@@ -108,10 +108,10 @@ impl Registry {
     /// # Errors
     /// As [`Registry::dataset_card`], and what the plugin says about the request.
     pub fn create_encoder(&self, request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>, PluginFailure> {
-        Ok(self.library(Kind::Encoder, &request.name)?.create_encoder(request, device)?)
+        Ok(self.provider(Kind::Encoder, &request.name)?.create_encoder(request, device)?)
     }
 
-    fn library(&self, kind: Kind, name: &str) -> Result<Arc<Library>, PluginFailure> {
+    fn provider(&self, kind: Kind, name: &str) -> Result<Arc<Library>, PluginFailure> {
         let provides = |file: &&ScannedFile| {
             file.manifest.as_ref().is_ok_and(|manifest| kind.names(manifest).iter().any(|known| known == name))
         };
