@@ -11,6 +11,7 @@ use selfsame::config::schema::{
     AugmentationConfig, GaussianBlurConfig, Interpolation, NormalizeChoice, PreprocessConfig, RandomColorConfig,
     RandomCropConfig,
 };
+use selfsame::data::Images;
 use selfsame::native;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -54,6 +55,10 @@ fn assert_close(name: &str, got: &Tensor, expected: &Tensor) {
 }
 
 /// Fixed images, uint8 `[batch, channels, height, width]`: the position times a large prime, its middle bits.
+fn whole(pixels: &Tensor) -> Images {
+    Images::whole(pixels.shallow_clone())
+}
+
 fn noise(batch: i64, channels: i64, height: i64, width: i64) -> Tensor {
     let n = (1..=batch * channels * height * width).map(|i| ((i * 2_654_435_761) >> 13) as u8);
     Tensor::from_slice(&n.collect::<Vec<_>>()).reshape([batch, channels, height, width])
@@ -171,9 +176,9 @@ fn evaluation_resizes_the_shorter_side_and_crops_the_centre_like_torchvision() {
         let expected = tensor(&case["expected"]);
         let output = views.output_size();
         assert_eq!((output.0 as i64, output.1 as i64), (expected.size()[2], expected.size()[3]));
-        assert_close("eval", &views.eval(&images).unwrap(), &expected);
+        assert_close("eval", &views.eval(&whole(&images)).unwrap(), &expected);
         let ids: Vec<i64> = (0..size[0]).collect();
-        assert_close("train with nothing on", &views.train(&images, &ids, KEY).unwrap(), &expected);
+        assert_close("train with nothing on", &views.train(&whole(&images), &ids, KEY).unwrap(), &expected);
     }
 }
 
@@ -208,12 +213,12 @@ fn a_view_is_the_same_alone_in_another_order_and_in_a_larger_batch() {
     let views = views(&everything());
     let images = noise(24, 3, 16, 16);
     let ids: Vec<i64> = (100..124).collect();
-    let batch = views.train(&images, &ids, KEY).unwrap();
-    assert_eq!(batch, views.train(&images, &ids, KEY).unwrap());
+    let batch = views.train(&whole(&images), &ids, KEY).unwrap();
+    assert_eq!(batch, views.train(&whole(&images), &ids, KEY).unwrap());
     let backwards: Vec<i64> = ids.iter().rev().copied().collect();
-    assert_eq!(views.train(&images.flip([0]), &backwards, KEY).unwrap().flip([0]), batch);
+    assert_eq!(views.train(&whole(&images.flip([0])), &backwards, KEY).unwrap().flip([0]), batch);
     for i in 0..24 {
-        let alone = views.train(&images.narrow(0, i, 1), &ids[i as usize..][..1], KEY).unwrap();
+        let alone = views.train(&whole(&images.narrow(0, i, 1)), &ids[i as usize..][..1], KEY).unwrap();
         assert_eq!(alone, batch.narrow(0, i, 1), "sample {i}");
     }
 }
@@ -222,11 +227,11 @@ fn a_view_is_the_same_alone_in_another_order_and_in_a_larger_batch() {
 fn views_differ_by_seed_epoch_view_and_sample() {
     let views = views(&everything());
     let image = noise(1, 3, 16, 16);
-    let base = views.train(&image, &[5], KEY).unwrap();
+    let base = views.train(&whole(&image), &[5], KEY).unwrap();
     for (id, key) in
         [(6, KEY), (5, ViewKey { seed: 4, ..KEY }), (5, ViewKey { epoch: 2, ..KEY }), (5, ViewKey { view: 1, ..KEY })]
     {
-        assert_ne!(views.train(&image, &[id], key).unwrap(), base, "{id} {key:?}");
+        assert_ne!(views.train(&whole(&image), &[id], key).unwrap(), base, "{id} {key:?}");
     }
 }
 
@@ -284,7 +289,7 @@ fn whole_views_flip_and_turn_grey_with_their_probabilities() {
         ..Default::default()
     };
     let views = Views::new(&config, &PreprocessConfig::default(), 3, (2, 2), None).unwrap();
-    let view = views.train(&images, &ids, KEY).unwrap();
+    let view = views.train(&whole(&images), &ids, KEY).unwrap();
     let share = |mask: Tensor| f64::try_from(mask.to_kind(Kind::Double).mean(Kind::Double)).unwrap();
     let flipped = share(view.select(1, 0).select(1, 0).select(1, 0).gt(0.1));
     let grey = share(view.select(1, 1).amax([1, 2], false).gt(0.1));
@@ -314,12 +319,12 @@ fn factors_stay_in_their_ranges() {
 fn views_come_out_channels_last_and_normalised() {
     let views = views(&everything());
     let images = noise(5, 3, 16, 16);
-    for view in [views.train(&images, &[0, 1, 2, 3, 4], KEY).unwrap(), views.eval(&images).unwrap()] {
+    for view in [views.train(&whole(&images), &[0, 1, 2, 3, 4], KEY).unwrap(), views.eval(&whole(&images)).unwrap()] {
         assert_eq!((view.kind(), view.size()), (Kind::Float, vec![5, 3, 16, 16]));
         assert!(native::is_channels_last(&view).unwrap());
     }
     let expected = normalize::apply(&unit(&images), &[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]).unwrap();
-    assert_close("eval", &views.eval(&images).unwrap(), &expected);
+    assert_close("eval", &views.eval(&whole(&images)).unwrap(), &expected);
 }
 
 #[test]
@@ -328,8 +333,8 @@ fn images_and_crops_of_another_size_than_the_output_are_resized() {
     let views = Views::new(&everything(), &preprocess, 3, (16, 20), None).unwrap();
     let images = noise(2, 3, 16, 20);
     assert_eq!(views.output_size(), (10, 10));
-    assert_eq!(views.train(&images, &[0, 1], KEY).unwrap().size(), [2, 3, 10, 10]);
-    assert_eq!(views.eval(&images).unwrap().size(), [2, 3, 10, 10]);
+    assert_eq!(views.train(&whole(&images), &[0, 1], KEY).unwrap().size(), [2, 3, 10, 10]);
+    assert_eq!(views.eval(&whole(&images)).unwrap().size(), [2, 3, 10, 10]);
 }
 
 #[test]
@@ -367,7 +372,9 @@ fn settings_that_do_not_go_with_the_images_are_named() {
 fn images_of_another_kind_or_number_are_an_error() {
     let views = views(&everything());
     let images = noise(2, 3, 16, 16);
-    assert!(views.eval(&images.to_kind(Kind::Float)).unwrap_err().to_string().contains("expected uint8 images"));
-    assert!(views.eval(&noise(2, 1, 16, 16)).unwrap_err().to_string().contains("[B, 3, H, W]"));
-    assert!(views.train(&images, &[1], KEY).unwrap_err().to_string().contains("1 ids for 2 images"));
+    assert!(
+        views.eval(&whole(&images.to_kind(Kind::Float))).unwrap_err().to_string().contains("expected uint8 images")
+    );
+    assert!(views.eval(&whole(&noise(2, 1, 16, 16))).unwrap_err().to_string().contains("[B, 3, H, W]"));
+    assert!(views.train(&whole(&images), &[1], KEY).unwrap_err().to_string().contains("1 ids for 2 images"));
 }

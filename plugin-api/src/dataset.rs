@@ -2,6 +2,7 @@
 
 use crate::{OptionSpec, Result, Services};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What the labels mean.
@@ -103,6 +104,15 @@ pub trait Dataset: Send + Sync {
     /// Missing, damaged or wrong files, by name, with what to do. Nothing of the user's is deleted.
     fn prepare(&self, services: &dyn Services) -> Result<()>;
 
+    /// Facts that are known only once the files have been looked at (classes named by folders, say); asked for after
+    /// [`Dataset::prepare`]. The answer replaces the card that is known without reading; none: that one holds.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or that contradict each other.
+    fn card(&self) -> Result<Option<Card>> {
+        Ok(None)
+    }
+
     /// Opens one split; called after [`Dataset::prepare`].
     ///
     /// # Errors
@@ -165,6 +175,22 @@ pub trait Samples: Send + Sync {
     /// # Errors
     /// Names the file and the sample index that cannot be read.
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>>;
+
+    /// A digest of everything that [`Samples::read`] depends on: the files' names, sizes and times of modification, the
+    /// options, the decoder's version. The host keeps decoded pixels on disk under it and decodes again when it changes;
+    /// none: pixels are never kept.
+    fn fingerprint(&self) -> Option<String> {
+        None
+    }
+
+    /// What `selfsame data stats` counts about one sample without decoding its pixels, by name: `transfer syntax`,
+    /// `bits stored`.
+    ///
+    /// # Errors
+    /// Names the file that cannot be read.
+    fn facts(&self, _index: usize) -> Result<BTreeMap<String, String>> {
+        Ok(BTreeMap::new())
+    }
 
     /// All images as one block, `[N, channels, height, width]` bytes, when every image has the card's nominal size and
     /// 8 bits; the host may then copy it once instead of reading batches.

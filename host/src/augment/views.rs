@@ -4,6 +4,7 @@ use super::draw::{Draws, Sample, ViewKey};
 use super::resized_crop::{CropBox, Params, Target};
 use super::{AugmentError, Result, color_jitter, gaussian_blur, grayscale, normalize, resized_crop, solarize};
 use crate::config::schema::{AugmentationConfig, Interpolation, NormalizeChoice, PreprocessConfig};
+use crate::data::Images;
 use crate::native;
 use tch::{Kind, Tensor};
 
@@ -78,7 +79,8 @@ impl Views {
     ///
     /// # Errors
     /// Images of another kind or number of channels, another number of ids, and what libtorch refuses, memory first.
-    pub fn train(&self, images: &Tensor, ids: &[i64], key: ViewKey) -> Result<Tensor> {
+    pub fn train(&self, images: &Images, ids: &[i64], key: ViewKey) -> Result<Tensor> {
+        let images = &images.pixels;
         let size = self.check(images)?;
         if images.size()[0] != ids.len() as i64 {
             return Err(AugmentError::Images(format!("{} ids for {} images", ids.len(), images.size()[0])));
@@ -120,7 +122,8 @@ impl Views {
     ///
     /// # Errors
     /// Images of another kind or number of channels, and what libtorch refuses, memory first.
-    pub fn eval(&self, images: &Tensor) -> Result<Tensor> {
+    pub fn eval(&self, images: &Images) -> Result<Tensor> {
+        let images = &images.pixels;
         let size = self.check(images)?;
         let view = self.resized(images, size, &vec![false; images.size()[0] as usize])?;
         self.finish(view)

@@ -3,4 +3,4 @@
 pub mod source;
 pub mod split;
 
-pub use source::{DataError, Source};
+pub use source::{Batch, DataError, Images, Source};

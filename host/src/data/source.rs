@@ -90,18 +90,34 @@ impl Source {
         let index: Vec<i64> = places.iter().map(|&place| place as i64).collect();
         let index = Tensor::from_slice(&index).to_device(self.pixels.device());
         Batch {
-            images: self.pixels.index_select(0, &index).to_device(device),
+            images: Images::whole(self.pixels.index_select(0, &index).to_device(device)),
             labels: self.labels.as_ref().map(|labels| labels.index_select(0, &index).to_device(device)),
             ids: places.iter().map(|&place| self.ids[place]).collect(),
         }
     }
 }
 
+/// Raw images of one batch on a common canvas.
+#[derive(Debug)]
+pub struct Images {
+    /// uint8, or int32 with 16-bit values (0 to 65535); `[B, C, H, W]`.
+    pub pixels: Tensor,
+    /// Height and width of each image, which stands in the upper left corner of its canvas; none: all fill it.
+    pub sizes: Option<Vec<(usize, usize)>>,
+}
+
+impl Images {
+    /// Images that all fill the canvas.
+    pub fn whole(pixels: Tensor) -> Self {
+        Self { pixels, sizes: None }
+    }
+}
+
 /// A batch of raw images.
 #[derive(Debug)]
 pub struct Batch {
-    /// uint8 `[B, C, H, W]`.
-    pub images: Tensor,
+    /// The images.
+    pub images: Images,
     /// int64 `[B]`, or float32 `[B, classes]` for multilabel tasks.
     pub labels: Option<Tensor>,
     /// Index of each sample in the data set's split.
@@ -285,7 +301,7 @@ mod tests {
         assert_eq!(one.pixels, four.pixels);
         let batch = four.batch(&[0, 299], Device::Cpu);
         assert_eq!(batch.ids, [299, 0]);
-        assert_eq!(Vec::<u8>::try_from(batch.images.flatten(0, -1)).unwrap(), [48, 48, 0, 0]);
+        assert_eq!(Vec::<u8>::try_from(batch.images.pixels.flatten(0, -1)).unwrap(), [48, 48, 0, 0]);
         assert_eq!(Vec::<i64>::try_from(batch.labels.unwrap()).unwrap(), [1, 0]);
     }
 

@@ -1,6 +1,7 @@
 //! A plugin's data set behind the plain traits; checks whatever the plugin answers.
 
-use super::{card::is_unique, subject::Subject, watch::Watched};
+use super::card::{self, is_unique};
+use super::{load::parse, subject::Subject, watch::Watched};
 use abi_stable::{
     sabi_trait::TD_Opaque,
     sabi_types::RRef,
@@ -11,19 +12,35 @@ use selfsame_plugin_api::{
     abi::{DatasetObject, RawImage, RawTargets, SamplesObject, ServicesAbi, ServicesAbi_TO, TargetsKind},
 };
 use std::{
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 pub(super) struct PluginDataset {
     subject: Arc<Subject>,
-    card: Arc<Card>,
+    /// Replaced once preparing has taught more.
+    card: Mutex<Arc<Card>>,
     object: DatasetObject,
 }
 
 impl PluginDataset {
     pub(super) fn new(subject: Subject, card: Card, object: DatasetObject) -> Self {
-        Self { subject: Arc::new(subject), card: Arc::new(card), object }
+        Self { subject: Arc::new(subject), card: Mutex::new(Arc::new(card)), object }
+    }
+
+    fn current_card(&self) -> Arc<Card> {
+        self.card.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn learn_card(&self) -> Result<()> {
+        let Some(json) = self.subject.call("Dataset::card", |_| self.object.card())?.into_option() else {
+            return Ok(());
+        };
+        let card = parse(&self.subject, &json)?;
+        card::check(&card, &self.current_card().name).map_err(|message| self.subject.broken(message))?;
+        *self.card.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(card);
+        Ok(())
     }
 }
 
@@ -46,17 +63,23 @@ impl Dataset for PluginDataset {
         self.subject.call("Dataset::prepare", |watched| {
             let progress = Progress { services, watched };
             self.object.prepare(ServicesAbi_TO::from_ptr(RRef::new(&progress), TD_Opaque))
-        })
+        })?;
+        self.learn_card()
+    }
+
+    fn card(&self) -> Result<Option<Card>> {
+        Ok(Some(self.current_card().as_ref().clone()))
     }
 
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
-        if !self.card.splits.contains(&split) {
-            let splits: Vec<_> = self.card.splits.iter().map(|split| split.name()).collect();
+        let card = self.current_card();
+        if !card.splits.contains(&split) {
+            let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();
             let message = format!("there is no split `{}`; it has: {}", split.name(), splits.join(", "));
             return Err(self.subject.named(PluginError::configuration(message)));
         }
         let object = self.subject.call("Dataset::open", |_| self.object.open(split.name().into()))?;
-        Ok(Box::new(PluginSamples::new(self, object)?))
+        Ok(Box::new(PluginSamples::new(&self.subject, card, object)?))
     }
 }
 
@@ -68,6 +91,7 @@ struct PluginSamples {
     targets: Targets,
     groups: Option<Vec<String>>,
     ids: Option<Vec<String>>,
+    fingerprint: Option<String>,
 }
 
 /// Copies; the plugin's buffers belong to the plugin's allocator.
@@ -76,11 +100,10 @@ fn strings(list: ROption<RVec<RString>>) -> Option<Vec<String>> {
 }
 
 impl PluginSamples {
-    fn new(dataset: &PluginDataset, object: SamplesObject) -> Result<Self> {
-        let subject = &dataset.subject;
+    fn new(subject: &Arc<Subject>, card: Arc<Card>, object: SamplesObject) -> Result<Self> {
         let len = subject.call("Samples::len", |_| object.len())?;
         let targets = subject.call("Samples::targets", |_| object.targets())?;
-        let targets = check_targets(&dataset.card, len, &targets).map_err(|message| subject.broken(message))?;
+        let targets = check_targets(&card, len, &targets).map_err(|message| subject.broken(message))?;
         let groups = strings(subject.call("Samples::groups", |_| object.groups())?);
         let ids = strings(subject.call("Samples::ids", |_| object.ids())?);
         for (what, list) in [("groups", &groups), ("ids", &ids)] {
@@ -91,8 +114,9 @@ impl PluginSamples {
         if !ids.as_ref().is_none_or(is_unique) {
             return Err(subject.broken("`ids` names a sample twice"));
         }
-        let (subject, card) = (dataset.subject.clone(), dataset.card.clone());
-        let samples = Self { subject, card, object, len, targets, groups, ids };
+        let fingerprint = subject.call("Samples::fingerprint", |_| object.fingerprint())?.into_option();
+        let fingerprint = fingerprint.map(|text| text.as_str().to_owned());
+        let samples = Self { subject: subject.clone(), card, object, len, targets, groups, ids, fingerprint };
         samples.checked_block()?;
         Ok(samples)
     }
@@ -191,6 +215,18 @@ impl Samples for PluginSamples {
             return Err(self.subject.broken(format!("`read` answered {answered} images for {asked} indices")));
         }
         indices.iter().zip(&images).map(|(index, image)| self.image(*index, image)).collect()
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        self.fingerprint.clone()
+    }
+
+    fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
+        if index >= self.len {
+            return Err(self.subject.broken(format!("sample {index} was asked for, there are {}", self.len)));
+        }
+        let json = self.subject.call("Samples::facts", |_| self.object.facts(index))?;
+        parse(&self.subject, &json)
     }
 
     fn block(&self) -> Option<&[u8]> {

@@ -129,6 +129,6 @@ fn to_json(subject: &Subject, value: &impl Serialize) -> Result<String, PluginEr
         .map_err(|error| subject.named(PluginError::configuration(format!("the request as JSON: {error}"))))
 }
 
-fn parse<T: DeserializeOwned>(subject: &Subject, json: &str) -> Result<T, PluginError> {
-    serde_json::from_str(json).map_err(|error| subject.broken(format!("its card: {error}")))
+pub(super) fn parse<T: DeserializeOwned>(subject: &Subject, json: &str) -> Result<T, PluginError> {
+    serde_json::from_str(json).map_err(|error| subject.broken(format!("its JSON: {error}")))
 }

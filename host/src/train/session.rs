@@ -72,7 +72,6 @@ pub fn prepare_dataset(
     services: &dyn Services,
 ) -> Result<(Card, Box<dyn Dataset>), TrainError> {
     let name = &config.dataset.name;
-    let card = registry.dataset_card(name)?;
     let request = DatasetRequest {
         name: name.clone(),
         dataset_dir: config.dataset.dataset_dir.clone(),
@@ -81,6 +80,10 @@ pub fn prepare_dataset(
     };
     let dataset = registry.create_dataset(&request)?;
     dataset.prepare(services)?;
+    let card = match dataset.card()? {
+        Some(card) => card,
+        None => registry.dataset_card(name)?,
+    };
     Ok((card, dataset))
 }
 

@@ -10,6 +10,8 @@ use abi_stable::{
 #[sabi_trait]
 pub trait DatasetAbi: Send + Sync {
     fn prepare(&self, services: ServicesRef<'_>) -> RawResult<()>;
+    /// The card as JSON, where preparing has taught more than is known without reading.
+    fn card(&self) -> RawResult<ROption<RString>>;
     /// `split` is `train`, `val` or `test`.
     #[sabi(last_prefix_field)]
     fn open(&self, split: RStr<'_>) -> RawResult<SamplesObject>;
@@ -54,6 +56,9 @@ pub trait SamplesAbi: Send + Sync {
     fn groups(&self) -> RawResult<ROption<RVec<RString>>>;
     fn ids(&self) -> RawResult<ROption<RVec<RString>>>;
     fn read(&self, indices: RSlice<'_, usize>) -> RawResult<RVec<RawImage>>;
+    fn fingerprint(&self) -> RawResult<ROption<RString>>;
+    /// A JSON object of strings.
+    fn facts(&self, index: usize) -> RawResult<RString>;
     /// Borrowed from this object, which the host never moves or mutates.
     #[sabi(last_prefix_field)]
     fn block(&self) -> RawResult<ROption<RSlice<'_, u8>>>;

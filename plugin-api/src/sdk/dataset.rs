@@ -2,7 +2,7 @@
 
 use super::{
     guard::{guard, Guarded},
-    module::from_json,
+    module::{from_json, to_json},
 };
 use crate::{
     abi::{
@@ -20,6 +20,10 @@ pub(super) struct DatasetShim(pub(super) Guarded<dyn Dataset>);
 impl DatasetAbi for DatasetShim {
     fn prepare(&self, services: ServicesRef<'_>) -> RawResult<()> {
         guard("Dataset::prepare", || self.0.prepare(&HostServices(services)))
+    }
+
+    fn card(&self) -> RawResult<ROption<RString>> {
+        guard("Dataset::card", || Ok(self.0.card()?.map(|card| to_json("card", &card)).transpose()?.into()))
     }
 
     fn open(&self, split: RStr<'_>) -> RawResult<SamplesObject> {
@@ -86,6 +90,14 @@ impl SamplesAbi for SamplesShim {
             });
             Ok(images.collect())
         })
+    }
+
+    fn fingerprint(&self) -> RawResult<ROption<RString>> {
+        guard("Samples::fingerprint", || Ok(self.0.fingerprint().map(RString::from).into()))
+    }
+
+    fn facts(&self, index: usize) -> RawResult<RString> {
+        guard("Samples::facts", || to_json("facts", &self.0.facts(index)?))
     }
 
     fn block(&self) -> RawResult<ROption<RSlice<'_, u8>>> {

@@ -1,0 +1,77 @@
+//! Keys of the data: which images, how they are split, limited and held.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// The images to learn from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// Name of a data set that a plugin provides; `selfsame plugins list` shows them.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Folder with the data; without it, the data set's own folder in the user's cache, filled by download where the
+    /// data set can do that.
+    #[schemars(length(min = 1))]
+    pub dataset_dir: Option<PathBuf>,
+    /// Threads that read samples, at least 1; without it, one per core.
+    #[schemars(range(min = 1))]
+    pub num_workers: Option<usize>,
+    /// Options of the data set itself; `selfsame plugins inspect` lists them.
+    pub options: Map<String, Value>,
+}
+
+impl Default for DatasetConfig {
+    fn default() -> Self {
+        Self { name: "CIFAR10".into(), dataset_dir: None, num_workers: None, options: Map::new() }
+    }
+}
+
+/// How samples are split, limited and held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    /// Share of the training split held out for validation, stratified by class and grouped by patient; in [0, 1). 0
+    /// trains on everything. Unused when the data set publishes its own validation split.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub val_fraction: f64,
+    /// First N samples of each split after the seeded shuffle, for trying things out.
+    pub limit: LimitConfig,
+    /// Where decoded pixels live: `device` (beside the encoder), `host`, or `auto` (device when they fit there).
+    pub cache: CachePlace,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { val_fraction: 0.1, limit: LimitConfig::default(), cache: CachePlace::Auto }
+    }
+}
+
+/// Number of samples kept of each split; none keeps all.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitConfig {
+    /// Training samples kept, at least 1.
+    #[schemars(range(min = 1))]
+    pub train: Option<usize>,
+    /// Validation samples kept, at least 1.
+    #[schemars(range(min = 1))]
+    pub val: Option<usize>,
+    /// Test samples kept, at least 1.
+    #[schemars(range(min = 1))]
+    pub test: Option<usize>,
+}
+
+/// Where decoded pixels live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CachePlace {
+    /// On the device when they fit there, else in the host's memory.
+    Auto,
+    /// On the device.
+    Device,
+    /// In the host's memory.
+    Host,
+}

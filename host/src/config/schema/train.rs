@@ -1,0 +1,104 @@
+//! Keys of the training run.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The training run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Seed of everything random: split, initialisation, order, augmentation.
+    pub seed: u64,
+    /// Images per step, at least 2. Stated for the whole run, whatever the hardware.
+    #[schemars(range(min = 2))]
+    pub batch_size: usize,
+    /// Peak learning rate, above 0; see `optimizer.lr_scaling`.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub base_lr: f64,
+    /// The run's folder; `--output-dir` wins. Relative to the working directory.
+    #[schemars(length(min = 1))]
+    pub output_dir: PathBuf,
+    /// Continue from the newest checkpoint in `output_dir` when there is one; same as `--resume`.
+    pub resume_from_last_checkpoint: bool,
+    /// Keep the checkpoint of every Nth epoch for good; the newest one is always kept. 0 keeps the newest only.
+    pub checkpoint_period: usize,
+    /// Write a checkpoint every N steps besides the one at the end of each epoch; 0 does not.
+    pub checkpoint_every_steps: u64,
+    /// Arithmetic of encoder and heads: `fp32`, `bf16` (autocast; losses stay in float32), or `auto` (bf16 on CUDA,
+    /// fp32 on CPU).
+    pub precision: Precision,
+    /// `auto` (CUDA when it works, else CPU), `cpu`, `cuda` or `cuda:N`.
+    pub device: String,
+    /// The self-supervised method and its encoder.
+    pub self_supervision: SelfSupervisionConfig,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            batch_size: 512,
+            base_lr: 0.03,
+            output_dir: "runs/default".into(),
+            resume_from_last_checkpoint: false,
+            checkpoint_period: 200,
+            checkpoint_every_steps: 0,
+            precision: Precision::Auto,
+            device: "auto".into(),
+            self_supervision: SelfSupervisionConfig::default(),
+        }
+    }
+}
+
+/// Arithmetic of encoder and heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floating point.
+    Fp32,
+    /// bfloat16 autocast.
+    Bf16,
+    /// bf16 on CUDA, fp32 on CPU.
+    Auto,
+}
+
+/// The self-supervised method and its encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SelfSupervisionConfig {
+    /// The method: `simclr`.
+    #[serde(rename = "type")]
+    pub method: MethodName,
+    /// Name of an encoder that a plugin provides; `selfsame plugins list` shows them.
+    #[schemars(length(min = 1))]
+    pub encoder_name: String,
+    /// Weigh the online head's loss by inverse class frequency, counted on the training split.
+    pub use_balanced_binary_loss_for_linear_head: bool,
+}
+
+impl Default for SelfSupervisionConfig {
+    fn default() -> Self {
+        Self {
+            method: MethodName::Simclr,
+            encoder_name: "resnet18".into(),
+            use_balanced_binary_loss_for_linear_head: false,
+        }
+    }
+}
+
+/// The self-supervised methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MethodName {
+    /// SimCLR (Chen et al. 2020).
+    Simclr,
+}
+
+impl std::fmt::Display for MethodName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            MethodName::Simclr => "simclr",
+        })
+    }
+}
