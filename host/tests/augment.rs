@@ -252,7 +252,10 @@ fn turning_one_operation_off_leaves_the_others_draws_alone() {
     };
     let images = noise(4, 3, 16, 16);
     let ids = [1, 2, 3, 4];
-    assert_eq!(views(&crop_only).train(&images, &ids, KEY).unwrap(), views(&never).train(&images, &ids, KEY).unwrap());
+    assert_eq!(
+        views(&crop_only).train(&whole(&images), &ids, KEY).unwrap(),
+        views(&never).train(&whole(&images), &ids, KEY).unwrap()
+    );
 }
 
 /// How often something happens in 4000 draws, which must be within five standard errors of `p`.
@@ -340,7 +343,7 @@ fn images_and_crops_of_another_size_than_the_output_are_resized() {
 #[test]
 fn the_views_are_those_of_earlier_runs() {
     // Written down once: a change here makes old checkpoints continue differently.
-    let view = views(&everything()).train(&noise(8, 3, 16, 16), &(0..8).collect::<Vec<_>>(), KEY).unwrap();
+    let view = views(&everything()).train(&whole(&noise(8, 3, 16, 16)), &(0..8).collect::<Vec<_>>(), KEY).unwrap();
     let sums = view.abs().sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double);
     let expected = [551.28, 768.33, 908.75, 252.16, 1069.0, 1086.31, 405.36, 1047.3];
     for (got, expected) in Vec::<f64>::try_from(sums).unwrap().into_iter().zip(expected) {
