@@ -1,6 +1,7 @@
 // What tch does not expose of libtorch, for src/native.rs.
 //
-// Every function catches C++ exceptions and returns their message, to be given back to shim_free, or null for success.
+// Every function that can throw catches C++ exceptions and returns their message, to be given back to shim_free, or null
+// for success.
 // Tensors cross as at::Tensor*, as in tch's own C interface.
 
 #include <ATen/Version.h>
@@ -8,6 +9,7 @@
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_addcdiv.h>
 #include <ATen/ops/_foreach_addcmul.h>
+#include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/_foreach_lerp.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
@@ -106,6 +108,21 @@ char *shim_autocast_leave(bool cuda, bool was_enabled, int8_t old_dtype) {
 
 char *shim_foreach_mul_scalar(Tensors tensors, size_t n, double factor) {
   return for_list(n, [&] { at::_foreach_mul_(list(tensors, n), factor); });
+}
+
+char *shim_foreach_mul_tensor(Tensors tensors, size_t n, const at::Tensor *factor) {
+  return for_list(n, [&] { at::_foreach_mul_(list(tensors, n), *factor); });
+}
+
+char *shim_foreach_copy(Tensors tensors, Tensors sources, size_t n) {
+  return for_list(n, [&] { at::_foreach_copy_(list(tensors, n), list(sources, n)); });
+}
+
+// Leaves the tensors as if no backward pass had reached them. Where there is a gradient, nothing here can throw.
+void shim_drop_gradients(Tensors tensors, size_t n) {
+  for (size_t i = 0; i < n; ++i)
+    if (tensors[i]->grad().defined())
+      tensors[i]->mutable_grad().reset();
 }
 
 char *shim_foreach_add_scalar(Tensors tensors, size_t n, double term) {

@@ -23,6 +23,9 @@ unsafe extern "C" {
     fn shim_autocast_enter(cuda: bool, was_enabled: *mut bool, old_dtype: *mut i8) -> *mut c_char;
     fn shim_autocast_leave(cuda: bool, was_enabled: bool, old_dtype: i8) -> *mut c_char;
     fn shim_foreach_mul_scalar(tensors: *const Pointer, n: usize, factor: f64) -> *mut c_char;
+    fn shim_foreach_mul_tensor(tensors: *const Pointer, n: usize, factor: *const C_tensor) -> *mut c_char;
+    fn shim_foreach_copy(tensors: *const Pointer, sources: *const Pointer, n: usize) -> *mut c_char;
+    fn shim_drop_gradients(tensors: *const Pointer, n: usize);
     fn shim_foreach_add_scalar(tensors: *const Pointer, n: usize, term: f64) -> *mut c_char;
     fn shim_foreach_add(tensors: *const Pointer, others: *const Pointer, n: usize, alpha: f64) -> *mut c_char;
     fn shim_foreach_addcmul(
@@ -141,6 +144,28 @@ pub fn foreach_mul_(tensors: &mut [Tensor], factor: f64) -> Result<()> {
     let list = write_list(tensors);
     // SAFETY: `list` holds valid tensors that outlive the call, borrowed exclusively.
     unsafe { check(shim_foreach_mul_scalar(list.as_ptr(), list.len(), factor)) }
+}
+
+/// `t ← t · factor` for every tensor; `factor` has one element and is not waited for.
+pub fn foreach_mul_tensor_(tensors: &mut [Tensor], factor: &Tensor) -> Result<()> {
+    let list = write_list(tensors);
+    // SAFETY: `list` and `factor` are valid tensors that outlive the call; those of `list` are borrowed exclusively.
+    unsafe { check(shim_foreach_mul_tensor(list.as_ptr(), list.len(), factor.as_ptr())) }
+}
+
+/// `t ← s` for every pair; fastest where all are of one kind.
+pub fn foreach_copy_(tensors: &mut [Tensor], sources: &[Tensor]) -> Result<()> {
+    same_length(tensors.len(), &[sources])?;
+    let (list, sources) = (write_list(tensors), read_list(sources));
+    // SAFETY: both lists have the stated length and hold valid tensors that outlive the call.
+    unsafe { check(shim_foreach_copy(list.as_ptr(), sources.as_ptr(), list.len())) }
+}
+
+/// Leaves every tensor without a gradient, as before its first backward pass; the memory is freed.
+pub fn drop_gradients(tensors: &mut [Tensor]) {
+    let list = write_list(tensors);
+    // SAFETY: `list` holds valid tensors that outlive the call, borrowed exclusively.
+    unsafe { shim_drop_gradients(list.as_ptr(), list.len()) };
 }
 
 /// `t ← t + term` for every tensor.
@@ -321,6 +346,29 @@ mod tests {
         assert_eq!(all(&t), [5.25, 11.75, 31.0]);
         foreach_lerp_(&mut t, &b, 0.5).unwrap();
         assert_eq!(all(&t), [3.625, 7.875, 15.75]);
+    }
+
+    #[test]
+    fn lists_are_copied_whatever_their_kinds_and_scaled_by_a_tensor() {
+        let (mut t, a, _) = lists();
+        foreach_mul_tensor_(&mut t, &Tensor::from(0.5f32)).unwrap();
+        assert_eq!(all(&t), [0.5, 1.0, 2.0]);
+        foreach_copy_(&mut t, &a).unwrap();
+        assert_eq!(all(&t), [3.0, 5.0, 7.0]);
+        let mut mixed = [Tensor::from(1i64), Tensor::from(1.0f32)];
+        foreach_copy_(&mut mixed, &[Tensor::from(7i64), Tensor::from(0.5f32)]).unwrap();
+        assert_eq!(all(&mixed), [7.0, 0.5]);
+        assert_eq!(mixed[0].kind(), Kind::Int64);
+    }
+
+    #[test]
+    fn a_dropped_gradient_is_undefined_until_the_next_backward_pass() {
+        let mut w = [Tensor::from(2.0f32).set_requires_grad(true)];
+        (&w[0] * 3.0).backward();
+        drop_gradients(&mut w);
+        assert!(!w[0].grad().defined());
+        (&w[0] * 5.0).backward();
+        assert_eq!(values(&w[0].grad()), [5.0]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ const WRONG: &[(&str, &str)] = &[
     ("train:\n  precision: fp16\n", "`train.precision` = fp16 (a.yaml:2:3): expected one of `fp32`, `bf16`, `auto`"),
     (
         "train:\n  self_supervision:\n    type: sim_clr\n",
-        "`train.self_supervision.type` = sim_clr (a.yaml:3:5): expected `simclr`; did you mean `simclr`?",
+        "`train.self_supervision.type` = sim_clr (a.yaml:3:5): expected one of `simclr`, `byol`, `barlow_twins`, `vicreg`; did you mean `simclr`?",
     ),
     ("knn: 5\n", "`knn` = 5 (a.yaml:1:1): expected a section with the keys `every_epochs`, `k`, `temperature`"),
     ("knn:\n  - k\n", "`knn` = [k] (a.yaml:1:1): expected a section with the keys `every_epochs`, `k`, `temperature`"),

@@ -4,7 +4,7 @@ use super::check::hint;
 use super::error::{ConfigError, Problem};
 use super::keys::{self, Key, Kind};
 use super::node::Node;
-use super::schema::Config;
+use super::schema::{Config, MethodName};
 use super::show::{flow, ordered};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -52,9 +52,26 @@ pub fn explain(path: &str) -> Result<String, ConfigError> {
             let _ = writeln!(out, "  type: {}", key.expected());
         }
     }
-    let _ = writeln!(out, "  default: {}", flow(&Node::from(&key.default)));
+    let _ = writeln!(out, "  default: {}", default(key)?);
     Ok(out)
 }
+
+/// The default of a key; where it depends on the method, each method's.
+fn default(key: &Key) -> Result<String, ConfigError> {
+    let of = |method| -> Result<String, ConfigError> {
+        let config = serde_json::to_value(Config::of(method)).map_err(|e| Problem::Conversion(e.to_string()))?;
+        let value = key.path.split('.').try_fold(&config, |value, name| value.get(name));
+        Ok(flow(&Node::from(value.unwrap_or(&key.default))))
+    };
+    let each = MethodName::ALL.into_iter().map(|method| Ok((method, of(method)?))).collect::<Result<Vec<_>, ConfigError>>()?;
+    if key.path == METHOD || each.iter().all(|(_, value)| *value == each[0].1) {
+        return Ok(flow(&Node::from(&key.default)));
+    }
+    Ok(each.iter().map(|(method, value)| format!("{value} ({method})")).collect::<Vec<_>>().join(", "))
+}
+
+/// The key that names the method, on which other defaults depend.
+const METHOD: &str = "train.self_supervision.type";
 
 /// The place of a key among those of its section.
 fn position(order: &Node, path: &str) -> Option<usize> {

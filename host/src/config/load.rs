@@ -103,7 +103,7 @@ impl Provider for Layered {
 /// The merged layers without the values that do not fit, and a problem for each of those.
 fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), ConfigError> {
     let mut problems = Vec::new();
-    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    let mut stack = Vec::new();
     let mut origins = BTreeMap::new();
     for (index, layer) in layers::read(sources, &mut problems).into_iter().enumerate() {
         let Checked { values, origins: at, problems: found } = check::check(root, &layer.node, &layer.origin);
@@ -116,9 +116,15 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
         }
         let name = format!("layer {index}");
         origins.insert(name.clone(), at);
-        figment = figment.merge(Layered { name, values });
+        stack.push(Layered { name, values });
     }
     let internal = |error: figment::Error| ConfigError::from(Problem::Conversion(error.to_string()));
+    let over = |defaults: Config| {
+        stack.iter().fold(Figment::from(Serialized::defaults(defaults)), |figment, layer| figment.merge(layer))
+    };
+    // Some defaults depend on the method, which is itself a value of the layers.
+    let chosen: Config = over(Config::default()).extract().map_err(internal)?;
+    let figment = over(Config::of(chosen.train.self_supervision.method));
     let config = figment.extract().map_err(internal)?;
     let mut leaves = BTreeMap::new();
     let merged = figment.find_value("").map_err(internal)?;

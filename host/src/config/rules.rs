@@ -4,7 +4,7 @@ use super::error::Problem;
 use super::keys::{Key, Kind};
 use super::node::Node;
 use super::origin::Origin;
-use super::schema::{Config, OptimizerName};
+use super::schema::{ByolEmbedding, Config, MethodName, OptimizerName};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -42,6 +42,20 @@ pub(super) fn rules(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<
     if !is_device(&config.train.device) {
         let expected = "`auto`, `cpu`, `cuda` or `cuda:N`";
         refuse("train.device", format!("{:?}", config.train.device), expected.into());
+    }
+    let train = &config.train;
+    if let Some(size) = train.micro_batch_size
+        && !train.batch_size.is_multiple_of(size)
+    {
+        let expected = format!("a divisor of `train.batch_size`, which is {}", train.batch_size);
+        refuse("train.micro_batch_size", size.to_string(), expected);
+    }
+    if let Some(decay) = train.encoder_ema_decay
+        && train.self_supervision.method == MethodName::Byol
+        && config.method.byol.embedding == ByolEmbedding::Target
+    {
+        let expected = "none, since `method.byol.embedding: target` is a moving average already";
+        refuse("train.encoder_ema_decay", decay.to_string(), expected.into());
     }
     let scheduler = &config.scheduler;
     if scheduler.warmup_epochs > scheduler.epochs as f64 {

@@ -1,16 +1,14 @@
 //! SimCLR (Chen et al. 2020).
 
-use super::{Method, StepContext, StepOutput, nt_xent};
+use super::{Loss, Method, Outputs, StepContext, nt_xent};
 use crate::config::schema::MethodConfig;
-use crate::model::{ProjectionHead, Result, prefix_buffers, prefix_parameters};
-use crate::native;
+use crate::model::{Network, Result};
 use selfsame_plugin_api::{Buffer, Encoder, Parameter};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
-/// One encoder and one projection head; both views pass them in one batch.
+/// One network; both views pass it in one batch.
 pub struct SimClr {
-    encoder: Box<dyn Encoder>,
-    projection: ProjectionHead,
+    network: Network,
     temperature: f64,
 }
 
@@ -20,38 +18,35 @@ impl SimClr {
     /// # Errors
     /// Anything libtorch refuses, such as a full device.
     pub fn new(config: &MethodConfig, encoder: Box<dyn Encoder>, device: Device) -> Result<Self> {
-        let projection = ProjectionHead::new(encoder.feature_dim(), &config.projection, device)?;
-        Ok(Self { encoder, projection, temperature: config.temperature })
+        let network = Network::new(encoder, &config.projection, device)?;
+        Ok(Self { network, temperature: config.temperature })
     }
 }
 
 impl Method for SimClr {
     fn parameters(&self) -> Vec<Parameter> {
-        let mut parameters = prefix_parameters("encoder", self.encoder.parameters());
-        parameters.extend(prefix_parameters("projection", self.projection.parameters()));
-        parameters
+        self.network.parameters()
     }
 
     fn buffers(&self) -> Vec<Buffer> {
-        let mut buffers = prefix_buffers("encoder", self.encoder.buffers());
-        buffers.extend(prefix_buffers("projection", self.projection.buffers()));
-        buffers
+        self.network.buffers()
     }
 
     fn encoder(&self) -> &dyn Encoder {
-        self.encoder.as_ref()
+        self.network.encoder.as_ref()
     }
 
-    fn step(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<StepOutput> {
-        let _no_grad = (!context.train).then(tch::no_grad_guard);
-        let both = Tensor::f_cat(views, 0)?;
-        let (h, z) = {
-            let _autocast = context.autocast.then(|| native::autocast_bf16(both.device())).transpose()?;
-            let h = self.encoder.forward(&both, context.train)?;
-            let z = self.projection.forward(&h, context.train)?;
-            (h, z)
-        };
-        let loss = nt_xent(&z, self.temperature)?;
-        Ok(StepOutput { loss, features: h.f_detach()?.f_to_kind(Kind::Float)?, metrics: Vec::new() })
+    fn outputs(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {
+        let images = views[0].size().first().copied().unwrap_or_default();
+        let (h, z) = self.network.forward(&Tensor::f_cat(views, 0)?, context.train, context.autocast)?;
+        let h = h.f_detach()?;
+        Ok(Outputs {
+            projections: vec![z.f_narrow(0, 0, images)?, z.f_narrow(0, images, images)?],
+            features: [h.f_narrow(0, 0, images)?, h.f_narrow(0, images, images)?],
+        })
+    }
+
+    fn loss(&self, projections: &[Tensor], _targets: &[Tensor], _context: &StepContext) -> Result<Loss> {
+        Ok(Loss { value: nt_xent(&Tensor::f_cat(projections, 0)?, self.temperature)?, metrics: Vec::new() })
     }
 }

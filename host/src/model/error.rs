@@ -5,7 +5,7 @@ use selfsame_plugin_api::{ErrorKind, PluginError};
 use tch::TchError;
 
 /// The result of models, methods, optimisers and probes.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a computation could not go on.
 #[derive(Debug, thiserror::Error)]

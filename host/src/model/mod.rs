@@ -1,12 +1,19 @@
-//! The layers that belong to the host: what stands between an encoder's embedding and a loss.
+//! The parts of models that belong to the host: what stands between an encoder's embedding and a loss, and what follows
+//! a network over the steps.
 
+mod ema;
 mod error;
 mod layers;
+mod network;
 mod projection;
+mod snapshot;
 
+pub use ema::Ema;
 pub use error::{Error, Result};
 pub use layers::{BatchNorm1d, Linear};
+pub use network::Network;
 pub use projection::ProjectionHead;
+pub use snapshot::Snapshot;
 
 use selfsame_plugin_api::{Buffer, Parameter};
 

@@ -1,6 +1,6 @@
 //! Adam (Kingma & Ba 2015, algorithm 1) and AdamW (Loshchilov & Hutter 2019, algorithm 2).
 
-use super::{Optimizer, gradients, pick, split_weights, state};
+use super::{Optimizer, drop_gradients, gradients, pick, split_weights, state};
 use crate::model::Result;
 use crate::native::{
     foreach_add_scalar_, foreach_addcdiv_, foreach_addcmul_, foreach_lerp_, foreach_mul_, foreach_sqrt,
@@ -92,7 +92,7 @@ impl Optimizer for Adam {
     }
 
     fn zero_grad(&mut self) {
-        self.parameters.iter_mut().for_each(|p| p.tensor.zero_grad());
+        drop_gradients(&self.parameters);
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -1,6 +1,6 @@
 //! Layer-wise adaptive rate scaling (You et al. 2017).
 
-use super::{Optimizer, gradients, pick, split_weights, state};
+use super::{Optimizer, drop_gradients, gradients, pick, split_weights, state};
 use crate::model::Result;
 use crate::native::{foreach_add_, foreach_addcmul_, foreach_mul_, foreach_norm};
 use selfsame_plugin_api::Parameter;
@@ -13,6 +13,8 @@ const EPS: f64 = 1e-8;
 /// weight, r = η‖p‖ / (‖g‖ + λ‖p‖ + 1e-8), or 1 where ‖p‖ or ‖g‖ is 0; m ← μ·m + r·(g + λ·p); p ← p − lr·m.
 /// Everything else is neither decayed nor scaled: m ← μ·m + g.
 ///
+/// Clipped, r / lr is at most 1 wherever r is not 1 by that rule: no weight's step is longer than SGD's would be.
+///
 /// You et al. multiply by the learning rate before the momentum; the two forms differ only where the rate changes.
 #[derive(Debug)]
 pub struct Lars {
@@ -21,34 +23,38 @@ pub struct Lars {
     mu: f64,
     eta: f64,
     weight_decay: f64,
+    clip: bool,
 }
 
 impl Lars {
-    /// With zero momentum buffers; `eta` is the trust coefficient η.
+    /// With zero momentum buffers; `eta` is the trust coefficient η, `clip` whether trust ratios are clipped.
     ///
     /// # Errors
     /// Anything libtorch refuses, such as a full device.
-    pub fn new(parameters: Vec<Parameter>, mu: f64, eta: f64, weight_decay: f64) -> Result<Self> {
+    pub fn new(parameters: Vec<Parameter>, mu: f64, eta: f64, weight_decay: f64, clip: bool) -> Result<Self> {
         let momentum = state::zeros(&parameters)?;
-        Ok(Self { parameters, momentum, mu, eta, weight_decay })
+        Ok(Self { parameters, momentum, mu, eta, weight_decay, clip })
     }
 
     /// r of `n` weights, `[n]` on their device; not for an empty list.
-    fn trust_ratios(&self, p: &[Tensor], g: &[Tensor]) -> Result<Tensor> {
+    fn trust_ratios(&self, p: &[Tensor], g: &[Tensor], lr: f64) -> Result<Tensor> {
         let p_norm = Tensor::f_stack(&foreach_norm(p)?, 0)?;
         let g_norm = Tensor::f_stack(&foreach_norm(g)?, 0)?;
         let denominator = p_norm.f_mul_scalar(self.weight_decay)?.f_add(&g_norm)?.f_add_scalar(EPS)?;
-        let ratio = p_norm.f_mul_scalar(self.eta)?.f_div(&denominator)?;
+        let mut ratio = p_norm.f_mul_scalar(self.eta)?.f_div(&denominator)?;
+        if self.clip {
+            ratio = ratio.f_div_scalar(lr)?.f_clamp_max(1.0)?;
+        }
         let both = p_norm.f_gt(0.0)?.f_logical_and(&g_norm.f_gt(0.0)?)?;
         Ok(ratio.f_where_scalarother(&both, 1.0)?)
     }
 
     /// m ← m + r·(g + λ·p) for lists of weights.
-    fn add_scaled(&self, m: &mut [Tensor], p: &[Tensor], g: &[Tensor]) -> Result<()> {
+    fn add_scaled(&self, m: &mut [Tensor], p: &[Tensor], g: &[Tensor], lr: f64) -> Result<()> {
         if p.is_empty() {
             return Ok(());
         }
-        let ratios = self.trust_ratios(p, g)?.f_unbind(0)?;
+        let ratios = self.trust_ratios(p, g, lr)?.f_unbind(0)?;
         foreach_addcmul_(m, g, &ratios, 1.0)?;
         foreach_addcmul_(m, p, &ratios, self.weight_decay)?;
         Ok(())
@@ -63,14 +69,14 @@ impl Optimizer for Lars {
         let mut m = pick(&indices, |i| &self.momentum[i]);
         foreach_mul_(&mut m, self.mu)?;
         let (weights, others) = split_weights(&self.parameters, &indices);
-        self.add_scaled(&mut pick(&weights, |n| &m[n]), &pick(&weights, |n| &p[n]), &pick(&weights, |n| &g[n]))?;
+        self.add_scaled(&mut pick(&weights, |n| &m[n]), &pick(&weights, |n| &p[n]), &pick(&weights, |n| &g[n]), lr)?;
         foreach_add_(&mut pick(&others, |n| &m[n]), &pick(&others, |n| &g[n]), 1.0)?;
         foreach_add_(&mut p, &m, -lr)?;
         Ok(())
     }
 
     fn zero_grad(&mut self) {
-        self.parameters.iter_mut().for_each(|p| p.tensor.zero_grad());
+        drop_gradients(&self.parameters);
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

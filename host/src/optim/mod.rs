@@ -7,31 +7,34 @@
 //! [`ParameterKind::Weight`]: selfsame_plugin_api::ParameterKind::Weight
 
 mod adam;
+mod clip;
 mod lars;
 mod schedule;
 mod sgd;
 mod state;
 
 pub use adam::{Adam, Decay};
+pub use clip::clip_gradients;
 pub use lars::Lars;
 pub use schedule::Schedule;
 pub use sgd::Sgd;
 
 use crate::config::schema::{OptimizerConfig, OptimizerName};
 use crate::model::Result;
+use crate::native;
 use selfsame_plugin_api::{Parameter, ParameterKind};
 use std::collections::BTreeMap;
 use tch::Tensor;
 
 /// Moves parameters against their gradients.
 pub trait Optimizer: Send {
-    /// One update with learning rate `lr`. A parameter that has no gradient yet is left alone.
+    /// One update with learning rate `lr`. A parameter without a gradient is left alone.
     ///
     /// # Errors
     /// Anything libtorch refuses.
     fn step(&mut self, lr: f64) -> Result<()>;
 
-    /// Sets all gradients to zero.
+    /// Leaves all parameters without gradients; the memory is freed.
     fn zero_grad(&mut self);
 
     /// Everything that the next step depends on besides parameters and gradients, in a fixed order: handles, not
@@ -55,8 +58,16 @@ pub fn create(config: &OptimizerConfig, parameters: Vec<Parameter>) -> Result<Bo
         OptimizerName::Sgd => Box::new(Sgd::new(parameters, config.momentum, config.nesterov, decay)?),
         OptimizerName::Adam => Box::new(Adam::new(parameters, config.betas, config.eps, Decay::L2(decay))?),
         OptimizerName::Adamw => Box::new(Adam::new(parameters, config.betas, config.eps, Decay::Decoupled(decay))?),
-        OptimizerName::Lars => Box::new(Lars::new(parameters, config.momentum, config.trust_coefficient, decay)?),
+        OptimizerName::Lars => {
+            let (momentum, eta, clip) = (config.momentum, config.trust_coefficient, config.clip_trust_ratio);
+            Box::new(Lars::new(parameters, momentum, eta, decay, clip)?)
+        }
     })
+}
+
+/// Leaves the parameters without gradients.
+fn drop_gradients(parameters: &[Parameter]) {
+    native::drop_gradients(&mut parameters.iter().map(|p| p.tensor.shallow_clone()).collect::<Vec<_>>());
 }
 
 /// The positions and gradients of the parameters that backward passes have reached.

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent with momentum.
 
-use super::{Optimizer, gradients, pick, split_weights, state};
+use super::{Optimizer, drop_gradients, gradients, pick, split_weights, state};
 use crate::model::Result;
 use crate::native::{foreach_add_, foreach_mul_};
 use selfsame_plugin_api::Parameter;
@@ -55,7 +55,7 @@ impl Optimizer for Sgd {
     }
 
     fn zero_grad(&mut self) {
-        self.parameters.iter_mut().for_each(|p| p.tensor.zero_grad());
+        drop_gradients(&self.parameters);
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {

@@ -50,15 +50,16 @@ impl Recorder {
 
 impl Observer for Recorder {
     fn steps(&mut self, pace: &Pace) -> Result<(), TrainError> {
-        let metrics = BTreeMap::from([
+        let mut metrics = BTreeMap::from([
             ("ssl/train/loss".to_owned(), pace.loss),
             ("optim/lr".to_owned(), pace.lr),
             ("throughput/images_per_s".to_owned(), pace.images_per_s),
             ("throughput/data_wait_fraction".to_owned(), pace.data_wait),
         ]);
+        metrics.extend(pace.metrics.clone());
         self.record("step", pace.step, pace.epoch, &metrics)?;
         self.progress.step(pace);
-        self.pace = Some(*pace);
+        self.pace = Some(pace.clone());
         Ok(())
     }
 

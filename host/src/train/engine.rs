@@ -9,7 +9,7 @@ use super::signals::Stop;
 use super::state;
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
-use crate::method::{Method, StepContext};
+use crate::method::{self, Method, StepContext, StepOutput};
 use crate::optim::{self, Optimizer, Schedule};
 use crate::probe::LinearHead;
 use crate::{native, random};
@@ -173,33 +173,59 @@ impl<'a> Engine<'a> {
     }
 
     fn step(&mut self, places: &[usize], looked: &mut Look) -> Result<(), TrainError> {
-        let started = Instant::now();
-        let Compute { device, autocast } = self.compute;
-        let seed = self.config.train.seed;
-        let batch = self.data.train.batch(places, device);
-        let key = |view| ViewKey { seed, epoch: self.position.epoch as u64, view };
-        let views = [
-            self.views.train(&batch.images, &batch.ids, key(0))?,
-            self.views.train(&batch.images, &batch.ids, key(1))?,
-        ];
-        looked.waited += started.elapsed();
-
-        tch::manual_seed(random::derive_seed(seed, "step", &[self.position.step]) as i64);
+        let autocast = self.compute.autocast;
         let total_steps = self.schedule.total_steps();
         let context = StepContext { step: self.position.step, total_steps, train: true, autocast };
-        let output = self.method.step(&views, &context)?;
         self.optimizer.zero_grad();
-        output.loss.f_backward()?;
+        let (mut output, labels) = self.gradients(places, &context, looked)?;
+        if let Some(max_norm) = self.config.optimizer.clip_grad_norm {
+            let norm = optim::clip_gradients(&self.method.parameters(), max_norm)?;
+            output.metrics.push(("optim/grad_norm", norm));
+        }
         self.optimizer.step(self.schedule.lr(self.position.step))?;
         self.method.after_step(&context)?;
-        if let (Some(head), Some(labels)) = (&mut self.head, &batch.labels) {
+        if let (Some(head), Some(labels)) = (&mut self.head, &labels) {
             head.train_step(&output.features, &Tensor::f_cat(&[labels, labels], 0)?)?;
         }
         looked.losses = looked.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
+        looked.metrics = output.metrics;
         looked.images += places.len();
         self.position.step += 1;
         self.position.step_in_epoch += 1;
         Ok(())
+    }
+
+    /// Leaves the gradients of the batch's loss at the method's parameters; answers the batch's labels as well.
+    fn gradients(
+        &mut self,
+        places: &[usize],
+        context: &StepContext,
+        looked: &mut Look,
+    ) -> Result<(StepOutput, Option<Tensor>), TrainError> {
+        let (data, views, device, epoch) = (self.data, self.views, self.compute.device, self.position.epoch as u64);
+        let seed = self.config.train.seed;
+        let micro_batches: Vec<_> = places.chunks(self.config.train.micro_batch_size.unwrap_or(places.len())).collect();
+        let mut labels: Vec<_> = micro_batches.iter().map(|_| None).collect();
+        let mut prepare = |index: usize, draw: &[u64]| -> Result<[Tensor; 2], TrainError> {
+            let started = Instant::now();
+            let batch = data.train.batch(micro_batches[index], device);
+            let view = |view| views.train(&batch.images, &batch.ids, ViewKey { seed, epoch, view });
+            let views = [view(0)?, view(1)?];
+            looked.waited += started.elapsed();
+            labels[index] = batch.labels;
+            tch::manual_seed(random::derive_seed(seed, "step", draw) as i64);
+            Ok(views)
+        };
+        let output = if micro_batches.len() == 1 {
+            let output = self.method.step(&prepare(0, &[context.step])?, context)?;
+            output.loss.f_backward()?;
+            output
+        } else {
+            let prepare = |index| prepare(index, &[context.step, index as u64]);
+            method::cached_gradient_step(self.method.as_mut(), micro_batches.len(), prepare, context)?
+        };
+        let labels: Option<Vec<Tensor>> = labels.into_iter().collect();
+        Ok((output, labels.map(|labels| Tensor::f_cat(&labels, 0)).transpose()?))
     }
 
     /// Takes the losses since the last look off the device, checks and records them.
@@ -221,6 +247,8 @@ impl<'a> Engine<'a> {
         }
         self.position.loss_sum += sum;
         let seconds = looked.started.elapsed().as_secs_f64();
+        let logged = looked.metrics.iter().map(|(name, value)| Ok(((*name).to_owned(), f64::try_from(value)?)));
+        let metrics = logged.collect::<Result<_, TrainError>>()?;
         self.observer.steps(&Pace {
             step: self.position.step,
             epoch: self.position.epoch,
@@ -228,6 +256,7 @@ impl<'a> Engine<'a> {
             lr: self.schedule.lr(self.position.step - 1),
             images_per_s: looked.images as f64 / seconds,
             data_wait: looked.waited.as_secs_f64() / seconds,
+            metrics,
         })?;
         *looked = Look::new(self.position.step, self.compute);
         Ok(())
@@ -296,6 +325,7 @@ struct Look {
     waited: Duration,
     images: usize,
     losses: Tensor,
+    metrics: Vec<(&'static str, Tensor)>,
 }
 
 impl Look {
@@ -306,6 +336,7 @@ impl Look {
             waited: Duration::ZERO,
             images: 0,
             losses: Tensor::zeros([], (Kind::Double, compute.device)),
+            metrics: Vec::new(),
         }
     }
 }

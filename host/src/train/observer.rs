@@ -4,7 +4,7 @@ use super::error::TrainError;
 use std::collections::BTreeMap;
 
 /// How the latest steps went.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Pace {
     /// Optimiser steps done.
     pub step: u64,
@@ -18,6 +18,8 @@ pub struct Pace {
     pub images_per_s: f64,
     /// Share of the time spent on fetching images and making views, in [0, 1].
     pub data_wait: f64,
+    /// What the method logged at the last step, by flat name.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// Records and shows what a run measures.

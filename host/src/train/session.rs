@@ -159,16 +159,10 @@ pub fn build_method(
     device: Device,
 ) -> Result<Box<dyn Method>, TrainError> {
     tch::manual_seed(random::derive_seed(config.train.seed, "initialisation", &[]) as i64);
-    let encoder = build_encoder(config, registry, channels, image_size, device)?;
-    let method = method::create(config, encoder, device)?;
-    for mut parameter in method.parameters() {
-        if parameter.tensor.dim() == 4 {
-            let converted = native::to_channels_last(&parameter.tensor.detach())?;
-            parameter.tensor.set_data(&converted);
-        }
-    }
-    Ok(method)
+    method::create(config, || build_encoder(config, registry, channels, image_size, device), device)
 }
+
+/// Every encoder of the run is made here, a method's second one too.
 
 fn build_encoder(
     config: &Config,
@@ -188,7 +182,14 @@ fn build_encoder(
         },
         options: serde_json::Value::Object(config.encoder.options.clone()),
     };
-    Ok(registry.create_encoder(&request, device)?)
+    let encoder = registry.create_encoder(&request, device)?;
+    for mut parameter in encoder.parameters() {
+        if parameter.tensor.dim() == 4 {
+            let converted = native::to_channels_last(&parameter.tensor.detach())?;
+            parameter.tensor.set_data(&converted);
+        }
+    }
+    Ok(encoder)
 }
 
 /// Pixels may take this share of the device's free memory.

@@ -2,7 +2,7 @@ use crate::support::elements;
 use selfsame::config::Config;
 use selfsame::config::schema::{LinearHeadConfig, OptimizerName, ProjectionConfig};
 use selfsame::method::{self, Method, StepContext};
-use selfsame::model::{Linear, ProjectionHead};
+use selfsame::model::{Linear, ProjectionHead, Result};
 use selfsame::optim;
 use selfsame::probe::LinearHead;
 use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind, Task};
@@ -33,9 +33,9 @@ impl Encoder for Flat {
 
 fn simclr(batch_norm: bool) -> (Config, Box<dyn Method>) {
     let mut config = Config::default();
-    config.method.projection = ProjectionConfig { hidden_dim: 16, output_dim: 8, batch_norm };
+    config.method.projection = ProjectionConfig { layers: 2, hidden_dim: 16, output_dim: 8, batch_norm };
     config.optimizer.name = OptimizerName::Adam;
-    let encoder = Box::new(Flat(Linear::new(3 * 4 * 4, 6, Device::Cpu).unwrap()));
+    let encoder = || -> Result<Box<dyn Encoder>> { Ok(Box::new(Flat(Linear::new(3 * 4 * 4, 6, Device::Cpu)?))) };
     let method = method::create(&config, encoder, Device::Cpu).unwrap();
     (config, method)
 }
@@ -128,7 +128,7 @@ fn linear_layers_start_within_pytorchs_bounds() {
 
 #[test]
 fn kinds_of_the_head_follow_what_a_parameter_is() {
-    let config = ProjectionConfig { hidden_dim: 4, output_dim: 2, batch_norm: true };
+    let config = ProjectionConfig { layers: 2, hidden_dim: 4, output_dim: 2, batch_norm: true };
     let head = ProjectionHead::new(3, &config, Device::Cpu).unwrap();
     let kinds: Vec<_> = head.parameters().iter().map(|p| p.kind).collect();
     use ParameterKind::{Bias, Norm, Weight};

@@ -14,7 +14,9 @@ pub use augmentation::{
     ProbabilityConfig, RandomColorConfig, RandomCropConfig, SolarizeConfig,
 };
 pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig};
-pub use method::{EncoderConfig, MethodConfig, ProjectionConfig, StemChoice};
+pub use method::{
+    BarlowTwinsConfig, ByolConfig, ByolEmbedding, EncoderConfig, MethodConfig, ProjectionConfig, StemChoice, VicRegConfig,
+};
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 pub use probe::{KnnConfig, LinearHeadConfig};
 pub use train::{MethodName, Precision, SelfSupervisionConfig, TrainConfig};
@@ -36,7 +38,7 @@ pub struct Config {
     pub scheduler: SchedulerConfig,
     /// The optimiser of encoder and heads.
     pub optimizer: OptimizerConfig,
-    /// The loss and the projection head of the self-supervised method.
+    /// The loss and the heads of the self-supervised method.
     pub method: MethodConfig,
     /// The encoder's architecture.
     pub encoder: EncoderConfig,
@@ -48,4 +50,14 @@ pub struct Config {
     pub linear_head: LinearHeadConfig,
     /// The k-nearest-neighbour score on the validation split.
     pub knn: KnnConfig,
+}
+
+impl Config {
+    /// The defaults of a run with this method.
+    #[must_use]
+    pub fn of(method: MethodName) -> Self {
+        let mut config = Self { method: MethodConfig::of(method), ..Self::default() };
+        config.train.self_supervision.method = method;
+        config
+    }
 }

@@ -47,6 +47,11 @@ pub struct OptimizerConfig {
     /// Trust coefficient η of LARS, above 0.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub trust_coefficient: f64,
+    /// Let LARS never take longer steps than SGD would: its trust ratio, divided by the learning rate, is at most 1.
+    pub clip_trust_ratio: bool,
+    /// Largest L2 norm of all gradients together, above 0; longer ones are scaled down to it. Without it, they are not.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub clip_grad_norm: Option<f64>,
     /// `none`: the peak learning rate is `train.base_lr`; `linear`: it is `train.base_lr` × `train.batch_size` / 256.
     pub lr_scaling: LrScaling,
 }
@@ -61,6 +66,8 @@ impl Default for OptimizerConfig {
             betas: [0.9, 0.999],
             eps: 1e-8,
             trust_coefficient: 0.001,
+            clip_trust_ratio: false,
+            clip_grad_norm: None,
             lr_scaling: LrScaling::None,
         }
     }

@@ -13,6 +13,14 @@ pub struct TrainConfig {
     /// Images per step, at least 2. Stated for the whole run, whatever the hardware.
     #[schemars(range(min = 2))]
     pub batch_size: usize,
+    /// Images that pass the network at a time, at least 2 and a divisor of `batch_size`; without it, the whole batch.
+    /// Takes the memory of so many images; the loss still sees the whole batch, at the price of a second forward pass.
+    #[schemars(range(min = 2))]
+    pub micro_batch_size: Option<usize>,
+    /// Decay of a moving average of the encoder over the steps, above 0 and below 1, such as 0.999; the average is
+    /// evaluated and exported. Without it, there is none, and the encoder itself is.
+    #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
+    pub encoder_ema_decay: Option<f64>,
     /// Peak learning rate, above 0; see `optimizer.lr_scaling`.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub base_lr: f64,
@@ -39,6 +47,8 @@ impl Default for TrainConfig {
         Self {
             seed: 1,
             batch_size: 512,
+            micro_batch_size: None,
+            encoder_ema_decay: None,
             base_lr: 0.03,
             output_dir: "runs/default".into(),
             resume_from_last_checkpoint: false,
@@ -67,7 +77,7 @@ pub enum Precision {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SelfSupervisionConfig {
-    /// The method: `simclr`.
+    /// The self-supervised method.
     #[serde(rename = "type")]
     pub method: MethodName,
     /// Name of an encoder that a plugin provides; `selfsame plugins list` shows them.
@@ -80,7 +90,7 @@ pub struct SelfSupervisionConfig {
 impl Default for SelfSupervisionConfig {
     fn default() -> Self {
         Self {
-            method: MethodName::Simclr,
+            method: MethodName::default(),
             encoder_name: "resnet18".into(),
             use_balanced_binary_loss_for_linear_head: false,
         }
@@ -88,17 +98,32 @@ impl Default for SelfSupervisionConfig {
 }
 
 /// The self-supervised methods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum MethodName {
     /// SimCLR (Chen et al. 2020).
+    #[default]
     Simclr,
+    /// BYOL (Grill et al. 2020).
+    Byol,
+    /// Barlow Twins (Zbontar et al. 2021).
+    BarlowTwins,
+    /// VICReg (Bardes et al. 2022).
+    Vicreg,
+}
+
+impl MethodName {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Simclr, Self::Byol, Self::BarlowTwins, Self::Vicreg];
 }
 
 impl std::fmt::Display for MethodName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             MethodName::Simclr => "simclr",
+            MethodName::Byol => "byol",
+            MethodName::BarlowTwins => "barlow_twins",
+            MethodName::Vicreg => "vicreg",
         })
     }
 }

@@ -1,0 +1,78 @@
+//! Steps whose batch passes the network in pieces, with the loss of the whole batch (Gao et al. 2021, GradCache).
+
+use super::{Loss, Method, Outputs, StepContext, StepOutput};
+use crate::model::{Error, Result, Snapshot};
+use tch::{Kind, Tensor};
+
+/// Adds the gradient of a batch's loss to the method's parameters, with the activations of one micro-batch in memory at a
+/// time.
+///
+/// First, every micro-batch passes the network without a graph, and the loss of all projections together gives the
+/// gradient of each projection. Then every micro-batch passes it again, with a graph through which its share of that
+/// gradient flows back. By the chain rule the sum is the gradient of the batch in one piece, as long as each image's
+/// projection depends on that image alone. Batch norm breaks this: it normalises by micro-batch.
+///
+/// `prepare` answers the views of the micro-batch with this index in 0..`micro_batches`, and seeds libtorch's generator. It
+/// is called twice for each and must do the same both times. Running statistics move in the second pass alone.
+///
+/// # Errors
+/// What `prepare` answers, and what the encoder's plugin or libtorch refuses.
+pub fn cached_gradient_step<E: From<Error>>(
+    method: &mut dyn Method,
+    micro_batches: usize,
+    mut prepare: impl FnMut(usize) -> Result<[Tensor; 2], E>,
+    context: &StepContext,
+) -> Result<StepOutput, E> {
+    let mut buffers = Snapshot::new(method.buffers())?;
+    let (mut projections, mut targets) = (Vec::new(), Vec::new());
+    let mut features: [Vec<Tensor>; 2] = Default::default();
+    for index in 0..micro_batches {
+        let views = prepare(index)?;
+        let _no_grad = tch::no_grad_guard();
+        let outputs = method.outputs(&views, context)?;
+        projections.push(outputs.projections);
+        let by_others = method.targets(&views, context)?;
+        targets.push(by_others.projections);
+        let embedded = by_others.features.unwrap_or(outputs.features);
+        features.iter_mut().zip(embedded).for_each(|(all, some)| all.push(some));
+    }
+    buffers.restore()?;
+    drop(buffers);
+
+    let leaves = stacked(&projections)?;
+    let leaves = leaves.iter().map(|whole| Ok(whole.f_set_requires_grad(true)?)).collect::<Result<Vec<_>>>()?;
+    let Loss { value, metrics } = method.loss(&leaves, &stacked(&targets)?, context)?;
+    value.f_backward().map_err(Error::from)?;
+
+    let mut row = 0;
+    for index in 0..micro_batches {
+        let views = prepare(index)?;
+        let Outputs { projections, .. } = method.outputs(&views, context)?;
+        row += send_back(&projections, &leaves, row)?;
+    }
+    let features: Vec<_> = features.into_iter().flatten().collect();
+    let features = Tensor::f_cat(&features, 0).map_err(Error::from)?;
+    Ok(StepOutput { loss: value.detach(), features, metrics })
+}
+
+/// Each projection of the whole batch, from those of the micro-batches.
+fn stacked(micro_batches: &[Vec<Tensor>]) -> Result<Vec<Tensor>> {
+    let kinds = micro_batches.first().map_or(0, Vec::len);
+    let whole = |kind| Ok(Tensor::f_cat(&micro_batches.iter().map(|micro| &micro[kind]).collect::<Vec<_>>(), 0)?);
+    (0..kinds).map(whole).collect()
+}
+
+/// Lets the gradients that `leaves` hold from `row` on flow back through the projections of one micro-batch; answers its
+/// number of rows.
+fn send_back(projections: &[Tensor], leaves: &[Tensor], row: i64) -> Result<i64> {
+    let mut rows = 0;
+    let mut product = Tensor::f_zeros([0_i64; 0], (Kind::Float, leaves[0].device()))?;
+    for (projection, leaf) in projections.iter().zip(leaves) {
+        rows = projection.size2()?.0;
+        // The gradient of Σ z·g by z is g.
+        let gradient = leaf.f_grad()?.f_narrow(0, row, rows)?;
+        product = product.f_add(&projection.f_mul(&gradient)?.f_sum(Kind::Float)?)?;
+    }
+    product.f_backward()?;
+    Ok(rows)
+}

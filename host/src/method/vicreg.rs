@@ -1,0 +1,89 @@
+//! VICReg (Bardes et al. 2022).
+
+use super::{Loss, Method, Outputs, StepContext, pair};
+use crate::config::schema::{MethodConfig, VicRegConfig};
+use crate::model::{Network, Result};
+use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use tch::{Device, Reduction, Tensor};
+
+/// One network; each view passes it for itself, as in the authors' code.
+pub struct VicReg {
+    network: Network,
+    weights: VicRegConfig,
+}
+
+impl VicReg {
+    /// A projection head on top of `encoder`, on the same device.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses, such as a full device.
+    pub fn new(config: &MethodConfig, encoder: Box<dyn Encoder>, device: Device) -> Result<Self> {
+        let network = Network::new(encoder, &config.projection, device)?;
+        Ok(Self { network, weights: config.vicreg.clone() })
+    }
+}
+
+impl Method for VicReg {
+    fn parameters(&self) -> Vec<Parameter> {
+        self.network.parameters()
+    }
+
+    fn buffers(&self) -> Vec<Buffer> {
+        self.network.buffers()
+    }
+
+    fn encoder(&self) -> &dyn Encoder {
+        self.network.encoder.as_ref()
+    }
+
+    fn outputs(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {
+        let (h1, z1) = self.network.forward(&views[0], context.train, context.autocast)?;
+        let (h2, z2) = self.network.forward(&views[1], context.train, context.autocast)?;
+        Ok(Outputs { projections: vec![z1, z2], features: [h1.f_detach()?, h2.f_detach()?] })
+    }
+
+    fn loss(&self, projections: &[Tensor], _targets: &[Tensor], _context: &StepContext) -> Result<Loss> {
+        let [z1, z2] = pair(projections)?;
+        let [invariance, variance, covariance] = vicreg_terms(z1, z2)?;
+        let weights = &self.weights;
+        let value = invariance
+            .f_mul_scalar(weights.invariance)?
+            .f_add(&variance.f_mul_scalar(weights.variance)?)?
+            .f_add(&covariance.f_mul_scalar(weights.covariance)?)?;
+        let metrics = [
+            ("vicreg/invariance", invariance),
+            ("vicreg/variance", variance),
+            ("vicreg/covariance", covariance),
+        ];
+        Ok(Loss { value, metrics: metrics.into_iter().map(|(name, term)| (name, term.detach())).collect() })
+    }
+}
+
+/// Invariance, variance and covariance of two views' projections, `[B, d]` each; three scalars, unweighted, as the authors'
+/// code computes them.
+///
+/// * invariance: the mean over all elements of (z1 − z2)²; the paper's equation 5 sums over d instead.
+/// * variance: mean over columns of max(0, 1 − √(Var + 1e-4)), equation 1 with γ = 1, averaged over both views; the
+///   paper's equation 6 sums over them.
+/// * covariance: Σᵢ Σⱼ≠ᵢ Cov²ᵢⱼ / d, equation 4, summed over both views.
+///
+/// # Errors
+/// Shapes that differ; anything else libtorch refuses.
+pub fn vicreg_terms(z1: &Tensor, z2: &Tensor) -> Result<[Tensor; 3]> {
+    let spread = |z: &Tensor| -> Result<(Tensor, Tensor)> {
+        let (rows, columns) = z.size2()?;
+        let centred = z.f_sub(&z.f_mean_dim(0, true, None)?)?;
+        let covariance = centred.f_tr()?.f_mm(&centred)?.f_div_scalar(rows as f64 - 1.0)?;
+        let diagonal = covariance.f_diagonal(0, 0, 1)?;
+        let deviation = diagonal.f_add_scalar(1e-4)?.f_sqrt()?;
+        let variance = deviation.f_neg()?.f_add_scalar(1.0)?.f_relu()?.f_mean(None)?;
+        let off = covariance.f_square()?.f_sum(None)?.f_sub(&diagonal.f_square()?.f_sum(None)?)?;
+        Ok((variance, off.f_div_scalar(columns as f64)?))
+    };
+    let ((variance1, covariance1), (variance2, covariance2)) = (spread(z1)?, spread(z2)?);
+    Ok([
+        z1.f_mse_loss(z2, Reduction::Mean)?,
+        variance1.f_add(&variance2)?.f_mul_scalar(0.5)?,
+        covariance1.f_add(&covariance2)?,
+    ])
+}

@@ -1,0 +1,54 @@
+//! An encoder with its projection head.
+
+use super::{ProjectionHead, Result, prefix_buffers, prefix_parameters};
+use crate::config::schema::ProjectionConfig;
+use crate::native;
+use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use tch::{Device, Kind, Tensor};
+
+/// What methods train: images to embeddings to projections.
+pub struct Network {
+    /// The encoder.
+    pub encoder: Box<dyn Encoder>,
+    /// The head on its embeddings.
+    pub projection: ProjectionHead,
+}
+
+impl Network {
+    /// A projection head on top of `encoder`, initialised from libtorch's global generator.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses, such as a full device.
+    pub fn new(encoder: Box<dyn Encoder>, config: &ProjectionConfig, device: Device) -> Result<Self> {
+        let projection = ProjectionHead::new(encoder.feature_dim(), config, device)?;
+        Ok(Self { encoder, projection })
+    }
+
+    /// Embeddings (`[B, D]`) and projections (`[B, d]`) of images (`[B, C, H, W]`), both float32. `train` chooses batch
+    /// statistics, `autocast` bfloat16 where libtorch's lists say so.
+    ///
+    /// # Errors
+    /// What the encoder's plugin or libtorch refuses.
+    pub fn forward(&self, images: &Tensor, train: bool, autocast: bool) -> Result<(Tensor, Tensor)> {
+        let _autocast = autocast.then(|| native::autocast_bf16(images.device())).transpose()?;
+        let h = self.encoder.forward(images, train)?;
+        let z = self.projection.forward(&h, train)?;
+        Ok((h.f_to_kind(Kind::Float)?, z.f_to_kind(Kind::Float)?))
+    }
+
+    /// All trainable tensors, under `encoder.` and `projection.`.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters = prefix_parameters("encoder", self.encoder.parameters());
+        parameters.extend(prefix_parameters("projection", self.projection.parameters()));
+        parameters
+    }
+
+    /// All saved tensors that are not trained, under `encoder.` and `projection.`.
+    #[must_use]
+    pub fn buffers(&self) -> Vec<Buffer> {
+        let mut buffers = prefix_buffers("encoder", self.encoder.buffers());
+        buffers.extend(prefix_buffers("projection", self.projection.buffers()));
+        buffers
+    }
+}
