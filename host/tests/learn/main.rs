@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod byol;
+mod gradient_cache;
+mod losses;
 mod method;
 mod nt_xent;
 mod optim;

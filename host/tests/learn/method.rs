@@ -1,103 +1,130 @@
-use crate::support::elements;
-use selfsame::config::Config;
-use selfsame::config::schema::{LinearHeadConfig, OptimizerName, ProjectionConfig};
-use selfsame::method::{self, Method, StepContext};
-use selfsame::model::{Linear, ProjectionHead, Result};
+use crate::support::{Flat, elements, method, saved, small, views};
+use selfsame::config::schema::{LinearHeadConfig, MethodName, ProjectionConfig};
+use selfsame::method::StepContext;
+use selfsame::model::{Linear, ProjectionHead};
 use selfsame::optim;
 use selfsame::probe::LinearHead;
-use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind, Task};
+use selfsame_plugin_api::{Encoder, ParameterKind, Task};
 use tch::{Device, Kind, Tensor};
 
 const TRAIN: StepContext = StepContext { step: 0, total_steps: 60, train: true, autocast: false };
 
-/// Pixels to an embedding of length 6, linearly.
-struct Flat(Linear);
-
-impl Encoder for Flat {
-    fn forward(&self, x: &Tensor, _train: bool) -> selfsame_plugin_api::Result<Tensor> {
-        Ok(self.0.forward(&x.flatten(1, -1)).unwrap())
-    }
-
-    fn feature_dim(&self) -> usize {
-        6
-    }
-
-    fn parameters(&self) -> Vec<Parameter> {
-        self.0.parameters()
-    }
-
-    fn buffers(&self) -> Vec<Buffer> {
-        Vec::new()
-    }
-}
-
-fn simclr(batch_norm: bool) -> (Config, Box<dyn Method>) {
-    let mut config = Config::default();
-    config.method.projection = ProjectionConfig { layers: 2, hidden_dim: 16, output_dim: 8, batch_norm };
-    config.optimizer.name = OptimizerName::Adam;
-    let encoder = || -> Result<Box<dyn Encoder>> { Ok(Box::new(Flat(Linear::new(3 * 4 * 4, 6, Device::Cpu)?))) };
-    let method = method::create(&config, encoder, Device::Cpu).unwrap();
-    (config, method)
-}
-
-/// Twelve images with a little noise on each of two views.
-fn views() -> [Tensor; 2] {
-    let options = (Kind::Float, Device::Cpu);
-    let images = Tensor::randn([12, 3, 4, 4], options);
-    [&images + Tensor::randn([12, 3, 4, 4], options) * 0.1, &images + Tensor::randn([12, 3, 4, 4], options) * 0.1]
-}
-
 #[test]
-fn training_reduces_the_loss() {
-    let (config, mut method) = simclr(true);
-    let mut optimizer = optim::create(&config.optimizer, method.parameters()).unwrap();
-    let views = views();
-    let mut losses = Vec::new();
-    for step in 0..60 {
-        let output = method.step(&views, &StepContext { step, ..TRAIN }).unwrap();
-        optimizer.zero_grad();
-        output.loss.backward();
-        optimizer.step(0.01).unwrap();
-        losses.push(output.loss.double_value(&[]));
+fn training_reduces_the_loss_of_every_method() {
+    for name in MethodName::ALL {
+        let config = small(name, true);
+        let mut method = method(&config);
+        let mut optimizer = optim::create(&config.optimizer, method.parameters()).unwrap();
+        let views = views();
+        let mut losses = Vec::new();
+        for step in 0..60 {
+            let context = StepContext { step, ..TRAIN };
+            optimizer.zero_grad();
+            let output = method.step(&views, &context).unwrap();
+            output.loss.backward();
+            optimizer.step(0.01).unwrap();
+            method.after_step(&context).unwrap();
+            losses.push(output.loss.double_value(&[]));
+        }
+        assert!(losses[59] < 0.8 * losses[0], "{name}: from {} to {}", losses[0], losses[59]);
     }
-    assert!(losses[59] < 0.8 * losses[0], "from {} to {}", losses[0], losses[59]);
 }
 
 #[test]
 fn every_parameter_gets_a_gradient_and_a_prefixed_name() {
-    let (_, mut method) = simclr(true);
-    method.step(&views(), &TRAIN).unwrap().loss.backward();
-    let names: Vec<_> = method.parameters().into_iter().map(|p| p.name).collect();
-    let head = ["0.weight", "0.bias", "1.weight", "1.bias", "3.weight", "3.bias"].map(|n| format!("projection.{n}"));
-    assert_eq!(names[..2], ["encoder.weight", "encoder.bias"]);
-    assert_eq!(names[2..], head);
-    assert!(method.parameters().iter().all(|p| p.tensor.grad().defined()));
-    let buffers: Vec<_> = method.buffers().into_iter().map(|b| b.name).collect();
-    assert_eq!(buffers, ["projection.1.running_mean", "projection.1.running_var"]);
+    for name in MethodName::ALL {
+        let mut method = method(&small(name, true));
+        method.step(&views(), &TRAIN).unwrap().loss.backward();
+        let names: Vec<_> = method.parameters().into_iter().map(|p| p.name).collect();
+        assert_eq!(names[..2], ["encoder.weight", "encoder.bias"]);
+        let parts = ["encoder.", "projection.", "predictor."];
+        assert!(names.iter().all(|name| parts.iter().any(|part| name.starts_with(part))), "{names:?}");
+        assert!(method.parameters().iter().all(|p| p.tensor.grad().defined()), "{name}");
+        assert!(method.buffers().iter().all(|b| !b.tensor.grad().defined()), "{name}");
+        assert_eq!(saved(method.as_ref()).len(), method.parameters().len() + method.buffers().len(), "{name}");
+    }
+}
+
+#[test]
+fn heads_are_named_by_position_as_in_pytorch() {
+    let names = |layers, batch_norm| -> Vec<String> {
+        let config = ProjectionConfig { layers, hidden_dim: 4, output_dim: 2, batch_norm };
+        let head = ProjectionHead::new(3, &config, Device::Cpu).unwrap();
+        let parameters = head.parameters().into_iter().map(|p| p.name).filter(|name| name.ends_with("weight"));
+        parameters.chain(head.buffers().into_iter().map(|b| b.name).filter(|name| name.ends_with("mean"))).collect()
+    };
+    assert_eq!(names(1, true), ["0.weight"]);
+    assert_eq!(names(2, false), ["0.weight", "2.weight"]);
+    assert_eq!(names(2, true), ["0.weight", "1.weight", "3.weight", "1.running_mean"]);
+    let three = ["0.weight", "1.weight", "3.weight", "4.weight", "6.weight", "1.running_mean", "4.running_mean"];
+    assert_eq!(names(3, true), three);
 }
 
 #[test]
 fn features_are_the_encoders_own_embedding_of_both_views() {
-    let (_, mut method) = simclr(false);
-    let views = views();
-    let output = method.step(&views, &TRAIN).unwrap();
-    assert!(output.loss.requires_grad() && !output.features.requires_grad());
-    assert_eq!(output.features.size(), [24, 6]);
-    let second = method.encoder().forward(&views[1], false).unwrap();
-    assert!(output.features.narrow(0, 12, 12).allclose(&second, 1e-5, 1e-6, false));
+    for name in MethodName::ALL {
+        let mut method = method(&small(name, false));
+        let views = views();
+        let output = method.step(&views, &TRAIN).unwrap();
+        assert!(output.loss.requires_grad() && !output.features.requires_grad());
+        assert_eq!(output.features.size(), [24, 6]);
+        let second = method.encoder().forward(&views[1], false).unwrap();
+        assert!(output.features.narrow(0, 12, 12).allclose(&second, 1e-5, 1e-6, false));
+    }
 }
 
 #[test]
 fn the_validation_loss_leaves_no_trace() {
-    let (_, mut method) = simclr(true);
-    let before: Vec<_> = method.buffers().iter().map(|b| elements(&b.tensor)).collect();
-    let context = StepContext { train: false, ..TRAIN };
-    let views = views();
-    let first = method.step(&views, &context).unwrap();
-    let second = method.step(&views, &context).unwrap();
-    assert!(!first.loss.requires_grad());
-    assert_eq!(elements(&first.loss), elements(&second.loss));
-    assert_eq!(before, method.buffers().iter().map(|b| elements(&b.tensor)).collect::<Vec<_>>());
+    for name in MethodName::ALL {
+        let mut method = method(&small(name, true));
+        let before = saved(method.as_ref());
+        let context = StepContext { train: false, ..TRAIN };
+        let views = views();
+        let first = method.step(&views, &context).unwrap();
+        let second = method.step(&views, &context).unwrap();
+        assert!(!first.loss.requires_grad());
+        assert_eq!(elements(&first.loss), elements(&second.loss));
+        assert_eq!(before, saved(method.as_ref()), "{name}");
+    }
+}
+
+#[test]
+fn the_averaged_encoder_follows_the_formula_and_is_the_one_evaluated() {
+    let mut config = small(MethodName::Simclr, true);
+    config.train.encoder_ema_decay = Some(0.6);
+    let mut method = method(&config);
+    let mut optimizer = optim::create(&config.optimizer, method.parameters()).unwrap();
+    let mut expected = saved(method.as_ref());
+    let average = |name: &str| name.replacen("encoder.", "average.", 1);
+    for step in 0..9 {
+        let (context, views) = (StepContext { step, ..TRAIN }, views());
+        optimizer.zero_grad();
+        let output = method.step(&views, &context).unwrap();
+        let frozen = tch::no_grad(|| method.encoder().forward(&views[0], false).unwrap());
+        assert_eq!(elements(&output.features.narrow(0, 0, 12)), elements(&frozen), "the head sees what is evaluated");
+        output.loss.backward();
+        optimizer.step(0.05).unwrap();
+        method.after_step(&context).unwrap();
+        // (1 + k) / (10 + k) is 0.1, 0.18 and so on, and above 0.6 from step 13 on.
+        let decay = (1.0 + step as f64) / (10.0 + step as f64);
+        let now = saved(method.as_ref());
+        for (name, value) in now.iter().filter(|(name, _)| name.starts_with("encoder.")) {
+            let old = expected[&average(name)].copy();
+            let new = if name.ends_with("count") { value.copy() } else { old * decay + value * (1.0 - decay) };
+            expected.insert(average(name), new);
+        }
+        for (name, value) in now.iter().filter(|(name, _)| name.starts_with("average.")) {
+            assert!(value.allclose(&expected[name], 1e-5, 1e-6, false), "{name} after step {step}");
+        }
+    }
+    let late = StepContext { step: 100, total_steps: 200, ..TRAIN };
+    let before = saved(method.as_ref());
+    method.after_step(&late).unwrap();
+    let after = saved(method.as_ref());
+    let expected = &before["average.weight"] * 0.6 + &before["encoder.weight"] * 0.4;
+    assert!(after["average.weight"].allclose(&expected, 1e-5, 1e-6, false));
+    assert_eq!(elements(&method.encoder().parameters()[0].tensor), elements(&after["average.weight"]));
+    assert!(method.parameters().iter().all(|p| !p.name.starts_with("average.")));
 }
 
 #[test]
@@ -137,7 +164,7 @@ fn kinds_of_the_head_follow_what_a_parameter_is() {
 
 #[test]
 fn the_linear_head_leaves_the_encoder_alone() {
-    let encoder = Flat(Linear::new(48, 6, Device::Cpu).unwrap());
+    let encoder = Flat::new(false);
     let mut head = LinearHead::new(&LinearHeadConfig::default(), Task::Multiclass, 6, 3, None, Device::Cpu).unwrap();
     let features = encoder.forward(&views()[0], true).unwrap();
     assert!(features.requires_grad());

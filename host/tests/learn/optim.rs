@@ -6,17 +6,18 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use tch::Tensor;
 
-const NAMES: [&str; 5] = ["sgd", "nesterov", "adam", "adamw", "lars"];
+const NAMES: [&str; 6] = ["sgd", "nesterov", "adam", "adamw", "lars", "lars-clipped"];
 
 fn config(name: &str) -> OptimizerConfig {
     OptimizerConfig {
         name: match name {
             "adam" => OptimizerName::Adam,
             "adamw" => OptimizerName::Adamw,
-            "lars" => OptimizerName::Lars,
+            "lars" | "lars-clipped" => OptimizerName::Lars,
             _ => OptimizerName::Sgd,
         },
         nesterov: name == "nesterov",
+        clip_trust_ratio: name == "lars-clipped",
         weight_decay: 0.05,
         betas: [0.8, 0.95],
         eps: 1e-6,
@@ -130,6 +131,26 @@ fn a_learning_rate_of_zero_moves_nothing() {
         optimizer.step(0.0).unwrap();
         assert_eq!(elements(&tensors[0]), elements(&tensor(&data["weight"])), "{name}");
     }
+}
+
+#[test]
+fn gradients_are_clipped_by_their_norm_together_as_pytorch_does() {
+    let data = fixture("clipping");
+    for case in data["cases"].as_array().unwrap() {
+        let given = data["gradients"].as_array().unwrap();
+        let zero = |g: &Value| parameter("p", ParameterKind::Weight, &tensor(g).zeros_like());
+        let mut parameters: Vec<_> = given.iter().map(zero).collect();
+        parameters.push(parameter("unreached", ParameterKind::Weight, &Tensor::from(1.0_f32)));
+        for (p, g) in parameters.iter().zip(given) {
+            (&p.tensor * tensor(g)).sum(tch::Kind::Float).backward();
+        }
+        let norm = optim::clip_gradients(&parameters, case["limit"].as_f64().unwrap()).unwrap();
+        assert_close(&elements(&norm), &numbers(&case["norm"]), 1e-6);
+        for (p, expected) in parameters.iter().zip(case["clipped"].as_array().unwrap()) {
+            assert_close(&elements(&p.tensor.grad()), &numbers(expected), 1e-6);
+        }
+    }
+    assert_eq!(elements(&optim::clip_gradients(&[], 1.0).unwrap()), [0.0]);
 }
 
 #[test]

@@ -1,7 +1,13 @@
-//! Fixtures as tensors, and comparisons.
+//! Fixtures as tensors, comparisons, and a small encoder.
 
+use selfsame::config::Config;
+use selfsame::config::schema::{MethodName, OptimizerName, ProjectionConfig};
+use selfsame::method::{self, Method};
+use selfsame::model::{BatchNorm1d, Linear, Result, prefix_buffers, prefix_parameters};
+use selfsame_plugin_api::{Buffer, Encoder, Parameter};
 use serde_json::Value;
-use tch::{Kind, Tensor};
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor};
 
 /// A fixture file.
 pub fn fixture(name: &str) -> Value {
@@ -45,4 +51,77 @@ pub fn assert_close(found: &[f64], expected: &[f64], tolerance: f64) {
     for (i, (f, e)) in found.iter().zip(expected).enumerate() {
         assert!((f - e).abs() <= tolerance * e.abs().max(1.0), "element {i}: found {f}, expected {e}");
     }
+}
+
+/// Pixels to an embedding of length 6: linearly, then by batch norm with a counter of its training forwards where wanted.
+pub struct Flat {
+    linear: Linear,
+    norm: Option<(BatchNorm1d, Tensor)>,
+}
+
+impl Flat {
+    /// For images of 3×4×4 values.
+    pub fn new(batch_norm: bool) -> Self {
+        let norm = || (BatchNorm1d::new(6, Device::Cpu).unwrap(), Tensor::from(0_i64));
+        Self { linear: Linear::new(3 * 4 * 4, 6, Device::Cpu).unwrap(), norm: batch_norm.then(norm) }
+    }
+}
+
+impl Encoder for Flat {
+    fn forward(&self, x: &Tensor, train: bool) -> selfsame_plugin_api::Result<Tensor> {
+        let x = self.linear.forward(&x.flatten(1, -1)).unwrap();
+        let Some((norm, count)) = &self.norm else { return Ok(x) };
+        if train {
+            let _ = count.shallow_clone().f_add_scalar_(1).unwrap();
+        }
+        Ok(norm.forward(&x, train).unwrap())
+    }
+
+    fn feature_dim(&self) -> usize {
+        6
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let mut parameters = self.linear.parameters();
+        parameters.extend(self.norm.iter().flat_map(|(norm, _)| prefix_parameters("norm", norm.parameters())));
+        parameters
+    }
+
+    fn buffers(&self) -> Vec<Buffer> {
+        let Some((norm, count)) = &self.norm else { return Vec::new() };
+        let mut buffers = prefix_buffers("norm", norm.buffers());
+        buffers.push(Buffer { name: "norm.count".into(), tensor: count.shallow_clone() });
+        buffers
+    }
+}
+
+/// A small run of a method, with Adam; batch norm in encoder and heads or nowhere.
+pub fn small(name: MethodName, batch_norm: bool) -> Config {
+    let mut config = Config::of(name);
+    let layers = config.method.projection.layers;
+    config.method.projection = ProjectionConfig { layers, hidden_dim: 16, output_dim: 8, batch_norm };
+    config.method.byol.predictor_hidden_dim = 16;
+    config.optimizer.name = OptimizerName::Adam;
+    config
+}
+
+/// The configured method around [`Flat`].
+pub fn method(config: &Config) -> Box<dyn Method> {
+    let batch_norm = config.method.projection.batch_norm;
+    let encoder = || -> Result<Box<dyn Encoder>> { Ok(Box::new(Flat::new(batch_norm))) };
+    method::create(config, encoder, Device::Cpu).unwrap()
+}
+
+/// Twelve images with a little noise on each of two views.
+pub fn views() -> [Tensor; 2] {
+    let options = (Kind::Float, Device::Cpu);
+    let images = Tensor::randn([12, 3, 4, 4], options);
+    [&images + Tensor::randn([12, 3, 4, 4], options) * 0.1, &images + Tensor::randn([12, 3, 4, 4], options) * 0.1]
+}
+
+/// A copy of all that a method saves, by name.
+pub fn saved(method: &dyn Method) -> BTreeMap<String, Tensor> {
+    let parameters = method.parameters().into_iter().map(|p| (p.name, p.tensor));
+    let all = parameters.chain(method.buffers().into_iter().map(|b| (b.name, b.tensor)));
+    all.map(|(name, tensor)| (name, tensor.detach().copy())).collect()
 }

@@ -14,11 +14,11 @@ pub struct MethodConfig {
     pub temperature: f64,
     /// The projection head. What it is without being set depends on the method.
     pub projection: ProjectionConfig,
-    /// BYOL.
+    /// BYOL: its target network and its predictor.
     pub byol: ByolConfig,
-    /// Barlow Twins.
+    /// Barlow Twins: the weights of its loss.
     pub barlow_twins: BarlowTwinsConfig,
-    /// VICReg.
+    /// VICReg: the weights of its three terms.
     pub vicreg: VicRegConfig,
 }
 

@@ -1,0 +1,108 @@
+//! Batches that pass the network in pieces.
+
+use crate::support::{elements, method, saved, small, views};
+use selfsame::config::Config;
+use selfsame::config::schema::MethodName;
+use selfsame::method::{Method, StepContext, StepOutput, cached_gradient_step};
+use selfsame::model::Result;
+use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use std::sync::{Arc, Mutex};
+use tch::{Device, Kind, Tensor, no_grad};
+
+const TRAIN: StepContext = StepContext { step: 3, total_steps: 60, train: true, autocast: false };
+
+fn rows(views: &[Tensor; 2], from: i64, rows: i64) -> [Tensor; 2] {
+    [views[0].narrow(0, from, rows), views[1].narrow(0, from, rows)]
+}
+
+/// The batch in pieces of these sizes.
+fn in_pieces(method: &mut dyn Method, views: &[Tensor; 2], sizes: &[i64]) -> StepOutput {
+    let from = |index: usize| sizes[..index].iter().sum();
+    let prepare = |index: usize| -> Result<_> {
+        tch::manual_seed(index as i64);
+        Ok(rows(views, from(index), sizes[index]))
+    };
+    cached_gradient_step(method, sizes.len(), prepare, &TRAIN).unwrap()
+}
+
+/// Two methods with equal weights.
+fn twins(config: &Config) -> [Box<dyn Method>; 2] {
+    [0, 1].map(|_| {
+        tch::manual_seed(11);
+        method(config)
+    })
+}
+
+#[test]
+fn without_batch_norm_loss_and_gradients_are_those_of_the_whole_batch() {
+    for name in MethodName::ALL {
+        let views = views();
+        for sizes in [&[4_i64, 4, 4][..], &[6, 6], &[5, 4, 3], &[12]] {
+            let [mut whole, mut pieces] = twins(&small(name, false));
+            let expected = whole.step(&views, &TRAIN).unwrap();
+            expected.loss.backward();
+            let found = in_pieces(pieces.as_mut(), &views, sizes);
+            assert!((&found.loss - &expected.loss).abs().double_value(&[]) < 1e-5, "{name}");
+            for (p, q) in whole.parameters().iter().zip(pieces.parameters()) {
+                let difference = (p.tensor.grad() - q.tensor.grad()).abs().max().double_value(&[]);
+                let scale = p.tensor.grad().abs().max().double_value(&[]).max(1.0);
+                assert!(difference <= 1e-6 * scale, "{name}, {}: {difference}", p.name);
+            }
+            assert!(found.features.allclose(&expected.features, 1e-5, 1e-6, false), "{name}: in the order of the views");
+            assert_eq!(found.metrics.len(), expected.metrics.len());
+        }
+    }
+}
+
+#[test]
+fn running_statistics_move_once_for_each_piece() {
+    for name in MethodName::ALL {
+        let views = views();
+        let [mut once, mut pieces] = twins(&small(name, true));
+        for from in [0, 6] {
+            no_grad(|| once.outputs(&rows(&views, from, 6), &TRAIN).unwrap());
+        }
+        in_pieces(pieces.as_mut(), &views, &[6, 6]);
+        assert_eq!(saved(once.as_ref()), saved(pieces.as_ref()), "{name}");
+    }
+}
+
+/// Passes its input on with half of it dropped, and remembers what came out.
+struct Dropout(Tensor, Arc<Mutex<Vec<Vec<f64>>>>);
+
+impl Encoder for Dropout {
+    fn forward(&self, x: &Tensor, train: bool) -> selfsame_plugin_api::Result<Tensor> {
+        let y = (x.flatten(1, -1) * &self.0).dropout(0.5, train);
+        self.1.lock().unwrap().push(elements(&y));
+        Ok(y)
+    }
+
+    fn feature_dim(&self) -> usize {
+        48
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let kind = selfsame_plugin_api::ParameterKind::Weight;
+        vec![Parameter { name: "weight".into(), kind, tensor: self.0.shallow_clone() }]
+    }
+
+    fn buffers(&self) -> Vec<Buffer> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn dropout_repeats_in_the_second_pass() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let encoder = || -> Result<Box<dyn Encoder>> {
+        let weight = Tensor::ones([48], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        Ok(Box::new(Dropout(weight, seen.clone())))
+    };
+    let config = small(MethodName::Simclr, false);
+    let mut method = selfsame::method::create(&config, encoder, Device::Cpu).unwrap();
+    in_pieces(method.as_mut(), &views(), &[6, 6]);
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 4);
+    assert_eq!(seen[..2], seen[2..]);
+    assert_ne!(seen[0], seen[1]);
+}
