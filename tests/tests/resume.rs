@@ -29,6 +29,14 @@ fn wait_for_checkpoints(child: &mut Child, run: &Path, step: u64) {
     panic!("no checkpoint of step {step}");
 }
 
+/// The other methods, small, with everything that has a state of its own.
+const METHODS: [&str; 3] = [
+    "--set train.self_supervision.type=byol --set method.byol.predictor_hidden_dim=16",
+    "--set train.self_supervision.type=byol --set method.byol.predictor_hidden_dim=16 --set method.byol.embedding=target \
+     --set train.micro_batch_size=8 --set optimizer.clip_grad_norm=1",
+    "--set train.self_supervision.type=vicreg --set train.encoder_ema_decay=0.9",
+];
+
 fn signal(child: &Child, signal: i32) {
     // SAFETY: the process is our own child, which has not been waited for.
     assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
@@ -65,6 +73,25 @@ fn a_killed_run_continues_exactly_from_its_newest_checkpoint() {
     }
     sandbox.run(&format!("train {TINY} {RUN} --output-dir killed --resume")).succeeded();
     assert_eq!(weights(&sandbox.path("straight")), weights(&run));
+}
+
+#[test]
+fn every_methods_own_state_continues_exactly() {
+    let sandbox = Sandbox::new();
+    for (index, method) in METHODS.iter().enumerate() {
+        let run = |name: &str, more: &str| {
+            let folder = format!("{name}-{index}");
+            sandbox.run(&format!("train {TINY} {method} {more} --output-dir {folder}")).succeeded();
+            weights(&sandbox.path(&folder))
+        };
+        let straight = run("straight", "--set scheduler.epochs=3");
+        // Stopped within an epoch, at a step that a checkpoint was asked for.
+        let mut child = sandbox.start(&format!("train {TINY} {method} {RUN} --output-dir killed-{index}"));
+        wait_for_checkpoints(&mut child, &sandbox.path(&format!("killed-{index}")), 2);
+        signal(&child, libc::SIGKILL);
+        child.wait().unwrap();
+        assert_eq!(run("killed", "--set scheduler.epochs=3 --resume"), straight, "{method}");
+    }
 }
 
 #[test]

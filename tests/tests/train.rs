@@ -38,6 +38,43 @@ fn a_run_leaves_weights_metrics_report_and_checkpoint() {
 }
 
 #[test]
+fn every_method_trains_and_says_which_encoder_it_leaves() {
+    let sandbox = Sandbox::new();
+    let byol = "--set train.self_supervision.type=byol --set method.byol.predictor_hidden_dim=16";
+    let cases = [
+        (byol.to_owned(), "byol/tau", "the online encoder"),
+        (format!("{byol} --set method.byol.embedding=target"), "byol/tau", "the target encoder"),
+        (
+            "--set train.self_supervision.type=barlow_twins --set optimizer.clip_grad_norm=5".to_owned(),
+            "optim/grad_norm",
+            "the trained encoder",
+        ),
+        (
+            "--set train.self_supervision.type=vicreg --set train.encoder_ema_decay=0.9 --set train.micro_batch_size=8"
+                .to_owned(),
+            "vicreg/covariance",
+            "a moving average of the trained encoder, decay 0.9",
+        ),
+    ];
+    for (index, (method, metric, embedding)) in cases.iter().enumerate() {
+        let name = format!("run-{index}");
+        let arguments = format!("train {TINY} {method} --set scheduler.epochs=2 --output-dir {name}");
+        let ran = sandbox.run(&arguments).succeeded();
+        assert!(ran.stdout.contains(embedding), "{}", ran.stdout);
+        let run = sandbox.path(&name);
+        let logged = metrics(&run).iter().any(|line| line["metrics"].get(metric).is_some_and(|value| value.is_f64()));
+        assert!(logged, "{metric} of {method}");
+        let record: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(run.join("run.json")).unwrap()).unwrap();
+        assert_eq!(record["embedding"], *embedding);
+        let weights = std::fs::read(run.join("encoder.safetensors")).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
+        assert_eq!(tensors.tensor("conv1.weight").unwrap().shape(), [16, 3, 3, 3]);
+        assert!(sandbox.run(&format!("report {name}")).succeeded().stdout.contains(embedding));
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_weights_and_another_does_not() {
     let sandbox = Sandbox::new();
     let weights = |name: &str, seed: u64| {

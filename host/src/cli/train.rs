@@ -59,7 +59,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let method = session::build_method(config, registry, channels, size, compute.device)?;
     let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
 
-    let mut record = new_record(config, registry, compute, &data);
+    let mut record = new_record(config, registry, compute, &data, method.embedding());
     if let (Some(_), Ok(earlier)) = (&checkpoint, RunRecord::read(folder.path())) {
         record.started = earlier.started;
     }
@@ -130,7 +130,7 @@ fn finish(
     report::write_html(folder.path())?;
     outcome?;
     let (untrained, trained) = (report::Scores::of(&record, true), report::Scores::of(&record, false));
-    Ok(report::final_report(&untrained, &trained, folder.path(), &next_steps(folder.path())))
+    Ok(report::final_report(&untrained, &trained, &record.embedding, folder.path(), &next_steps(folder.path())))
 }
 
 fn next_steps(run: &Path) -> Vec<String> {
@@ -159,7 +159,13 @@ fn linear_head(
     Ok(Some(head))
 }
 
-fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Data) -> RunRecord {
+fn new_record(
+    config: &Config,
+    registry: &Registry,
+    compute: Compute,
+    data: &Data,
+    embedding: String,
+) -> RunRecord {
     let mut split_sizes = BTreeMap::from([("train".to_owned(), data.train.len())]);
     if let Some((name, scored)) = data.scored() {
         split_sizes.insert(name.to_owned(), scored.len());
@@ -181,6 +187,7 @@ fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Dat
         seed: config.train.seed,
         method: config.train.self_supervision.method.to_string(),
         encoder: config.train.self_supervision.encoder_name.clone(),
+        embedding,
         dataset: config.dataset.name.clone(),
         split_sizes,
         plugins: plugins

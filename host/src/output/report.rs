@@ -68,9 +68,16 @@ pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
     table.to_string()
 }
 
-/// What a finished run prints: the scores, the run's folder, and commands to run next.
-pub fn final_report(untrained: &Scores, trained: &Scores, run_dir: &Path, next: &[String]) -> String {
-    let mut text = format!("{}\n\nRun folder  {}\n", score_table(untrained, trained), run_dir.display());
+/// What a finished run prints: the scores, which encoder they are of, the run's folder, and commands to run next.
+pub fn final_report(
+    untrained: &Scores,
+    trained: &Scores,
+    embedding: &str,
+    run_dir: &Path,
+    next: &[String],
+) -> String {
+    let table = score_table(untrained, trained);
+    let mut text = format!("{table}\n\nEmbedding   {embedding}\nRun folder  {}\n", run_dir.display());
     for (i, command) in next.iter().enumerate() {
         text.push_str(&format!("{}  {command}\n", if i == 0 { "Next      " } else { "          " }));
     }
@@ -126,6 +133,7 @@ pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("Status", format!("{status}, {} of {} epochs", record.epochs_done, record.epochs)),
         ("Method", format!("{}, {}", record.method, record.encoder)),
+        ("Embedding", record.embedding.clone()),
         ("Data set", format!("{} ({})", record.dataset, splits.join(", "))),
         ("Time", time),
         ("Device", format!("{}, {} threads", record.device, record.threads)),
@@ -188,7 +196,7 @@ mod tests {
     #[test]
     fn the_final_report_says_where_and_what_next() {
         let next = ["selfsame report runs/a".to_owned(), "selfsame evaluate runs/a".to_owned()];
-        let text = final_report(&Scores::default(), &Scores::default(), Path::new("runs/a"), &next);
+        let text = final_report(&Scores::default(), &Scores::default(), "the target encoder", Path::new("runs/a"), &next);
         let end = "\nRun folder  runs/a\nNext        selfsame report runs/a\n            selfsame evaluate runs/a\n";
         assert!(text.ends_with(end), "{text}");
     }

@@ -116,6 +116,9 @@ pub struct RunRecord {
     pub method: String,
     /// Name of the encoder, as configured.
     pub encoder: String,
+    /// Which of the run's encoders is evaluated and exported, in words.
+    #[serde(default)]
+    pub embedding: String,
     /// Name of the data set, as configured.
     pub dataset: String,
     /// Samples in each split, by its name.
@@ -196,6 +199,7 @@ pub(crate) mod tests {
             seed: 1,
             method: "simclr".into(),
             encoder: "resnet8".into(),
+            embedding: "the trained encoder".into(),
             dataset: "CIFAR10".into(),
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],

@@ -2,7 +2,7 @@
 
 use crate::support::{assert_close, elements, method, saved, small, views};
 use selfsame::config::schema::{ByolEmbedding, MethodName};
-use selfsame::method::{Method, StepContext, byol_loss, tau};
+use selfsame::method::{StepContext, byol_loss, tau};
 use selfsame::optim;
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
@@ -96,7 +96,7 @@ fn the_validation_loss_is_taken_against_the_target_in_eval_mode() {
     // A target that differs from the online network in nothing but its running statistics.
     for buffer in method.buffers() {
         if buffer.name == "target.encoder.norm.running_mean" {
-            no_grad(|| buffer.tensor.shallow_clone().fill_(0.5));
+            let _ = no_grad(|| buffer.tensor.shallow_clone().fill_(0.5));
         }
     }
     let context = StepContext { train: false, ..at(0) };
@@ -104,7 +104,7 @@ fn the_validation_loss_is_taken_against_the_target_in_eval_mode() {
     let shifted = elements(&method.step(&views, &context).unwrap().loss);
     for buffer in method.buffers() {
         if buffer.name == "target.encoder.norm.running_mean" {
-            no_grad(|| buffer.tensor.shallow_clone().fill_(0.0));
+            let _ = no_grad(|| buffer.tensor.shallow_clone().fill_(0.0));
         }
     }
     assert_ne!(elements(&method.step(&views, &context).unwrap().loss), shifted);
