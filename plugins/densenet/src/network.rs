@@ -147,7 +147,9 @@ impl Encoder for DenseNet {
         let mut all = Vec::new();
         for (name, module) in self.modules() {
             match module {
-                Module::Conv(conv) => all.push(parameter(format!("{name}.weight"), ParameterKind::Weight, &conv.weight)),
+                Module::Conv(conv) => {
+                    all.push(parameter(format!("{name}.weight"), ParameterKind::Weight, &conv.weight))
+                }
                 Module::Norm(norm) => {
                     all.push(parameter(format!("{name}.weight"), ParameterKind::Norm, &norm.weight));
                     all.push(parameter(format!("{name}.bias"), ParameterKind::Bias, &norm.bias));

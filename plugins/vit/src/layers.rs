@@ -72,8 +72,11 @@ impl Affine {
 
     /// `name.weight` and `name.bias`.
     pub fn parameters(&self, name: &str) -> [Parameter; 2] {
-        let parameter =
-            |end, kind, tensor: &Tensor| Parameter { name: format!("{name}.{end}"), kind, tensor: tensor.shallow_clone() };
+        let parameter = |end, kind, tensor: &Tensor| Parameter {
+            name: format!("{name}.{end}"),
+            kind,
+            tensor: tensor.shallow_clone(),
+        };
         [parameter("weight", self.kind, &self.weight), parameter("bias", ParameterKind::Bias, &self.bias)]
     }
 }

@@ -42,7 +42,8 @@ impl Default for Options {
 }
 
 fn option_specs() -> Vec<OptionSpec> {
-    let help = "what makes the embedding: token (the class token) or avg (the mean of the patches' tokens); default token";
+    let help =
+        "what makes the embedding: token (the class token) or avg (the mean of the patches' tokens); default token";
     vec![OptionSpec::new("pool", help)]
 }
 

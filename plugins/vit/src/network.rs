@@ -120,7 +120,8 @@ impl VisionTransformer {
 impl Encoder for VisionTransformer {
     fn forward(&self, x: &Tensor, _train: bool) -> Result<Tensor> {
         let (weight, bias) = (&self.patch_embed.weight, Some(&self.patch_embed.bias));
-        let patches = x.f_conv2d(weight, bias, [self.patch; 2], [0, 0], [1, 1], 1)?.f_flatten(2, -1)?.f_transpose(1, 2)?;
+        let patches =
+            x.f_conv2d(weight, bias, [self.patch; 2], [0, 0], [1, 1], 1)?.f_flatten(2, -1)?.f_transpose(1, 2)?;
         // Of another kind under autocast; libtorch's `cat` takes both.
         let class = self.cls_token.f_expand_as(&patches.f_slice(1, 0, 1, 1)?)?;
         let mut x = Tensor::f_cat(&[class, patches], 1)?.f_add(&self.pos_embed)?;
@@ -140,12 +141,11 @@ impl Encoder for VisionTransformer {
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        let embedding =
-            |name: &str, tensor: &Tensor| Parameter {
-                name: name.into(),
-                kind: ParameterKind::Embedding,
-                tensor: tensor.shallow_clone(),
-            };
+        let embedding = |name: &str, tensor: &Tensor| Parameter {
+            name: name.into(),
+            kind: ParameterKind::Embedding,
+            tensor: tensor.shallow_clone(),
+        };
         let mut all = vec![embedding("cls_token", &self.cls_token), embedding("pos_embed", &self.pos_embed)];
         all.extend(self.patch_embed.parameters("patch_embed.proj"));
         for (number, block) in self.blocks.iter().enumerate() {
