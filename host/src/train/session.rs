@@ -1,6 +1,7 @@
 //! Everything a run consists of before its first step, built from its configuration.
 
 use super::error::TrainError;
+use super::initial_weights::InitialWeights;
 use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{CachePlace, Precision, StemChoice};
@@ -147,7 +148,7 @@ pub fn views(config: &Config, data: &Data) -> Result<Views, TrainError> {
     Ok(Views::new(&config.augmentation, &config.preprocess, data.card.channels, size, statistics)?)
 }
 
-/// Builds the encoder and the method around it, seeded.
+/// Builds the encoder and the method around it, seeded; `train.self_supervision.init` plays no part.
 ///
 /// # Errors
 /// What the plugin says about the encoder's options.
@@ -158,8 +159,26 @@ pub fn build_method(
     image_size: (usize, usize),
     device: Device,
 ) -> Result<Box<dyn Method>, TrainError> {
+    build_method_from(None, config, registry, channels, image_size, device)
+}
+
+/// The same, with an encoder that starts from the weights given.
+///
+/// # Errors
+/// What the plugin says about the encoder's options, and weights that do not fit it.
+pub fn build_method_from(
+    weights: Option<&InitialWeights>,
+    config: &Config,
+    registry: &Registry,
+    channels: usize,
+    image_size: (usize, usize),
+    device: Device,
+) -> Result<Box<dyn Method>, TrainError> {
     tch::manual_seed(random::derive_seed(config.train.seed, "initialisation", &[]) as i64);
     let encoder = build_encoder(config, registry, channels, image_size, device)?;
+    if let Some(weights) = weights {
+        weights.load_into(encoder.as_ref())?;
+    }
     let method = method::create(config, encoder, device)?;
     for mut parameter in method.parameters() {
         if parameter.tensor.dim() == 4 {
