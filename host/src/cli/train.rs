@@ -12,6 +12,7 @@ use crate::output::{export, report};
 use crate::plugin::Registry;
 use crate::probe::LinearHead;
 use crate::train::engine::Engine;
+use crate::train::initial_weights::InitialWeights;
 use crate::train::run_folder::{PluginFile, RunFolder, RunRecord, RunStatus};
 use crate::train::session::{self, Compute, Data};
 use crate::train::signals::Stop;
@@ -51,17 +52,21 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
         None if resume => ensure_nothing_is_lost(folder.path())?,
         None => {}
     }
+    let init = config.train.self_supervision.init.as_deref().filter(|_| checkpoint.is_none());
+    let init = init.map(InitialWeights::read).transpose()?;
     let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
     let data = session::load_data(config, registry, &HostServices::new(bars, &stopped), compute.device)?;
     let views = session::views(config, &data)?;
     let (channels, size) = (data.card.channels, views.output_size());
-    let method = session::build_method(config, registry, channels, size, compute.device)?;
+    let method = session::build_method(init.as_ref(), config, registry, channels, size, compute.device)?;
     let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
 
     let mut record = new_record(config, registry, compute, &data, method.embedding());
+    record.init = init.as_ref().map(InitialWeights::file);
     if let (Some(_), Ok(earlier)) = (&checkpoint, RunRecord::read(folder.path())) {
         record.started = earlier.started;
+        record.init = earlier.init;
     }
     let steps_done = checkpoint.as_ref().map(|checkpoint| checkpoint.step);
     let plan = Plan {
@@ -193,6 +198,7 @@ fn new_record(
         plugins: plugins
             .map(|file| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 })
             .collect(),
+        init: None,
         epochs_done: 0,
         epochs: config.scheduler.epochs,
         metrics: BTreeMap::new(),

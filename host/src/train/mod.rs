@@ -5,6 +5,7 @@ pub mod continuity;
 pub mod engine;
 mod error;
 mod evaluation;
+pub mod initial_weights;
 pub mod lock;
 pub mod observer;
 pub mod run_folder;

@@ -125,6 +125,9 @@ pub struct RunRecord {
     pub split_sizes: BTreeMap<String, usize>,
     /// The plugin files that were opened.
     pub plugins: Vec<PluginFile>,
+    /// The weights that the encoder started from; none: random ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<WeightsFile>,
     /// Epochs completed.
     pub epochs_done: usize,
     /// Epochs configured.
@@ -152,6 +155,15 @@ pub enum RunStatus {
 /// A plugin file that a run opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginFile {
+    /// Where it was.
+    pub path: String,
+    /// Its SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// A file of weights that a run started from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightsFile {
     /// Where it was.
     pub path: String,
     /// Its SHA-256, 64 lower-case hexadecimal digits.
@@ -203,6 +215,7 @@ pub(crate) mod tests {
             dataset: "CIFAR10".into(),
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],
+            init: Some(WeightsFile { path: "resnet8.safetensors".into(), sha256: "cd".repeat(32) }),
             epochs_done: 20,
             epochs: 20,
             metrics: BTreeMap::from([("knn/val/accuracy".into(), 0.75), ("ssl/train/loss".into(), 4.25)]),

@@ -1,6 +1,7 @@
 //! Everything a run consists of before its first step, built from its configuration.
 
 use super::error::TrainError;
+use super::initial_weights::InitialWeights;
 use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{CachePlace, Precision, StemChoice};
@@ -147,11 +148,12 @@ pub fn views(config: &Config, data: &Data) -> Result<Views, TrainError> {
     Ok(Views::new(&config.augmentation, &config.preprocess, data.card.channels, size, statistics)?)
 }
 
-/// Builds the encoder and the method around it, seeded.
+/// Builds the encoder and the method around it, seeded; an encoder given weights starts from them.
 ///
 /// # Errors
-/// What the plugin says about the encoder's options.
+/// What the plugin says about the encoder's options, and weights that do not fit it.
 pub fn build_method(
+    weights: Option<&InitialWeights>,
     config: &Config,
     registry: &Registry,
     channels: usize,
@@ -159,11 +161,17 @@ pub fn build_method(
     device: Device,
 ) -> Result<Box<dyn Method>, TrainError> {
     tch::manual_seed(random::derive_seed(config.train.seed, "initialisation", &[]) as i64);
-    method::create(config, || build_encoder(config, registry, channels, image_size, device), device)
+    let encoder = || {
+        let encoder = build_encoder(config, registry, channels, image_size, device)?;
+        match weights {
+            Some(weights) => weights.load_into(encoder.as_ref()).map(|()| encoder),
+            None => Ok(encoder),
+        }
+    };
+    method::create(config, encoder, device)
 }
 
 /// Every encoder of the run is made here, a method's second one too.
-
 fn build_encoder(
     config: &Config,
     registry: &Registry,

@@ -83,6 +83,10 @@ pub struct SelfSupervisionConfig {
     /// Name of an encoder that a plugin provides; `selfsame plugins list` shows them.
     #[schemars(length(min = 1))]
     pub encoder_name: String,
+    /// Weights that the encoder starts from instead of random ones: a safetensors file with torchvision's or timm's
+    /// names, or an `encoder.safetensors` of this program. Not read when a run is continued.
+    #[schemars(length(min = 1))]
+    pub init: Option<PathBuf>,
     /// Weigh the online head's loss by inverse class frequency, counted on the training split.
     pub use_balanced_binary_loss_for_linear_head: bool,
 }
@@ -92,6 +96,7 @@ impl Default for SelfSupervisionConfig {
         Self {
             method: MethodName::default(),
             encoder_name: "resnet18".into(),
+            init: None,
             use_balanced_binary_loss_for_linear_head: false,
         }
     }

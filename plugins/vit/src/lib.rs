@@ -1,0 +1,109 @@
+//! Vision transformers with timm's parameter names.
+//!
+//! `vit_tiny_patch16_224`, `vit_small_patch16_224` are timm's networks without the classifier; `vit_tiny_patch4_32`,
+//! `vit_small_patch4_32` are the same with patches of 4 pixels, for images of 32. Their parameters load into timm's
+//! models and the other way round. The size in a name is the nominal one: the position embedding is made for the images
+//! that the run has, whose sides must be multiples of the patch.
+//!
+//! The embedding is the class token after the last normalisation (`norm`), or with `pool: avg` the normalised
+//! (`fc_norm`) mean of the patches' tokens, as timm's `global_pool="avg"`.
+//!
+//! Initialisation, as timm's: linear weights and position embedding N(0, 0.02²), class token N(0, 10⁻¹²), the patch
+//! convolution by PyTorch's default, biases 0, normalisation γ = 1 and β = 0.
+
+mod layers;
+mod network;
+
+use network::{Architecture, Pool, VisionTransformer};
+use selfsame_plugin_api::{Encoder, EncoderCard, EncoderRequest, OptionSpec, PluginError, Result, parse_options};
+use serde::Deserialize;
+use tch::Device;
+
+selfsame_plugin_api::export_plugin! {
+    encoders: {
+        "vit_tiny_patch4_32" => (card, encoder),
+        "vit_small_patch4_32" => (card, encoder),
+        "vit_tiny_patch16_224" => (card, encoder),
+        "vit_small_patch16_224" => (card, encoder),
+    },
+}
+
+/// `encoder.options`.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+struct Options {
+    pool: Pool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { pool: Pool::Token }
+    }
+}
+
+fn option_specs() -> Vec<OptionSpec> {
+    let help =
+        "what makes the embedding: token (the class token) or avg (the mean of the patches' tokens); default token";
+    vec![OptionSpec::new("pool", help)]
+}
+
+const ARCHITECTURES: [Architecture; 4] = [
+    Architecture { name: "vit_tiny_patch4_32", patch: 4, dim: 192, heads: 3 },
+    Architecture { name: "vit_small_patch4_32", patch: 4, dim: 384, heads: 6 },
+    Architecture { name: "vit_tiny_patch16_224", patch: 16, dim: 192, heads: 3 },
+    Architecture { name: "vit_small_patch16_224", patch: 16, dim: 384, heads: 6 },
+];
+
+fn card(name: &str) -> EncoderCard {
+    let summary = match name {
+        "vit_tiny_patch4_32" => "12 blocks, patches of 4 pixels, 192 features, 5.4 million parameters",
+        "vit_small_patch4_32" => "12 blocks, patches of 4 pixels, 384 features, 21.3 million parameters",
+        "vit_tiny_patch16_224" => "12 blocks, patches of 16 pixels, 192 features, 5.5 million parameters",
+        _ => "12 blocks, patches of 16 pixels, 384 features, 21.7 million parameters",
+    };
+    EncoderCard {
+        name: name.into(),
+        summary: summary.into(),
+        citation: "Dosovitskiy et al.: An Image is Worth 16x16 Words, ICLR 2021; sizes of Touvron et al.: Training \
+                   data-efficient image transformers, ICML 2021"
+            .into(),
+        options: option_specs(),
+        recommended: serde_json::json!({}),
+    }
+}
+
+/// Makes the encoder that the request names.
+///
+/// # Errors
+/// Unknown names and options, channels other than 1 or 3, a stem, and images that patches do not tile.
+fn encoder(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
+    let Options { pool } = parse_options(&request.options, &option_specs())?;
+    let (name, channels) = (&request.name, request.channels);
+    let architecture = ARCHITECTURES.iter().find(|architecture| architecture.name == name).ok_or_else(|| {
+        let names = ARCHITECTURES.map(|architecture| architecture.name).join(", ");
+        PluginError::configuration(format!("unknown encoder `{name}`; this plugin provides {names}"))
+    })?;
+    if !matches!(channels, 1 | 3) {
+        return Err(PluginError::configuration(format!(
+            "encoder `{name}` takes images of 1 or 3 channels, not {channels}"
+        )));
+    }
+    if request.stem.is_some() {
+        return Err(PluginError::configuration(format!(
+            "encoder `{name}` cuts images into patches and has no stem; leave `encoder.stem` at `auto`"
+        )));
+    }
+    let ((height, width), patch) = (request.image_size, architecture.patch);
+    let tiles = |side: usize| side > 0 && side.is_multiple_of(patch);
+    if !tiles(height) || !tiles(width) {
+        return Err(PluginError::configuration(format!(
+            "encoder `{name}` cuts images into patches of {patch} × {patch} pixels, and {height} × {width} is no multiple \
+             of that; see `preprocess.center_crop_size`"
+        )));
+    }
+    let grid = (height / patch, width / patch);
+    Ok(Box::new(VisionTransformer::new(architecture, channels, grid, pool, device)?))
+}
+
+#[cfg(test)]
+mod tests;

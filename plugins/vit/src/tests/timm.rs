@@ -1,0 +1,119 @@
+//! Cases compared with timm 1.0.31 on PyTorch 2.11, computed in float64.
+//!
+//! Weights and inputs come from [`noise`]. The numbers are elements 0, 1, 2 and the last one of each tensor:
+//! ```python
+//! m = timm.create_model("vit_tiny_patch16_224", patch_size=patch, img_size=(h, w), in_chans=c, num_classes=0,
+//!                       global_pool=pool)
+//! fill(m.double()); x = noise(2 * c * h * w, 5000).view(2, c, h, w) * 3.4
+//! out = m.eval()(x); (out * out * noise(out.numel(), 6000).view(out.shape)).sum().backward()
+//! ```
+
+use super::*;
+use crate::tests::{build, request};
+use tch::{Kind, Tensor};
+
+struct Case {
+    name: &'static str,
+    channels: usize,
+    size: (usize, usize),
+    pool: &'static str,
+    out: [f64; 4],
+    gradients: [(&'static str, [f64; 4]); 4],
+}
+
+#[rustfmt::skip]
+const CASES: [Case; 3] = [
+    Case {
+        name: "vit_tiny_patch4_32", channels: 3, size: (32, 32), pool: "token",
+        out: [0.14617181, 0.510954471, -0.875808175, -1.60075276],
+        gradients: [
+            ("patch_embed.proj.weight", [0.249192416, 0.408778208, 0.739671994, 0.371025772]),
+            ("blocks.0.attn.qkv.weight", [0.00341688049, 0.206905075, 0.139332608, 0.0890967461]),
+            ("cls_token", [1.9508132, -1.68900041, -0.354070119, -0.776947397]),
+            ("pos_embed", [1.9508132, -1.68900041, -0.354070119, -0.0367853579]),
+        ],
+    },
+    Case {
+        name: "vit_tiny_patch16_224", channels: 1, size: (48, 64), pool: "avg",
+        out: [-0.127028234, 1.73761689, -0.510105545, -2.41011115],
+        gradients: [
+            ("patch_embed.proj.weight", [-0.826084787, 1.167121, -0.375702374, 0.13145706]),
+            ("blocks.0.attn.qkv.weight", [0.113223727, 0.0744429575, 0.176413159, -1.60140936]),
+            ("cls_token", [-1.03524208, -0.487543329, 1.331513, -0.0933776166]),
+            ("pos_embed", [-1.03524208, -0.487543329, 1.331513, -0.315536013]),
+        ],
+    },
+    Case {
+        name: "vit_small_patch4_32", channels: 3, size: (16, 16), pool: "token",
+        out: [1.09089935, -0.892396396, -0.0419068611, -1.07609613],
+        gradients: [
+            ("patch_embed.proj.weight", [-0.75616954, 0.259327208, -0.529879751, -0.0509579631]),
+            ("blocks.0.attn.qkv.weight", [-0.198856976, -0.334212032, 0.10287382, 0.590194998]),
+            ("cls_token", [0.741827179, 1.07140179, -2.281785, -1.05356288]),
+            ("pos_embed", [0.741827179, 1.07140179, -2.281785, 0.0516639742]),
+        ],
+    },
+];
+
+/// An integer hash of the position and the tensor's number, uniform in [−0.5, 0.5).
+fn noise(count: usize, tensor: u64) -> Tensor {
+    let values: Vec<f64> = (0..count as u64)
+        .map(|position| {
+            let mut x = position.wrapping_mul(2_654_435_761).wrapping_add((tensor + 1) * 40_503 * 65_537) as u32;
+            x ^= x >> 15;
+            x = x.wrapping_mul(2_246_822_519);
+            x ^= x >> 13;
+            f64::from(x) / 2_f64.powi(32) - 0.5
+        })
+        .collect();
+    Tensor::from_slice(&values)
+}
+
+/// The same weights as in Python, in float64, put in place as a host does it.
+fn fill(encoder: &dyn Encoder) {
+    for (number, parameter) in (0..).zip(encoder.parameters()) {
+        let mut tensor = parameter.tensor;
+        let shape = tensor.size();
+        let noise = noise(tensor.numel(), number).reshape(&shape);
+        let value = match shape[..] {
+            [_, inputs, kernel, _] => noise * (12.0 / (inputs * kernel * kernel) as f64).sqrt(),
+            [_, inputs] => noise * (12.0 / inputs as f64).sqrt(),
+            _ if parameter.kind == ParameterKind::Norm => 1.0 + 0.5 * noise,
+            _ => 0.5 * noise,
+        };
+        tensor.set_data(&value);
+    }
+}
+
+fn assert_close(case: &Case, what: &str, actual: &Tensor, expected: [f64; 4]) {
+    let flat = actual.detach().reshape([-1]);
+    let positions = [0, 1, 2, flat.size()[0] - 1];
+    for (position, expected) in positions.into_iter().zip(expected) {
+        let actual = flat.double_value(&[position]);
+        let error = (actual - expected).abs() / expected.abs().max(1.0);
+        assert!(error < 1e-6, "{} {what}[{position}]: {actual}, timm {expected}", case.name);
+    }
+}
+
+#[test]
+fn agrees_with_timm_in_embeddings_and_gradients() {
+    for case in CASES {
+        let options = serde_json::json!({ "pool": case.pool });
+        let asked = EncoderRequest { channels: case.channels, image_size: case.size, options, ..request(case.name) };
+        let encoder = build(&asked);
+        fill(encoder.as_ref());
+        let (height, width) = case.size;
+        let shape = [2, case.channels as i64, height as i64, width as i64];
+        let x = (noise(2 * case.channels * height * width, 5000) * 3.4).reshape(shape);
+
+        let embedded = encoder.forward(&x, false).unwrap();
+        assert_close(&case, "out", &embedded, case.out);
+        let weights = noise(embedded.numel(), 6000).reshape(embedded.size());
+        (&embedded * &embedded * weights).sum(Kind::Double).backward();
+        for (name, expected) in case.gradients {
+            let parameters = encoder.parameters();
+            let parameter = parameters.iter().find(|parameter| parameter.name == name).expect(name);
+            assert_close(&case, name, &parameter.tensor.grad(), expected);
+        }
+    }
+}
