@@ -5,7 +5,7 @@
 
 use selfsame::augment::color_jitter::{self, Change};
 use selfsame::augment::draw::{Draws, Sample};
-use selfsame::augment::resized_crop::{self, CropBox, Params, Target};
+use selfsame::augment::resized_crop::{self, CropBox, Params};
 use selfsame::augment::{ViewKey, Views, gaussian_blur, grayscale, normalize, solarize};
 use selfsame::config::schema::{
     AugmentationConfig, GaussianBlurConfig, Interpolation, NormalizeChoice, PreprocessConfig, RandomColorConfig,
@@ -73,9 +73,11 @@ fn crops_equal_torchvision_up_and_down() {
         let boxes = case["boxes"].as_array().unwrap().iter().map(counts);
         let params: Vec<Params> = boxes
             .zip(flags(&case["flips"]))
-            .map(|(b, flip)| Params { crop: CropBox { top: b[0], left: b[1], height: b[2], width: b[3] }, flip })
+            .map(|(b, flip)| {
+                Params::whole(CropBox { top: b[0], left: b[1], height: b[2], width: b[3] }, flip, size)
+            })
             .collect();
-        let got = resized_crop::apply(&pixels(&case["images"]), &params, &Target::whole(size, interpolation)).unwrap();
+        let got = resized_crop::apply(&pixels(&case["images"]), &params, size, interpolation).unwrap();
         assert_close(case["name"].as_str().unwrap(), &got, &expected);
     }
 }
@@ -113,12 +115,13 @@ fn crop_boxes_have_torchvisions_statistics_and_stay_inside() {
 fn a_flip_of_the_whole_image_is_exact() {
     let images = noise(3, 3, 8, 8);
     let crop = CropBox { top: 0, left: 0, height: 8, width: 8 };
-    let params = [true, false, true].map(|flip| Params { crop, flip });
-    let got = resized_crop::apply(&images, &params, &Target::whole((8, 8), Interpolation::Bilinear)).unwrap();
+    let params = [true, false, true].map(|flip| Params::whole(crop, flip, (8, 8)));
+    let got = resized_crop::apply(&images, &params, (8, 8), Interpolation::Bilinear).unwrap();
     let same = resized_crop::apply(
         &images,
-        &[Params { crop, flip: false }; 3],
-        &Target::whole((8, 8), Interpolation::Bilinear),
+        &[Params::whole(crop, false, (8, 8)); 3],
+        (8, 8),
+        Interpolation::Bilinear,
     );
     let same = same.unwrap();
     assert_eq!(got.get(0), same.get(0).flip([2]));
@@ -169,7 +172,7 @@ fn evaluation_resizes_the_shorter_side_and_crops_the_centre_like_torchvision() {
         let images = pixels(&case["images"]);
         let size = images.size();
         let side = |key: &str| Some(case[key].as_u64().unwrap() as usize);
-        let preprocess = PreprocessConfig { resize: side("resize"), center_crop_size: side("crop") };
+        let preprocess = PreprocessConfig { resize: side("resize"), center_crop_size: side("crop"), ..Default::default() };
         let config = AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() };
         let nominal = (size[2] as usize, size[3] as usize);
         let views = Views::new(&config, &preprocess, size[1] as usize, nominal, None).unwrap();
@@ -332,7 +335,7 @@ fn views_come_out_channels_last_and_normalised() {
 
 #[test]
 fn images_and_crops_of_another_size_than_the_output_are_resized() {
-    let preprocess = PreprocessConfig { resize: Some(12), center_crop_size: Some(10) };
+    let preprocess = PreprocessConfig { resize: Some(12), center_crop_size: Some(10), ..Default::default() };
     let views = Views::new(&everything(), &preprocess, 3, (16, 20), None).unwrap();
     let images = noise(2, 3, 16, 20);
     assert_eq!(views.output_size(), (10, 10));
@@ -358,7 +361,7 @@ fn settings_that_do_not_go_with_the_images_are_named() {
     };
     let none = AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() };
     let plain = PreprocessConfig::default();
-    let large = PreprocessConfig { resize: Some(8), center_crop_size: Some(9) };
+    let large = PreprocessConfig { resize: Some(8), center_crop_size: Some(9), ..Default::default() };
     assert!(message(&none, &large, 3).starts_with("preprocess.center_crop_size: (9, 9) does not fit"));
     let colour = AugmentationConfig { use_random_color: true, ..none.clone() };
     assert!(message(&colour, &plain, 4).starts_with("augmentation.use_random_color: needs images with 1 or 3"));

@@ -5,17 +5,22 @@
 mod augmentation;
 mod dataset;
 mod method;
+mod operations;
 mod optimizer;
+mod preprocess;
 mod probe;
 mod train;
 
-pub use augmentation::{
-    AugmentationConfig, GaussianBlurConfig, GrayscaleConfig, Interpolation, NormalizeChoice, PreprocessConfig,
-    ProbabilityConfig, RandomColorConfig, RandomCropConfig, SolarizeConfig,
-};
+pub use augmentation::{AugmentationConfig, NormalizeChoice};
 pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig};
 pub use method::{EncoderConfig, MethodConfig, ProjectionConfig, StemChoice};
+pub use operations::{
+    Border, ElasticTransformConfig, GammaConfig, GaussianBlurConfig, GaussianNoiseConfig, GrayscaleConfig,
+    Interpolation, ProbabilityConfig, RandomAffineConfig, RandomColorConfig, RandomCropConfig, RandomErasingConfig,
+    SolarizeConfig,
+};
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
+pub use preprocess::{ClaheConfig, PreprocessConfig};
 pub use probe::{KnnConfig, LinearHeadConfig};
 pub use train::{MethodName, Precision, SelfSupervisionConfig, TrainConfig};
 
@@ -40,7 +45,7 @@ pub struct Config {
     pub method: MethodConfig,
     /// The encoder's architecture.
     pub encoder: EncoderConfig,
-    /// The size of the images that the encoder sees.
+    /// What is done to every image, random or not.
     pub preprocess: PreprocessConfig,
     /// The random views.
     pub augmentation: AugmentationConfig,
