@@ -172,7 +172,7 @@ fn evaluation_resizes_the_shorter_side_and_crops_the_centre_like_torchvision() {
         let images = pixels(&case["images"]);
         let size = images.size();
         let side = |key: &str| Some(case[key].as_u64().unwrap() as usize);
-        let preprocess = PreprocessConfig { resize: side("resize"), center_crop_size: side("crop"), ..Default::default() };
+        let preprocess = PreprocessConfig { resize: side("resize"), center_crop_size: side("crop"), expand_channels: false, ..Default::default() };
         let config = AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() };
         let nominal = (size[2] as usize, size[3] as usize);
         let views = Views::new(&config, &preprocess, size[1] as usize, nominal, None).unwrap();
@@ -366,7 +366,8 @@ fn settings_that_do_not_go_with_the_images_are_named() {
     let colour = AugmentationConfig { use_random_color: true, ..none.clone() };
     assert!(message(&colour, &plain, 4).starts_with("augmentation.use_random_color: needs images with 1 or 3"));
     let imagenet = AugmentationConfig { normalize: NormalizeChoice::Imagenet, ..none.clone() };
-    assert!(message(&imagenet, &plain, 1).starts_with("augmentation.normalize: "));
+    let grey = PreprocessConfig { expand_channels: false, ..Default::default() };
+    assert!(message(&imagenet, &grey, 1).starts_with("augmentation.normalize: "));
     for size in [4, 33] {
         let gaussian_blur = GaussianBlurConfig { kernel_size: Some(size), ..Default::default() };
         let blur = AugmentationConfig { use_gaussian_blur: true, gaussian_blur, ..none.clone() };
@@ -379,7 +380,7 @@ fn images_of_another_kind_or_number_are_an_error() {
     let views = views(&everything());
     let images = noise(2, 3, 16, 16);
     assert!(
-        views.eval(&whole(&images.to_kind(Kind::Float))).unwrap_err().to_string().contains("expected uint8 images")
+        views.eval(&whole(&images.to_kind(Kind::Float))).unwrap_err().to_string().contains("expected uint8 or int32 images")
     );
     assert!(views.eval(&whole(&noise(2, 1, 16, 16))).unwrap_err().to_string().contains("[B, 3, H, W]"));
     assert!(views.train(&whole(&images), &[1], KEY).unwrap_err().to_string().contains("1 ids for 2 images"));

@@ -66,7 +66,7 @@ fn configuration(cli: &Cli, command: &ConfigCommand) -> Result<(), Failure> {
             say(&config::show(&open::configuration(arguments, &[], &open::registry(&cli.common))?)?);
         }
         ConfigCommand::Check(arguments) => {
-            open::configuration(arguments, &[], &open::registry(&cli.common))?;
+            open::checked_configuration(arguments, &open::registry(&cli.common))?;
             say("the configuration is valid");
         }
         ConfigCommand::Explain { key } => say(&config::explain(key)?),
