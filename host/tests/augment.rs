@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a fixture that does not read fails its test")]
 
+mod augment_common;
+
+use augment_common::{KEY, assert_close, counts, fixture, flags, floats, noise, pixels, tensor, unit, whole};
 use selfsame::augment::color_jitter::{self, Change};
 use selfsame::augment::draw::{Draws, Sample};
 use selfsame::augment::resized_crop::{self, CropBox, Params};
@@ -11,58 +14,9 @@ use selfsame::config::schema::{
     AugmentationConfig, GaussianBlurConfig, Interpolation, NormalizeChoice, PreprocessConfig, RandomColorConfig,
     RandomCropConfig,
 };
-use selfsame::data::Images;
 use selfsame::native;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
-
-const KEY: ViewKey = ViewKey { seed: 3, epoch: 1, view: 0 };
-
-fn fixture(name: &str) -> Value {
-    let path = format!("{}/tests/fixtures/augment/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-fn floats(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
-}
-
-fn counts(value: &Value) -> Vec<usize> {
-    floats(value).into_iter().map(|v| v as usize).collect()
-}
-
-fn flags(value: &Value) -> Vec<bool> {
-    value.as_array().unwrap().iter().map(|v| v.as_bool().unwrap()).collect()
-}
-
-fn tensor(value: &Value) -> Tensor {
-    let shape: Vec<i64> = floats(&value["shape"]).into_iter().map(|v| v as i64).collect();
-    Tensor::from_slice(&floats(&value["values"])).to_kind(Kind::Float).reshape(shape)
-}
-
-fn pixels(value: &Value) -> Tensor {
-    tensor(value).to_kind(Kind::Uint8)
-}
-
-fn unit(images: &Tensor) -> Tensor {
-    images.to_kind(Kind::Float) / 255.0
-}
-
-fn assert_close(name: &str, got: &Tensor, expected: &Tensor) {
-    assert_eq!(got.size(), expected.size(), "{name}");
-    let error = f64::try_from((got - expected).abs().max()).unwrap();
-    assert!(error < 1e-5, "{name}: off by {error}");
-}
-
-/// Fixed images, uint8 `[batch, channels, height, width]`: the position times a large prime, its middle bits.
-fn whole(pixels: &Tensor) -> Images {
-    Images::whole(pixels.shallow_clone())
-}
-
-fn noise(batch: i64, channels: i64, height: i64, width: i64) -> Tensor {
-    let n = (1..=batch * channels * height * width).map(|i| ((i * 2_654_435_761) >> 13) as u8);
-    Tensor::from_slice(&n.collect::<Vec<_>>()).reshape([batch, channels, height, width])
-}
 
 #[test]
 fn crops_equal_torchvision_up_and_down() {

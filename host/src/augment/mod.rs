@@ -3,6 +3,7 @@
 //! Every operation is two functions: `draw` makes one sample's parameters out of its random numbers, `apply` computes
 //! a batch as tensor operations with per-sample parameters, the same on every device.
 
+mod clahe;
 pub mod color_jitter;
 pub mod draw;
 pub mod elastic;
@@ -11,6 +12,8 @@ pub mod gaussian_blur;
 pub mod gaussian_noise;
 mod geometry;
 pub mod grayscale;
+mod histogram;
+mod histogram_equalization;
 pub mod normalize;
 pub mod random_affine;
 pub mod random_erasing;

@@ -3,8 +3,8 @@
 use super::draw::ViewKey;
 use super::geometry::{Canvas, Geometry};
 use super::recipe::Recipe;
-use super::{AugmentError, Result, normalize};
-use crate::config::schema::{AugmentationConfig, NormalizeChoice, PreprocessConfig};
+use super::{AugmentError, Result, clahe, histogram_equalization, normalize};
+use crate::config::schema::{AugmentationConfig, ClaheConfig, NormalizeChoice, PreprocessConfig};
 use crate::data::Images;
 use crate::native;
 use tch::{Kind, Tensor};
@@ -15,6 +15,14 @@ const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 /// Mean and standard deviation of each channel.
 type Statistics = (Vec<f64>, Vec<f64>);
 
+/// What is done to the grey levels of every image first.
+#[derive(Debug, Clone)]
+enum Equalization {
+    None,
+    Whole,
+    Tiled(ClaheConfig),
+}
+
 /// Makes the random views for training and the deterministic one for evaluation.
 #[derive(Debug, Clone)]
 pub struct Views {
@@ -22,6 +30,7 @@ pub struct Views {
     recipes: [Recipe; 2],
     /// Channels of the images that come in, and of the views.
     channels: (usize, usize),
+    equalization: Equalization,
     geometry: Geometry,
     statistics: Option<Statistics>,
 }
@@ -56,6 +65,7 @@ impl Views {
             recipes: [Recipe::new(augmentation, channels, output)?, Recipe::new(&second, channels, output)?],
             statistics: statistics_for(augmentation.normalize, expanded, statistics)?,
             channels: (channels, expanded),
+            equalization: equalization(preprocess, channels)?,
             geometry: Geometry { resize: preprocess.resize, nominal, output },
         })
     }
@@ -83,7 +93,8 @@ impl Views {
         if sizes.len() != ids.len() {
             return Err(AugmentError::Images(format!("{} ids for {} images", ids.len(), sizes.len())));
         }
-        let canvas = Canvas { pixels: &images.pixels, sizes: &sizes };
+        let equalized = self.equalized(Canvas { pixels: &images.pixels, sizes: &sizes })?;
+        let canvas = Canvas { pixels: &equalized, sizes: &sizes };
         let recipe = &self.recipes[(key.view % 2) as usize];
         self.finish(recipe.apply(self.geometry, canvas, ids, key)?)
     }
@@ -96,7 +107,16 @@ impl Views {
     /// As [`Views::train`].
     pub fn eval(&self, images: &Images) -> Result<Tensor> {
         let sizes = self.check(images)?;
-        self.finish(self.geometry.eval(Canvas { pixels: &images.pixels, sizes: &sizes })?)
+        let equalized = self.equalized(Canvas { pixels: &images.pixels, sizes: &sizes })?;
+        self.finish(self.geometry.eval(Canvas { pixels: &equalized, sizes: &sizes })?)
+    }
+
+    fn equalized(&self, canvas: Canvas) -> Result<Tensor> {
+        match &self.equalization {
+            Equalization::None => Ok(canvas.pixels.shallow_clone()),
+            Equalization::Whole => histogram_equalization::apply(canvas),
+            Equalization::Tiled(config) => clahe::apply(canvas, config),
+        }
     }
 
     /// What [`Views::train`] and [`Views::eval`] answer, back in 0–1.
@@ -141,6 +161,19 @@ impl Views {
         }
         Ok(sizes)
     }
+}
+
+fn equalization(preprocess: &PreprocessConfig, channels: usize) -> Result<Equalization> {
+    let (key, choice) = match preprocess {
+        p if p.use_histogram_equalization => ("preprocess.use_histogram_equalization", Equalization::Whole),
+        p if p.use_clahe => ("preprocess.use_clahe", Equalization::Tiled(p.clahe.clone())),
+        _ => return Ok(Equalization::None),
+    };
+    if channels != 1 {
+        let message = format!("needs grey images, and the data set's have {channels} channels; set it to false");
+        return Err(AugmentError::Setting { key, message });
+    }
+    Ok(choice)
 }
 
 /// The statistics for views of so many channels; one grey channel's hold for its repetitions.

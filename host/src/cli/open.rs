@@ -56,7 +56,9 @@ fn resolve(
         match recommended {
             Ok(recommended) => sources.recommended.push(recommended),
             Err(PluginFailure::Unknown(unknown)) if absent == Absent::Warned => {
-                tracing::warn!("checked without its recommendations: {unknown}");
+                let message = unknown.to_string();
+                let first = message.lines().next().unwrap_or_default();
+                tracing::warn!("{first}; checked without what it recommends");
             }
             Err(failure) => return Err(failure.into()),
         }
