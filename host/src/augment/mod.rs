@@ -5,6 +5,7 @@
 
 mod clahe;
 pub mod color_jitter;
+pub mod describe;
 pub mod draw;
 pub mod elastic;
 pub mod gamma;
