@@ -3,66 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a fixture that does not read fails its test")]
 
+mod augment_common;
+
+use augment_common::{KEY, assert_close, counts, fixture, flags, floats, noise, pixels, tensor, unit, whole};
 use selfsame::augment::color_jitter::{self, Change};
 use selfsame::augment::draw::{Draws, Sample};
-use selfsame::augment::resized_crop::{self, CropBox, Params, Target};
+use selfsame::augment::resized_crop::{self, CropBox, Params};
 use selfsame::augment::{ViewKey, Views, gaussian_blur, grayscale, normalize, solarize};
 use selfsame::config::schema::{
     AugmentationConfig, GaussianBlurConfig, Interpolation, NormalizeChoice, PreprocessConfig, RandomColorConfig,
     RandomCropConfig,
 };
-use selfsame::data::Images;
 use selfsame::native;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
-
-const KEY: ViewKey = ViewKey { seed: 3, epoch: 1, view: 0 };
-
-fn fixture(name: &str) -> Value {
-    let path = format!("{}/tests/fixtures/augment/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
-
-fn floats(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
-}
-
-fn counts(value: &Value) -> Vec<usize> {
-    floats(value).into_iter().map(|v| v as usize).collect()
-}
-
-fn flags(value: &Value) -> Vec<bool> {
-    value.as_array().unwrap().iter().map(|v| v.as_bool().unwrap()).collect()
-}
-
-fn tensor(value: &Value) -> Tensor {
-    let shape: Vec<i64> = floats(&value["shape"]).into_iter().map(|v| v as i64).collect();
-    Tensor::from_slice(&floats(&value["values"])).to_kind(Kind::Float).reshape(shape)
-}
-
-fn pixels(value: &Value) -> Tensor {
-    tensor(value).to_kind(Kind::Uint8)
-}
-
-fn unit(images: &Tensor) -> Tensor {
-    images.to_kind(Kind::Float) / 255.0
-}
-
-fn assert_close(name: &str, got: &Tensor, expected: &Tensor) {
-    assert_eq!(got.size(), expected.size(), "{name}");
-    let error = f64::try_from((got - expected).abs().max()).unwrap();
-    assert!(error < 1e-5, "{name}: off by {error}");
-}
-
-/// Fixed images, uint8 `[batch, channels, height, width]`: the position times a large prime, its middle bits.
-fn whole(pixels: &Tensor) -> Images {
-    Images::whole(pixels.shallow_clone())
-}
-
-fn noise(batch: i64, channels: i64, height: i64, width: i64) -> Tensor {
-    let n = (1..=batch * channels * height * width).map(|i| ((i * 2_654_435_761) >> 13) as u8);
-    Tensor::from_slice(&n.collect::<Vec<_>>()).reshape([batch, channels, height, width])
-}
 
 #[test]
 fn crops_equal_torchvision_up_and_down() {
@@ -73,9 +27,11 @@ fn crops_equal_torchvision_up_and_down() {
         let boxes = case["boxes"].as_array().unwrap().iter().map(counts);
         let params: Vec<Params> = boxes
             .zip(flags(&case["flips"]))
-            .map(|(b, flip)| Params { crop: CropBox { top: b[0], left: b[1], height: b[2], width: b[3] }, flip })
+            .map(|(b, flip)| {
+                Params::whole(CropBox { top: b[0], left: b[1], height: b[2], width: b[3] }, flip, size)
+            })
             .collect();
-        let got = resized_crop::apply(&pixels(&case["images"]), &params, &Target::whole(size, interpolation)).unwrap();
+        let got = resized_crop::apply(&pixels(&case["images"]), &params, size, interpolation).unwrap();
         assert_close(case["name"].as_str().unwrap(), &got, &expected);
     }
 }
@@ -113,12 +69,13 @@ fn crop_boxes_have_torchvisions_statistics_and_stay_inside() {
 fn a_flip_of_the_whole_image_is_exact() {
     let images = noise(3, 3, 8, 8);
     let crop = CropBox { top: 0, left: 0, height: 8, width: 8 };
-    let params = [true, false, true].map(|flip| Params { crop, flip });
-    let got = resized_crop::apply(&images, &params, &Target::whole((8, 8), Interpolation::Bilinear)).unwrap();
+    let params = [true, false, true].map(|flip| Params::whole(crop, flip, (8, 8)));
+    let got = resized_crop::apply(&images, &params, (8, 8), Interpolation::Bilinear).unwrap();
     let same = resized_crop::apply(
         &images,
-        &[Params { crop, flip: false }; 3],
-        &Target::whole((8, 8), Interpolation::Bilinear),
+        &[Params::whole(crop, false, (8, 8)); 3],
+        (8, 8),
+        Interpolation::Bilinear,
     );
     let same = same.unwrap();
     assert_eq!(got.get(0), same.get(0).flip([2]));
@@ -169,7 +126,7 @@ fn evaluation_resizes_the_shorter_side_and_crops_the_centre_like_torchvision() {
         let images = pixels(&case["images"]);
         let size = images.size();
         let side = |key: &str| Some(case[key].as_u64().unwrap() as usize);
-        let preprocess = PreprocessConfig { resize: side("resize"), center_crop_size: side("crop") };
+        let preprocess = PreprocessConfig { resize: side("resize"), center_crop_size: side("crop"), expand_channels: false, ..Default::default() };
         let config = AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() };
         let nominal = (size[2] as usize, size[3] as usize);
         let views = Views::new(&config, &preprocess, size[1] as usize, nominal, None).unwrap();
@@ -332,7 +289,7 @@ fn views_come_out_channels_last_and_normalised() {
 
 #[test]
 fn images_and_crops_of_another_size_than_the_output_are_resized() {
-    let preprocess = PreprocessConfig { resize: Some(12), center_crop_size: Some(10) };
+    let preprocess = PreprocessConfig { resize: Some(12), center_crop_size: Some(10), ..Default::default() };
     let views = Views::new(&everything(), &preprocess, 3, (16, 20), None).unwrap();
     let images = noise(2, 3, 16, 20);
     assert_eq!(views.output_size(), (10, 10));
@@ -358,12 +315,13 @@ fn settings_that_do_not_go_with_the_images_are_named() {
     };
     let none = AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() };
     let plain = PreprocessConfig::default();
-    let large = PreprocessConfig { resize: Some(8), center_crop_size: Some(9) };
+    let large = PreprocessConfig { resize: Some(8), center_crop_size: Some(9), ..Default::default() };
     assert!(message(&none, &large, 3).starts_with("preprocess.center_crop_size: (9, 9) does not fit"));
     let colour = AugmentationConfig { use_random_color: true, ..none.clone() };
     assert!(message(&colour, &plain, 4).starts_with("augmentation.use_random_color: needs images with 1 or 3"));
     let imagenet = AugmentationConfig { normalize: NormalizeChoice::Imagenet, ..none.clone() };
-    assert!(message(&imagenet, &plain, 1).starts_with("augmentation.normalize: "));
+    let grey = PreprocessConfig { expand_channels: false, ..Default::default() };
+    assert!(message(&imagenet, &grey, 1).starts_with("augmentation.normalize: "));
     for size in [4, 33] {
         let gaussian_blur = GaussianBlurConfig { kernel_size: Some(size), ..Default::default() };
         let blur = AugmentationConfig { use_gaussian_blur: true, gaussian_blur, ..none.clone() };
@@ -376,7 +334,7 @@ fn images_of_another_kind_or_number_are_an_error() {
     let views = views(&everything());
     let images = noise(2, 3, 16, 16);
     assert!(
-        views.eval(&whole(&images.to_kind(Kind::Float))).unwrap_err().to_string().contains("expected uint8 images")
+        views.eval(&whole(&images.to_kind(Kind::Float))).unwrap_err().to_string().contains("expected uint8 or int32 images")
     );
     assert!(views.eval(&whole(&noise(2, 1, 16, 16))).unwrap_err().to_string().contains("[B, 3, H, W]"));
     assert!(views.train(&whole(&images), &[1], KEY).unwrap_err().to_string().contains("1 ids for 2 images"));

@@ -13,6 +13,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_distr::{Distribution, StandardNormal};
 
 /// The part of the key that all samples of one view share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,22 @@ impl Draws {
     }
 }
 
+/// `len` numbers for each sample, one sample after the other, made by `fill` on all of libtorch's threads.
+pub fn fields(draws: &Draws, ids: &[i64], len: usize, fill: fn(&mut Sample, &mut [f32])) -> Vec<f32> {
+    let mut numbers = vec![0.0; ids.len() * len];
+    let share = ids.len().div_ceil((tch::get_num_threads() as usize).max(1)).max(1);
+    std::thread::scope(|scope| {
+        for (ids, numbers) in ids.chunks(share).zip(numbers.chunks_mut((share * len).max(1))) {
+            scope.spawn(move || {
+                for (&id, numbers) in ids.iter().zip(numbers.chunks_mut(len.max(1))) {
+                    fill(&mut draws.sample(id), numbers);
+                }
+            });
+        }
+    });
+    numbers
+}
+
 /// The draws of one operation on one sample, in a fixed order.
 #[derive(Debug)]
 pub struct Sample {
@@ -71,6 +88,20 @@ impl Sample {
     /// Uniform in 0..`n`; 0 for an empty range.
     pub fn below(&mut self, n: usize) -> usize {
         below(self.rng.next_u64(), n)
+    }
+
+    /// Fills with numbers uniform in (−1, 1), from 8 bits each.
+    pub fn fill_symmetric(&mut self, numbers: &mut [f32]) {
+        for eight in numbers.chunks_mut(8) {
+            for (number, byte) in eight.iter_mut().zip(self.rng.next_u64().to_le_bytes()) {
+                *number = (f32::from(byte) + 0.5) / 128.0 - 1.0;
+            }
+        }
+    }
+
+    /// Fills with standard normal numbers.
+    pub fn fill_normal(&mut self, numbers: &mut [f32]) {
+        numbers.iter_mut().for_each(|number| *number = StandardNormal.sample(&mut self.rng));
     }
 }
 

@@ -3,19 +3,32 @@
 //! Every operation is two functions: `draw` makes one sample's parameters out of its random numbers, `apply` computes
 //! a batch as tensor operations with per-sample parameters, the same on every device.
 
+mod clahe;
 pub mod color_jitter;
+pub mod describe;
 pub mod draw;
+pub mod elastic;
+pub mod gamma;
 pub mod gaussian_blur;
+pub mod gaussian_noise;
+mod geometry;
 pub mod grayscale;
+mod histogram;
+mod histogram_equalization;
 pub mod normalize;
+pub mod random_affine;
+pub mod random_erasing;
+mod recipe;
 pub mod resized_crop;
 pub mod solarize;
 mod views;
+pub mod warp;
 
 pub use draw::ViewKey;
 pub use views::Views;
 
 use crate::native::NativeError;
+use draw::{Draws, Sample};
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Views cannot be made.
@@ -50,6 +63,15 @@ impl From<TchError> for AugmentError {
 /// The result of an augmentation.
 pub type Result<T> = std::result::Result<T, AugmentError>;
 
+/// The value that stands for 1 in pixels of this kind.
+fn full_scale(kind: Kind) -> Result<f64> {
+    match kind {
+        Kind::Uint8 => Ok(255.0),
+        Kind::Int => Ok(65_535.0),
+        other => Err(AugmentError::Images(format!("expected uint8 or int32 pixels, got {other:?}"))),
+    }
+}
+
 /// Copies parameters to `device` without waiting for what it is computing.
 fn upload(values: &[f32], device: Device) -> Result<Tensor> {
     Ok(Tensor::f_from_slice(values)?.f_to_device_(device, Kind::Float, true, false)?)
@@ -66,4 +88,10 @@ fn change_some(images: &mut Tensor, index: &Tensor, change: impl FnOnce(Tensor) 
     let changed = change(images.f_index_select(0, &index)?)?;
     let _ = images.f_index_copy_(0, &index, &changed)?;
     Ok(())
+}
+
+/// Each sample's parameters of one operation; `draw` gets the sample's position in the batch and its random numbers.
+fn draw_all<T>(ids: &[i64], key: ViewKey, purpose: &str, draw: impl Fn(usize, &mut Sample) -> T) -> Vec<T> {
+    let draws = Draws::new(key, purpose);
+    ids.iter().enumerate().map(|(i, &id)| draw(i, &mut draws.sample(id))).collect()
 }

@@ -5,7 +5,8 @@
 //! antialias=True)`: the filter's support grows with the scale when the image shrinks. A flip reverses the rows of Wx.
 
 use super::draw::Sample;
-use super::{Result, upload};
+use super::random_affine::Map;
+use super::{Result, full_scale, upload};
 use crate::config::schema::{Interpolation, RandomCropConfig};
 use tch::{Kind, Tensor};
 
@@ -22,38 +23,42 @@ pub struct CropBox {
     pub width: usize,
 }
 
-/// What happens to one image.
+/// What happens to one image: the crop box is resized to `resized`, mirrored, and a window of it kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
     /// The part that is resized.
     pub crop: CropBox,
     /// Whether the result is mirrored left to right.
     pub flip: bool,
-}
-
-/// What all images become: the crop box is resized to `resized`, and of that only the `window` is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Target {
-    /// Height and width that a crop box is resized to.
+    /// Height and width that the crop box is resized to.
     pub resized: (usize, usize),
-    /// The part of the resized image that is the output, within `resized`.
-    pub window: CropBox,
-    /// The filter.
-    pub interpolation: Interpolation,
+    /// First row and first column of the window in the resized and mirrored image.
+    pub window: (usize, usize),
 }
 
-impl Target {
+impl Params {
     /// The whole resized image.
-    pub fn whole(resized: (usize, usize), interpolation: Interpolation) -> Self {
-        let window = CropBox { top: 0, left: 0, height: resized.0, width: resized.1 };
-        Self { resized, window, interpolation }
+    pub fn whole(crop: CropBox, flip: bool, resized: (usize, usize)) -> Self {
+        Self { crop, flip, resized, window: (0, 0) }
     }
 
-    /// The middle of the resized image, `output` (height, width) in size, placed as torchvision's `center_crop` does.
-    pub fn center(resized: (usize, usize), output: (usize, usize), interpolation: Interpolation) -> Self {
+    /// The middle of the resized image, `output` (height, width) in size and at most as large, placed as torchvision's
+    /// `center_crop` does.
+    pub fn center(crop: CropBox, flip: bool, resized: (usize, usize), output: (usize, usize)) -> Self {
         let start = |outer: usize, inner: usize| ((outer - inner) as f64 / 2.0).round_ties_even() as usize;
-        let (top, left) = (start(resized.0, output.0), start(resized.1, output.1));
-        Self { resized, window: CropBox { top, left, height: output.0, width: output.1 }, interpolation }
+        Self { crop, flip, resized, window: (start(resized.0, output.0), start(resized.1, output.1)) }
+    }
+
+    /// From places in the window to places in the image.
+    pub fn map(&self) -> Map {
+        let scale = |size: usize, resized: usize| size as f64 / resized as f64;
+        let across = scale(self.crop.width, self.resized.1);
+        let down = scale(self.crop.height, self.resized.0);
+        let left = self.window.1 as f64;
+        let (step, first) =
+            if self.flip { (-across, across * (self.resized.1 as f64 - left)) } else { (across, across * left) };
+        let offset = [self.crop.left as f64 + first, self.crop.top as f64 + down * self.window.0 as f64];
+        Map::scaling([step, down], offset)
     }
 }
 
@@ -83,24 +88,31 @@ pub fn draw(sample: &mut Sample, config: &RandomCropConfig, (height, width): (us
     CropBox { top: (height - h) / 2, left: (width - w) / 2, height: h, width: w }
 }
 
-/// Crops, resizes and flips: uint8 `[B, C, H, W]` → float32 `[B, C, h, w]` in 0–1, one of `params` per image.
-pub fn apply(images: &Tensor, params: &[Params], target: &Target) -> Result<Tensor> {
+/// Crops, resizes and flips: uint8 or int32 `[B, C, H, W]` → float32 `[B, C, h, w]` in 0–1, with h, w of `output` and one
+/// of `params` per image.
+pub fn apply(
+    images: &Tensor,
+    params: &[Params],
+    output: (usize, usize),
+    interpolation: Interpolation,
+) -> Result<Tensor> {
     let (batch, channels, height, width) = images.size4()?;
-    let (rows, columns) = (target.window.height as i64, target.window.width as i64);
+    let (rows, columns) = (output.0 as i64, output.1 as i64);
     let mut numbers = Vec::with_capacity(params.len() * 2 * AXIS_NUMBERS);
     for p in params {
-        numbers.extend(axis_numbers(p.crop.top, p.crop.height, target.resized.0, target.window.top, false));
-        numbers.extend(axis_numbers(p.crop.left, p.crop.width, target.resized.1, target.window.left, p.flip));
+        numbers.extend(axis_numbers(p.crop.top, p.crop.height, p.resized.0, p.window.0, false));
+        numbers.extend(axis_numbers(p.crop.left, p.crop.width, p.resized.1, p.window.1, p.flip));
     }
     let numbers = upload(&numbers, images.device())?.f_view([batch, 2, AXIS_NUMBERS as i64, 1])?;
-    let wy = weights(&numbers.f_select(1, 0)?, rows, height, target.interpolation)?;
-    let wx = weights(&numbers.f_select(1, 1)?, columns, width, target.interpolation)?.f_mul_scalar_(1.0 / 255.0)?;
+    let wy = weights(&numbers.f_select(1, 0)?, rows, height, interpolation)?;
+    let wx = weights(&numbers.f_select(1, 1)?, columns, width, interpolation)?;
+    let wx = wx.f_mul_scalar(1.0 / full_scale(images.kind())?)?;
 
     let pixels = images.f_contiguous()?.f_to_kind(Kind::Float)?.f_view([batch, channels * height, width])?;
     let narrow = pixels.f_bmm(&wx.f_transpose(1, 2)?)?.f_view([batch, channels, height, columns])?;
     let mut out = wy.f_unsqueeze(1)?.f_matmul(&narrow)?;
     // Cubic weights are partly negative and overshoot.
-    match target.interpolation {
+    match interpolation {
         Interpolation::Bilinear => Ok(out),
         Interpolation::Bicubic => Ok(out.f_clamp_(0.0, 1.0)?),
     }

@@ -1,7 +1,9 @@
 //! The words of the command line.
 
 use crate::output::logging::Color;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::TypedValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use selfsame_plugin_api::Split;
 use std::path::PathBuf;
 
 /// Trains image encoders without labels, from any data set, and watches how good the embeddings are.
@@ -53,6 +55,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Print a run's results and write its report.html
     Report(RunArgs),
+    /// Draw images of the data set beside their random views
+    Preview(PreviewArgs),
     /// Show the plugins and what they provide
     #[command(subcommand)]
     Plugins(PluginsCommand),
@@ -78,6 +82,52 @@ pub struct TrainArgs {
     /// Continue from the newest checkpoint in the run's folder
     #[arg(long)]
     pub resume: bool,
+}
+
+/// `selfsame preview`.
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The PNG file to write
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Images shown, drawn by `train.seed`
+    #[arg(long, value_name = "N", default_value = "8", value_parser = positive(64))]
+    pub samples: usize,
+    /// Random views of each image: view 1 and view 2 of the first epoch, then of the second, and so on
+    #[arg(long, value_name = "N", default_value = "4", value_parser = positive(16))]
+    pub views: usize,
+    /// The split that the images are from
+    #[arg(long, value_name = "SPLIT", default_value = "train")]
+    pub split: SplitName,
+}
+
+/// A number from 1 to `most`.
+fn positive(most: u64) -> impl TypedValueParser<Value = usize> {
+    value_parser!(u64).range(1..=most).map(|value| value as usize)
+}
+
+/// The splits of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitName {
+    /// Samples to learn from.
+    Train,
+    /// The publisher's own validation samples.
+    Val,
+    /// Samples scored at the end.
+    Test,
+}
+
+impl From<SplitName> for Split {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Train => Split::Train,
+            SplitName::Val => Split::Val,
+            SplitName::Test => Split::Test,
+        }
+    }
 }
 
 /// A run to look at.

@@ -4,7 +4,7 @@ use super::args::{
     Cli, Command, ConfigArgs, ConfigCommand, DataCommand, ExportArgs, ExportFormat, PluginsCommand, RunArgs,
 };
 use super::failure::Failure;
-use super::{doctor, open, train};
+use super::{doctor, open, preview, train};
 use crate::config;
 use crate::output::host_services::HostServices;
 use crate::output::{export, report};
@@ -22,6 +22,7 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
         Command::Train(arguments) => say(&train::train(cli, arguments, bars)?),
         Command::Export(arguments) => export(arguments)?,
         Command::Report(RunArgs { run }) => report(run)?,
+        Command::Preview(arguments) => say(&preview::preview(cli, arguments, bars)?),
         Command::Plugins(PluginsCommand::List { json }) => {
             let registry = open::registry(&cli.common);
             say(&if *json { pretty(&listing::json(&registry)) } else { listing::table(&registry) });
@@ -66,7 +67,7 @@ fn configuration(cli: &Cli, command: &ConfigCommand) -> Result<(), Failure> {
             say(&config::show(&open::configuration(arguments, &[], &open::registry(&cli.common))?)?);
         }
         ConfigCommand::Check(arguments) => {
-            open::configuration(arguments, &[], &open::registry(&cli.common))?;
+            open::checked_configuration(arguments, &open::registry(&cli.common))?;
             say("the configuration is valid");
         }
         ConfigCommand::Explain { key } => say(&config::explain(key)?),

@@ -7,6 +7,7 @@ mod commands;
 mod doctor;
 mod failure;
 mod open;
+mod preview;
 mod startup;
 mod train;
 

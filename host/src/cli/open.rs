@@ -3,7 +3,7 @@
 use super::args::{Common, ConfigArgs};
 use super::failure::Failure;
 use crate::config::{self, Recommended, Resolved, Sources};
-use crate::plugin::{Registry, search};
+use crate::plugin::{PluginFailure, Registry, search};
 
 /// The plugins of the search path, judged but not opened.
 pub fn registry(common: &Common) -> Registry {
@@ -12,6 +12,28 @@ pub fn registry(common: &Common) -> Registry {
 
 /// All layers, with what the data set and the encoder recommend.
 pub fn configuration(arguments: &ConfigArgs, extra: &[String], registry: &Registry) -> Result<Resolved, Failure> {
+    resolve(arguments, extra, registry, Absent::Refused)
+}
+
+/// As [`configuration`], but where no plugin provides the data set or the encoder, a warning says so and the rest is
+/// checked.
+pub fn checked_configuration(arguments: &ConfigArgs, registry: &Registry) -> Result<Resolved, Failure> {
+    resolve(arguments, &[], registry, Absent::Warned)
+}
+
+/// What happens when no plugin provides a name.
+#[derive(Clone, Copy, PartialEq)]
+enum Absent {
+    Refused,
+    Warned,
+}
+
+fn resolve(
+    arguments: &ConfigArgs,
+    extra: &[String],
+    registry: &Registry,
+    absent: Absent,
+) -> Result<Resolved, Failure> {
     let mut sources = Sources {
         files: arguments.files.clone(),
         sets: arguments.sets.iter().chain(extra).cloned().collect(),
@@ -22,9 +44,26 @@ pub fn configuration(arguments: &ConfigArgs, extra: &[String], registry: &Regist
     };
     // Once without recommendations, to learn which data set and encoder there are to ask.
     let names = config::peek(&sources)?;
-    let dataset = registry.dataset_card(&names.dataset)?;
-    sources.recommended.push(Recommended { origin: format!("data set {}", dataset.name), values: dataset.recommended });
-    let encoder = registry.encoder_card(&names.encoder)?;
-    sources.recommended.push(Recommended { origin: format!("encoder {}", encoder.name), values: encoder.recommended });
-    Ok(config::load(&sources)?)
+    let dataset = registry.dataset_card(&names.dataset).map(|card| Recommended {
+        origin: format!("data set {}", card.name),
+        values: card.recommended,
+    });
+    let encoder = registry.encoder_card(&names.encoder).map(|card| Recommended {
+        origin: format!("encoder {}", card.name),
+        values: card.recommended,
+    });
+    for recommended in [dataset, encoder] {
+        match recommended {
+            Ok(recommended) => sources.recommended.push(recommended),
+            Err(PluginFailure::Unknown(unknown)) if absent == Absent::Warned => {
+                let message = unknown.to_string();
+                let first = message.lines().next().unwrap_or_default();
+                tracing::warn!("{first}; checked without what it recommends");
+            }
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    let resolved = config::load(&sources)?;
+    resolved.retired.iter().for_each(|retired| tracing::warn!("{retired}"));
+    Ok(resolved)
 }

@@ -58,7 +58,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let stopped = || stop.requested().is_some();
     let data = session::load_data(config, registry, &HostServices::new(bars, &stopped), compute.device)?;
     let views = session::views(config, &data)?;
-    let (channels, size) = (data.card.channels, views.output_size());
+    let (channels, size) = (views.output_channels(), views.output_size());
     let method = session::build_method(init.as_ref(), config, registry, channels, size, compute.device)?;
     let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
 

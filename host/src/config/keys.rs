@@ -164,7 +164,16 @@ fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default:
                     })
                     .collect(),
             ),
-            None => Kind::Free,
+            None => match overridden(schema, definitions) {
+                Some(properties) => Kind::Section(
+                    properties
+                        .iter()
+                        .filter(|(name, schema)| overrides(schema).is_none() && *name != "normalize")
+                        .map(|(name, schema)| read(schema, definitions, format!("{path}.{name}"), Value::Null))
+                        .collect(),
+                ),
+                None => Kind::Free,
+            },
         },
         "boolean" => Kind::Flag,
         "integer" => Kind::Integer(range(target)),
@@ -181,6 +190,16 @@ fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default:
     let nullable = optional.is_some() || schema.get("type").is_some_and(Value::is_array);
     let doc = text(schema, "description").or_else(|| text(target, "description")).unwrap_or_default();
     Key { path, doc: doc.replace('\n', " "), kind, nullable, default }
+}
+
+/// The definition whose keys a section may set in part.
+fn overrides(schema: &Value) -> Option<&str> {
+    schema.get("x-overrides").and_then(Value::as_str)
+}
+
+/// The keys that such a section takes.
+fn overridden<'a>(schema: &Value, definitions: &'a Map<String, Value>) -> Option<&'a Map<String, Value>> {
+    definitions.get(overrides(schema)?)?.get("properties")?.as_object()
 }
 
 /// The type that is not null.

@@ -5,6 +5,7 @@ use super::error::{ConfigError, Problem};
 use super::keys::Key;
 use super::layers;
 use super::origin::Origin;
+use super::retired::{self, Retired};
 use super::rules;
 use super::schema::Config;
 use figment::providers::Serialized;
@@ -54,6 +55,8 @@ pub struct Resolved {
     pub config: Config,
     /// The origin of every value, by dotted key.
     pub origins: BTreeMap<String, Origin>,
+    /// Keys that were set and have no effect.
+    pub retired: Vec<Retired>,
 }
 
 /// Reads, merges and checks a configuration.
@@ -105,7 +108,9 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
     let mut problems = Vec::new();
     let mut stack = Vec::new();
     let mut origins = BTreeMap::new();
-    for (index, layer) in layers::read(sources, &mut problems).into_iter().enumerate() {
+    let mut without_effect = Vec::new();
+    for (index, mut layer) in layers::read(sources, &mut problems).into_iter().enumerate() {
+        without_effect.extend(retired::take(&mut layer.node, &layer.origin));
         let Checked { values, origins: at, problems: found } = check::check(root, &layer.node, &layer.origin);
         problems.extend(found);
         if let Origin::Recommended(_) = layer.origin {
@@ -133,7 +138,7 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
         let origin = layer.and_then(|at| at.get(&path)).cloned().unwrap_or(Origin::Default);
         leaves.insert(path, origin);
     });
-    Ok((Resolved { config, origins: leaves }, problems))
+    Ok((Resolved { config, origins: leaves, retired: without_effect }, problems))
 }
 
 /// Calls `leaf` with the dotted key of everything that is not a mapping with keys.

@@ -4,9 +4,9 @@ use super::error::Problem;
 use super::keys::{Key, Kind};
 use super::node::Node;
 use super::origin::Origin;
-use super::schema::{ByolEmbedding, Config, MethodName, OptimizerName};
+use super::schema::{AugmentationConfig, ByolEmbedding, Config, Interpolation, MethodName, OptimizerName};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every value outside of its range.
 pub(super) fn ranges(root: &Key, config: &Value, origins: &BTreeMap<String, Origin>) -> Vec<Problem> {
@@ -36,6 +36,10 @@ fn fits(key: &Key, value: &Value) -> bool {
 /// Every rule that one range cannot state.
 pub(super) fn rules(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<Problem> {
     let mut problems = Vec::new();
+    if config.preprocess.use_histogram_equalization && config.preprocess.use_clahe {
+        let expected = "false where `preprocess.use_histogram_equalization` is true";
+        problems.push(refusal("preprocess.use_clahe", "true", expected.into(), origins));
+    }
     let mut refuse = |key: &str, value: String, expected: String| {
         problems.push(refusal(key, &value, expected, origins));
     };
@@ -72,20 +76,50 @@ pub(super) fn rules(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<
         let expected = format!("at most `preprocess.resize`, which is {resize}");
         refuse("preprocess.center_crop_size", crop.to_string(), expected);
     }
-    let augmentation = &config.augmentation;
+    views(config, &mut refuse);
+    problems
+}
+
+/// The rules of both views' settings; those that the second one takes from the first are named once.
+fn views(config: &Config, refuse: &mut impl FnMut(&str, String, String)) {
+    let mut named = BTreeSet::new();
+    let second = match config.augmentation.second_view() {
+        Ok(second) => second,
+        Err(error) => return refuse("augmentation.view2", error.to_string(), "keys of `augmentation`".into()),
+    };
+    for (augmentation, section) in [(&config.augmentation, "augmentation"), (&second, "augmentation.view2")] {
+        for (key, value, expected) in view(augmentation) {
+            if named.insert(key) {
+                refuse(&format!("{section}.{key}"), value, expected);
+            }
+        }
+    }
+}
+
+/// What is wrong with one view's settings: key, value and what was expected.
+fn view(augmentation: &AugmentationConfig) -> Vec<(&'static str, String, String)> {
+    let mut problems = Vec::new();
     for (key, [low, high]) in [
-        ("augmentation.random_crop.scale", augmentation.random_crop.scale),
-        ("augmentation.random_crop.ratio", augmentation.random_crop.ratio),
-        ("augmentation.gaussian_blur.sigma", augmentation.gaussian_blur.sigma),
+        ("random_crop.scale", augmentation.random_crop.scale),
+        ("random_crop.ratio", augmentation.random_crop.ratio),
+        ("gamma.scale", augmentation.gamma.scale),
+        ("gaussian_blur.sigma", augmentation.gaussian_blur.sigma),
+        ("random_erasing.scale", augmentation.random_erasing.scale),
+        ("random_erasing.ratio", augmentation.random_erasing.ratio),
     ] {
         if low > high {
-            refuse(key, format!("[{low}, {high}]"), "the smaller number first".into());
+            problems.push((key, format!("[{low}, {high}]"), "the smaller number first".into()));
         }
     }
     if let Some(size) = augmentation.gaussian_blur.kernel_size
         && size.is_multiple_of(2)
     {
-        refuse("augmentation.gaussian_blur.kernel_size", size.to_string(), "an odd number".into());
+        problems.push(("gaussian_blur.kernel_size", size.to_string(), "an odd number".into()));
+    }
+    let warps = augmentation.use_random_affine || augmentation.use_elastic_transform;
+    if warps && augmentation.use_random_crop && augmentation.random_crop.interpolation == Interpolation::Bicubic {
+        let expected = "`bilinear`, since `use_random_affine` or `use_elastic_transform` is on";
+        problems.push(("random_crop.interpolation", "bicubic".into(), expected.into()));
     }
     problems
 }

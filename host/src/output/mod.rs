@@ -1,11 +1,13 @@
 //! What a run leaves for people: metrics, progress, reports, exported encoders.
 
+pub mod contact_sheet;
 mod curves;
 pub mod export;
 pub mod host_services;
 mod html;
 pub mod logging;
 pub mod metrics;
+pub mod picture;
 pub mod progress;
 pub mod recorder;
 pub mod report;

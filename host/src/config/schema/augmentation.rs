@@ -1,26 +1,21 @@
-//! Keys of the images' size and of the random views.
+//! Keys of the random views.
 
+use super::operations::{
+    ElasticTransformConfig, GammaConfig, GaussianBlurConfig, GaussianNoiseConfig, GrayscaleConfig, ProbabilityConfig,
+    RandomAffineConfig, RandomColorConfig, RandomCropConfig, RandomErasingConfig, SolarizeConfig,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// The size of the images that the encoder sees.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct PreprocessConfig {
-    /// Output side of the random resized crop and of the evaluation's resize, in pixels; without it, the data set's
-    /// nominal size.
-    #[schemars(range(min = 1))]
-    pub resize: Option<usize>,
-    /// Side of the centre crop taken after `resize`, at most `resize`; without it, images keep `resize`, and those that
-    /// are not square are cropped to a square.
-    #[schemars(range(min = 1))]
-    pub center_crop_size: Option<usize>,
-}
+use serde_json::{Map, Value};
 
 /// The random views. Each operation is on when its `use_` key is; they run in the order listed here.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AugmentationConfig {
+    /// Random rotation, shift and shear about the image's centre.
+    pub use_random_affine: bool,
+    /// Its parameters.
+    pub random_affine: RandomAffineConfig,
     /// Random resized crop instead of a plain resize.
     pub use_random_crop: bool,
     /// Its parameters.
@@ -29,6 +24,14 @@ pub struct AugmentationConfig {
     pub use_random_horizontal_flip: bool,
     /// Its parameters.
     pub random_horizontal_flip: ProbabilityConfig,
+    /// Elastic deformation (Simard et al. 2003), in one resampling with affine map, crop and flip.
+    pub use_elastic_transform: bool,
+    /// Its parameters.
+    pub elastic_transform: ElasticTransformConfig,
+    /// Gamma: x ← x^γ.
+    pub use_gamma_transform: bool,
+    /// Its parameters.
+    pub gamma: GammaConfig,
     /// Colour jitter: brightness, contrast, saturation and hue in a random order.
     pub use_random_color: bool,
     /// Its parameters.
@@ -45,18 +48,58 @@ pub struct AugmentationConfig {
     pub use_solarize: bool,
     /// Its parameters.
     pub solarize: SolarizeConfig,
+    /// Erasing of a random rectangle.
+    pub use_random_erasing: bool,
+    /// Its parameters.
+    pub random_erasing: RandomErasingConfig,
+    /// Gaussian noise.
+    pub add_gaussian_noise: bool,
+    /// Its parameters.
+    pub gaussian_noise: GaussianNoiseConfig,
     /// Mean and standard deviation taken from each channel at the end: `dataset` (the data set's own), `imagenet`, or
     /// `none` (values stay in 0–1).
     pub normalize: NormalizeChoice,
+    /// What the second view does otherwise than the first: any of the keys above but `normalize`. What it does not name
+    /// is as in the first view.
+    #[schemars(extend("x-overrides" = "AugmentationConfig"))]
+    pub view2: Map<String, Value>,
+}
+
+impl AugmentationConfig {
+    /// The second view's own settings: these with those of `view2` laid over them.
+    ///
+    /// # Errors
+    /// A key or a value in `view2` that the schema does not have; loading a configuration has refused it before.
+    pub fn second_view(&self) -> Result<Self, serde_json::Error> {
+        let mut values = serde_json::to_value(Self { view2: Map::new(), ..self.clone() })?;
+        lay_over(&mut values, &Value::Object(self.view2.clone()));
+        serde_json::from_value(values)
+    }
+}
+
+/// Replaces the values that `over` has, section by section.
+fn lay_over(values: &mut Value, over: &Value) {
+    match (values, over) {
+        (Value::Object(values), Value::Object(over)) => {
+            over.iter().for_each(|(key, over)| lay_over(values.entry(key).or_insert(Value::Null), over));
+        }
+        (value, over) => *value = over.clone(),
+    }
 }
 
 impl Default for AugmentationConfig {
     fn default() -> Self {
         Self {
+            use_random_affine: false,
+            random_affine: RandomAffineConfig::default(),
             use_random_crop: false,
             random_crop: RandomCropConfig::default(),
             use_random_horizontal_flip: false,
             random_horizontal_flip: ProbabilityConfig::default(),
+            use_elastic_transform: false,
+            elastic_transform: ElasticTransformConfig::default(),
+            use_gamma_transform: false,
+            gamma: GammaConfig::default(),
             use_random_color: false,
             random_color: RandomColorConfig::default(),
             use_random_grayscale: false,
@@ -65,134 +108,13 @@ impl Default for AugmentationConfig {
             gaussian_blur: GaussianBlurConfig::default(),
             use_solarize: false,
             solarize: SolarizeConfig::default(),
+            use_random_erasing: false,
+            random_erasing: RandomErasingConfig::default(),
+            add_gaussian_noise: false,
+            gaussian_noise: GaussianNoiseConfig::default(),
             normalize: NormalizeChoice::Dataset,
+            view2: Map::new(),
         }
-    }
-}
-
-/// Random resized crop.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RandomCropConfig {
-    /// Smallest and largest share of the image's area, in (0, 1].
-    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}))]
-    pub scale: [f64; 2],
-    /// Smallest and largest aspect ratio, above 0.
-    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
-    pub ratio: [f64; 2],
-    /// `bilinear` or `bicubic`.
-    pub interpolation: Interpolation,
-}
-
-impl Default for RandomCropConfig {
-    fn default() -> Self {
-        Self { scale: [0.9, 1.0], ratio: [0.75, 4.0 / 3.0], interpolation: Interpolation::Bilinear }
-    }
-}
-
-/// How pixels between pixels are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Interpolation {
-    /// From the 2×2 nearest pixels.
-    Bilinear,
-    /// From the 4×4 nearest pixels.
-    Bicubic,
-}
-
-/// An operation with nothing but a probability.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ProbabilityConfig {
-    /// Probability, in [0, 1].
-    #[schemars(range(min = 0, max = 1))]
-    pub prob: f64,
-}
-
-impl Default for ProbabilityConfig {
-    fn default() -> Self {
-        Self { prob: 0.5 }
-    }
-}
-
-/// Colour jitter. A strength s draws its factor from [max(0, 1 − s), 1 + s].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RandomColorConfig {
-    /// Strength of brightness, at least 0.
-    #[schemars(range(min = 0))]
-    pub brightness: f64,
-    /// Strength of contrast, at least 0.
-    #[schemars(range(min = 0))]
-    pub contrast: f64,
-    /// Strength of saturation, at least 0.
-    #[schemars(range(min = 0))]
-    pub saturation: f64,
-    /// Largest shift of hue, as a share of the colour circle, in [0, 0.5].
-    #[schemars(range(min = 0, max = 0.5))]
-    pub hue: f64,
-    /// Probability that the image is jittered at all, in [0, 1].
-    #[schemars(range(min = 0, max = 1))]
-    pub prob: f64,
-}
-
-impl Default for RandomColorConfig {
-    fn default() -> Self {
-        Self { brightness: 0.0, contrast: 0.1, saturation: 0.0, hue: 0.0, prob: 1.0 }
-    }
-}
-
-/// Grayscale.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct GrayscaleConfig {
-    /// Probability, in [0, 1].
-    #[schemars(range(min = 0, max = 1))]
-    pub prob: f64,
-}
-
-impl Default for GrayscaleConfig {
-    fn default() -> Self {
-        Self { prob: 0.2 }
-    }
-}
-
-/// Gaussian blur.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct GaussianBlurConfig {
-    /// Smallest and largest standard deviation, in pixels, above 0.
-    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
-    pub sigma: [f64; 2],
-    /// Side of the kernel in pixels, odd; without it, the odd number nearest to a tenth of the image's side, at least 3.
-    #[schemars(range(min = 1))]
-    pub kernel_size: Option<usize>,
-    /// Probability, in [0, 1].
-    #[schemars(range(min = 0, max = 1))]
-    pub prob: f64,
-}
-
-impl Default for GaussianBlurConfig {
-    fn default() -> Self {
-        Self { sigma: [0.1, 2.0], kernel_size: None, prob: 0.5 }
-    }
-}
-
-/// Solarisation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct SolarizeConfig {
-    /// Values at or above it are inverted, in [0, 1].
-    #[schemars(range(min = 0, max = 1))]
-    pub threshold: f64,
-    /// Probability, in [0, 1].
-    #[schemars(range(min = 0, max = 1))]
-    pub prob: f64,
-}
-
-impl Default for SolarizeConfig {
-    fn default() -> Self {
-        Self { threshold: 0.5, prob: 0.2 }
     }
 }
 

@@ -5,19 +5,24 @@
 mod augmentation;
 mod dataset;
 mod method;
+mod operations;
 mod optimizer;
+mod preprocess;
 mod probe;
 mod train;
 
-pub use augmentation::{
-    AugmentationConfig, GaussianBlurConfig, GrayscaleConfig, Interpolation, NormalizeChoice, PreprocessConfig,
-    ProbabilityConfig, RandomColorConfig, RandomCropConfig, SolarizeConfig,
-};
+pub use augmentation::{AugmentationConfig, NormalizeChoice};
 pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig};
 pub use method::{
     BarlowTwinsConfig, ByolConfig, ByolEmbedding, EncoderConfig, MethodConfig, ProjectionConfig, StemChoice, VicRegConfig,
 };
+pub use operations::{
+    Border, ElasticTransformConfig, GammaConfig, GaussianBlurConfig, GaussianNoiseConfig, GrayscaleConfig,
+    Interpolation, ProbabilityConfig, RandomAffineConfig, RandomColorConfig, RandomCropConfig, RandomErasingConfig,
+    SolarizeConfig,
+};
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
+pub use preprocess::{ClaheConfig, PreprocessConfig};
 pub use probe::{KnnConfig, LinearHeadConfig};
 pub use train::{MethodName, Precision, SelfSupervisionConfig, TrainConfig};
 
@@ -42,7 +47,7 @@ pub struct Config {
     pub method: MethodConfig,
     /// The encoder's architecture.
     pub encoder: EncoderConfig,
-    /// The size of the images that the encoder sees.
+    /// What is done to every image, random or not.
     pub preprocess: PreprocessConfig,
     /// The random views.
     pub augmentation: AugmentationConfig,

@@ -1,0 +1,61 @@
+//! Elastic deformation (Simard, Steinkraus & Platt 2003): every pixel is taken from a place displaced by smoothed noise.
+
+use super::draw::{Draws, Sample, fields};
+use super::{Result, positions, upload};
+use crate::config::schema::ElasticTransformConfig;
+use tch::{Device, Kind, Tensor};
+
+/// The smoothing Gaussian ends at so many standard deviations.
+const TRUNCATE: f64 = 4.0;
+
+/// Whether one image is deformed.
+pub fn draw(sample: &mut Sample, config: &ElasticTransformConfig) -> bool {
+    sample.chance(config.p_apply)
+}
+
+/// The noise of the images for which `chosen` says so: float32 `[n, 2, h, w]`, uniform in (−1, 1), x before y.
+///
+/// `draws` are those of the noise, not of [`draw`].
+pub fn noise(
+    draws: &Draws,
+    ids: &[i64],
+    chosen: &[bool],
+    (height, width): (usize, usize),
+    device: Device,
+) -> Result<Tensor> {
+    let ids: Vec<i64> = ids.iter().zip(chosen).filter(|(_, on)| **on).map(|(id, _)| *id).collect();
+    let numbers = fields(draws, &ids, 2 * height * width, Sample::fill_symmetric);
+    let shape = [ids.len() as i64, 2, height as i64, width as i64];
+    Ok(upload(&numbers, device)?.f_view(shape)?)
+}
+
+/// Displacements `[B, 2, h, w]` in pixels of the view, out of the noise of the chosen images: smoothed with a Gaussian of
+/// standard deviation `sigma` (beyond the border there is no noise), times `alpha`; 0 for the other images.
+pub fn displacements(noise: &Tensor, chosen: &[bool], config: &ElasticTransformConfig) -> Result<Tensor> {
+    let (n, _, height, width) = noise.size4()?;
+    let mut out =
+        Tensor::f_zeros([chosen.len() as i64, 2, height, width], (Kind::Float, noise.device()))?;
+    if n == 0 {
+        return Ok(out);
+    }
+    let smooth = |length| -> Result<Tensor> {
+        Ok(matrix(length as usize, config.sigma, noise.device())?.f_expand([2 * n, length, length], false)?)
+    };
+    // A Gaussian is the same in both directions, so its matrix is its own transpose.
+    let across = noise.f_view([2 * n, height, width])?.f_bmm(&smooth(width)?)?;
+    let mut smoothed = smooth(height)?.f_bmm(&across)?;
+    let smoothed = smoothed.f_mul_scalar_(config.alpha)?.f_view([n, 2, height, width])?;
+    let index = upload(&positions(chosen, |&on| on), noise.device())?.f_to_kind(Kind::Int64)?;
+    let _ = out.f_index_copy_(0, &index, &smoothed)?;
+    Ok(out)
+}
+
+/// The Gaussian along an axis of `length` pixels, as a matrix.
+fn matrix(length: usize, sigma: f64, device: Device) -> Result<Tensor> {
+    let radius = (TRUNCATE * sigma + 0.5) as usize;
+    let weight = |x: usize| (-0.5 * (x as f64 / sigma).powi(2)).exp();
+    let sum = 1.0 + 2.0 * (1..=radius).map(weight).sum::<f64>();
+    let entry = |i: usize, j: usize| if i.abs_diff(j) <= radius { (weight(i.abs_diff(j)) / sum) as f32 } else { 0.0 };
+    let numbers: Vec<f32> = (0..length).flat_map(|i| (0..length).map(move |j| entry(i, j))).collect();
+    Ok(upload(&numbers, device)?.f_view([length as i64, length as i64])?)
+}

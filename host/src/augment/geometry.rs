@@ -1,0 +1,123 @@
+//! Where each image's view lies: its resize, crop, flip, affine map and elastic deformation, and the one resampling that
+//! computes them.
+
+use super::draw::{Draws, ViewKey};
+use super::resized_crop::{CropBox, Params};
+use super::{Result, draw_all, elastic, full_scale, random_affine, resized_crop, warp};
+use crate::config::schema::{AugmentationConfig, Interpolation};
+use tch::{Kind, Tensor};
+
+/// What every image becomes in size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Geometry {
+    /// Side that `preprocess.resize` asks for; without it, images are resized to `nominal`.
+    pub resize: Option<usize>,
+    /// The data set's usual height and width.
+    pub nominal: (usize, usize),
+    /// Height and width of a view.
+    pub output: (usize, usize),
+}
+
+/// Images on their canvas: uint8 or int32 `[B, C, H, W]`, and the height and width of each in its upper left corner.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Canvas<'a> {
+    pub pixels: &'a Tensor,
+    pub sizes: &'a [(usize, usize)],
+}
+
+impl Geometry {
+    /// The views of a batch before anything changes their colours: float32 `[B, C, h, w]` in 0–1.
+    pub fn train(
+        &self,
+        canvas: Canvas,
+        config: &AugmentationConfig,
+        ids: &[i64],
+        key: ViewKey,
+    ) -> Result<Tensor> {
+        let params = self.draw(canvas.sizes, config, ids, key);
+        if config.use_random_affine || config.use_elastic_transform {
+            return self.warp(canvas, config, &params, ids, key);
+        }
+        match config.use_random_crop {
+            true => resized_crop::apply(canvas.pixels, &params, self.output, config.random_crop.interpolation),
+            false => self.resample(canvas, &params),
+        }
+    }
+
+    /// The plain resize and centre crop.
+    pub fn eval(&self, canvas: Canvas) -> Result<Tensor> {
+        let params: Vec<_> = canvas.sizes.iter().map(|&size| self.plain(size, false)).collect();
+        self.resample(canvas, &params)
+    }
+
+    fn draw(&self, sizes: &[(usize, usize)], config: &AugmentationConfig, ids: &[i64], key: ViewKey) -> Vec<Params> {
+        let probability = if config.use_random_horizontal_flip { config.random_horizontal_flip.prob } else { 0.0 };
+        let flips = draw_all(ids, key, "flip", |_, s| s.chance(probability));
+        if !config.use_random_crop {
+            return sizes.iter().zip(flips).map(|(&size, flip)| self.plain(size, flip)).collect();
+        }
+        let crops = draw_all(ids, key, "crop", |i, s| resized_crop::draw(s, &config.random_crop, sizes[i]));
+        let resized = self.resize.map_or(self.nominal, |side| (side, side));
+        crops.into_iter().zip(flips).map(|(crop, flip)| Params::center(crop, flip, resized, self.output)).collect()
+    }
+
+    /// The whole image, resized so that its shorter side fits, and its centre.
+    fn plain(&self, size: (usize, usize), flip: bool) -> Params {
+        let resized = self.resize.map_or_else(|| covering(size, self.nominal), |side| covering(size, (side, side)));
+        Params::center(whole(size), flip, resized, self.output)
+    }
+
+    fn resample(&self, canvas: Canvas, params: &[Params]) -> Result<Tensor> {
+        let shape = canvas.pixels.size();
+        let full = (shape[2] as usize, shape[3] as usize);
+        let as_is = Params::whole(whole(full), false, full);
+        if self.output == full && params.iter().all(|params| *params == as_is) {
+            let scale = 1.0 / full_scale(canvas.pixels.kind())?;
+            return Ok(canvas.pixels.f_to_kind(Kind::Float)?.f_contiguous()?.f_mul_scalar_(scale)?);
+        }
+        resized_crop::apply(canvas.pixels, params, self.output, Interpolation::Bilinear)
+    }
+
+    /// All maps in one: from the view through the elastic deformation, the flip, the crop and the affine map.
+    fn warp(
+        &self,
+        canvas: Canvas,
+        config: &AugmentationConfig,
+        params: &[Params],
+        ids: &[i64],
+        key: ViewKey,
+    ) -> Result<Tensor> {
+        let sizes = canvas.sizes;
+        let turns = match config.use_random_affine {
+            true => draw_all(ids, key, "affine", |i, s| random_affine::draw(s, &config.random_affine, sizes[i])),
+            false => vec![random_affine::Params::default(); ids.len()],
+        };
+        let maps = turns.iter().zip(params).zip(sizes);
+        let maps = maps.map(|((turn, params), &size)| warp::Params {
+            size,
+            map: random_affine::inverse(turn, size).after(&params.map()),
+        });
+        let maps: Vec<_> = maps.collect();
+        let displacements = if config.use_elastic_transform {
+            let chosen = draw_all(ids, key, "elastic", |_, s| elastic::draw(s, &config.elastic_transform));
+            let draws = Draws::new(key, "elastic-field");
+            let noise = elastic::noise(&draws, ids, &chosen, self.output, canvas.pixels.device())?;
+            Some(elastic::displacements(&noise, &chosen, &config.elastic_transform)?)
+        } else {
+            None
+        };
+        warp::apply(canvas.pixels, &maps, displacements.as_ref(), self.output, config.random_affine.border)
+    }
+}
+
+fn whole((height, width): (usize, usize)) -> CropBox {
+    CropBox { top: 0, left: 0, height, width }
+}
+
+/// (height, width) scaled so that the tighter side just fills `frame`, the other one rounded down.
+fn covering((height, width): (usize, usize), frame: (usize, usize)) -> (usize, usize) {
+    match height * frame.1 <= width * frame.0 {
+        true => (frame.0, (frame.0 * width / height).max(frame.1)),
+        false => ((frame.1 * height / width).max(frame.0), frame.1),
+    }
+}

@@ -1,0 +1,153 @@
+//! `selfsame preview`: what the views of a configuration look like.
+
+use super::args::{Cli, PreviewArgs};
+use super::failure::Failure;
+use super::open;
+use crate::augment::resized_crop::{CropBox, Params};
+use crate::augment::{AugmentError, ViewKey, Views, describe, resized_crop};
+use crate::config::Config;
+use crate::config::schema::Interpolation;
+use crate::data::Images;
+use crate::output::contact_sheet::{Row, Sheet, draw};
+use crate::output::host_services::HostServices;
+use crate::output::picture::Picture;
+use crate::random;
+use crate::train::signals::Stop;
+use crate::train::{TrainError, session};
+use indicatif::MultiProgress;
+use selfsame_plugin_api::{Card, Image, Normalization, Samples, Split, Targets};
+use tch::{Kind, Tensor};
+
+/// Draws the contact sheet and answers what was written.
+pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Result<String, Failure> {
+    let registry = open::registry(&cli.common);
+    let resolved = open::configuration(&arguments.config, &[], &registry)?;
+    let config = &resolved.config;
+    let stop = Stop::install().map_err(TrainError::from)?;
+    let stopped = || stop.requested().is_some();
+    let (card, dataset) = session::prepare_dataset(config, &registry, &HostServices::new(bars, &stopped))?;
+    let split = Split::from(arguments.split);
+    if !card.splits.contains(&split) {
+        let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();
+        let message = format!("data set {} has no split `{}`; it has {}", card.name, split.name(), splits.join(", "));
+        return Err(Failure::usage(message));
+    }
+    let samples = dataset.open(split).map_err(|error| Failure::of_kind(error.kind, error.message))?;
+    let mut indices = random::permutation(samples.len(), config.train.seed, "preview", &[]);
+    indices.truncate(arguments.samples);
+    let images = samples.read(&indices).map_err(|error| Failure::of_kind(error.kind, error.message))?;
+    let sheet = sheet(config, arguments.views, &card, samples.as_ref(), split, &indices, &images)?;
+    let picture = draw(&sheet);
+    let out = &arguments.out;
+    picture.save(out).map_err(|error| Failure::data(format!("{} cannot be written: {error}", out.display())))?;
+    Ok(format!("{} ({} samples, {} views each)", out.display(), indices.len(), arguments.views))
+}
+
+fn sheet(
+    config: &Config,
+    count: usize,
+    card: &Card,
+    samples: &dyn Samples,
+    split: Split,
+    indices: &[usize],
+    images: &[Image],
+) -> Result<Sheet, TrainError> {
+    let size = |image: &Image| (image.height, image.width);
+    let nominal = match images.first().map(size) {
+        Some(first) if images.iter().all(|image| size(image) == first) => first,
+        _ => card.nominal_size,
+    };
+    let statistics = card.normalization.as_ref().map(|Normalization { mean, std }| (mean.clone(), std.clone()));
+    let views = Views::new(&config.augmentation, &config.preprocess, card.channels, nominal, statistics)?;
+    // View 1 and view 2 of the first epoch, then of the second, and so on, as training draws them.
+    let keys = (0..count as u64).map(|i| ViewKey { seed: config.train.seed, epoch: i / 2, view: i % 2 });
+    let keys: Vec<ViewKey> = keys.collect();
+    let mut columns = vec!["original".to_owned(), "evaluation".to_owned()];
+    columns.extend(keys.iter().map(|key| format!("view {} epoch {}", key.view + 1, key.epoch + 1)));
+    let (ids, targets) = (samples.ids(), samples.targets());
+    let mut rows = Vec::new();
+    for (&index, image) in indices.iter().zip(images) {
+        let raw = raw(image)?;
+        let mut tiles = vec![original(&raw, views.output_size())?, tile(&views.denormalized(&views.eval(&raw)?)?)?];
+        for &key in &keys {
+            tiles.push(tile(&views.denormalized(&views.train(&raw, &[index as i64], key)?)?)?);
+        }
+        let name = ids.as_ref().and_then(|ids| ids.get(index)).cloned();
+        let bits = if image.bit_depth == 16 { ", 16 bit" } else { "" };
+        let mut label = vec![format!("#{index}")];
+        label.extend(name);
+        label.extend(class(card, &targets, index));
+        label.push(format!("{}×{}{bits}", image.width, image.height));
+        rows.push(Row { label, tiles });
+    }
+    let title = format!("{} / {}", card.name, split.name());
+    Ok(Sheet { title, columns, rows, legend: legend(config, &views)? })
+}
+
+fn legend(config: &Config, views: &Views) -> Result<Vec<(String, String)>, TrainError> {
+    let second = config.augmentation.second_view();
+    let second = second.map_err(|error| TrainError::configuration(format!("augmentation.view2: {error}")))?;
+    let operations = |config| describe::operations(config).join("; ");
+    let (first, second) = (operations(&config.augmentation), operations(&second));
+    let mut legend = vec![(
+        "evaluation".to_owned(),
+        describe::preparation(&config.preprocess, views.output_size()).join("; "),
+    )];
+    if first == second {
+        legend.push(("views".to_owned(), first));
+    } else {
+        legend.push(("view 1".to_owned(), first));
+        legend.push(("view 2".to_owned(), second));
+    }
+    Ok(legend)
+}
+
+/// The names of a sample's classes.
+fn class(card: &Card, targets: &Targets, index: usize) -> Option<String> {
+    let name = |class: usize| card.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
+    match targets {
+        Targets::None => None,
+        Targets::Classes(classes) => classes.get(index).map(|&class| name(class as usize)),
+        Targets::Multilabel(flags) => {
+            let n = card.classes.len();
+            let own = flags.get(index * n..(index + 1) * n)?;
+            let named: Vec<_> = (0..n).filter(|&class| own[class] == 1).map(name).collect();
+            Some(if named.is_empty() { "none".into() } else { named.join(", ") })
+        }
+    }
+}
+
+/// One image as the views take it.
+fn raw(image: &Image) -> Result<Images, TrainError> {
+    let shape = [1, image.channels as i64, image.height as i64, image.width as i64];
+    let pixels = match image.bit_depth {
+        16 => {
+            let values: Vec<i32> =
+                image.data.chunks_exact(2).map(|two| i32::from(u16::from_le_bytes([two[0], two[1]]))).collect();
+            Tensor::f_from_slice(&values)
+        }
+        _ => Tensor::f_from_slice(&image.data),
+    };
+    Ok(Images::whole(pixels?.f_view(shape)?))
+}
+
+/// The image as it is, made smaller where it is larger than a view.
+fn original(raw: &Images, output: (usize, usize)) -> Result<Picture, TrainError> {
+    let (_, _, height, width) = raw.pixels.size4()?;
+    let (height, width) = (height as usize, width as usize);
+    let shrink = (height as f64 / output.0 as f64).max(width as f64 / output.1 as f64).max(1.0);
+    let scaled = |length: usize| ((length as f64 / shrink).round() as usize).max(1);
+    let size = (scaled(height), scaled(width));
+    let crop = CropBox { top: 0, left: 0, height, width };
+    let params = Params::whole(crop, false, size);
+    tile(&resized_crop::apply(&raw.pixels, &[params], size, Interpolation::Bilinear)?)
+}
+
+/// A view `[1, C, h, w]` in 0–1 as a picture.
+fn tile(view: &Tensor) -> Result<Picture, TrainError> {
+    let (_, _, height, width) = view.size4()?;
+    let levels = view.f_clamp(0.0, 1.0)?.f_mul_scalar(255.0)?.f_round()?.f_to_kind(Kind::Uint8)?;
+    let levels = levels.f_expand([1, 3, height, width], false)?.f_permute([0, 2, 3, 1])?.f_contiguous()?;
+    let rgb = Vec::<u8>::try_from(levels.f_flatten(0, -1)?).map_err(AugmentError::from)?;
+    Ok(Picture { width: width as usize, height: height as usize, rgb })
+}

@@ -1,0 +1,55 @@
+//! Fixtures and images for the tests of the augmentations.
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part; a fixture that does not read fails its test")]
+
+use selfsame::augment::ViewKey;
+use selfsame::data::Images;
+use serde_json::Value;
+use tch::{Kind, Tensor};
+
+pub const KEY: ViewKey = ViewKey { seed: 3, epoch: 1, view: 0 };
+
+pub fn fixture(name: &str) -> Value {
+    let path = format!("{}/tests/fixtures/augment/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+pub fn floats(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+}
+
+pub fn counts(value: &Value) -> Vec<usize> {
+    floats(value).into_iter().map(|v| v as usize).collect()
+}
+
+pub fn flags(value: &Value) -> Vec<bool> {
+    value.as_array().unwrap().iter().map(|v| v.as_bool().unwrap()).collect()
+}
+
+pub fn tensor(value: &Value) -> Tensor {
+    let shape: Vec<i64> = floats(&value["shape"]).into_iter().map(|v| v as i64).collect();
+    Tensor::from_slice(&floats(&value["values"])).to_kind(Kind::Float).reshape(shape)
+}
+
+pub fn pixels(value: &Value) -> Tensor {
+    tensor(value).to_kind(Kind::Uint8)
+}
+
+pub fn unit(images: &Tensor) -> Tensor {
+    images.to_kind(Kind::Float) / 255.0
+}
+
+pub fn assert_close(name: &str, got: &Tensor, expected: &Tensor) {
+    assert_eq!(got.size(), expected.size(), "{name}");
+    let error = f64::try_from((got - expected).abs().max()).unwrap();
+    assert!(error < 1e-5, "{name}: off by {error}");
+}
+
+pub fn whole(pixels: &Tensor) -> Images {
+    Images::whole(pixels.shallow_clone())
+}
+
+/// Fixed images, uint8 `[batch, channels, height, width]`: the position times a large prime, its middle bits.
+pub fn noise(batch: i64, channels: i64, height: i64, width: i64) -> Tensor {
+    let n = (1..=batch * channels * height * width).map(|i| ((i * 2_654_435_761) >> 13) as u8);
+    Tensor::from_slice(&n.collect::<Vec<_>>()).reshape([batch, channels, height, width])
+}
