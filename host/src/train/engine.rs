@@ -9,6 +9,7 @@ use super::signals::Stop;
 use super::state;
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
+use crate::data::Batch;
 use crate::method::{Method, StepContext};
 use crate::optim::{self, Optimizer, Schedule};
 use crate::probe::LinearHead;
@@ -162,8 +163,12 @@ impl<'a> Engine<'a> {
         let epoch = self.position.epoch;
         let order = random::permutation(self.data.train.len(), self.config.train.seed, "order", &[epoch as u64]);
         let mut looked = Look::new(self.position.step, self.compute);
-        for places in order.chunks_exact(batch_size).skip(self.position.step_in_epoch).collect::<Vec<_>>() {
-            self.step(places, &mut looked)?;
+        let plan = order.chunks_exact(batch_size).skip(self.position.step_in_epoch).map(<[usize]>::to_vec).collect();
+        let mut batches = self.data.train.batches(plan, self.compute.device);
+        loop {
+            let started = Instant::now();
+            let Some(batch) = batches.next() else { break };
+            self.step(batch?, started, &mut looked)?;
             if self.position.step.is_multiple_of(LOOK_EVERY) || self.position.step_in_epoch == steps {
                 self.look(&mut looked)?;
             }
@@ -172,11 +177,10 @@ impl<'a> Engine<'a> {
         self.finish_epoch(steps)
     }
 
-    fn step(&mut self, places: &[usize], looked: &mut Look) -> Result<(), TrainError> {
-        let started = Instant::now();
-        let Compute { device, autocast } = self.compute;
+    /// One step on a batch that has been waited for since `started`.
+    fn step(&mut self, batch: Batch, started: Instant, looked: &mut Look) -> Result<(), TrainError> {
+        let autocast = self.compute.autocast;
         let seed = self.config.train.seed;
-        let batch = self.data.train.batch(places, device);
         let key = |view| ViewKey { seed, epoch: self.position.epoch as u64, view };
         let views = [
             self.views.train(&batch.images, &batch.ids, key(0))?,
@@ -196,7 +200,7 @@ impl<'a> Engine<'a> {
             head.train_step(&output.features, &Tensor::f_cat(&[labels, labels], 0)?)?;
         }
         looked.losses = looked.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
-        looked.images += places.len();
+        looked.images += batch.ids.len();
         self.position.step += 1;
         self.position.step_in_epoch += 1;
         Ok(())

@@ -13,7 +13,7 @@ pub use augmentation::{
     AugmentationConfig, GaussianBlurConfig, GrayscaleConfig, Interpolation, NormalizeChoice, PreprocessConfig,
     ProbabilityConfig, RandomColorConfig, RandomCropConfig, SolarizeConfig,
 };
-pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig};
+pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig, OnError, StoreRule, StoreSize};
 pub use method::{EncoderConfig, MethodConfig, ProjectionConfig, StemChoice};
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 pub use probe::{KnnConfig, LinearHeadConfig};
