@@ -159,6 +159,11 @@ impl Loader<'_> {
         };
         let mut store = Store::open(&self.cache_dir, key)?;
         self.complete(&mut store, split, samples.as_ref(), indices)?;
+        let missing = indices.iter().find(|&&index| store.place(index).is_none() && store.damage(index).is_none());
+        if let Some(index) = missing {
+            let message = format!("sample {index} was stored in {} and is not there", store.folder().display());
+            return Err(DataError::data(&self.card.name, message + "; is the folder written by something else?"));
+        }
         let kept: Vec<usize> = indices.iter().copied().filter(|&index| store.place(index).is_some()).collect();
         let damaged = indices.iter().filter_map(|&index| store.damage(index).cloned()).collect();
         let places: Vec<(usize, Place)> = kept.iter().filter_map(|&index| Some((index, store.place(index)?))).collect();

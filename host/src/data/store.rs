@@ -112,7 +112,9 @@ impl Store {
         self.places = records.filter(|(sample, place)| *sample < self.key.samples && self.fits(place, end)).collect();
         let damaged = self.existing("damaged.json", |path| fs::read(path))?.unwrap_or_default();
         let damaged: Vec<Damaged> = serde_json::from_slice(&damaged).unwrap_or_default();
-        self.damaged = damaged.into_iter().map(|sample| (sample.index, sample)).collect();
+        // A writer that was killed may have stored an image before it could shorten the list.
+        let unread = damaged.into_iter().filter(|sample| !self.places.contains_key(&sample.index));
+        self.damaged = unread.map(|sample| (sample.index, sample)).collect();
         Ok(())
     }
 
@@ -178,10 +180,11 @@ impl Store {
             let end = file.and_then(|mut file| Ok((file.seek(SeekFrom::End(0))?, file)));
             end.map_err(|error| self.failed("open", name, &error))
         };
-        let ((end, pixels), (records, index)) = (open("pixels.bin")?, open("index.bin")?);
+        let ((end, pixels), (records, mut index)) = (open("pixels.bin")?, open("index.bin")?);
         // A killed writer may have left part of a record.
         let whole = records - records % RECORD as u64;
-        index.set_len(whole).map_err(|error| self.failed("write", "index.bin", &error))?;
+        let cut = index.set_len(whole).and_then(|()| index.seek(SeekFrom::Start(whole)));
+        cut.map_err(|error| self.failed("write", "index.bin", &error))?;
         Ok(Writer {
             dataset: self.key.dataset.clone(),
             folder: self.folder.clone(),
