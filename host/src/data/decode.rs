@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Most samples of one call into the plugin.
 const CHUNK: usize = 64;
-/// Decoded bytes that one worker holds, as far as the data set's nominal size tells.
+/// Decoded bytes that one worker holds at once, as far as the images seen so far tell.
 const CHUNK_BYTES: usize = 64 << 20;
 
 /// A sample that cannot be read.
@@ -62,37 +62,41 @@ impl Decoder<'_> {
         take: impl Fn(Vec<Decoded>) -> Result<(), DataError> + Sync,
     ) -> Result<(), DataError> {
         let names = self.samples.ids();
-        let chunks: Vec<&[usize]> = indices.chunks(self.chunk()).collect();
-        let (next, done, stopped) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        let (next, done, stopped) = (Mutex::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+        let largest = AtomicUsize::new(0);
         let failed: Mutex<Option<(usize, DataError)>> = Mutex::new(None);
-        let fail = |chunk: usize, error: DataError| {
+        let fail = |start: usize, error: DataError| {
             if error.kind == ErrorKind::Cancelled {
                 stopped.store(true, Ordering::Relaxed);
             }
             let mut failed = lock(&failed);
-            if failed.as_ref().is_none_or(|(first, _)| chunk < *first) {
-                *failed = Some((chunk, error));
+            if failed.as_ref().is_none_or(|(first, _)| start < *first) {
+                *failed = Some((start, error));
             }
         };
         let work = || {
             loop {
-                let chunk = next.fetch_add(1, Ordering::Relaxed);
-                let late = lock(&failed).as_ref().is_some_and(|(first, _)| *first < chunk);
-                if chunk >= chunks.len() || late || stopped.load(Ordering::Relaxed) {
+                let (start, chunk) = {
+                    let mut next = lock(&next);
+                    let start = *next;
+                    *next = indices.len().min(start + self.chunk(largest.load(Ordering::Relaxed)));
+                    (start, &indices[start..*next])
+                };
+                let late = lock(&failed).as_ref().is_some_and(|(first, _)| *first < start);
+                if chunk.is_empty() || late || stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                let decoded = self.decode(chunks[chunk], names.as_deref());
-                if let Err(error) = decoded.and_then(&take) {
-                    fail(chunk, error);
+                if let Err(error) = self.decode(chunk, names.as_deref(), &largest).and_then(&take) {
+                    fail(start, error);
                 }
-                let done = done.fetch_add(chunks[chunk].len(), Ordering::Relaxed) + chunks[chunk].len();
+                let done = done.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
                 if let Err(cancelled) = self.services.items(&self.what, done as u64, Some(indices.len() as u64)) {
                     fail(0, DataError::cancelled(&self.card.name, cancelled));
                 }
             }
         };
         std::thread::scope(|scope| {
-            for _ in 0..self.workers.clamp(1, chunks.len().max(1)) {
+            for _ in 0..self.workers.clamp(1, indices.len().max(1)) {
                 scope.spawn(work);
             }
         });
@@ -108,21 +112,27 @@ impl Decoder<'_> {
     /// That it cannot be read any more.
     pub fn read_again(&self, sample: usize) -> Result<Image, DataError> {
         let names = self.samples.ids();
-        match self.decode(&[sample], names.as_deref())?.pop() {
+        match self.decode(&[sample], names.as_deref(), &AtomicUsize::new(0))?.pop() {
             Some((_, Ok(image))) => Ok(image),
             Some((_, Err(damaged))) => Err(DataError::data(&self.card.name, damaged.describe())),
             None => Err(DataError::data(&self.card.name, format!("sample {sample} was not read"))),
         }
     }
 
-    fn chunk(&self) -> usize {
+    /// How many samples the next chunk has: one until an image has been seen, of which the largest had so many bytes.
+    fn chunk(&self, largest: usize) -> usize {
         let (height, width) = self.card.nominal_size;
-        let image = self.card.channels * height * width * usize::from(self.card.bit_depth / 8);
-        (CHUNK_BYTES / image.max(1)).clamp(1, CHUNK)
+        let nominal = self.card.channels * height * width * usize::from(self.card.bit_depth / 8);
+        if largest == 0 { 1 } else { (CHUNK_BYTES / largest.max(nominal)).clamp(1, CHUNK) }
     }
 
     /// Reads some samples in one call; when that fails, one by one.
-    fn decode(&self, indices: &[usize], names: Option<&[String]>) -> Result<Vec<Decoded>, DataError> {
+    fn decode(
+        &self,
+        indices: &[usize],
+        names: Option<&[String]>,
+        largest: &AtomicUsize,
+    ) -> Result<Vec<Decoded>, DataError> {
         let images = match self.samples.read(indices) {
             Ok(images) if images.len() == indices.len() => images.into_iter().map(Ok).collect(),
             Ok(images) => vec![Err(wrong_count(images.len(), indices.len())); indices.len()],
@@ -133,6 +143,9 @@ impl Decoder<'_> {
         let mut decoded = Vec::with_capacity(indices.len());
         for (&index, image) in indices.iter().zip(images) {
             let image = image.and_then(|image| self.checked(image));
+            if let Ok(image) = &image {
+                largest.fetch_max(image.data.len(), Ordering::Relaxed);
+            }
             let image = image.and_then(|image| match self.side {
                 Some(side) => reduce(image, side),
                 None => Ok(image),

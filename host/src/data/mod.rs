@@ -10,6 +10,7 @@ mod reduce;
 mod source;
 pub mod split;
 pub mod store;
+pub mod survey;
 
 pub use decode::{Damaged, Decoder};
 pub use error::DataError;

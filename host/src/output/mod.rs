@@ -9,4 +9,5 @@ pub mod metrics;
 pub mod progress;
 pub mod recorder;
 pub mod report;
+pub mod survey_table;
 pub mod tensorboard;
