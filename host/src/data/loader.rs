@@ -165,7 +165,8 @@ impl Loader<'_> {
             return Err(DataError::data(&self.card.name, message + "; is the folder written by something else?"));
         }
         let kept: Vec<usize> = indices.iter().copied().filter(|&index| store.place(index).is_some()).collect();
-        let damaged = indices.iter().filter_map(|&index| store.damage(index).cloned()).collect();
+        let mut damaged: Vec<Damaged> = indices.iter().filter_map(|&index| store.damage(index).cloned()).collect();
+        damaged.sort_by_key(|sample| sample.index);
         let places: Vec<(usize, Place)> = kept.iter().filter_map(|&index| Some((index, store.place(index)?))).collect();
         let sizes: Vec<_> = places.iter().map(|(_, place)| (place.height, place.width)).collect();
         let bytes = places.iter().map(|(_, place)| store.bytes(place)).sum();

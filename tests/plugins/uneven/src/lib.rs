@@ -7,6 +7,7 @@ use selfsame_plugin_api::{
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 export_plugin! {
     datasets: { "uneven" => (card, create) },
@@ -19,11 +20,12 @@ struct Options {
     bad: Vec<usize>,
     leak: bool,
     version: u32,
+    delay_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { count: 48, bad: Vec::new(), leak: false, version: 1 }
+        Self { count: 48, bad: Vec::new(), leak: false, version: 1, delay_ms: 0 }
     }
 }
 
@@ -33,6 +35,7 @@ fn options() -> Vec<OptionSpec> {
         OptionSpec::new("bad", "Indices of training samples that cannot be read; default none."),
         OptionSpec::new("leak", "Whether the first test image is the first training image; default no."),
         OptionSpec::new("version", "What the fingerprint says; default 1."),
+        OptionSpec::new("delay_ms", "What reading one image takes, in milliseconds; default 0."),
     ]
 }
 
@@ -110,6 +113,7 @@ impl Samples for Part {
 
     /// Each call leaves a line in `reads.log` of the data set's folder, where there is one.
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
+        std::thread::sleep(Duration::from_millis(self.options.delay_ms) * indices.len() as u32);
         if let Some(folder) = &self.folder {
             let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("reads.log"));
             let written = log.and_then(|mut log| writeln!(log, "{} {indices:?}", self.split.name()));
