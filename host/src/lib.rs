@@ -7,6 +7,8 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod lock;
+pub mod memory;
 pub mod method;
 pub mod model;
 pub mod native;

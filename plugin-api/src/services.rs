@@ -21,4 +21,12 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// [`Cancelled`] when the user asked to stop.
     fn progress(&self, what: &str, done: u64, total: Option<u64>) -> std::result::Result<(), Cancelled>;
+
+    /// The same for things that are counted, such as files: shown with their number a second.
+    ///
+    /// # Errors
+    /// [`Cancelled`] when the user asked to stop.
+    fn items(&self, what: &str, done: u64, total: Option<u64>) -> std::result::Result<(), Cancelled> {
+        self.progress(what, done, total)
+    }
 }

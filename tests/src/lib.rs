@@ -128,6 +128,13 @@ pub fn plugins() -> PathBuf {
     plugins
 }
 
+/// The library of a plugin below `tests/plugins`; `cargo xtask test` builds it.
+pub fn test_plugin(name: &str) -> PathBuf {
+    let file = built(&format!("libselfsame_{name}_plugin.so"));
+    assert!(file.exists(), "{} is missing; run the tests with `cargo xtask test`", file.display());
+    file
+}
+
 fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
     test.parent().and_then(Path::parent).expect("the target folder").join(name)

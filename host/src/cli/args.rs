@@ -63,7 +63,7 @@ pub enum Command {
     /// Show, explain and check configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Get a data set ready
+    /// Get a data set ready, check and describe it
     #[command(subcommand)]
     Data(DataCommand),
     /// Show what this machine offers: libtorch, devices, plugins
@@ -199,4 +199,15 @@ pub enum ConfigCommand {
 pub enum DataCommand {
     /// Download and verify the files of `dataset`
     Fetch(ConfigArgs),
+    /// Read every sample of `dataset`, and list those that cannot be read and why (exit code 3)
+    Verify(ConfigArgs),
+    /// Describe `dataset`: labels, sizes, values, duplicates, and what its plugin tells about samples
+    Stats {
+        /// Where the configuration comes from.
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
 }

@@ -1,17 +1,13 @@
 //! One function a command.
 
-use super::args::{
-    Cli, Command, ConfigArgs, ConfigCommand, DataCommand, ExportArgs, ExportFormat, PluginsCommand, RunArgs,
-};
+use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, PluginsCommand, RunArgs};
 use super::failure::Failure;
-use super::{doctor, open, preview, train};
+use super::{data, doctor, open, preview, train};
 use crate::config;
-use crate::output::host_services::HostServices;
 use crate::output::{export, report};
 use crate::plugin::listing;
 use crate::train::run_folder::RunRecord;
-use crate::train::signals::Stop;
-use crate::train::{TrainError, checkpoint, session};
+use crate::train::{TrainError, checkpoint};
 use indicatif::MultiProgress;
 use std::io::Write;
 use std::path::Path;
@@ -32,7 +28,7 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
             say(&if *json { pretty(&inspection.json()) } else { inspection.text() });
         }
         Command::Config(command) => configuration(cli, command)?,
-        Command::Data(DataCommand::Fetch(arguments)) => fetch(cli, arguments, bars)?,
+        Command::Data(command) => data::data(cli, command, bars)?,
         Command::Doctor => say(&doctor::report(&cli.common.plugins)),
     }
     Ok(())
@@ -76,22 +72,13 @@ fn configuration(cli: &Cli, command: &ConfigCommand) -> Result<(), Failure> {
     Ok(())
 }
 
-fn fetch(cli: &Cli, arguments: &ConfigArgs, bars: &MultiProgress) -> Result<(), Failure> {
-    let registry = open::registry(&cli.common);
-    let resolved = open::configuration(arguments, &[], &registry)?;
-    let stop = Stop::install().map_err(TrainError::from)?;
-    let stopped = || stop.requested().is_some();
-    session::prepare_dataset(&resolved.config, &registry, &HostServices::new(bars, &stopped))?;
-    say(&format!("data set {} is ready", resolved.config.dataset.name));
-    Ok(())
-}
-
-fn pretty(value: &serde_json::Value) -> String {
+/// JSON for people.
+pub(super) fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
 /// Prints a result to standard output; a reader that has gone away (`| head`) is no error.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = writeln!(stdout, "{}", text.trim_end());
 }

@@ -57,6 +57,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
     let data = session::load_data(config, registry, &HostServices::new(bars, &stopped), compute.device)?;
+    folder.write_left_out(&data.left_out(), checkpoint.is_some())?;
     let views = session::views(config, &data)?;
     let (channels, size) = (views.output_channels(), views.output_size());
     let method = session::build_method(init.as_ref(), config, registry, channels, size, compute.device)?;

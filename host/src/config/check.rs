@@ -104,6 +104,10 @@ impl Walk<'_> {
                 Some(Plain::Text(text)) if words.iter().any(|(word, _)| *word == text) => Some(text.into()),
                 _ => None,
             },
+            Kind::IntegerOr(range, words) => integer(node, range).or_else(|| match node.plain() {
+                Some(Plain::Text(text)) if words.iter().any(|(word, _)| *word == text) => Some(text.into()),
+                _ => None,
+            }),
             Kind::Numbers(count, _) => floats(node).filter(|values| values.len() == *count).map(Value::from),
         };
         match value {
@@ -214,7 +218,7 @@ fn floats(node: &Node) -> Option<Vec<Value>> {
 fn advice(key: &Key, node: &Node) -> String {
     let Node::Scalar { text, plain } = node else { return String::new() };
     match &key.kind {
-        Kind::Choice(words) => {
+        Kind::Choice(words) | Kind::IntegerOr(_, words) => {
             let bare = |word: &str| word.to_lowercase().replace(['_', '-', ' '], "");
             let near = |word: &str| strsim::damerau_levenshtein(&bare(word), &bare(text));
             let nearest = words.iter().map(|(word, _)| word).min_by_key(|word| near(word));

@@ -41,7 +41,10 @@ pub fn explain(path: &str) -> Result<String, ConfigError> {
             }
             return Ok(out);
         }
-        Kind::Choice(words) => {
+        Kind::Choice(words) | Kind::IntegerOr(_, words) => {
+            if let Kind::IntegerOr(..) = key.kind {
+                let _ = writeln!(out, "  type: {}", key.expected());
+            }
             let width = words.iter().map(|(word, _)| word.len()).max().unwrap_or(0);
             out.push_str("  allowed:\n");
             for (word, doc) in words {

@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Text(u64),
     /// One of these words, each with its documentation.
     Choice(Vec<(String, String)>),
+    /// An integer, or one of these words.
+    IntegerOr(Range, Vec<(String, String)>),
     /// Exactly so many numbers.
     Numbers(usize, Range),
 }
@@ -103,6 +105,9 @@ impl Key {
             Kind::Text(_) => "text that is not empty".into(),
             Kind::Choice(words) if words.len() == 1 => list(words.iter().map(|(word, _)| word.as_str())),
             Kind::Choice(words) => format!("one of {}", list(words.iter().map(|(word, _)| word.as_str()))),
+            Kind::IntegerOr(range, words) => {
+                format!("an integer{range}, or one of {}", list(words.iter().map(|(word, _)| word.as_str())))
+            }
             Kind::Numbers(count, Range { min: None, max: None }) => format!("a list of {count} numbers"),
             Kind::Numbers(count, range) => format!("a list of {count} numbers, each{range}"),
         };
@@ -184,7 +189,10 @@ fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default:
         }
         _ => match choices(target) {
             words if words.is_empty() => Kind::Text(target.get("minLength").and_then(Value::as_u64).unwrap_or(0)),
-            words => Kind::Choice(words),
+            words => match integer_beside(target) {
+                Some(range) => Kind::IntegerOr(range, words),
+                None => Kind::Choice(words),
+            },
         },
     };
     let nullable = optional.is_some() || schema.get("type").is_some_and(Value::is_array);
@@ -222,6 +230,11 @@ fn range(schema: &Value) -> Range {
 fn choices(schema: &Value) -> Vec<(String, String)> {
     let documented = schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
     documented.filter_map(|one| Some((text(one, "const")?, text(one, "description").unwrap_or_default()))).collect()
+}
+
+/// The range of the integer that may stand instead of a word.
+fn integer_beside(schema: &Value) -> Option<Range> {
+    schema.get("oneOf")?.as_array()?.iter().find(|one| type_of(one) == "integer").map(range)
 }
 
 fn text(schema: &Value, field: &str) -> Option<String> {

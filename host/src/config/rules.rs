@@ -24,7 +24,9 @@ pub(super) fn ranges(root: &Key, config: &Value, origins: &BTreeMap<String, Orig
 
 fn fits(key: &Key, value: &Value) -> bool {
     match &key.kind {
-        Kind::Integer(range) | Kind::Number(range) => value.as_f64().is_none_or(|value| range.contains(value)),
+        Kind::Integer(range) | Kind::Number(range) | Kind::IntegerOr(range, _) => {
+            value.as_f64().is_none_or(|value| range.contains(value))
+        }
         Kind::Numbers(_, range) => {
             value.as_array().into_iter().flatten().filter_map(Value::as_f64).all(|value| range.contains(value))
         }

@@ -1,6 +1,21 @@
-//! From a data set to batches: splits, and pixels held in memory.
+//! From a data set to batches: splits, samples decoded once, and pixels held in memory, on the device or on disk.
 
-pub mod source;
+mod decode;
+mod error;
+mod images;
+pub mod loader;
+mod packed;
+mod prefetch;
+mod reduce;
+mod source;
 pub mod split;
+pub mod store;
+pub mod survey;
 
-pub use source::{Batch, DataError, Images, Source};
+pub use decode::{Damaged, Decoder};
+pub use error::DataError;
+pub use images::{Batch, Images};
+pub use loader::Loader;
+pub use prefetch::Batches;
+pub use reduce::{reduce, reduced_size};
+pub use source::Source;

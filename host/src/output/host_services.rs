@@ -11,44 +11,56 @@ const PLAIN_PERIOD: Duration = Duration::from_secs(5);
 /// Shows progress of plugins on `bars`, and cancels when `stopped` says so.
 pub struct HostServices<'a> {
     bars: &'a MultiProgress,
-    bar: Mutex<Option<(String, ProgressBar)>>,
+    shown: Mutex<Option<Shown>>,
     told: Mutex<Instant>,
     stopped: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// The bar of what is going on.
+struct Shown {
+    what: String,
+    bar: ProgressBar,
+    since: Instant,
+    /// What was done before the first report.
+    start: u64,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq)]
+enum Unit {
+    Bytes,
+    Items,
 }
 
 impl<'a> HostServices<'a> {
     /// Services for the calls of one command.
     pub fn new(bars: &'a MultiProgress, stopped: &'a (dyn Fn() -> bool + Sync)) -> Self {
-        Self { bars, bar: Mutex::new(None), told: Mutex::new(Instant::now()), stopped }
+        Self { bars, shown: Mutex::new(None), told: Mutex::new(Instant::now()), stopped }
     }
-}
 
-impl Services for HostServices<'_> {
-    fn progress(&self, what: &str, done: u64, total: Option<u64>) -> Result<(), Cancelled> {
+    fn report(&self, what: &str, done: u64, total: Option<u64>, unit: Unit) -> Result<(), Cancelled> {
         if (self.stopped)() {
             return Err(Cancelled);
         }
-        let mut shown = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = match &*shown {
-            Some((name, bar)) if name == what => bar.clone(),
-            _ => {
-                let template = "{msg} {bar:24} {percent} %  {bytes} of {total_bytes}  {eta} left";
-                let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-                let bar =
-                    self.bars.add(ProgressBar::new(total.unwrap_or(0)).with_style(style).with_message(what.to_owned()));
-                if let Some((_, old)) = shown.replace((what.to_owned(), bar.clone())) {
-                    old.finish_and_clear();
-                }
-                tracing::debug!("{what}");
-                bar
-            }
-        };
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.as_ref().is_none_or(|shown| shown.what != what)
+            && let Some(old) = shown.replace(self.start(what, done, total, unit))
+        {
+            old.bar.finish_and_clear();
+        }
+        let Some(Shown { bar, since, start, .. }) = &*shown else { return Ok(()) };
         // Where no bar can be drawn, a call that takes long says what it does, and how far it is, now and then.
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if bar.is_hidden() && told.elapsed() > PLAIN_PERIOD {
             *told = Instant::now();
+            let rate = done.saturating_sub(*start) as f64 / since.elapsed().as_secs_f64();
             match total {
+                Some(total) if unit == Unit::Items && rate > 0.0 => {
+                    let left = (total.saturating_sub(done) as f64 / rate).ceil();
+                    tracing::info!("{what}: {done} of {total}, {rate:.0} a second, {left:.0} s left");
+                }
                 Some(total) => tracing::info!("{what}: {:.0} %", 100.0 * done as f64 / total.max(1) as f64),
+                None if done == 0 => tracing::info!("{what}"),
                 None => tracing::info!("{what}: {done}"),
             }
         }
@@ -56,12 +68,34 @@ impl Services for HostServices<'_> {
         bar.set_position(done);
         Ok(())
     }
+
+    fn start(&self, what: &str, done: u64, total: Option<u64>, unit: Unit) -> Shown {
+        let template = match (unit, total) {
+            (_, None) => "{msg}",
+            (Unit::Bytes, _) => "{msg} {bar:24} {percent} %  {bytes} of {total_bytes}  {eta} left",
+            (Unit::Items, _) => "{msg} {bar:24} {pos} of {len}  {per_sec:.0}  {eta} left",
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = self.bars.add(ProgressBar::new(total.unwrap_or(0)).with_style(style).with_message(what.to_owned()));
+        tracing::debug!("{what}");
+        Shown { what: what.to_owned(), bar, since: Instant::now(), start: done }
+    }
+}
+
+impl Services for HostServices<'_> {
+    fn progress(&self, what: &str, done: u64, total: Option<u64>) -> Result<(), Cancelled> {
+        self.report(what, done, total, Unit::Bytes)
+    }
+
+    fn items(&self, what: &str, done: u64, total: Option<u64>) -> Result<(), Cancelled> {
+        self.report(what, done, total, Unit::Items)
+    }
 }
 
 impl Drop for HostServices<'_> {
     fn drop(&mut self) {
-        if let Some((_, bar)) = self.bar.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            bar.finish_and_clear();
+        if let Some(shown) = self.shown.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            shown.bar.finish_and_clear();
         }
     }
 }

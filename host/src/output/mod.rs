@@ -11,4 +11,5 @@ pub mod picture;
 pub mod progress;
 pub mod recorder;
 pub mod report;
+pub mod survey_table;
 pub mod tensorboard;

@@ -9,6 +9,7 @@ use super::signals::Stop;
 use super::state;
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
+use crate::data::Batch;
 use crate::method::{self, Method, StepContext, StepOutput};
 use crate::optim::{self, Optimizer, Schedule};
 use crate::probe::LinearHead;
@@ -162,8 +163,12 @@ impl<'a> Engine<'a> {
         let epoch = self.position.epoch;
         let order = random::permutation(self.data.train.len(), self.config.train.seed, "order", &[epoch as u64]);
         let mut looked = Look::new(self.position.step, self.compute);
-        for places in order.chunks_exact(batch_size).skip(self.position.step_in_epoch).collect::<Vec<_>>() {
-            self.step(places, &mut looked)?;
+        let plan = order.chunks_exact(batch_size).skip(self.position.step_in_epoch).map(<[usize]>::to_vec).collect();
+        let mut batches = self.data.train.batches(plan, self.compute.device);
+        loop {
+            let started = Instant::now();
+            let Some(batch) = batches.next() else { break };
+            self.step(&batch?, started, &mut looked)?;
             if self.position.step.is_multiple_of(LOOK_EVERY) || self.position.step_in_epoch == steps {
                 self.look(&mut looked)?;
             }
@@ -172,60 +177,51 @@ impl<'a> Engine<'a> {
         self.finish_epoch(steps)
     }
 
-    fn step(&mut self, places: &[usize], looked: &mut Look) -> Result<(), TrainError> {
+    /// One step on a batch that has been waited for since `started`.
+    fn step(&mut self, batch: &Batch, started: Instant, looked: &mut Look) -> Result<(), TrainError> {
+        looked.waited += started.elapsed();
         let autocast = self.compute.autocast;
         let total_steps = self.schedule.total_steps();
         let context = StepContext { step: self.position.step, total_steps, train: true, autocast };
         self.optimizer.zero_grad();
-        let (mut output, labels) = self.gradients(places, &context, looked)?;
+        let mut output = self.gradients(batch, &context, looked)?;
         if let Some(max_norm) = self.config.optimizer.clip_grad_norm {
             let norm = optim::clip_gradients(&self.method.parameters(), max_norm)?;
             output.metrics.push(("optim/grad_norm", norm));
         }
         self.optimizer.step(self.schedule.lr(self.position.step))?;
         self.method.after_step(&context)?;
-        if let (Some(head), Some(labels)) = (&mut self.head, &labels) {
+        if let (Some(head), Some(labels)) = (&mut self.head, &batch.labels) {
             head.train_step(&output.features, &Tensor::f_cat(&[labels, labels], 0)?)?;
         }
         looked.losses = looked.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
         looked.metrics = output.metrics;
-        looked.images += places.len();
+        looked.images += batch.ids.len();
         self.position.step += 1;
         self.position.step_in_epoch += 1;
         Ok(())
     }
 
-    /// Leaves the gradients of the batch's loss at the method's parameters; answers the batch's labels as well.
-    fn gradients(
-        &mut self,
-        places: &[usize],
-        context: &StepContext,
-        looked: &mut Look,
-    ) -> Result<(StepOutput, Option<Tensor>), TrainError> {
-        let (data, views, device, epoch) = (self.data, self.views, self.compute.device, self.position.epoch as u64);
-        let seed = self.config.train.seed;
-        let micro_batches: Vec<_> = places.chunks(self.config.train.micro_batch_size.unwrap_or(places.len())).collect();
-        let mut labels: Vec<_> = micro_batches.iter().map(|_| None).collect();
+    /// Leaves the gradients of the batch's loss at the method's parameters.
+    fn gradients(&mut self, batch: &Batch, context: &StepContext, looked: &mut Look) -> Result<StepOutput, TrainError> {
+        let (views, seed, epoch) = (self.views, self.config.train.seed, self.position.epoch as u64);
+        let micro_batches = batch.parts(self.config.train.micro_batch_size.unwrap_or(batch.ids.len()));
         let mut prepare = |index: usize, draw: &[u64]| -> Result<[Tensor; 2], TrainError> {
             let started = Instant::now();
-            let batch = data.train.batch(micro_batches[index], device);
-            let view = |view| views.train(&batch.images, &batch.ids, ViewKey { seed, epoch, view });
+            let Batch { images, ids, .. } = &micro_batches[index];
+            let view = |view| views.train(images, ids, ViewKey { seed, epoch, view });
             let views = [view(0)?, view(1)?];
             looked.waited += started.elapsed();
-            labels[index] = batch.labels;
             tch::manual_seed(random::derive_seed(seed, "step", draw) as i64);
             Ok(views)
         };
-        let output = if micro_batches.len() == 1 {
+        if micro_batches.len() == 1 {
             let output = self.method.step(&prepare(0, &[context.step])?, context)?;
             output.loss.f_backward()?;
-            output
-        } else {
-            let prepare = |index| prepare(index, &[context.step, index as u64]);
-            method::cached_gradient_step(self.method.as_mut(), micro_batches.len(), prepare, context)?
-        };
-        let labels: Option<Vec<Tensor>> = labels.into_iter().collect();
-        Ok((output, labels.map(|labels| Tensor::f_cat(&labels, 0)).transpose()?))
+            return Ok(output);
+        }
+        let prepare = |index| prepare(index, &[context.step, index as u64]);
+        method::cached_gradient_step(self.method.as_mut(), micro_batches.len(), prepare, context)
     }
 
     /// Takes the losses since the last look off the device, checks and records them.

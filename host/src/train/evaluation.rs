@@ -109,15 +109,16 @@ impl Evaluator<'_> {
         let context = StepContext { step: 0, total_steps: 1, train: false, autocast };
         let places: Vec<usize> = (0..val.len()).collect();
         let (mut sum, mut count) = (0.0, 0);
-        for places in places.chunks(self.config.train.batch_size).filter(|places| places.len() > 1) {
-            let batch = val.batch(places, device);
+        let plan = places.chunks(self.config.train.batch_size).filter(|places| places.len() > 1);
+        for batch in val.batches(plan.map(<[usize]>::to_vec).collect(), device) {
+            let batch = batch?;
             let views = [
                 self.views.train(&batch.images, &batch.ids, key(0))?,
                 self.views.train(&batch.images, &batch.ids, key(1))?,
             ];
             let output = method.step(&views, &context)?;
-            sum += f64::try_from(&output.loss.to_kind(Kind::Double))? * places.len() as f64;
-            count += places.len();
+            sum += f64::try_from(&output.loss.to_kind(Kind::Double))? * batch.ids.len() as f64;
+            count += batch.ids.len();
         }
         Ok((count > 0).then(|| sum / count as f64))
     }
@@ -149,8 +150,8 @@ pub fn embed(
 ) -> Result<Tensor, TrainError> {
     let places: Vec<usize> = (0..source.len()).collect();
     let mut features = Vec::with_capacity(places.len() / BATCH + 1);
-    for places in places.chunks(BATCH) {
-        let images = views.eval(&source.batch(places, device).images)?;
+    for batch in source.batches(places.chunks(BATCH).map(<[usize]>::to_vec).collect(), device) {
+        let images = views.eval(&batch?.images)?;
         let embedded = no_grad(|| -> Result<Tensor, TrainError> {
             let _autocast = autocast.then(|| native::autocast_bf16(device)).transpose()?;
             Ok(encoder.forward(&images, false)?.to_kind(Kind::Float))

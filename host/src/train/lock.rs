@@ -1,8 +1,7 @@
 //! One process a run: a lock on a file in the run's folder.
 
 use super::storage::{FileError, Naming};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, Write};
+use crate::lock::{Attempt, FileLock};
 use std::path::{Path, PathBuf};
 
 /// The lock file's name in the run's folder. It stays behind; what counts is the lock, which the system takes back
@@ -31,7 +30,7 @@ pub enum LockError {
 /// The only process that may write to a run's folder; released on drop or when the process ends.
 #[derive(Debug)]
 pub struct RunLock {
-    _file: File,
+    _lock: FileLock,
 }
 
 impl RunLock {
@@ -40,31 +39,17 @@ impl RunLock {
     /// On file systems without locks it warns and goes on.
     pub fn acquire(run_dir: &Path) -> Result<RunLock, LockError> {
         let path = run_dir.join(LOCK_FILE);
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).naming("open", &path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                let readable = file.read_to_string(&mut pid).is_ok() && pid.trim().parse::<u32>().is_ok();
-                let holder = if readable { format!("process {}", pid.trim()) } else { "another process".into() };
-                return Err(LockError::Held { run_dir: run_dir.to_owned(), holder });
-            }
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                tracing::warn!("{} cannot be locked here ({error}); start no second run in it", path.display());
-            }
-            Err(TryLockError::Error(source)) => return Err(FileError { action: "lock", path, source }.into()),
+        match FileLock::attempt(&path).naming("lock", &path)? {
+            Attempt::Locked(lock) => Ok(RunLock { _lock: lock }),
+            Attempt::Held(holder) => Err(LockError::Held { run_dir: run_dir.to_owned(), holder }),
         }
-        file.set_len(0).naming("write", &path)?;
-        file.rewind().naming("write", &path)?;
-        writeln!(file, "{}", std::process::id()).naming("write", &path)?;
-        Ok(RunLock { _file: file })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::process::{Command, Stdio};
 
     const DIR: &str = "SELFSAME_TEST_LOCK_DIR";

@@ -3,16 +3,20 @@
 use super::checkpoint::{CHECKPOINTS_DIR, CheckpointError, CheckpointWriter};
 use super::lock::{LockError, RunLock};
 use super::storage::{Disk, FileError, Naming, sha256_of_file, write_atomically};
+use crate::data::Damaged;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The resolved configuration's file in a run's folder.
 pub const CONFIG_FILE: &str = "config.yaml";
 /// The record's file in a run's folder.
 pub const RUN_FILE: &str = "run.json";
+/// The list of samples that were left out, by split; in a run's folder where there are any.
+pub const DAMAGED_FILE: &str = "damaged.json";
 
 /// Why a run's folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +36,13 @@ pub enum RunFolderError {
     /// Checkpoints cannot be written to it.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A continued run would learn from other samples.
+    #[error(
+        "other samples can be read than those that the run was started with (listed in {}); restore the data set's files, \
+         or start another run with --output-dir",
+        .0.display()
+    )]
+    OtherSamples(PathBuf),
     /// The record is not one of ours.
     #[error("{}: {message}; is this the folder of a selfsame run?", path.display())]
     Record {
@@ -86,6 +97,42 @@ impl RunFolder {
             .map_err(|error| RunFolderError::Record { path: path.clone(), message: error.to_string() })?;
         json.push('\n');
         Ok(write_atomically(&Disk, &path, json.as_bytes())?)
+    }
+}
+
+/// Samples that a run leaves out because they cannot be read, by part of the data.
+pub type LeftOut = BTreeMap<String, Vec<Damaged>>;
+
+impl RunFolder {
+    /// Lists the samples that the run leaves out. A run that is `continued` must leave out the same as before.
+    ///
+    /// # Errors
+    /// Other samples than before, and a list that cannot be read or written.
+    pub fn write_left_out(&self, left_out: &LeftOut, continued: bool) -> Result<(), RunFolderError> {
+        let path = self.path.join(DAMAGED_FILE);
+        let invalid =
+            |error: serde_json::Error| RunFolderError::Record { path: path.clone(), message: error.to_string() };
+        if continued {
+            let before: LeftOut = match fs::read(&path) {
+                Ok(json) => serde_json::from_slice(&json).map_err(invalid)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => LeftOut::new(),
+                Err(error) => return Err(error).naming("read", &path).map_err(RunFolderError::File),
+            };
+            let indices = |lists: &LeftOut| -> BTreeMap<String, Vec<usize>> {
+                lists
+                    .iter()
+                    .map(|(part, list)| (part.clone(), list.iter().map(|sample| sample.index).collect()))
+                    .collect()
+            };
+            if indices(&before) != indices(left_out) {
+                return Err(RunFolderError::OtherSamples(path));
+            }
+        }
+        if left_out.is_empty() {
+            return Ok(());
+        }
+        let json = serde_json::to_vec_pretty(left_out).map_err(invalid)?;
+        Ok(write_atomically(&Disk, &path, &json)?)
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::error::TrainError;
 use super::initial_weights::InitialWeights;
+use super::run_folder::LeftOut;
 use crate::augment::Views;
 use crate::config::Config;
-use crate::config::schema::{CachePlace, Precision, StemChoice};
-use crate::data::{Source, split};
+use crate::config::schema::{Precision, StemChoice};
+use crate::data::{Loader, Source, loader, split};
 use crate::method::{self, Method};
 use crate::plugin::Registry;
 use crate::{device, native, random};
@@ -13,6 +14,7 @@ use selfsame_plugin_api::{
     Card, Dataset, DatasetRequest, Encoder, EncoderRequest, Normalization, Samples, Services, Split, Stem,
 };
 use std::path::PathBuf;
+use std::sync::Arc;
 use tch::Device;
 
 /// The samples of a run.
@@ -31,6 +33,15 @@ impl Data {
     /// The split that is scored: validation, or test where everything else is trained on.
     pub fn scored(&self) -> Option<(&'static str, &Source)> {
         self.val.as_ref().map(|val| ("val", val)).or_else(|| self.test.as_ref().map(|test| ("test", test)))
+    }
+}
+
+impl Data {
+    /// The samples that cannot be read and were left out, by part.
+    pub fn left_out(&self) -> LeftOut {
+        let parts = [("train", Some(&self.train)), ("val", self.val.as_ref()), ("test", self.test.as_ref())];
+        let listed = parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), part?.damaged().to_vec())));
+        listed.filter(|(_, damaged)| !damaged.is_empty()).collect()
     }
 }
 
@@ -99,22 +110,21 @@ pub fn load_data(
     device: Device,
 ) -> Result<Data, TrainError> {
     let (card, dataset) = prepare_dataset(config, registry, services)?;
-    let train = dataset.open(Split::Train)?;
-    let own_val = card.splits.contains(&Split::Val).then(|| dataset.open(Split::Val)).transpose()?;
+    let open = |split: Split| dataset.open(split).map(Arc::<dyn Samples>::from);
+    let train = open(Split::Train)?;
+    let own_val = card.splits.contains(&Split::Val).then(|| open(Split::Val)).transpose()?;
     let fraction = if own_val.is_some() { 0.0 } else { config.data.val_fraction };
     let parts = split::cut(train.len(), &train.targets(), train.groups().as_deref(), fraction, config.train.seed);
 
     let limit = &config.data.limit;
-    let workers = config.dataset.num_workers.unwrap_or_else(cores);
-    let load = |samples: &dyn Samples, indices: Vec<usize>, limit: Option<usize>| {
-        let indices = split::limited(indices, limit);
-        let place = place(config.data.cache, device, &card, indices.len());
-        Source::load(&card, samples, &indices, workers, place)
+    let loader = loader(config, &card, services, device)?;
+    let load = |split: Split, samples: &Arc<dyn Samples>, indices: Vec<usize>, limit: Option<usize>| {
+        loader.load(split, samples, &split::limited(indices, limit))
     };
     let shuffled =
         |samples: &dyn Samples, purpose: &str| random::permutation(samples.len(), config.train.seed, purpose, &[]);
 
-    let source = load(train.as_ref(), parts.train, limit.train)?;
+    let source = load(Split::Train, &train, parts.train, limit.train)?;
     if source.len() < config.train.batch_size {
         return Err(TrainError::configuration(format!(
             "`train.batch_size` is {}, but the training split has {} samples; lower the batch size or keep more samples \
@@ -124,18 +134,57 @@ pub fn load_data(
         )));
     }
     let val = match own_val {
-        Some(samples) => Some(load(samples.as_ref(), shuffled(samples.as_ref(), "val"), limit.val)?),
-        None if !parts.val.is_empty() => Some(load(train.as_ref(), parts.val, limit.val)?),
+        Some(samples) => Some(load(Split::Val, &samples, shuffled(samples.as_ref(), "val"), limit.val)?),
+        None if !parts.val.is_empty() => Some(load(Split::Train, &train, parts.val, limit.val)?),
         None => None,
     };
     let test = match (&val, card.splits.contains(&Split::Test)) {
         (None, true) => {
-            let samples = dataset.open(Split::Test)?;
-            Some(load(samples.as_ref(), shuffled(samples.as_ref(), "test"), limit.test)?)
+            let samples = open(Split::Test)?;
+            Some(load(Split::Test, &samples, shuffled(samples.as_ref(), "test"), limit.test)?)
         }
         _ => None,
     };
     Ok(Data { card, train: source, val, test })
+}
+
+/// What loads the splits of the configured data set.
+///
+/// # Errors
+/// When there is no folder for the packed cache.
+pub fn loader<'a>(
+    config: &Config,
+    card: &'a Card,
+    services: &'a dyn Services,
+    device: Device,
+) -> Result<Loader<'a>, TrainError> {
+    Ok(Loader {
+        card,
+        options: serde_json::Value::Object(config.dataset.options.clone()),
+        side: loader::store_side(config, card),
+        cache_dir: packed_dir(config)?,
+        place: config.data.cache,
+        device,
+        on_error: config.data.on_error,
+        workers: workers(config),
+        services,
+    })
+}
+
+/// Threads that read samples.
+pub fn workers(config: &Config) -> usize {
+    config.dataset.num_workers.unwrap_or_else(cores)
+}
+
+/// Folder of the packed cache.
+///
+/// # Errors
+/// When there is no home folder and none is configured.
+pub fn packed_dir(config: &Config) -> Result<PathBuf, TrainError> {
+    match &config.data.cache_dir {
+        Some(folder) => Ok(folder.clone()),
+        None => Ok(cache_dir()?.join("packed")),
+    }
 }
 
 /// The views that the configuration describes, for the data set's images.
@@ -144,7 +193,7 @@ pub fn load_data(
 /// Parameters that do not fit the images.
 pub fn views(config: &Config, data: &Data) -> Result<Views, TrainError> {
     let statistics = data.card.normalization.as_ref().map(|Normalization { mean, std }| (mean.clone(), std.clone()));
-    let size = data.train.image_size();
+    let size = if data.train.is_uniform() { data.train.image_size() } else { data.card.nominal_size };
     Ok(Views::new(&config.augmentation, &config.preprocess, data.card.channels, size, statistics)?)
 }
 
@@ -198,23 +247,6 @@ fn build_encoder(
         }
     }
     Ok(encoder)
-}
-
-/// Pixels may take this share of the device's free memory.
-const DEVICE_SHARE: f64 = 0.5;
-
-fn place(choice: CachePlace, device: Device, card: &Card, samples: usize) -> Device {
-    let bytes = samples * card.channels * card.nominal_size.0 * card.nominal_size.1;
-    let fits = || match device {
-        Device::Cuda(index) => native::cuda_memory(index).is_ok_and(|m| (bytes as f64) < DEVICE_SHARE * m.free as f64),
-        _ => true,
-    };
-    match choice {
-        CachePlace::Host => Device::Cpu,
-        CachePlace::Device => device,
-        CachePlace::Auto if fits() => device,
-        CachePlace::Auto => Device::Cpu,
-    }
 }
 
 fn cores() -> usize {

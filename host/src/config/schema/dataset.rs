@@ -39,13 +39,33 @@ pub struct DataConfig {
     pub val_fraction: f64,
     /// First N samples of each split after the seeded shuffle, for trying things out.
     pub limit: LimitConfig,
-    /// Where decoded pixels live: `device` (beside the encoder), `host`, or `auto` (device when they fit there).
+    /// Where decoded pixels live while training: `device` (beside the encoder), `host` (in memory), `disk` (in the packed
+    /// cache, read batch by batch), or `auto` (the fastest of these that they fit in).
     pub cache: CachePlace,
+    /// Folder of the packed cache, where decoded images of data sets with a fingerprint are kept between runs; without it,
+    /// `selfsame/packed` in the user's cache folder.
+    #[schemars(length(min = 1))]
+    pub cache_dir: Option<PathBuf>,
+    /// Images whose shorter side is longer than this many pixels are reduced to it once, when they are decoded; never
+    /// enlarged. `original` keeps all pixels; `auto` keeps what the random crops need: `preprocess.resize` (else the data
+    /// set's nominal size) divided by the square root of the smallest crop's share, 1.25 to 2 times as much, rounded up
+    /// to a multiple of 32.
+    pub store_size: StoreSize,
+    /// What happens when a sample cannot be read: `stop`, or `skip` (it is left out, counted in the log and listed in the
+    /// run's `damaged.json`).
+    pub on_error: OnError,
 }
 
 impl Default for DataConfig {
     fn default() -> Self {
-        Self { val_fraction: 0.1, limit: LimitConfig::default(), cache: CachePlace::Auto }
+        Self {
+            val_fraction: 0.1,
+            limit: LimitConfig::default(),
+            cache: CachePlace::Auto,
+            cache_dir: None,
+            store_size: StoreSize::Rule(StoreRule::Auto),
+            on_error: OnError::Stop,
+        }
     }
 }
 
@@ -68,10 +88,58 @@ pub struct LimitConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CachePlace {
-    /// On the device when they fit there, else in the host's memory.
+    /// On the device when they fit there, else in the host's memory, else on disk.
     Auto,
     /// On the device.
     Device,
     /// In the host's memory.
     Host,
+    /// In the packed cache; batches are gathered from it in the background.
+    Disk,
+}
+
+/// What happens when a sample cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// The run ends with exit code 3 and names the sample.
+    Stop,
+    /// The sample is left out of its split; more than half of the samples of a split are too many.
+    Skip,
+}
+
+/// The length that images' shorter sides are reduced to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum StoreSize {
+    /// In pixels, at least 1.
+    Pixels(usize),
+    /// By a rule.
+    Rule(StoreRule),
+}
+
+/// A rule for the length that images' shorter sides are reduced to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreRule {
+    /// What the random crops need.
+    Auto,
+    /// Images stay as they are.
+    Original,
+}
+
+impl JsonSchema for StoreSize {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StoreSize".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "oneOf": [
+                {"const": "auto", "description": "What the random crops need."},
+                {"const": "original", "description": "Images stay as they are."},
+                {"type": "integer", "minimum": 1, "description": "Pixels of the shorter side."},
+            ]
+        })
+    }
 }

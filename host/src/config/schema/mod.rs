@@ -12,7 +12,7 @@ mod probe;
 mod train;
 
 pub use augmentation::{AugmentationConfig, NormalizeChoice};
-pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig};
+pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig, OnError, StoreRule, StoreSize};
 pub use method::{
     BarlowTwinsConfig, ByolConfig, ByolEmbedding, EncoderConfig, MethodConfig, ProjectionConfig, StemChoice, VicRegConfig,
 };

@@ -1,0 +1,74 @@
+//! `selfsame data`: data sets and the packed cache.
+
+use super::args::{Cli, ConfigArgs, DataCommand};
+use super::commands::{pretty, say};
+use super::failure::Failure;
+use super::open;
+use crate::config::Config;
+use crate::data::Decoder;
+use crate::data::survey::{self, Survey};
+use crate::output::host_services::HostServices;
+use crate::output::survey_table;
+use crate::plugin::Registry;
+use crate::train::signals::Stop;
+use crate::train::{TrainError, session};
+use indicatif::MultiProgress;
+use selfsame_plugin_api::Services;
+use std::collections::BTreeMap;
+
+/// Runs the command.
+pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<(), Failure> {
+    let (DataCommand::Fetch(arguments) | DataCommand::Verify(arguments) | DataCommand::Stats { config: arguments, .. }) =
+        command;
+    let registry = open::registry(&cli.common);
+    let config = configuration(arguments, &registry)?;
+    let stop = Stop::install().map_err(TrainError::from)?;
+    let stopped = || stop.requested().is_some();
+    let services = HostServices::new(bars, &stopped);
+    let name = &config.dataset.name;
+    match command {
+        DataCommand::Fetch(_) => {
+            session::prepare_dataset(&config, &registry, &services)?;
+            say(&format!("data set {name} is ready"));
+        }
+        DataCommand::Verify(_) => {
+            let splits = read(&config, &registry, &services)?;
+            say(&survey_table::failures(name, &splits));
+            let count = |of: fn(&Survey) -> usize| splits.values().map(of).sum::<usize>();
+            let (failing, all) = (count(|survey| survey.damaged.len()), count(|survey| survey.samples));
+            if failing > 0 {
+                return Err(Failure::data(format!(
+                    "data set {name}: {failing} of {all} samples cannot be read; repair or remove them, or leave them out with \
+                     `data.on_error=skip`"
+                )));
+            }
+        }
+        DataCommand::Stats { json, .. } => {
+            let splits = read(&config, &registry, &services)?;
+            let leaks = survey::leaks(&splits);
+            say(&match json {
+                true => pretty(&serde_json::json!({"dataset": name, "splits": splits, "leaks": leaks})),
+                false => survey_table::statistics(name, &splits, &leaks),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn configuration(arguments: &ConfigArgs, registry: &Registry) -> Result<Config, Failure> {
+    Ok(open::configuration(arguments, &[], registry)?.config)
+}
+
+/// Reads every sample of every split that the data set publishes.
+fn read(config: &Config, registry: &Registry, services: &dyn Services) -> Result<BTreeMap<String, Survey>, TrainError> {
+    let (card, dataset) = session::prepare_dataset(config, registry, services)?;
+    let mut splits = BTreeMap::new();
+    for split in &card.splits {
+        let samples = dataset.open(*split)?;
+        let what = format!("read {} {}", card.name, split.name());
+        let workers = session::workers(config);
+        let decoder = Decoder { card: &card, samples: samples.as_ref(), side: None, workers, services, what };
+        splits.insert(split.name().to_owned(), survey::survey(&decoder)?);
+    }
+    Ok(splits)
+}

@@ -1,0 +1,380 @@
+//! From a plugin's samples to a source: decoded once, kept where they fit.
+
+use super::decode::{Damaged, Decoder, lock};
+use super::error::DataError;
+use super::packed::{OnDisk, Packed, canvas};
+use super::source::{Pixels, Source, labels};
+use super::store::{EntryKey, Place, Store, Writer};
+use crate::config::schema::{CachePlace, Config, OnError, StoreRule, StoreSize};
+use crate::{memory, native};
+use selfsame_plugin_api::{Card, Image, Samples, Services, Split};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use tch::{Device, Kind, Tensor};
+
+/// Pixels may take this share of the device's free memory.
+const DEVICE_SHARE: f64 = 0.5;
+/// Where more than one in so many samples cannot be read, something else is wrong than single files.
+const DAMAGED_SHARE: usize = 2;
+
+/// How the splits of one data set are loaded.
+pub struct Loader<'a> {
+    /// Facts about the data set.
+    pub card: &'a Card,
+    /// `dataset.options`.
+    pub options: Value,
+    /// Length that images' shorter sides are reduced to; none keeps all pixels.
+    pub side: Option<usize>,
+    /// Folder of the packed cache.
+    pub cache_dir: PathBuf,
+    /// Where pixels live.
+    pub place: CachePlace,
+    /// The device that batches are needed on.
+    pub device: Device,
+    /// What happens to samples that cannot be read.
+    pub on_error: OnError,
+    /// Threads that read samples.
+    pub workers: usize,
+    /// Shows the progress, and knows whether the user wants to stop.
+    pub services: &'a dyn Services,
+}
+
+/// The length that images' shorter sides are reduced to, in pixels; none keeps all pixels.
+///
+/// The automatic rule keeps `s / √a` pixels, where `s` is `preprocess.resize` (else the shorter nominal side) and `a` the
+/// smallest share of the area that a random crop takes: the smallest crop then has as many pixels as the view made of it.
+/// The factor is kept in [1.25, 2], the result rounded up to a multiple of 32.
+pub fn store_side(config: &Config, card: &Card) -> Option<usize> {
+    match config.data.store_size {
+        StoreSize::Pixels(side) => Some(side),
+        StoreSize::Rule(StoreRule::Original) => None,
+        StoreSize::Rule(StoreRule::Auto) => {
+            let view = config.preprocess.resize.unwrap_or(card.nominal_size.0.min(card.nominal_size.1));
+            let crop = &config.augmentation;
+            let share = if crop.use_random_crop { crop.random_crop.scale[0] } else { 1.0 };
+            let factor = (1.0 / share.sqrt()).clamp(1.25, 2.0);
+            Some((view as f64 * factor).ceil() as usize).map(|side| side.next_multiple_of(32))
+        }
+    }
+}
+
+impl Loader<'_> {
+    /// The samples at `indices` of a split, in that order, less those that cannot be read where the configuration says
+    /// `skip`. Which samples a part has is decided before: what is left out changes no other sample's place in a split.
+    ///
+    /// # Errors
+    /// Samples that cannot be read; more pixels than fit where they were asked for; a cache folder that cannot be used.
+    pub fn load(&self, split: Split, samples: &Arc<dyn Samples>, indices: &[usize]) -> Result<Source, DataError> {
+        let fingerprint = samples.fingerprint();
+        if self.place == CachePlace::Disk && fingerprint.is_none() {
+            let message = "has no fingerprint, so that its images cannot be kept on disk; `data.cache` can be `auto`, \
+                           `device` or `host`";
+            return Err(DataError::configuration(&self.card.name, message));
+        }
+        let loaded = match (samples.block(), fingerprint) {
+            (Some(block), _) if self.place != CachePlace::Disk => self.copied(block, indices)?,
+            (_, Some(fingerprint)) => self.cached(split, samples, fingerprint, indices)?,
+            _ => self.decoded(split, samples, indices)?,
+        };
+        self.report(split, &loaded.damaged, indices.len())?;
+        let sizes = &loaded.sizes;
+        let size = if sizes.is_empty() { self.card.nominal_size } else { canvas(sizes) };
+        let labels = labels(self.card, &samples.targets(), &loaded.kept);
+        let device = match &loaded.pixels {
+            Pixels::Tensor(pixels) => pixels.device(),
+            Pixels::Packed(_) => Device::Cpu,
+        };
+        Ok(Source {
+            size,
+            uniform: sizes.iter().all(|each| *each == size),
+            labels: labels.map(|labels| labels.to_device(device)),
+            ids: loaded.kept.iter().map(|&index| index as i64).collect(),
+            damaged: loaded.damaged,
+            pixels: loaded.pixels,
+        })
+    }
+
+    /// Pixels that the plugin has in one block already, taken as they are.
+    fn copied(&self, block: &[u8], indices: &[usize]) -> Result<Loaded, DataError> {
+        let size = self.card.nominal_size;
+        let bytes = self.card.channels * size.0 * size.1;
+        self.ensure_fits(indices.len() * bytes)?;
+        let mut pixels = Vec::with_capacity(indices.len() * bytes);
+        for &index in indices {
+            pixels.extend_from_slice(&block[index * bytes..][..bytes]);
+        }
+        let pixels = self.tensor(&pixels, indices.len(), size);
+        let sizes = vec![size; indices.len().min(1)];
+        Ok(Loaded { pixels: Pixels::Tensor(pixels), sizes, kept: indices.to_vec(), damaged: Vec::new() })
+    }
+
+    /// Samples without a fingerprint, decoded into memory.
+    fn decoded(&self, split: Split, samples: &Arc<dyn Samples>, indices: &[usize]) -> Result<Loaded, DataError> {
+        let (height, width) = self.card.nominal_size;
+        self.ensure_fits(indices.len() * self.card.channels * height * width * usize::from(self.card.bit_depth / 8))?;
+        let place_of = places(indices);
+        let slots: Vec<Mutex<Option<Image>>> = indices.iter().map(|_| Mutex::new(None)).collect();
+        let damaged = Mutex::new(Vec::new());
+        self.decoder(split, samples.as_ref()).run(indices, |chunk| {
+            for (index, image) in chunk {
+                match image {
+                    Ok(image) => *lock(&slots[place_of[&index]]) = Some(image),
+                    Err(sample) => lock(&damaged).push(self.bearable(sample)?),
+                }
+            }
+            Ok(())
+        })?;
+        let mut kept = Vec::with_capacity(indices.len());
+        let (mut sizes, mut pixels) = (Vec::new(), Vec::new());
+        for (&index, slot) in indices.iter().zip(slots) {
+            let Some(image) = lock(&slot).take() else { continue };
+            kept.push(index);
+            sizes.push((image.height, image.width));
+            pixels.extend(image.data);
+        }
+        let mut damaged = std::mem::take(&mut *lock(&damaged));
+        damaged.sort_by_key(|sample: &Damaged| sample.index);
+        let pixels = self.held(sizes.clone(), pixels);
+        Ok(Loaded { pixels, sizes, kept, damaged })
+    }
+
+    /// Samples with a fingerprint: decoded into the packed cache once, then read from there.
+    fn cached(
+        &self,
+        split: Split,
+        samples: &Arc<dyn Samples>,
+        fingerprint: String,
+        indices: &[usize],
+    ) -> Result<Loaded, DataError> {
+        let key = EntryKey {
+            dataset: self.card.name.clone(),
+            split: split.name().into(),
+            fingerprint,
+            options: self.options.clone(),
+            store_size: self.side,
+            channels: self.card.channels,
+            bit_depth: self.card.bit_depth,
+            samples: samples.len(),
+        };
+        let mut store = Store::open(&self.cache_dir, key)?;
+        self.complete(&mut store, split, samples.as_ref(), indices)?;
+        let missing = indices.iter().find(|&&index| store.place(index).is_none() && store.damage(index).is_none());
+        if let Some(index) = missing {
+            let message = format!("sample {index} was stored in {} and is not there", store.folder().display());
+            return Err(DataError::data(&self.card.name, message + "; is the folder written by something else?"));
+        }
+        let kept: Vec<usize> = indices.iter().copied().filter(|&index| store.place(index).is_some()).collect();
+        let mut damaged: Vec<Damaged> = indices.iter().filter_map(|&index| store.damage(index).cloned()).collect();
+        damaged.sort_by_key(|sample| sample.index);
+        let places: Vec<(usize, Place)> = kept.iter().filter_map(|&index| Some((index, store.place(index)?))).collect();
+        let sizes: Vec<_> = places.iter().map(|(_, place)| (place.height, place.width)).collect();
+        let bytes = places.iter().map(|(_, place)| store.bytes(place)).sum();
+        let in_memory = self.place != CachePlace::Disk && fits(bytes);
+        if !in_memory && matches!(self.place, CachePlace::Host | CachePlace::Device) {
+            self.ensure_fits(bytes)?;
+        }
+        let entry = OnDisk { store, card: self.card.clone(), samples: Arc::clone(samples), side: self.side, places };
+        let pixels = if in_memory {
+            self.held(sizes.clone(), self.read_all(split, entry, bytes)?)
+        } else {
+            let folder = entry.store.folder().display();
+            let size = bytes as f64 / 1e9;
+            tracing::info!("{} {}: {size:.1} GB of pixels stay on disk, in {folder}", self.card.name, split.name());
+            Pixels::Packed(Arc::new(Packed::on_disk(entry)))
+        };
+        Ok(Loaded { pixels, sizes, kept, damaged })
+    }
+
+    /// Decodes what the store lacks of `indices`. With `stop`, samples that could not be read before are tried again.
+    fn complete(
+        &self,
+        store: &mut Store,
+        split: Split,
+        samples: &dyn Samples,
+        indices: &[usize],
+    ) -> Result<(), DataError> {
+        let wanted = |store: &Store| -> Vec<usize> {
+            let known = |index: usize| {
+                store.place(index).is_some() || (self.on_error == OnError::Skip && store.damage(index).is_some())
+            };
+            let mut wanted: Vec<usize> = indices.iter().copied().filter(|&index| !known(index)).collect();
+            wanted.sort_unstable();
+            wanted
+        };
+        if wanted(store).is_empty() {
+            return Ok(());
+        }
+        let writer = store.writer(self.services)?;
+        let missing = wanted(store);
+        if missing.len() < indices.len() {
+            let (name, there) = (&self.card.name, indices.len() - missing.len());
+            tracing::info!("{name} {}: {there} of {} samples are decoded already", split.name(), indices.len());
+        }
+        self.fill(writer, split, samples, &missing)?;
+        store.refresh()
+    }
+
+    fn fill(&self, writer: Writer, split: Split, samples: &dyn Samples, missing: &[usize]) -> Result<(), DataError> {
+        let writer = Mutex::new(writer);
+        let filled = self.decoder(split, samples).run(missing, |chunk| {
+            let (mut images, mut damaged) = (Vec::with_capacity(chunk.len()), Vec::new());
+            for (index, image) in chunk {
+                match image {
+                    Ok(image) => images.push((index, image)),
+                    Err(sample) => damaged.push(sample),
+                }
+            }
+            let mut writer = lock(&writer);
+            writer.append(&images)?;
+            writer.damaged(damaged.iter().cloned());
+            damaged.into_iter().try_for_each(|sample| self.bearable(sample).map(drop))
+        });
+        // What was decoded stays, whatever ended the decoding.
+        let finished = writer.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).finish();
+        filled.and(finished)
+    }
+
+    /// All images of an entry, one after another; those whose checksum does not fit are decoded again, and kept so.
+    fn read_all(&self, split: Split, mut entry: OnDisk, bytes: usize) -> Result<Vec<u8>, DataError> {
+        let mut pixels = vec![0; bytes];
+        let (mut start, mut spoilt) = (0, Vec::new());
+        for (sample, place) in &entry.places {
+            let end = start + entry.store.bytes(place);
+            if !entry.store.read(place, &mut pixels[start..end])? {
+                spoilt.push((*sample, start..end));
+            }
+            start = end;
+        }
+        if spoilt.is_empty() {
+            return Ok(pixels);
+        }
+        let (name, folder) = (&self.card.name, entry.store.folder().display());
+        tracing::warn!("{name}: {} images in the packed cache {folder} are damaged, and decoded again", spoilt.len());
+        let mut writer = entry.store.writer(self.services)?;
+        let decoder = self.decoder(split, entry.samples.as_ref());
+        for (sample, range) in spoilt {
+            let image = decoder.read_again(sample)?;
+            if image.data.len() != range.len() {
+                let message =
+                    format!("sample {sample} has another size than when it was first read; its files changed");
+                return Err(DataError::data(name, message));
+            }
+            pixels[range].copy_from_slice(&image.data);
+            writer.append(&[(sample, image)])?;
+        }
+        writer.finish()?;
+        Ok(pixels)
+    }
+
+    /// Images in memory: as one tensor where all have one size, on the device where they fit there.
+    fn held(&self, sizes: Vec<(usize, usize)>, pixels: Vec<u8>) -> Pixels {
+        let size = sizes.first().copied().unwrap_or(self.card.nominal_size);
+        if sizes.iter().all(|each| *each == size) {
+            return Pixels::Tensor(self.tensor(&pixels, sizes.len(), size));
+        }
+        if self.place == CachePlace::Device {
+            let name = &self.card.name;
+            tracing::warn!(
+                "{name}: images of unequal sizes stay in the host's memory; `data.cache: device` needs one size"
+            );
+        }
+        Pixels::Packed(Arc::new(Packed::in_memory(self.card, sizes, pixels)))
+    }
+
+    fn tensor(&self, pixels: &[u8], count: usize, size: (usize, usize)) -> Tensor {
+        let shape = [count as i64, self.card.channels as i64, size.0 as i64, size.1 as i64];
+        let device = match (self.place, self.device) {
+            (CachePlace::Auto, Device::Cuda(index)) => {
+                let free = native::cuda_memory(index).map_or(0, |memory| memory.free);
+                if (pixels.len() as f64) < DEVICE_SHARE * free as f64 { self.device } else { Device::Cpu }
+            }
+            (CachePlace::Auto | CachePlace::Device, device) => device,
+            (CachePlace::Host | CachePlace::Disk, _) => Device::Cpu,
+        };
+        let tensor = if self.card.bit_depth == 16 {
+            let values: Vec<i16> = pixels.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
+            Tensor::from_slice(&values)
+        } else {
+            Tensor::from_slice(pixels)
+        };
+        debug_assert!(matches!(tensor.kind(), Kind::Uint8 | Kind::Int16));
+        tensor.view(shape).to_device(device)
+    }
+
+    fn decoder<'a>(&'a self, split: Split, samples: &'a dyn Samples) -> Decoder<'a> {
+        let what = format!("decode {} {}", self.card.name, split.name());
+        Decoder { card: self.card, samples, side: self.side, workers: self.workers, services: self.services, what }
+    }
+
+    /// A sample that may be left out.
+    fn bearable(&self, sample: Damaged) -> Result<Damaged, DataError> {
+        match self.on_error {
+            OnError::Skip => Ok(sample),
+            OnError::Stop => Err(DataError::data(
+                &self.card.name,
+                format!(
+                    "{}. Repair or remove it, or leave such samples out with `data.on_error=skip`; `selfsame data verify` \
+                     lists all of them",
+                    sample.describe()
+                ),
+            )),
+        }
+    }
+
+    /// Says how many samples are left out, and refuses too many.
+    fn report(&self, split: Split, damaged: &[Damaged], asked: usize) -> Result<(), DataError> {
+        let Some(first) = damaged.first() else { return Ok(()) };
+        let (name, split, count) = (&self.card.name, split.name(), damaged.len());
+        if count * DAMAGED_SHARE > asked {
+            let message = format!(
+                "split {split}: {count} of {asked} samples cannot be read, which is too many to leave out; the first: {}. \
+                 `selfsame data verify` lists all of them",
+                first.describe()
+            );
+            return Err(DataError::data(name, message));
+        }
+        tracing::warn!(
+            "{name} {split}: {count} of {asked} samples cannot be read and are left out; the first: {}",
+            first.describe()
+        );
+        Ok(())
+    }
+
+    /// Refuses what would drive the machine out of memory, before it does.
+    fn ensure_fits(&self, bytes: usize) -> Result<(), DataError> {
+        if fits(bytes) {
+            return Ok(());
+        }
+        let free = memory::available().unwrap_or(0);
+        Err(DataError::data(
+            &self.card.name,
+            format!(
+                "its pixels need {:.1} GB while loading, and {:.1} GB of memory are free. Keep fewer samples \
+                 (`data.limit.train`), smaller ones (`data.store_size`), leave them on disk (`data.cache=disk`, where the \
+                 data set has a fingerprint) or use a machine with more memory",
+                2.0 * bytes as f64 / 1e9,
+                free as f64 / 1e9
+            ),
+        ))
+    }
+}
+
+struct Loaded {
+    pixels: Pixels,
+    /// Of the kept images; one of them where all are equal.
+    sizes: Vec<(usize, usize)>,
+    /// Indices of the samples that have an image.
+    kept: Vec<usize>,
+    damaged: Vec<Damaged>,
+}
+
+/// Whether so many bytes of pixels fit in memory; they and their tensor exist side by side for a moment.
+fn fits(bytes: usize) -> bool {
+    memory::available().is_none_or(|free| bytes.saturating_mul(2) <= free)
+}
+
+/// The place of each index in a list.
+fn places(indices: &[usize]) -> std::collections::BTreeMap<usize, usize> {
+    indices.iter().enumerate().map(|(place, &index)| (index, place)).collect()
+}

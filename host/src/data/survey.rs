@@ -1,0 +1,258 @@
+//! What one split consists of, found by reading all of it.
+
+use super::decode::{Damaged, Decoder, lock, name};
+use super::error::DataError;
+use selfsame_plugin_api::{Image, Targets, Task};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+/// Facts about the samples of one split.
+#[derive(Debug, Serialize)]
+pub struct Survey {
+    /// Samples, readable or not.
+    pub samples: usize,
+    /// Samples with each class, by name in label order; empty without labels.
+    pub labels: Vec<(String, usize)>,
+    /// Groups (patients), where the data set has them.
+    pub groups: Option<Groups>,
+    /// Sizes of the images; none when none can be read.
+    pub sizes: Option<Sizes>,
+    /// Bits of a stored value, 8 or 16.
+    pub bit_depth: u8,
+    /// Smallest and largest value of any pixel; none when no image can be read.
+    pub range: Option<(u16, u16)>,
+    /// Mean of each channel over all pixels of all images, scaled to 0–1.
+    pub mean: Vec<f64>,
+    /// Standard deviation of each channel, likewise.
+    pub std: Vec<f64>,
+    /// What the plugin tells about samples: how many have each value, by fact and value.
+    pub facts: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Names of samples with the same pixels, a list for each image that is there more than once.
+    pub duplicates: Vec<Vec<String>>,
+    /// Of those lists, the ones whose samples belong to different groups: a cut may put them on both sides.
+    pub duplicates_across_groups: usize,
+    /// Samples that cannot be read.
+    pub damaged: Vec<Damaged>,
+    /// Samples by the digest of their pixels.
+    #[serde(skip)]
+    digests: BTreeMap<[u8; 32], Vec<usize>>,
+    #[serde(skip)]
+    names: Option<Vec<String>>,
+}
+
+/// Groups of samples.
+#[derive(Debug, Serialize)]
+pub struct Groups {
+    /// How many there are.
+    pub count: usize,
+    /// Samples of the largest one.
+    pub largest: usize,
+}
+
+/// Sizes of images, in pixels.
+#[derive(Debug, Serialize)]
+pub struct Sizes {
+    /// Smallest, median and largest height.
+    pub height: (usize, usize, usize),
+    /// Smallest, median and largest width.
+    pub width: (usize, usize, usize),
+    /// The size (height, width) that most images have.
+    pub most_common: (usize, usize),
+    /// Images of that size.
+    pub most_common_count: usize,
+    /// Different sizes.
+    pub different: usize,
+}
+
+/// The same pixels in several splits: names of the samples by split.
+pub type Leak = BTreeMap<String, Vec<String>>;
+
+/// Reads all samples of a split, at their own sizes.
+///
+/// # Errors
+/// A plugin that fails for another reason than its samples, and the user's wish to stop.
+pub fn survey(decoder: &Decoder) -> Result<Survey, DataError> {
+    let (card, samples) = (decoder.card, decoder.samples);
+    let all: Vec<usize> = (0..samples.len()).collect();
+    let (names, groups) = (samples.ids(), samples.groups());
+    let found = Mutex::new(Found::new(card.channels));
+    decoder.run(&all, |chunk| {
+        let mut part = Found::new(card.channels);
+        for (index, image) in chunk {
+            part.take(index, image, || samples.facts(index).map_err(|error| error.message), names.as_deref());
+        }
+        lock(&found).merge(part);
+        Ok(())
+    })?;
+    let mut found = found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    found.damaged.sort_by_key(|sample| sample.index);
+    found.digests.values_mut().for_each(|same| same.sort_unstable());
+    let duplicates: Vec<&Vec<usize>> = found.digests.values().filter(|same| same.len() > 1).collect();
+    let across = |same: &&&Vec<usize>| match &groups {
+        Some(groups) => same.iter().map(|&index| &groups[index]).collect::<BTreeSet<_>>().len() > 1,
+        None => false,
+    };
+    let largest = f64::from(if card.bit_depth == 16 { u16::MAX } else { u16::from(u8::MAX) });
+    let pixels = found.pixels as f64;
+    let mean = |channel: usize| found.sums[channel] as f64 / pixels;
+    let deviation = |channel: usize| (found.squares[channel] as f64 / pixels - mean(channel).powi(2)).max(0.0).sqrt();
+    let scaled = |of: &dyn Fn(usize) -> f64| match found.pixels {
+        0 => Vec::new(),
+        _ => (0..card.channels).map(|channel| of(channel) / largest).collect(),
+    };
+    Ok(Survey {
+        samples: all.len(),
+        labels: balance(&card.classes, card.task, &samples.targets()),
+        duplicates_across_groups: duplicates.iter().filter(across).count(),
+        groups: groups.as_deref().map(count_groups),
+        sizes: sizes(&found.sizes),
+        bit_depth: card.bit_depth,
+        range: (found.pixels > 0).then_some(found.range),
+        mean: scaled(&mean),
+        std: scaled(&deviation),
+        facts: std::mem::take(&mut found.facts),
+        duplicates: duplicates
+            .into_iter()
+            .map(|same| same.iter().map(|&index| name(names.as_deref(), index)).collect())
+            .collect(),
+        damaged: std::mem::take(&mut found.damaged),
+        digests: std::mem::take(&mut found.digests),
+        names,
+    })
+}
+
+/// Images whose pixels are in more than one of these splits.
+pub fn leaks(splits: &BTreeMap<String, Survey>) -> Vec<Leak> {
+    let mut places: BTreeMap<&[u8; 32], Leak> = BTreeMap::new();
+    for (split, survey) in splits {
+        for (digest, same) in &survey.digests {
+            let names = same.iter().map(|&index| name(survey.names.as_deref(), index)).collect();
+            places.entry(digest).or_default().insert(split.clone(), names);
+        }
+    }
+    places.into_values().filter(|leak| leak.len() > 1).collect()
+}
+
+/// Sums over some samples; integers, so that no order of adding matters.
+struct Found {
+    sizes: BTreeMap<(usize, usize), usize>,
+    range: (u16, u16),
+    pixels: u64,
+    sums: Vec<u128>,
+    squares: Vec<u128>,
+    facts: BTreeMap<String, BTreeMap<String, usize>>,
+    digests: BTreeMap<[u8; 32], Vec<usize>>,
+    damaged: Vec<Damaged>,
+}
+
+impl Found {
+    fn new(channels: usize) -> Self {
+        Self {
+            sizes: BTreeMap::new(),
+            range: (u16::MAX, 0),
+            pixels: 0,
+            sums: vec![0; channels],
+            squares: vec![0; channels],
+            facts: BTreeMap::new(),
+            digests: BTreeMap::new(),
+            damaged: Vec::new(),
+        }
+    }
+
+    fn take(
+        &mut self,
+        index: usize,
+        image: Result<Image, Damaged>,
+        facts: impl FnOnce() -> Result<BTreeMap<String, String>, String>,
+        names: Option<&[String]>,
+    ) {
+        let image = match image {
+            Ok(image) => image,
+            Err(sample) => return self.damaged.push(sample),
+        };
+        match facts() {
+            Ok(facts) => {
+                for (fact, value) in facts {
+                    *self.facts.entry(fact).or_default().entry(value).or_default() += 1;
+                }
+            }
+            Err(reason) => self.damaged.push(Damaged { index, id: name(names, index), reason }),
+        }
+        *self.sizes.entry((image.height, image.width)).or_default() += 1;
+        let shape = [image.height, image.width].map(|side| (side as u64).to_le_bytes()).concat();
+        let digest = Sha256::new().chain_update(shape).chain_update(&image.data).finalize();
+        self.digests.entry(digest.into()).or_default().push(index);
+        let bytes = usize::from(image.bit_depth / 8);
+        let area = image.height * image.width;
+        self.pixels += area as u64;
+        for (channel, plane) in image.data.chunks_exact(area * bytes).enumerate() {
+            let (mut sum, mut squares, mut range) = (0u64, 0u128, self.range);
+            for value in plane.chunks_exact(bytes) {
+                let value = value.iter().rev().fold(0u16, |value, byte| value << 8 | u16::from(*byte));
+                sum += u64::from(value);
+                squares += u128::from(u64::from(value).pow(2));
+                range = (range.0.min(value), range.1.max(value));
+            }
+            self.sums[channel] += u128::from(sum);
+            self.squares[channel] += squares;
+            self.range = range;
+        }
+    }
+
+    fn merge(&mut self, other: Found) {
+        for (size, count) in other.sizes {
+            *self.sizes.entry(size).or_default() += count;
+        }
+        self.range = (self.range.0.min(other.range.0), self.range.1.max(other.range.1));
+        self.pixels += other.pixels;
+        self.sums.iter_mut().zip(other.sums).for_each(|(sum, more)| *sum += more);
+        self.squares.iter_mut().zip(other.squares).for_each(|(sum, more)| *sum += more);
+        for (fact, values) in other.facts {
+            let counts = self.facts.entry(fact).or_default();
+            values.into_iter().for_each(|(value, count)| *counts.entry(value).or_default() += count);
+        }
+        for (digest, same) in other.digests {
+            self.digests.entry(digest).or_default().extend(same);
+        }
+        self.damaged.extend(other.damaged);
+    }
+}
+
+fn balance(classes: &[String], task: Task, targets: &Targets) -> Vec<(String, usize)> {
+    let count = |class: usize| match targets {
+        Targets::None => 0,
+        Targets::Classes(labels) => labels.iter().filter(|label| **label == class as i64).count(),
+        Targets::Multilabel(flags) => flags.chunks_exact(classes.len()).filter(|row| row[class] != 0).count(),
+    };
+    if task == Task::None || *targets == Targets::None {
+        return Vec::new();
+    }
+    classes.iter().enumerate().map(|(class, name)| (name.clone(), count(class))).collect()
+}
+
+fn count_groups(groups: &[String]) -> Groups {
+    let mut sizes: BTreeMap<&String, usize> = BTreeMap::new();
+    groups.iter().for_each(|group| *sizes.entry(group).or_default() += 1);
+    Groups { count: sizes.len(), largest: sizes.into_values().max().unwrap_or(0) }
+}
+
+fn sizes(counts: &BTreeMap<(usize, usize), usize>) -> Option<Sizes> {
+    // Of equally common sizes, the first one.
+    let (&most_common, &most_common_count) =
+        counts.iter().max_by_key(|(size, count)| (**count, std::cmp::Reverse(*size)))?;
+    let side = |of: fn(&(usize, usize)) -> usize| {
+        let mut all: Vec<(usize, usize)> = counts.iter().map(|(size, count)| (of(size), *count)).collect();
+        all.sort_unstable();
+        let middle = all.iter().map(|(_, count)| count).sum::<usize>().div_ceil(2);
+        let mut passed = 0;
+        let median = all.iter().find(|(_, count)| {
+            passed += count;
+            passed >= middle
+        });
+        (all[0].0, median.map_or(0, |(side, _)| *side), all[all.len() - 1].0)
+    };
+    let (height, width) = (side(|size| size.0), side(|size| size.1));
+    Some(Sizes { height, width, most_common, most_common_count, different: counts.len() })
+}

@@ -1,0 +1,49 @@
+//! A lock on a file, by which processes keep out of each other's way.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::path::Path;
+
+/// A locked file. The system takes the lock back when its holder drops it or ends, however it ends; the file stays.
+#[derive(Debug)]
+pub struct FileLock {
+    _file: File,
+}
+
+/// What came of trying to lock a file.
+#[derive(Debug)]
+pub enum Attempt {
+    /// This process has the lock now.
+    Locked(FileLock),
+    /// Another one has it: `process N`, or `another process` where its id cannot be read.
+    Held(String),
+}
+
+impl FileLock {
+    /// Locks the file at `path`, which is made where it is missing, without waiting.
+    ///
+    /// On file systems without locks it warns and goes on.
+    ///
+    /// # Errors
+    /// A file that cannot be made, locked or written.
+    pub fn attempt(path: &Path) -> io::Result<Attempt> {
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                let readable = file.read_to_string(&mut pid).is_ok() && pid.trim().parse::<u32>().is_ok();
+                let holder = if readable { format!("process {}", pid.trim()) } else { "another process".into() };
+                return Ok(Attempt::Held(holder));
+            }
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                tracing::warn!("{} cannot be locked here ({error}); let no second process write there", path.display());
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())?;
+        Ok(Attempt::Locked(FileLock { _file: file }))
+    }
+}

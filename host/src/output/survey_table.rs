@@ -1,0 +1,155 @@
+//! What a data set consists of, as text.
+
+use crate::data::survey::{Leak, Survey};
+use comfy_table::{CellAlignment, Table, presets};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// Lines of a list that are shown at most, where the list is not what was asked for.
+const FEW: usize = 10;
+
+/// Readable and failing samples of each split, and all that fail.
+pub fn failures(dataset: &str, splits: &BTreeMap<String, Survey>) -> String {
+    let mut table = table(["split", "samples", "failing"]);
+    for (split, survey) in splits {
+        table.add_row([split.clone(), survey.samples.to_string(), survey.damaged.len().to_string()]);
+    }
+    let mut text = format!("data set {dataset}\n{}\n", right_aligned(table));
+    for (split, survey) in splits {
+        for sample in &survey.damaged {
+            let _ = writeln!(text, "{split}: {}", sample.describe());
+        }
+    }
+    text
+}
+
+/// Everything about each split.
+pub fn statistics(dataset: &str, splits: &BTreeMap<String, Survey>, leaks: &[Leak]) -> String {
+    let mut text = format!("data set {dataset}\n{}\n", pixels(splits));
+    if splits.values().any(|survey| !survey.labels.is_empty()) {
+        let _ = writeln!(text, "\nlabels\n{}", labels(splits));
+    }
+    let facts: BTreeSet<&String> = splits.values().flat_map(|survey| survey.facts.keys()).collect();
+    for fact in facts {
+        let _ = writeln!(text, "\n{fact}\n{}", values(fact, splits));
+    }
+    for (split, survey) in splits {
+        duplicates(&mut text, split, survey);
+        few(&mut text, &format!("{split}: samples that cannot be read"), &survey.damaged, |sample| sample.describe());
+    }
+    let describe = |leak: &Leak| {
+        let parts: Vec<_> = leak.iter().map(|(split, names)| format!("{split}: {}", names.join(", "))).collect();
+        parts.join("; ")
+    };
+    few(&mut text, "LEAK: the same pixels in several splits", leaks, describe);
+    text
+}
+
+fn pixels(splits: &BTreeMap<String, Survey>) -> Table {
+    let header =
+        ["split", "samples", "failing", "groups", "height", "width", "most common", "bits", "values", "mean", "std"];
+    let mut table = table(header);
+    let numbers = |values: &[f64]| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(" ");
+    let sides = |(low, median, high): (usize, usize, usize)| {
+        if low == high { low.to_string() } else { format!("{low} / {median} / {high}") }
+    };
+    for (split, survey) in splits {
+        let sizes = survey.sizes.as_ref();
+        let common = sizes.map(|sizes| {
+            let ((height, width), count) = (sizes.most_common, sizes.most_common_count);
+            format!("{height}×{width} ({})", share(count, survey.samples))
+        });
+        let groups = survey.groups.as_ref().map(|groups| format!("{} (largest {})", groups.count, groups.largest));
+        table.add_row([
+            split.clone(),
+            survey.samples.to_string(),
+            survey.damaged.len().to_string(),
+            groups.unwrap_or_default(),
+            sizes.map(|sizes| sides(sizes.height)).unwrap_or_default(),
+            sizes.map(|sizes| sides(sizes.width)).unwrap_or_default(),
+            common.unwrap_or_default(),
+            survey.bit_depth.to_string(),
+            survey.range.map(|(low, high)| format!("{low}–{high}")).unwrap_or_default(),
+            numbers(&survey.mean),
+            numbers(&survey.std),
+        ]);
+    }
+    right_aligned(table)
+}
+
+fn labels(splits: &BTreeMap<String, Survey>) -> Table {
+    let mut table = table(std::iter::once("class").chain(splits.keys().map(String::as_str)));
+    let classes = splits.values().map(|survey| survey.labels.len()).max().unwrap_or(0);
+    for class in 0..classes {
+        let name = splits.values().find_map(|survey| survey.labels.get(class)).map(|(name, _)| name.clone());
+        let counts = splits.values().map(|survey| match survey.labels.get(class) {
+            Some((_, count)) => format!("{count} ({})", share(*count, survey.samples)),
+            None => String::new(),
+        });
+        table.add_row(name.into_iter().chain(counts));
+    }
+    right_aligned(table)
+}
+
+fn values(fact: &str, splits: &BTreeMap<String, Survey>) -> Table {
+    let mut table = table(std::iter::once("value").chain(splits.keys().map(String::as_str)));
+    let mut totals: BTreeMap<&String, usize> = BTreeMap::new();
+    for (value, count) in splits.values().filter_map(|survey| survey.facts.get(fact)).flatten() {
+        *totals.entry(value).or_default() += count;
+    }
+    let mut common: Vec<_> = totals.into_iter().collect();
+    common.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    for (value, _) in common.iter().take(FEW) {
+        let count =
+            |survey: &Survey| survey.facts.get(fact).and_then(|values| values.get(*value)).copied().unwrap_or(0);
+        table.add_row(std::iter::once((*value).clone()).chain(splits.values().map(|survey| count(survey).to_string())));
+    }
+    if common.len() > FEW {
+        table.add_row([format!("and {} more", common.len() - FEW)]);
+    }
+    right_aligned(table)
+}
+
+fn duplicates(text: &mut String, split: &str, survey: &Survey) {
+    let mut title = format!("{split}: images that are there more than once");
+    if survey.duplicates_across_groups > 0 {
+        let _ = write!(
+            title,
+            " ({} in different groups, which a cut may put on both sides)",
+            survey.duplicates_across_groups
+        );
+    }
+    few(text, &title, &survey.duplicates, |names| names.join(", "));
+}
+
+/// The first lines of a list under its title; nothing for an empty one.
+fn few<T>(text: &mut String, title: &str, list: &[T], line: impl Fn(&T) -> String) {
+    if list.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{title}: {}", list.len());
+    for item in list.iter().take(FEW) {
+        let _ = writeln!(text, "  {}", line(item));
+    }
+    if list.len() > FEW {
+        let _ = writeln!(text, "  and {} more (--json lists all)", list.len() - FEW);
+    }
+}
+
+fn share(count: usize, of: usize) -> String {
+    format!("{:.1} %", 100.0 * count as f64 / of.max(1) as f64)
+}
+
+fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
+    table.set_header(header);
+    table
+}
+
+fn right_aligned(mut table: Table) -> Table {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}

@@ -1,0 +1,138 @@
+//! Stripes of unequal sizes: upright ones in class `upright`, level ones in class `level`.
+
+use selfsame_plugin_api::{
+    Card, Dataset, DatasetRequest, Image, OptionSpec, PluginError, Result, Samples, Services, Split, Targets, Task,
+    export_plugin, parse_options,
+};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+export_plugin! {
+    datasets: { "uneven" => (card, create) },
+}
+
+#[derive(serde::Deserialize, Clone)]
+#[serde(default)]
+struct Options {
+    count: usize,
+    bad: Vec<usize>,
+    leak: bool,
+    version: u32,
+    delay_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { count: 48, bad: Vec::new(), leak: false, version: 1, delay_ms: 0 }
+    }
+}
+
+fn options() -> Vec<OptionSpec> {
+    vec![
+        OptionSpec::new("count", "Training samples; default 48."),
+        OptionSpec::new("bad", "Indices of training samples that cannot be read; default none."),
+        OptionSpec::new("leak", "Whether the first test image is the first training image; default no."),
+        OptionSpec::new("version", "What the fingerprint says; default 1."),
+        OptionSpec::new("delay_ms", "What reading one image takes, in milliseconds; default 0."),
+    ]
+}
+
+fn card(name: &str) -> Card {
+    Card {
+        name: name.into(),
+        summary: "Stripes of unequal sizes.".into(),
+        classes: vec!["level".into(), "upright".into()],
+        task: Task::Binary,
+        channels: 1,
+        bit_depth: 8,
+        nominal_size: (40, 40),
+        normalization: None,
+        splits: vec![Split::Train, Split::Test],
+        licence: "MIT".into(),
+        citation: "None.".into(),
+        options: options(),
+        recommended: serde_json::json!({}),
+    }
+}
+
+fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+    let options = parse_options(&request.options, &options())?;
+    Ok(Box::new(Stripes { options, folder: request.dataset_dir.clone() }))
+}
+
+struct Stripes {
+    options: Options,
+    folder: Option<PathBuf>,
+}
+
+impl Dataset for Stripes {
+    fn prepare(&self, _: &dyn Services) -> Result<()> {
+        Ok(())
+    }
+
+    fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
+        Ok(Box::new(Part { split, options: self.options.clone(), folder: self.folder.clone() }))
+    }
+}
+
+struct Part {
+    split: Split,
+    options: Options,
+    folder: Option<PathBuf>,
+}
+
+impl Part {
+    fn image(&self, index: usize) -> Image {
+        let seed = if self.split == Split::Test && !(self.options.leak && index == 0) { 1000 + index } else { index };
+        let (height, width) = (24 + 7 * (seed % 5), 24 + 5 * (seed % 7));
+        let stripe = |y: usize, x: usize| (if index % 2 == 0 { y } else { x } + seed) / 4 % 2 * 160;
+        let data =
+            (0..height * width).map(|at| (stripe(at / width, at % width) + at * (seed + 3) % 64) as u8).collect();
+        Image { channels: 1, height, width, bit_depth: 8, data }
+    }
+}
+
+impl Samples for Part {
+    fn len(&self) -> usize {
+        if self.split == Split::Train { self.options.count } else { 16 }
+    }
+
+    fn targets(&self) -> Targets {
+        Targets::Classes((0..self.len() as i64).map(|index| index % 2).collect())
+    }
+
+    fn groups(&self) -> Option<Vec<String>> {
+        Some((0..self.len()).map(|index| format!("{}-{}", self.split.name(), index / 4)).collect())
+    }
+
+    fn ids(&self) -> Option<Vec<String>> {
+        Some((0..self.len()).map(|index| format!("{}/{index:03}.img", self.split.name())).collect())
+    }
+
+    /// Each call leaves a line in `reads.log` of the data set's folder, where there is one.
+    fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
+        std::thread::sleep(Duration::from_millis(self.options.delay_ms) * indices.len() as u32);
+        if let Some(folder) = &self.folder {
+            let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("reads.log"));
+            let written = log.and_then(|mut log| writeln!(log, "{} {indices:?}", self.split.name()));
+            written.map_err(|error| PluginError::data(format!("reads.log: {error}")))?;
+        }
+        let bad = indices.iter().find(|index| self.split == Split::Train && self.options.bad.contains(index));
+        match bad {
+            Some(7) => panic!("a decoder's own mistake"),
+            Some(index) => Err(PluginError::data(format!("train/{index:03}.img: cut off after 12 bytes"))),
+            None => Ok(indices.iter().map(|&index| self.image(index)).collect()),
+        }
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(format!("{} {}", self.options.count, self.options.version))
+    }
+
+    fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
+        let codec = if index % 3 == 0 { "plain" } else { "packed" };
+        Ok(BTreeMap::from([("codec".to_owned(), codec.to_owned())]))
+    }
+}
