@@ -84,6 +84,13 @@ impl Walk<'_> {
     fn value(&mut self, key: &Key, node: &Node, mark: &Option<Mark>) -> Option<Value> {
         let value = match &key.kind {
             Kind::Section(_) => return Some(self.section(key, node, mark).into()),
+            Kind::Sections(_) => match node {
+                Node::List(items) => {
+                    Some(items.iter().map(|item| Value::from(self.section(key, item, mark))).collect::<Vec<_>>().into())
+                }
+                _ if node.plain() == Some(Plain::Null) => Some(Vec::<Value>::new().into()),
+                _ => None,
+            },
             Kind::Free => match node {
                 Node::Map(_) => return self.free(&key.path, node, mark),
                 _ if node.plain() == Some(Plain::Null) => return None,

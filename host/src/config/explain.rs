@@ -30,7 +30,7 @@ pub fn explain(path: &str) -> Result<String, ConfigError> {
     };
     let mut out = format!("{}\n  {}\n", key.path, key.doc);
     match &key.kind {
-        Kind::Section(keys) => {
+        Kind::Section(keys) | Kind::Sections(keys) => {
             let order = ordered(&Config::default())?;
             let mut keys: Vec<_> = keys.iter().collect();
             keys.sort_by_key(|key| position(&order, &key.path));

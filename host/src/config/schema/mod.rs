@@ -13,10 +13,10 @@ pub use augmentation::{
     AugmentationConfig, GaussianBlurConfig, GrayscaleConfig, Interpolation, NormalizeChoice, PreprocessConfig,
     ProbabilityConfig, RandomColorConfig, RandomCropConfig, SolarizeConfig,
 };
-pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig};
+pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig, MixedDatasetConfig};
 pub use method::{EncoderConfig, MethodConfig, ProjectionConfig, StemChoice};
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
-pub use probe::{KnnConfig, LinearHeadConfig};
+pub use probe::{HeadDatasetConfig, KnnConfig, LinearHeadConfig};
 pub use train::{MethodName, Precision, SelfSupervisionConfig, TrainConfig};
 
 use schemars::JsonSchema;
