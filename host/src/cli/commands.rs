@@ -11,7 +11,7 @@ use crate::output::{export, report};
 use crate::plugin::listing;
 use crate::train::run_folder::RunRecord;
 use crate::train::signals::Stop;
-use crate::train::{TrainError, checkpoint, session};
+use crate::train::{TrainError, checkpoint, run_data, session};
 use indicatif::MultiProgress;
 use std::io::Write;
 use std::path::Path;
@@ -80,8 +80,11 @@ fn fetch(cli: &Cli, arguments: &ConfigArgs, bars: &MultiProgress) -> Result<(), 
     let resolved = open::configuration(arguments, &[], &registry)?;
     let stop = Stop::install().map_err(TrainError::from)?;
     let stopped = || stop.requested().is_some();
-    session::prepare_dataset(&resolved.config, &registry, &HostServices::new(bars, &stopped))?;
-    say(&format!("data set {} is ready", resolved.config.dataset.name));
+    let (encoder, head) = run_data::requests(&resolved.config)?;
+    for request in encoder.iter().chain(&head) {
+        session::prepare_dataset(request, &registry, &HostServices::new(bars, &stopped))?;
+        say(&format!("data set {} is ready", request.name));
+    }
     Ok(())
 }
 

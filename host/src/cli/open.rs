@@ -26,5 +26,11 @@ pub fn configuration(arguments: &ConfigArgs, extra: &[String], registry: &Regist
     sources.recommended.push(Recommended { origin: format!("data set {}", dataset.name), values: dataset.recommended });
     let encoder = registry.encoder_card(&names.encoder)?;
     sources.recommended.push(Recommended { origin: format!("encoder {}", encoder.name), values: encoder.recommended });
-    Ok(config::load(&sources)?)
+    let resolved = config::load(&sources)?;
+    // Further data sets recommend nothing, but a plugin must provide them.
+    let further = resolved.config.dataset.mix.iter().map(|set| &set.name);
+    for name in further.chain(&resolved.config.linear_head.dataset.name) {
+        registry.dataset_card(name)?;
+    }
+    Ok(resolved)
 }

@@ -2,13 +2,16 @@
 
 use super::checkpoint::{Checkpoint, CheckpointWriter};
 use super::error::TrainError;
-use super::evaluation::{Evaluator, head_metrics};
+use super::evaluation::{Evaluator, forward_frozen, head_metrics};
+use super::head_batches::HeadBatches;
 use super::observer::{Observer, Pace};
-use super::session::{Compute, Data};
+use super::run_data::{RunData, RunViews};
+use super::session::Compute;
 use super::signals::Stop;
 use super::state;
-use crate::augment::{ViewKey, Views};
+use crate::augment::ViewKey;
 use crate::config::Config;
+use crate::data::mixture::Pick;
 use crate::method::{Method, StepContext};
 use crate::optim::{self, Optimizer, Schedule};
 use crate::probe::LinearHead;
@@ -40,12 +43,13 @@ pub struct Position {
 pub struct Engine<'a> {
     config: &'a Config,
     compute: Compute,
-    data: &'a Data,
-    views: &'a Views,
+    data: &'a RunData,
+    views: &'a RunViews,
     method: Box<dyn Method>,
     optimizer: Box<dyn Optimizer>,
     schedule: Schedule,
     head: Option<LinearHead>,
+    head_batches: Option<HeadBatches<'a>>,
     position: Position,
     checkpoints: CheckpointWriter,
     observer: &'a mut dyn Observer,
@@ -62,8 +66,8 @@ impl<'a> Engine<'a> {
     pub fn new(
         config: &'a Config,
         compute: Compute,
-        data: &'a Data,
-        views: &'a Views,
+        data: &'a RunData,
+        views: &'a RunViews,
         method: Box<dyn Method>,
         head: Option<LinearHead>,
         checkpoints: CheckpointWriter,
@@ -71,7 +75,7 @@ impl<'a> Engine<'a> {
         stop: Stop,
     ) -> Result<Self, TrainError> {
         let optimizer = optim::create(&config.optimizer, method.parameters())?;
-        let steps_per_epoch = data.train.len() / config.train.batch_size;
+        let steps_per_epoch = data.mixture.epoch_len() / config.train.batch_size;
         let schedule = Schedule::new(
             &config.scheduler,
             config.train.base_lr,
@@ -89,6 +93,7 @@ impl<'a> Engine<'a> {
             optimizer,
             schedule,
             head,
+            head_batches: HeadBatches::new(config, data, views),
             position,
             checkpoints,
             observer,
@@ -124,6 +129,7 @@ impl<'a> Engine<'a> {
         if let Some(head) = &mut self.head {
             state::restore(&state::parameter_tensors(head.parameters()), &group("head"))?;
             head.load_optimizer_state(&group("head-optimizer"))?;
+            head.load_train_metrics(&group("head-metrics"))?;
         }
         self.position = serde_json::from_value(contents.state["position"].take()).map_err(|error| {
             TrainError::data(format!("{}: state.json: `position`: {error}", checkpoint.path.display()))
@@ -158,12 +164,11 @@ impl<'a> Engine<'a> {
 
     fn epoch(&mut self) -> Result<(), TrainError> {
         let batch_size = self.config.train.batch_size;
-        let steps = self.data.train.len() / batch_size;
-        let epoch = self.position.epoch;
-        let order = random::permutation(self.data.train.len(), self.config.train.seed, "order", &[epoch as u64]);
+        let order = self.data.mixture.epoch(self.config.train.seed, self.position.epoch as u64);
+        let steps = order.len() / batch_size;
         let mut looked = Look::new(self.position.step, self.compute);
-        for places in order.chunks_exact(batch_size).skip(self.position.step_in_epoch).collect::<Vec<_>>() {
-            self.step(places, &mut looked)?;
+        for picks in order.chunks_exact(batch_size).skip(self.position.step_in_epoch).collect::<Vec<_>>() {
+            self.step(picks, &mut looked)?;
             if self.position.step.is_multiple_of(LOOK_EVERY) || self.position.step_in_epoch == steps {
                 self.look(&mut looked)?;
             }
@@ -172,15 +177,15 @@ impl<'a> Engine<'a> {
         self.finish_epoch(steps)
     }
 
-    fn step(&mut self, places: &[usize], looked: &mut Look) -> Result<(), TrainError> {
+    fn step(&mut self, picks: &[Pick], looked: &mut Look) -> Result<(), TrainError> {
         let started = Instant::now();
         let Compute { device, autocast } = self.compute;
         let seed = self.config.train.seed;
-        let batch = self.data.train.batch(places, device);
+        let batch = self.data.train_batch(picks, device)?;
         let key = |view| ViewKey { seed, epoch: self.position.epoch as u64, view };
         let views = [
-            self.views.train(&batch.images, &batch.ids, key(0))?,
-            self.views.train(&batch.images, &batch.ids, key(1))?,
+            self.views.encoder.train(&batch.images, &batch.ids, key(0))?,
+            self.views.encoder.train(&batch.images, &batch.ids, key(1))?,
         ];
         looked.waited += started.elapsed();
 
@@ -192,13 +197,24 @@ impl<'a> Engine<'a> {
         output.loss.f_backward()?;
         self.optimizer.step(self.schedule.lr(self.position.step))?;
         self.method.after_step(&context)?;
-        if let (Some(head), Some(labels)) = (&mut self.head, &batch.labels) {
-            head.train_step(&output.features, &Tensor::f_cat(&[labels, labels], 0)?)?;
-        }
+        self.train_head(&output.features, batch.labels.as_ref())?;
         looked.losses = looked.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
-        looked.images += places.len();
+        looked.images += picks.len();
         self.position.step += 1;
         self.position.step_in_epoch += 1;
+        Ok(())
+    }
+
+    /// One step of the head: on its own batch, with the encoder frozen, or on the features of the encoder's views.
+    fn train_head(&mut self, features: &Tensor, labels: Option<&Tensor>) -> Result<(), TrainError> {
+        let Some(head) = &mut self.head else { return Ok(()) };
+        if let Some(own) = &mut self.head_batches {
+            if let Some((images, labels)) = own.batch(self.position.step, self.compute.device)? {
+                head.train_step(&forward_frozen(self.method.encoder(), &images, self.compute)?, &labels)?;
+            }
+        } else if let Some(labels) = labels {
+            head.train_step(features, &Tensor::f_cat(&[labels, labels], 0)?)?;
+        }
         Ok(())
     }
 
@@ -278,6 +294,7 @@ impl<'a> Engine<'a> {
         if let Some(head) = &self.head {
             groups.push(("head", state::parameter_tensors(head.parameters())));
             groups.push(("head-optimizer", head.optimizer_state()));
+            groups.push(("head-metrics", head.train_metrics_state()?));
         }
         let state = serde_json::json!({
             "position": self.position,
