@@ -2,6 +2,8 @@
 
 use selfsame_tests::{Ran, Sandbox, metrics};
 use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// A run of a second on 64 images, with the sections that a test adds.
 fn config(dataset: &str, more: &str) -> String {
@@ -18,7 +20,8 @@ fn config(dataset: &str, more: &str) -> String {
 const LABELLED: &str = "  options: {train_size: 64}\n";
 const UNLABELLED: &str = "  options: {train_size: 64, labels: false}\n";
 /// A head on other shapes than the encoder's, of another number.
-const OWN_HEAD: &str = "linear_head:\n  batch_size: 7\n  dataset:\n    name: shapes\n    options: {train_size: 40, seed: 9}\n";
+const OWN_HEAD: &str =
+    "linear_head:\n  batch_size: 7\n  dataset:\n    name: shapes\n    options: {train_size: 40, seed: 9}\n";
 
 fn train(sandbox: &Sandbox, yaml: &str, more: &str) -> Ran {
     sandbox.write("run.yaml", yaml);
@@ -35,7 +38,7 @@ fn steps(sandbox: &Sandbox) -> u64 {
 
 #[test]
 fn the_encoders_data_sets_the_length_of_an_epoch_whichever_is_longer() {
-    // 64 images at 16 are 4 steps an epoch; the head has 7 or 300 images.
+    // 64 images at 16 are 4 steps an epoch; the head has 10 or 300 images.
     for head_size in [10, 300] {
         let sandbox = Sandbox::new();
         let head = OWN_HEAD.replace("train_size: 40", &format!("train_size: {head_size}"));
@@ -81,37 +84,51 @@ fn images_without_labels_are_learned_from_without_probes() {
     let lines = metrics(&sandbox.path("run"));
     let last = &lines.iter().rev().find(|line| line["event"] == "epoch").unwrap()["metrics"];
     assert!(last["ssl/val/loss"].is_f64() && last["features/std"].is_f64(), "{last}");
-    assert!(last.as_object().unwrap().keys().all(|name| !name.starts_with("online") && !name.starts_with("knn")), "{last}");
+    assert!(
+        last.as_object().unwrap().keys().all(|name| !name.starts_with("online") && !name.starts_with("knn")),
+        "{last}"
+    );
+}
+
+/// The newest checkpoint's folder.
+fn newest(sandbox: &Sandbox) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(sandbox.path("run/checkpoints")).ok()?;
+    let steps = entries.flatten().map(|entry| entry.path());
+    steps.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"))).max()
 }
 
 #[test]
-fn a_resumed_run_with_a_head_of_its_own_is_the_uninterrupted_one() {
-    let finished = |stop_after: Option<u32>| {
+fn a_killed_run_with_a_mixture_and_a_head_of_its_own_continues_exactly() {
+    // 24 steps an epoch, so that the run is killed within one.
+    let mix = "  weight: 1\n  mix:\n    - {name: shapes, options: {train_size: 32, seed: 4}, weight: 3}\n";
+    let yaml = config(&format!("{LABELLED}{mix}"), OWN_HEAD).replace("batch_size: 16", "batch_size: 4");
+    let every = "--set train.checkpoint_every_steps=1";
+    let finished = |kill: bool| {
         let sandbox = Sandbox::new();
-        let yaml = config(UNLABELLED, OWN_HEAD);
-        let every = "--set train.checkpoint_every_steps=1";
-        train(&sandbox, &yaml, every).succeeded();
-        if let Some(step) = stop_after {
-            // As if the run had been killed after this step, in the middle of the first epoch.
-            for entry in std::fs::read_dir(sandbox.path("run/checkpoints")).unwrap() {
-                let path = entry.unwrap().path();
-                if !path.ends_with(format!("step-{step:08}")) {
-                    std::fs::remove_dir_all(path).unwrap();
-                }
+        if kill {
+            sandbox.write("run.yaml", &yaml);
+            let mut child = sandbox.start(&format!("train --config run.yaml --output-dir run {every}"));
+            while newest(&sandbox).is_none_or(|path| path < sandbox.path("run/checkpoints/step-00000003")) {
+                assert!(child.try_wait().unwrap().is_none(), "the run ended before it was killed");
+                std::thread::sleep(Duration::from_millis(5));
             }
-            train(&sandbox, &yaml, &format!("{every} --resume")).succeeded();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert!(newest(&sandbox).unwrap() < sandbox.path("run/checkpoints/step-00000048"));
+            let resumed = train(&sandbox, &yaml, &format!("{every} --resume")).succeeded();
+            assert!(resumed.stderr.contains("continuing after step"), "{}", resumed.stderr);
+        } else {
+            train(&sandbox, &yaml, every).succeeded();
         }
-        let newest = std::fs::read_dir(sandbox.path("run/checkpoints")).unwrap().map(|e| e.unwrap().path()).max().unwrap();
-        let read = |name: &str| std::fs::read(newest.join(name)).unwrap();
-        let states = ["model", "head", "head-optimizer"].map(|group| read(&format!("{group}.safetensors")));
-        let epochs: Vec<Value> = metrics(&sandbox.path("run"))
-            .into_iter()
-            .filter(|line| line["event"] == "epoch")
-            .map(|line| line["metrics"].clone())
-            .collect();
-        (states, epochs)
+        let checkpoint = newest(&sandbox).unwrap();
+        assert!(checkpoint.ends_with("step-00000048"), "{}", checkpoint.display());
+        let read = |group: &str| std::fs::read(checkpoint.join(format!("{group}.safetensors"))).unwrap();
+        let lines = metrics(&sandbox.path("run")).into_iter().filter(|line| line["event"] == "epoch");
+        let epochs: Vec<Value> = lines.map(|line| line["metrics"].clone()).collect();
+        assert_eq!(epochs.len(), 2);
+        (["model", "head", "head-optimizer"].map(read), epochs)
     };
-    assert_eq!(finished(None), finished(Some(3)));
+    assert_eq!(finished(false), finished(true));
 }
 
 #[test]
