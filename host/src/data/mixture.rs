@@ -214,7 +214,8 @@ mod tests {
             let picks = mixture.epoch(5, epoch);
             assert_eq!(picks.len(), 100);
             for (set, used) in used.iter_mut().enumerate() {
-                used.iter_mut().zip(counts(&picks, set, used.len())).for_each(|(used, count)| *used += count);
+                let counts = counts(&picks, set, used.len());
+                used.iter_mut().zip(counts).for_each(|(used, count)| *used += count);
                 let (least, most) = (used.iter().min().unwrap(), used.iter().max().unwrap());
                 assert!(most - least <= 1, "set {set} after epoch {epoch}: {used:?}");
             }
