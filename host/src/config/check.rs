@@ -33,7 +33,12 @@ pub(super) fn hint(root: &Key, section: &Key, name: &str) -> String {
     let sibling = section.children().iter().min_by_key(|key| near(key)).filter(|key| near(key) <= reach(name));
     let elsewhere = || {
         let distance = |key: &Key| near(key).min(strsim::damerau_levenshtein(&key.path, &wanted));
-        root.all().into_iter().skip(1).min_by_key(|key| distance(key)).filter(|key| distance(key) <= reach(name))
+        // Of equally near ones, the shortest.
+        root.all()
+            .into_iter()
+            .skip(1)
+            .min_by_key(|key| (distance(key), key.path.len()))
+            .filter(|key| distance(key) <= reach(name))
     };
     match sibling.or_else(elsewhere) {
         Some(key) => format!("; did you mean `{}`?", key.path),

@@ -48,7 +48,7 @@ impl Evaluator<'_> {
         }
         let task = self.data.task();
         let Some(val) = &task.val else {
-            if let Some(val) = &self.data.encoder[0].val {
+            if let Some(val) = self.data.encoder.iter().find_map(|data| data.val.as_ref()) {
                 let features = embed(method.encoder(), val, &self.views.encoder, self.compute)?;
                 metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
             }
