@@ -50,6 +50,21 @@ fn later_layers_win() {
 }
 
 #[test]
+fn a_later_list_of_data_sets_replaces_the_earlier_one() {
+    let files = Files::new(&[("a.yaml", "dataset:\n  mix:\n    - {name: a}\n    - {name: b, options: {x: 1}}\n")]);
+    let names = |sets: &[&str]| {
+        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        let resolved = load(&Sources { files: vec![files.path("a.yaml")], sets, ..Sources::default() }).unwrap();
+        let mix = resolved.config.dataset.mix;
+        mix.iter().map(|set| format!("{} {}", set.name, set.options.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[]), ["a 0", "b 1"]);
+    assert_eq!(names(&["dataset.mix=[{name: c}]"]), ["c 0"]);
+    assert!(names(&["dataset.mix=[]"]).is_empty());
+    assert!(names(&["dataset.mix="]).is_empty());
+}
+
+#[test]
 fn nothing_at_all_gives_the_defaults() {
     let resolved = load(&Sources::default()).unwrap();
     assert_eq!(resolved.config, selfsame::config::Config::default());

@@ -5,6 +5,7 @@ mod config_common;
 use config_common::{Files, yaml};
 use proptest::prelude::*;
 use selfsame::config::Sources;
+use selfsame::config::schema::MixedDatasetConfig;
 use selfsame::config::{Config, explain, json_schema, load, show, to_yaml};
 use std::path::Path;
 
@@ -135,6 +136,14 @@ proptest! {
         config.dataset.name = name;
         config.dataset.num_workers = workers;
         config.dataset.options = options.into_iter().collect();
+        let mixed = MixedDatasetConfig {
+            name: config.dataset.name.clone(),
+            dataset_dir: workers.map(|_| directory.clone().into()),
+            options: config.dataset.options.clone(),
+            weight: Some(base_lr),
+        };
+        config.dataset.mix = vec![mixed; workers.unwrap_or(0) % 3];
+        config.dataset.weight = (!config.dataset.mix.is_empty()).then_some(high);
         config.train.output_dir = directory.into();
         config.train.seed = seed;
         config.train.base_lr = base_lr;

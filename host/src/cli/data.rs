@@ -11,7 +11,7 @@ use crate::output::host_services::HostServices;
 use crate::output::survey_table;
 use crate::plugin::Registry;
 use crate::train::signals::Stop;
-use crate::train::{TrainError, session};
+use crate::train::{TrainError, run_data, session};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::Services;
 use std::collections::BTreeMap;
@@ -28,8 +28,11 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
     let name = &config.dataset.name;
     match command {
         DataCommand::Fetch(_) => {
-            session::prepare_dataset(&config, &registry, &services)?;
-            say(&format!("data set {name} is ready"));
+            let (encoder, head) = run_data::requests(&config)?;
+            for request in encoder.iter().chain(&head) {
+                session::prepare_dataset(request, &registry, &services)?;
+                say(&format!("data set {} is ready", request.name));
+            }
         }
         DataCommand::Verify(_) => {
             let splits = read(&config, &registry, &services)?;
@@ -61,7 +64,8 @@ fn configuration(arguments: &ConfigArgs, registry: &Registry) -> Result<Config, 
 
 /// Reads every sample of every split that the data set publishes.
 fn read(config: &Config, registry: &Registry, services: &dyn Services) -> Result<BTreeMap<String, Survey>, TrainError> {
-    let (card, dataset) = session::prepare_dataset(config, registry, services)?;
+    let (requests, _) = run_data::requests(config)?;
+    let (card, dataset) = session::prepare_dataset(&requests[0], registry, services)?;
     let mut splits = BTreeMap::new();
     for split in &card.splits {
         let samples = dataset.open(*split)?;

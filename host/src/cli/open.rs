@@ -28,12 +28,7 @@ enum Absent {
     Warned,
 }
 
-fn resolve(
-    arguments: &ConfigArgs,
-    extra: &[String],
-    registry: &Registry,
-    absent: Absent,
-) -> Result<Resolved, Failure> {
+fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent: Absent) -> Result<Resolved, Failure> {
     let mut sources = Sources {
         files: arguments.files.clone(),
         sets: arguments.sets.iter().chain(extra).cloned().collect(),
@@ -44,26 +39,34 @@ fn resolve(
     };
     // Once without recommendations, to learn which data set and encoder there are to ask.
     let names = config::peek(&sources)?;
-    let dataset = registry.dataset_card(&names.dataset).map(|card| Recommended {
-        origin: format!("data set {}", card.name),
-        values: card.recommended,
-    });
-    let encoder = registry.encoder_card(&names.encoder).map(|card| Recommended {
-        origin: format!("encoder {}", card.name),
-        values: card.recommended,
-    });
+    let dataset = registry
+        .dataset_card(&names.dataset)
+        .map(|card| Recommended { origin: format!("data set {}", card.name), values: card.recommended });
+    let encoder = registry
+        .encoder_card(&names.encoder)
+        .map(|card| Recommended { origin: format!("encoder {}", card.name), values: card.recommended });
     for recommended in [dataset, encoder] {
         match recommended {
             Ok(recommended) => sources.recommended.push(recommended),
             Err(PluginFailure::Unknown(unknown)) if absent == Absent::Warned => {
-                let message = unknown.to_string();
-                let first = message.lines().next().unwrap_or_default();
-                tracing::warn!("{first}; checked without what it recommends");
+                warn_absent(&unknown.to_string());
             }
             Err(failure) => return Err(failure.into()),
         }
     }
     let resolved = config::load(&sources)?;
     resolved.retired.iter().for_each(|retired| tracing::warn!("{retired}"));
+    // Further data sets recommend nothing, but a plugin must provide them.
+    let further = resolved.config.dataset.mix.iter().map(|set| &set.name);
+    for name in further.chain(&resolved.config.linear_head.dataset.name) {
+        match registry.dataset_card(name) {
+            Err(PluginFailure::Unknown(unknown)) if absent == Absent::Warned => warn_absent(&unknown.to_string()),
+            answer => drop(answer?),
+        }
+    }
     Ok(resolved)
+}
+
+fn warn_absent(message: &str) {
+    tracing::warn!("{}; checked without what it recommends", message.lines().next().unwrap_or_default());
 }

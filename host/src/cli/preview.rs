@@ -13,7 +13,7 @@ use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
 use crate::random;
 use crate::train::signals::Stop;
-use crate::train::{TrainError, session};
+use crate::train::{TrainError, run_data, session};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{Card, Image, Normalization, Samples, Split, Targets};
 use tch::{Kind, Tensor};
@@ -25,7 +25,8 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     let config = &resolved.config;
     let stop = Stop::install().map_err(TrainError::from)?;
     let stopped = || stop.requested().is_some();
-    let (card, dataset) = session::prepare_dataset(config, &registry, &HostServices::new(bars, &stopped))?;
+    let (requests, _) = run_data::requests(config)?;
+    let (card, dataset) = session::prepare_dataset(&requests[0], &registry, &HostServices::new(bars, &stopped))?;
     let split = Split::from(arguments.split);
     if !card.splits.contains(&split) {
         let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();
@@ -89,10 +90,8 @@ fn legend(config: &Config, views: &Views) -> Result<Vec<(String, String)>, Train
     let second = second.map_err(|error| TrainError::configuration(format!("augmentation.view2: {error}")))?;
     let operations = |config| describe::operations(config).join("; ");
     let (first, second) = (operations(&config.augmentation), operations(&second));
-    let mut legend = vec![(
-        "evaluation".to_owned(),
-        describe::preparation(&config.preprocess, views.output_size()).join("; "),
-    )];
+    let mut legend =
+        vec![("evaluation".to_owned(), describe::preparation(&config.preprocess, views.output_size()).join("; "))];
     if first == second {
         legend.push(("views".to_owned(), first));
     } else {

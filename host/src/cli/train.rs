@@ -13,8 +13,9 @@ use crate::plugin::Registry;
 use crate::probe::LinearHead;
 use crate::train::engine::Engine;
 use crate::train::initial_weights::InitialWeights;
+use crate::train::run_data::{self, RunData};
 use crate::train::run_folder::{PluginFile, RunFolder, RunRecord, RunStatus};
-use crate::train::session::{self, Compute, Data};
+use crate::train::session::{self, Compute};
 use crate::train::signals::Stop;
 use crate::train::{TrainError, checkpoint, continuity, state};
 use indicatif::MultiProgress;
@@ -56,10 +57,10 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let init = init.map(InitialWeights::read).transpose()?;
     let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
-    let data = session::load_data(config, registry, &HostServices::new(bars, &stopped), compute.device)?;
+    let data = run_data::load(config, registry, &HostServices::new(bars, &stopped), compute.device)?;
     folder.write_left_out(&data.left_out(), checkpoint.is_some())?;
-    let views = session::views(config, &data)?;
-    let (channels, size) = (views.output_channels(), views.output_size());
+    let views = run_data::views(config, &data)?;
+    let (channels, size) = (views.encoder.output_channels(), views.encoder.output_size());
     let method = session::build_method(init.as_ref(), config, registry, channels, size, compute.device)?;
     let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
 
@@ -72,7 +73,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let steps_done = checkpoint.as_ref().map(|checkpoint| checkpoint.step);
     let plan = Plan {
         epochs: config.scheduler.epochs as u64,
-        steps_per_epoch: (data.train.len() / config.train.batch_size) as u64,
+        steps_per_epoch: (data.mixture.epoch_len() / config.train.batch_size) as u64,
         steps_done: steps_done.unwrap_or(0),
     };
     let mut recorder = Recorder::open(folder.path(), steps_done, bars, plan)?;
@@ -130,13 +131,12 @@ fn finish(
     if outcome.is_ok() {
         let tensors = state::encoder_tensors(engine.method().encoder());
         let encoder = &config.train.self_supervision.encoder_name;
-        export::export_encoder(&folder.path().join(export::ENCODER_FILE), &tensors, encoder, &config.dataset.name)?;
+        export::export_encoder(&folder.path().join(export::ENCODER_FILE), &tensors, encoder, &record.dataset)?;
     }
     folder.write_record(&record)?;
     report::write_html(folder.path())?;
     outcome?;
-    let (untrained, trained) = (report::Scores::of(&record, true), report::Scores::of(&record, false));
-    Ok(report::final_report(&untrained, &trained, &record.embedding, folder.path(), &next_steps(folder.path())))
+    Ok(report::final_report(&record, folder.path(), &next_steps(folder.path())))
 }
 
 fn next_steps(run: &Path) -> Vec<String> {
@@ -148,33 +148,29 @@ fn next_steps(run: &Path) -> Vec<String> {
     ]
 }
 
-/// The online head, where the data set has labels.
+/// The online head, where the data set that it learns from has labels.
 fn linear_head(
     config: &Config,
     compute: Compute,
-    data: &Data,
+    data: &RunData,
     feature_dim: usize,
 ) -> Result<Option<LinearHead>, TrainError> {
-    let (true, Some(labels)) = (config.linear_head.enabled && data.card.task != Task::None, data.train.labels()) else {
+    let task = data.task();
+    let (true, Some(labels)) = (config.linear_head.enabled && task.card.task != Task::None, task.train.labels()) else {
         return Ok(None);
     };
     let labels = labels.to_device(compute.device);
     let balance = config.train.self_supervision.use_balanced_binary_loss_for_linear_head.then_some(&labels);
-    let classes = data.card.classes.len();
-    let head = LinearHead::new(&config.linear_head, data.card.task, feature_dim, classes, balance, compute.device)?;
+    let classes = task.card.classes.len();
+    let head = LinearHead::new(&config.linear_head, task.card.task, feature_dim, classes, balance, compute.device)?;
     Ok(Some(head))
 }
 
-fn new_record(
-    config: &Config,
-    registry: &Registry,
-    compute: Compute,
-    data: &Data,
-    embedding: String,
-) -> RunRecord {
-    let mut split_sizes = BTreeMap::from([("train".to_owned(), data.train.len())]);
-    if let Some((name, scored)) = data.scored() {
-        split_sizes.insert(name.to_owned(), scored.len());
+fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &RunData, embedding: String) -> RunRecord {
+    let data_sets = data.record();
+    let mut split_sizes = BTreeMap::new();
+    for (split, size) in data_sets.iter().take(data.encoder.len()).flat_map(|data| &data.split_sizes) {
+        *split_sizes.entry(split.clone()).or_default() += size;
     }
     let plugins = registry.used().into_iter();
     RunRecord {
@@ -194,8 +190,9 @@ fn new_record(
         method: config.train.self_supervision.method.to_string(),
         encoder: config.train.self_supervision.encoder_name.clone(),
         embedding,
-        dataset: config.dataset.name.clone(),
+        dataset: data.encoder_name(),
         split_sizes,
+        data_sets,
         plugins: plugins
             .map(|file| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 })
             .collect(),

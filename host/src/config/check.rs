@@ -33,7 +33,12 @@ pub(super) fn hint(root: &Key, section: &Key, name: &str) -> String {
     let sibling = section.children().iter().min_by_key(|key| near(key)).filter(|key| near(key) <= reach(name));
     let elsewhere = || {
         let distance = |key: &Key| near(key).min(strsim::damerau_levenshtein(&key.path, &wanted));
-        root.all().into_iter().skip(1).min_by_key(|key| distance(key)).filter(|key| distance(key) <= reach(name))
+        // Of equally near ones, the shortest.
+        root.all()
+            .into_iter()
+            .skip(1)
+            .min_by_key(|key| (distance(key), key.path.len()))
+            .filter(|key| distance(key) <= reach(name))
     };
     match sibling.or_else(elsewhere) {
         Some(key) => format!("; did you mean `{}`?", key.path),
@@ -84,6 +89,13 @@ impl Walk<'_> {
     fn value(&mut self, key: &Key, node: &Node, mark: &Option<Mark>) -> Option<Value> {
         let value = match &key.kind {
             Kind::Section(_) => return Some(self.section(key, node, mark).into()),
+            Kind::Sections(_) => match node {
+                Node::List(items) => {
+                    Some(items.iter().map(|item| Value::from(self.section(key, item, mark))).collect::<Vec<_>>().into())
+                }
+                _ if node.plain() == Some(Plain::Null) => Some(Vec::<Value>::new().into()),
+                _ => None,
+            },
             Kind::Free => match node {
                 Node::Map(_) => return self.free(&key.path, node, mark),
                 _ if node.plain() == Some(Plain::Null) => return None,

@@ -30,7 +30,7 @@ pub fn explain(path: &str) -> Result<String, ConfigError> {
     };
     let mut out = format!("{}\n  {}\n", key.path, key.doc);
     match &key.kind {
-        Kind::Section(keys) => {
+        Kind::Section(keys) | Kind::Sections(keys) => {
             let order = ordered(&Config::default())?;
             let mut keys: Vec<_> = keys.iter().collect();
             keys.sort_by_key(|key| position(&order, &key.path));
@@ -66,7 +66,8 @@ fn default(key: &Key) -> Result<String, ConfigError> {
         let value = key.path.split('.').try_fold(&config, |value, name| value.get(name));
         Ok(flow(&Node::from(value.unwrap_or(&key.default))))
     };
-    let each = MethodName::ALL.into_iter().map(|method| Ok((method, of(method)?))).collect::<Result<Vec<_>, ConfigError>>()?;
+    let each =
+        MethodName::ALL.into_iter().map(|method| Ok((method, of(method)?))).collect::<Result<Vec<_>, ConfigError>>()?;
     if key.path == METHOD || each.iter().all(|(_, value)| *value == each[0].1) {
         return Ok(flow(&Node::from(&key.default)));
     }

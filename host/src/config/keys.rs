@@ -21,6 +21,8 @@ pub(super) struct Key {
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     Section(Vec<Key>),
+    /// A list of sections, all with these keys; the keys' paths leave the place in the list out.
+    Sections(Vec<Key>),
     /// Keys and values that the schema does not know.
     Free,
     Flag,
@@ -58,10 +60,10 @@ impl Key {
         self.path.rsplit('.').next().unwrap_or_default()
     }
 
-    /// The keys of a section; nothing for any other key.
+    /// The keys of a section, or of each section of a list; nothing for any other key.
     pub fn children(&self) -> &[Key] {
         match &self.kind {
-            Kind::Section(keys) => keys,
+            Kind::Section(keys) | Kind::Sections(keys) => keys,
             _ => &[],
         }
     }
@@ -97,6 +99,9 @@ impl Key {
     pub fn expected(&self) -> String {
         let words = match &self.kind {
             Kind::Section(keys) => format!("a section with the keys {}", list(keys.iter().map(Key::name))),
+            Kind::Sections(keys) => {
+                format!("a list of sections with the keys {}", list(keys.iter().map(Key::name)))
+            }
             Kind::Free => "a section of keys and values".into(),
             Kind::Flag => "true or false".into(),
             Kind::Integer(range) => format!("an integer{range}"),
@@ -151,42 +156,38 @@ pub(super) fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
 /// The key that a JSON schema describes.
 fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default: Value) -> Key {
     let optional = schema.get("anyOf").and_then(|any| any.get(0));
-    let target = optional
-        .unwrap_or(schema)
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|reference| reference.strip_prefix("#/$defs/"))
-        .and_then(|name| definitions.get(name))
-        .unwrap_or(schema);
+    let target = resolved(optional.unwrap_or(schema), definitions).unwrap_or(schema);
+    let section = |target: &Value| {
+        let properties = target.get("properties").and_then(Value::as_object)?;
+        let key = |(name, schema): (&String, &Value)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            read(schema, definitions, path, default.get(name).cloned().unwrap_or_default())
+        };
+        Some(properties.iter().map(key).collect())
+    };
+    let items = target.get("items").and_then(|items| resolved(items, definitions));
     let kind = match type_of(target) {
-        "object" => match target.get("properties").and_then(Value::as_object) {
-            Some(properties) => Kind::Section(
+        "object" => match (section(target), overridden(schema, definitions)) {
+            (Some(keys), _) => Kind::Section(keys),
+            (None, Some(properties)) => Kind::Section(
                 properties
                     .iter()
-                    .map(|(name, schema)| {
-                        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                        read(schema, definitions, path, default.get(name).cloned().unwrap_or_default())
-                    })
+                    .filter(|(name, schema)| overrides(schema).is_none() && *name != "normalize")
+                    .map(|(name, schema)| read(schema, definitions, format!("{path}.{name}"), Value::Null))
                     .collect(),
             ),
-            None => match overridden(schema, definitions) {
-                Some(properties) => Kind::Section(
-                    properties
-                        .iter()
-                        .filter(|(name, schema)| overrides(schema).is_none() && *name != "normalize")
-                        .map(|(name, schema)| read(schema, definitions, format!("{path}.{name}"), Value::Null))
-                        .collect(),
-                ),
-                None => Kind::Free,
-            },
+            (None, None) => Kind::Free,
         },
         "boolean" => Kind::Flag,
         "integer" => Kind::Integer(range(target)),
         "number" => Kind::Number(range(target)),
-        "array" => {
-            let count = target.get("minItems").and_then(Value::as_u64).unwrap_or_default();
-            Kind::Numbers(count as usize, target.get("items").map(range).unwrap_or_default())
-        }
+        "array" => match items.and_then(section) {
+            Some(keys) => Kind::Sections(keys),
+            None => {
+                let count = target.get("minItems").and_then(Value::as_u64).unwrap_or_default();
+                Kind::Numbers(count as usize, target.get("items").map(range).unwrap_or_default())
+            }
+        },
         _ => match choices(target) {
             words if words.is_empty() => Kind::Text(target.get("minLength").and_then(Value::as_u64).unwrap_or(0)),
             words => match integer_beside(target) {
@@ -208,6 +209,12 @@ fn overrides(schema: &Value) -> Option<&str> {
 /// The keys that such a section takes.
 fn overridden<'a>(schema: &Value, definitions: &'a Map<String, Value>) -> Option<&'a Map<String, Value>> {
     definitions.get(overrides(schema)?)?.get("properties")?.as_object()
+}
+
+/// The definition that a schema refers to.
+fn resolved<'a>(schema: &Value, definitions: &'a Map<String, Value>) -> Option<&'a Value> {
+    let name = schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?;
+    definitions.get(name)
 }
 
 /// The type that is not null.

@@ -4,19 +4,35 @@ use super::error::Problem;
 use super::keys::{Key, Kind};
 use super::node::Node;
 use super::origin::Origin;
-use super::schema::{AugmentationConfig, ByolEmbedding, Config, Interpolation, MethodName, OptimizerName};
+use super::schema::{
+    AugmentationConfig, ByolEmbedding, Config, Interpolation, LinearHeadConfig, MethodName, OptimizerName,
+};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Data sets beside the first one; sample ids tell that many apart.
+const MAX_MIXED: usize = 255;
 
 /// Every value outside of its range.
 pub(super) fn ranges(root: &Key, config: &Value, origins: &BTreeMap<String, Origin>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for key in root.all() {
         let value = key.path.split('.').try_fold(config, |value, name| value.get(name));
-        if let Some(value) = value
-            && !fits(key, value)
-        {
-            problems.push(refusal(&key.path, &Node::from(value).brief(), key.expected(), origins));
+        let mut check = |key: &Key, value, set_at: &str| {
+            if !fits(key, value) {
+                let origin = origins.get(set_at).cloned().unwrap_or(Origin::Default);
+                let (key, value, expected) = (key.path.clone(), Node::from(value).brief(), key.expected());
+                problems.push(Problem::Value { key, value, origin, expected });
+            }
+        };
+        match (&key.kind, value) {
+            (Kind::Sections(keys), Some(Value::Array(items))) => {
+                for (item, inner) in items.iter().flat_map(|item| keys.iter().map(move |inner| (item, inner))) {
+                    check(inner, &item[inner.name()], &key.path);
+                }
+            }
+            (_, Some(value)) => check(key, value, &key.path),
+            (_, None) => {}
         }
     }
     problems
@@ -78,6 +94,7 @@ pub(super) fn rules(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<
         let expected = format!("at most `preprocess.resize`, which is {resize}");
         refuse("preprocess.center_crop_size", crop.to_string(), expected);
     }
+    data_sets(config, &mut refuse);
     views(config, &mut refuse);
     problems
 }
@@ -89,6 +106,10 @@ fn views(config: &Config, refuse: &mut impl FnMut(&str, String, String)) {
         Ok(second) => second,
         Err(error) => return refuse("augmentation.view2", error.to_string(), "keys of `augmentation`".into()),
     };
+    let head = &config.linear_head.augmentation;
+    for (key, value, expected) in view(head) {
+        refuse(&format!("linear_head.augmentation.{key}"), value, expected);
+    }
     for (augmentation, section) in [(&config.augmentation, "augmentation"), (&second, "augmentation.view2")] {
         for (key, value, expected) in view(augmentation) {
             if named.insert(key) {
@@ -124,6 +145,43 @@ fn view(augmentation: &AugmentationConfig) -> Vec<(&'static str, String, String)
         problems.push(("random_crop.interpolation", "bicubic".into(), expected.into()));
     }
     problems
+}
+
+/// Rules of several data sets in one run.
+fn data_sets(config: &Config, refuse: &mut dyn FnMut(&str, String, String)) {
+    let dataset = &config.dataset;
+    let weights = std::iter::once(dataset.weight).chain(dataset.mix.iter().map(|set| set.weight));
+    let (total, weighted) = (dataset.mix.len() + 1, weights.flatten().count());
+    if dataset.mix.is_empty() && weighted > 0 {
+        let expected = "no weight, since there is nothing to mix with; name further data sets in `dataset.mix`";
+        refuse("dataset.weight", dataset.weight.unwrap_or_default().to_string(), expected.into());
+    } else if weighted > 0 && weighted < total {
+        let expected = "a `weight` for every data set (`dataset.weight` and one in each entry), or none at all";
+        refuse("dataset.mix", format!("{weighted} weights for {total} data sets"), expected.into());
+    }
+    if dataset.mix.len() > MAX_MIXED {
+        refuse("dataset.mix", format!("{} data sets", dataset.mix.len()), format!("at most {MAX_MIXED}"));
+    }
+    let (head, default) = (&config.linear_head, LinearHeadConfig::default());
+    if head.dataset.name.is_none() && head.dataset != default.dataset {
+        let expected = "the name of a data set, since other keys of `linear_head.dataset` are set";
+        refuse("linear_head.dataset.name", "null".into(), expected.into());
+    }
+    if head.dataset.name.is_none() && dataset.mix.is_empty() {
+        let expected = "nothing: the head learns from the encoder's batches unless `linear_head.dataset.name` names a \
+                        data set of its own";
+        if let Some(size) = head.batch_size {
+            refuse("linear_head.batch_size", size.to_string(), expected.into());
+        }
+        if head.augmentation != default.augmentation {
+            refuse("linear_head.augmentation", "set".into(), expected.into());
+        }
+    }
+    let (own, encoder) = (head.augmentation.normalize, config.augmentation.normalize);
+    if own != default.augmentation.normalize && own != encoder {
+        let expected = "nothing: the head's images are normalised as the encoder's are (`augmentation.normalize`)";
+        refuse("linear_head.augmentation.normalize", format!("{own:?}").to_lowercase(), expected.into());
+    }
 }
 
 fn is_device(text: &str) -> bool {

@@ -3,6 +3,7 @@
 use selfsame_plugin_api::{Cancelled, ErrorKind, PluginError};
 use std::io;
 use std::path::Path;
+use tch::TchError;
 
 /// A data set that cannot be used, with what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -41,5 +42,13 @@ impl DataError {
     pub(super) fn cache(dataset: &str, action: &str, path: &Path, error: &io::Error) -> Self {
         let advice = "make room or the folder writable, or name another one with `data.cache_dir`";
         Self::data(dataset, format!("packed cache: cannot {action} {}: {error}; {advice}", path.display()))
+    }
+}
+
+impl From<TchError> for DataError {
+    fn from(error: TchError) -> Self {
+        let message = error.to_string();
+        let message = message.split("\nException raised from").next().unwrap_or_default();
+        Self::data("batch", format!("libtorch: {message}"))
     }
 }

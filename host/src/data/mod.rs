@@ -1,9 +1,11 @@
-//! From a data set to batches: splits, samples decoded once, and pixels held in memory, on the device or on disk.
+//! From data sets to batches: splits, samples decoded once, pixels held in memory, on the device or on disk, and mixtures.
 
 mod decode;
 mod error;
 mod images;
 pub mod loader;
+mod mixed_batches;
+pub mod mixture;
 mod packed;
 mod prefetch;
 mod reduce;
@@ -16,6 +18,8 @@ pub use decode::{Damaged, Decoder};
 pub use error::DataError;
 pub use images::{Batch, Images};
 pub use loader::Loader;
+pub use mixed_batches::MixedBatches;
+pub use mixture::Mixture;
 pub use prefetch::Batches;
 pub use reduce::{reduce, reduced_size};
 pub use source::Source;

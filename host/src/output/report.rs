@@ -2,7 +2,7 @@
 
 use super::html;
 use super::metrics;
-use crate::train::run_folder::{CONFIG_FILE, RunFolderError, RunRecord, RunStatus};
+use crate::train::run_folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
 use crate::train::storage::{Disk, FileError, Naming, write_atomically};
 use comfy_table::{CellAlignment, Table, presets};
 use std::fs;
@@ -68,16 +68,30 @@ pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
     table.to_string()
 }
 
-/// What a finished run prints: the scores, which encoder they are of, the run's folder, and commands to run next.
-pub fn final_report(
-    untrained: &Scores,
-    trained: &Scores,
-    embedding: &str,
-    run_dir: &Path,
-    next: &[String],
-) -> String {
-    let table = score_table(untrained, trained);
-    let mut text = format!("{table}\n\nEmbedding   {embedding}\nRun folder  {}\n", run_dir.display());
+/// The images that the table's scores are of: `Scored on 5000 val images of CIFAR100, from which …`.
+pub fn scored_on(record: &RunRecord) -> Option<String> {
+    let probed = record.data_sets.iter().find(|data| data.probed)?;
+    let (split, size) = ["test", "val"].iter().find_map(|split| Some((split, probed.split_sizes.get(*split)?)))?;
+    let learned = match probed.images_per_epoch {
+        0 => format!("; the encoder learned from {} alone", record.dataset),
+        _ => String::new(),
+    };
+    Some(format!("Scored on {size} {split} images of {}{learned}.", probed.name))
+}
+
+/// The scores before and after training, and what they are of.
+fn scores(record: &RunRecord) -> String {
+    let (untrained, trained) = (Scores::of(record, true), Scores::of(record, false));
+    let table = score_table(&untrained, &trained);
+    match scored_on(record).filter(|_| (untrained, trained) != Default::default()) {
+        Some(line) => format!("{table}\n{line}\n"),
+        None => format!("{table}\n"),
+    }
+}
+
+/// What a finished run prints: the scores, the run's folder, and commands to run next.
+pub fn final_report(record: &RunRecord, run_dir: &Path, next: &[String]) -> String {
+    let mut text = format!("{}\nEmbedding   {}\nRun folder  {}\n", scores(record), record.embedding, run_dir.display());
     for (i, command) in next.iter().enumerate() {
         text.push_str(&format!("{}  {command}\n", if i == 0 { "Next      " } else { "          " }));
     }
@@ -91,9 +105,8 @@ pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
     for (name, value) in facts(&record) {
         text.push_str(&format!("{name:<12}{value}\n"));
     }
-    let (untrained, trained) = (Scores::of(&record, true), Scores::of(&record, false));
-    if (untrained, trained) != Default::default() {
-        text.push_str(&format!("\n{}\n", score_table(&untrained, &trained)));
+    if (Scores::of(&record, true), Scores::of(&record, false)) != Default::default() {
+        text.push_str(&format!("\n{}", scores(&record)));
     }
     if !record.metrics.is_empty() {
         let width = record.metrics.keys().map(String::len).max().unwrap_or(0);
@@ -129,12 +142,11 @@ pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
     if let Some(finished) = record.finished {
         time.push_str(&format!(" to {}", second(finished)));
     }
-    let splits: Vec<_> = record.split_sizes.iter().map(|(split, size)| format!("{size} {split}")).collect();
     let mut facts = vec![
         ("Status", format!("{status}, {} of {} epochs", record.epochs_done, record.epochs)),
         ("Method", format!("{}, {}", record.method, record.encoder)),
         ("Embedding", record.embedding.clone()),
-        ("Data set", format!("{} ({})", record.dataset, splits.join(", "))),
+        ("Data", data(record)),
         ("Time", time),
         ("Device", format!("{}, {} threads", record.device, record.threads)),
         ("Seed", record.seed.to_string()),
@@ -145,6 +157,23 @@ pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         facts.push(("Plugin", format!("{} (SHA-256 {})", plugin.path, plugin.sha256)));
     }
     facts
+}
+
+/// The data sets with their splits, and what each is for where there are several.
+fn data(record: &RunRecord) -> String {
+    let several = record.data_sets.len() > 1;
+    let one = |data: &DataSetRecord| {
+        let splits: Vec<_> = data.split_sizes.iter().map(|(split, size)| format!("{size} {split}")).collect();
+        let mut text = format!("{} ({})", data.name, splits.join(", "));
+        if several && data.images_per_epoch > 0 {
+            text.push_str(&format!(", {} images an epoch", data.images_per_epoch));
+        }
+        if several && data.probed {
+            text.push_str(", head and probes");
+        }
+        text
+    };
+    record.data_sets.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -196,9 +225,28 @@ mod tests {
     #[test]
     fn the_final_report_says_where_and_what_next() {
         let next = ["selfsame report runs/a".to_owned(), "selfsame evaluate runs/a".to_owned()];
-        let text = final_report(&Scores::default(), &Scores::default(), "the target encoder", Path::new("runs/a"), &next);
+        let text = final_report(&example_record(), Path::new("runs/a"), &next);
+        assert!(text.contains("\nScored on 5000 val images of CIFAR10.\n"), "{text}");
         let end = "\nRun folder  runs/a\nNext        selfsame report runs/a\n            selfsame evaluate runs/a\n";
         assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn a_data_set_of_the_heads_own_is_named() {
+        let mut record = example_record();
+        record.data_sets[0].probed = false;
+        record.data_sets.push(DataSetRecord {
+            name: "CIFAR100".into(),
+            images_per_epoch: 0,
+            probed: true,
+            split_sizes: BTreeMap::from([("test".into(), 10_000), ("train".into(), 50_000)]),
+        });
+        let line = "Scored on 10000 test images of CIFAR100; the encoder learned from CIFAR10 alone.";
+        assert_eq!(scored_on(&record).as_deref(), Some(line));
+        assert_eq!(
+            data(&record),
+            "CIFAR10 (45000 train, 5000 val), 45000 images an epoch; CIFAR100 (10000 test, 50000 train), head and probes"
+        );
     }
 
     #[test]

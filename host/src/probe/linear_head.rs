@@ -16,7 +16,7 @@ pub struct HeadMetrics {
     /// Share of right predictions, in [0, 1]; for multilabel, of right (sample, label) pairs at probability 0.5.
     pub accuracy: f64,
     /// Area under the ROC curve; for multilabel the mean over the labels that have both classes. None for multiclass,
-    /// while training, and where there is only one class.
+    /// and where there is only one class.
     pub auroc: Option<f64>,
     /// Average precision, under the same conditions.
     pub auprc: Option<f64>,
@@ -33,16 +33,19 @@ pub struct LinearHead {
     multilabel: bool,
     binary: bool,
     class_weights: Option<Tensor>,
+    device: Device,
     running: Running,
 }
 
-/// Sums since the last report, on the device so that no step waits.
+/// What has gathered since the last report, on the device so that no step waits.
 #[derive(Default)]
 struct Running {
     samples: i64,
     predictions: i64,
     loss: Option<Tensor>,
     correct: Option<Tensor>,
+    /// Scores and whether they are of positives, for the tasks that are ranked.
+    ranked: Vec<[Tensor; 2]>,
 }
 
 impl LinearHead {
@@ -78,6 +81,7 @@ impl LinearHead {
             multilabel,
             binary: task == Task::Binary,
             class_weights: weights.transpose()?.map(|w| w.f_to_device(device)).transpose()?,
+            device,
             running: Running::default(),
         })
     }
@@ -96,7 +100,9 @@ impl LinearHead {
         let _no_grad = tch::no_grad_guard();
         let samples = logits.size2()?.0;
         let loss = loss.f_detach()?.f_mul_scalar(samples as f64)?;
-        let correct = self.correct(&logits.f_detach()?, targets)?;
+        let logits = logits.f_detach()?;
+        let correct = self.correct(&logits, targets)?;
+        self.running.ranked.extend(self.ranked(&logits, targets)?);
         let add = |sum: &Option<Tensor>, x: Tensor| sum.as_ref().map_or(Ok(x.shallow_clone()), |sum| sum.f_add(&x));
         self.running.predictions += correct.numel() as i64;
         self.running.samples += samples;
@@ -105,20 +111,62 @@ impl LinearHead {
         Ok(())
     }
 
-    /// Loss and accuracy over the training batches since the last call, each as it was before its step; none where
-    /// there were no batches.
+    /// The scores of the training batches since the last call, each as it was before its step; none where there were no
+    /// batches.
     ///
     /// # Errors
     /// Anything libtorch refuses.
     pub fn take_train_metrics(&mut self) -> Result<Option<HeadMetrics>> {
-        let Running { samples, predictions, loss, correct } = std::mem::take(&mut self.running);
+        let Running { samples, predictions, loss, correct, ranked } = std::mem::take(&mut self.running);
         let (Some(loss), Some(correct)) = (loss, correct) else { return Ok(None) };
+        let (auroc, auprc) = joined(&ranked)?.as_ref().map_or(Ok((None, None)), ranking)?;
         Ok(Some(HeadMetrics {
             loss: loss.f_double_value(&[])? / samples as f64,
             accuracy: correct.f_double_value(&[])? / predictions as f64,
-            auroc: None,
-            auprc: None,
+            auroc,
+            auprc,
         }))
+    }
+
+    /// What [`take_train_metrics`](Self::take_train_metrics) is made of; save it beside the parameters, so that a run that
+    /// is continued within an epoch reports the whole of it. Empty where there were no batches.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses.
+    pub fn train_metrics_state(&self) -> Result<Vec<(String, Tensor)>> {
+        let Running { samples, predictions, loss: Some(loss), correct: Some(correct), ranked } = &self.running else {
+            return Ok(Vec::new());
+        };
+        let counts = Tensor::f_from_slice(&[*samples, *predictions])?;
+        let mut state = vec![("counts", counts), ("loss", loss.shallow_clone()), ("correct", correct.shallow_clone())];
+        if let Some([scores, positive]) = joined(ranked)? {
+            state.extend([("scores", scores), ("positive", positive)]);
+        }
+        Ok(state.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect())
+    }
+
+    /// Restores what [`train_metrics_state`](Self::train_metrics_state) gave.
+    ///
+    /// # Errors
+    /// A tensor that is missing or of another shape, by name.
+    pub fn load_train_metrics(&mut self, saved: &BTreeMap<String, Tensor>) -> Result<()> {
+        self.running = Running::default();
+        if saved.is_empty() {
+            return Ok(());
+        }
+        let device = self.device;
+        let get = |name: &str| {
+            let tensor = saved.get(name).ok_or_else(|| Error::State(format!("the head's metrics lack `{name}`")))?;
+            Ok::<_, Error>(tensor.f_to_device(device)?)
+        };
+        let counts = Vec::<i64>::try_from(get("counts")?)?;
+        let &[samples, predictions] = counts.as_slice() else {
+            return Err(Error::State(format!("the head's metrics have {} counts, expected 2", counts.len())));
+        };
+        let ranked = if saved.contains_key("scores") { vec![[get("scores")?, get("positive")?]] } else { Vec::new() };
+        let (loss, correct) = (Some(get("loss")?), Some(get("correct")?));
+        self.running = Running { samples, predictions, loss, correct, ranked };
+        Ok(())
     }
 
     /// Scores the head on all features of a split at once.
@@ -132,7 +180,7 @@ impl LinearHead {
             return Err(Error::Input("the linear head cannot be scored on a split without samples".into()));
         }
         let correct = self.correct(&logits, targets)?.f_to_kind(Kind::Double)?;
-        let (auroc, auprc) = self.ranking(&logits, targets)?;
+        let (auroc, auprc) = self.ranked(&logits, targets)?.as_ref().map_or(Ok((None, None)), ranking)?;
         Ok(HeadMetrics {
             loss: self.loss(&logits, targets)?.f_double_value(&[])?,
             accuracy: correct.f_mean(None)?.f_double_value(&[])?,
@@ -180,24 +228,38 @@ impl LinearHead {
         })
     }
 
-    fn ranking(&self, logits: &Tensor, targets: &Tensor) -> Result<(Option<f64>, Option<f64>)> {
-        let columns = if self.multilabel {
-            let labels = logits.size2()?.1;
-            (0..labels).map(|i| Ok((logits.f_select(1, i)?, targets.f_select(1, i)?))).collect::<Result<Vec<_>>>()?
+    /// What is ranked, a column each: scores, and which are of positives. None for multiclass.
+    fn ranked(&self, logits: &Tensor, targets: &Tensor) -> Result<Option<[Tensor; 2]>> {
+        Ok(if self.multilabel {
+            Some([logits.shallow_clone(), targets.f_gt(0.5)?])
         } else if self.binary {
-            vec![(logits.f_select(1, 1)?.f_sub(&logits.f_select(1, 0)?)?, targets.f_eq(1)?)]
+            let margin = logits.f_select(1, 1)?.f_sub(&logits.f_select(1, 0)?)?;
+            Some([margin.f_unsqueeze(1)?, targets.f_eq(1)?.f_unsqueeze(1)?])
         } else {
-            return Ok((None, None));
-        };
-        let (mut aurocs, mut auprcs) = (Vec::new(), Vec::new());
-        for (scores, positive) in columns {
-            let scores = Vec::<f64>::try_from(scores.f_to_kind(Kind::Double)?)?;
-            let positive = Vec::<bool>::try_from(positive.f_gt(0.5)?)?;
-            aurocs.extend(auroc(&scores, &positive));
-            auprcs.extend(average_precision(&scores, &positive));
-        }
-        Ok((mean(&aurocs), mean(&auprcs)))
+            None
+        })
     }
+}
+
+/// All scores below each other; none where nothing is ranked.
+fn joined(ranked: &[[Tensor; 2]]) -> Result<Option<[Tensor; 2]>> {
+    if ranked.is_empty() {
+        return Ok(None);
+    }
+    let column = |i: usize| Tensor::f_cat(&ranked.iter().map(|pair| &pair[i]).collect::<Vec<_>>(), 0);
+    Ok(Some([column(0)?, column(1)?]))
+}
+
+/// AUROC and average precision, each the mean over the columns that have both classes.
+fn ranking([scores, positive]: &[Tensor; 2]) -> Result<(Option<f64>, Option<f64>)> {
+    let (mut aurocs, mut auprcs) = (Vec::new(), Vec::new());
+    for column in 0..scores.size2()?.1 {
+        let scores = Vec::<f64>::try_from(scores.f_select(1, column)?.f_to_kind(Kind::Double)?)?;
+        let positive = Vec::<bool>::try_from(positive.f_select(1, column)?)?;
+        aurocs.extend(auroc(&scores, &positive));
+        auprcs.extend(average_precision(&scores, &positive));
+    }
+    Ok((mean(&aurocs), mean(&auprcs)))
 }
 
 /// The mean, where there is anything.

@@ -3,7 +3,7 @@
 use super::error::TrainError;
 use crate::config::Config;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tch::Device;
 
 /// Keys that may differ: they change where things are or how often something is written, not what is learnt.
@@ -12,12 +12,17 @@ const FREE: &[&str] = &[
     "dataset.dataset_dir",
     "dataset.num_workers",
     "knn.",
+    "linear_head.dataset.dataset_dir",
+    "linear_head.dataset.num_workers",
     "train.checkpoint_every_steps",
     "train.checkpoint_period",
     "train.device",
     "train.output_dir",
     "train.resume_from_last_checkpoint",
 ];
+
+/// The same for each data set of the list `dataset.mix`.
+const FREE_IN_MIX: &str = ".dataset_dir";
 
 /// A longer or shorter run is a wish that users have; the schedule follows the new length.
 const EPOCHS: &str = "scheduler.epochs";
@@ -42,9 +47,13 @@ fn compare(saved: &Value, config: &Config) -> Result<(), TrainError> {
         .map_err(|error| TrainError::configuration(format!("the configuration cannot be written: {error}")))?;
     let (saved, now) = (flat(saved), flat(&now));
     let mut differing = Vec::new();
-    for (key, value) in &now {
-        let before = saved.get(key).unwrap_or(&Value::Null);
-        if before == value || FREE.iter().any(|free| key.starts_with(free)) {
+    let keys: BTreeSet<&String> = saved.keys().chain(now.keys()).collect();
+    for key in keys {
+        let at = |values: &BTreeMap<String, Value>| values.get(key).cloned().unwrap_or_default();
+        let (before, value) = (at(&saved), at(&now));
+        let is_free = FREE.iter().any(|free| key.starts_with(free))
+            || (key.starts_with("dataset.mix.") && key.ends_with(FREE_IN_MIX));
+        if before == value || is_free {
             continue;
         }
         if key == EPOCHS {
@@ -63,15 +72,16 @@ fn compare(saved: &Value, config: &Config) -> Result<(), TrainError> {
     )))
 }
 
-/// Every value that is no mapping, by dotted key.
+/// Every value that is no mapping and no list of mappings, by dotted key.
 fn flat(value: &Value) -> BTreeMap<String, Value> {
     fn walk(prefix: &str, value: &Value, into: &mut BTreeMap<String, Value>) {
+        let mut below = |key: &str, value: &Value| {
+            walk(&if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }, value, into);
+        };
         match value {
-            Value::Object(map) => {
-                for (key, value) in map {
-                    let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                    walk(&path, value, into);
-                }
+            Value::Object(map) => map.iter().for_each(|(key, value)| below(key, value)),
+            Value::Array(items) if items.iter().all(Value::is_object) => {
+                items.iter().enumerate().for_each(|(index, value)| below(&index.to_string(), value));
             }
             other => {
                 into.insert(prefix.to_owned(), other.clone());
@@ -86,6 +96,7 @@ fn flat(value: &Value) -> BTreeMap<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::schema::MixedDatasetConfig;
 
     #[test]
     fn only_what_decides_what_is_learnt_must_stay() {
@@ -98,5 +109,18 @@ mod tests {
         saved["train"]["batch_size"] = 64.into();
         let error = compare(&saved, &config).unwrap_err().to_string();
         assert!(error.contains("`train.batch_size` was 64 and is 512 now"), "{error}");
+    }
+
+    #[test]
+    fn the_data_sets_of_a_mixture_must_stay_but_may_move() {
+        let mut config = Config::default();
+        let mixed = |name: &str| MixedDatasetConfig { name: name.into(), ..MixedDatasetConfig::default() };
+        config.dataset.mix = vec![mixed("a"), mixed("b")];
+        let saved = serde_json::to_value(&config).unwrap();
+        config.dataset.mix[1].dataset_dir = Some("elsewhere".into());
+        compare(&saved, &config).unwrap();
+        config.dataset.mix.pop();
+        let error = compare(&saved, &config).unwrap_err().to_string();
+        assert!(error.contains("`dataset.mix.1.name` was \"b\" and is null now"), "{error}");
     }
 }

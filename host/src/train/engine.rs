@@ -2,12 +2,14 @@
 
 use super::checkpoint::{Checkpoint, CheckpointWriter};
 use super::error::TrainError;
-use super::evaluation::{Evaluator, head_metrics};
+use super::evaluation::{Evaluator, forward_frozen, head_metrics};
+use super::head_batches::HeadBatches;
 use super::observer::{Observer, Pace};
-use super::session::{Compute, Data};
+use super::run_data::{RunData, RunViews};
+use super::session::Compute;
 use super::signals::Stop;
 use super::state;
-use crate::augment::{ViewKey, Views};
+use crate::augment::ViewKey;
 use crate::config::Config;
 use crate::data::Batch;
 use crate::method::{self, Method, StepContext, StepOutput};
@@ -41,12 +43,13 @@ pub struct Position {
 pub struct Engine<'a> {
     config: &'a Config,
     compute: Compute,
-    data: &'a Data,
-    views: &'a Views,
+    data: &'a RunData,
+    views: &'a RunViews,
     method: Box<dyn Method>,
     optimizer: Box<dyn Optimizer>,
     schedule: Schedule,
     head: Option<LinearHead>,
+    head_batches: Option<HeadBatches<'a>>,
     position: Position,
     checkpoints: CheckpointWriter,
     observer: &'a mut dyn Observer,
@@ -63,8 +66,8 @@ impl<'a> Engine<'a> {
     pub fn new(
         config: &'a Config,
         compute: Compute,
-        data: &'a Data,
-        views: &'a Views,
+        data: &'a RunData,
+        views: &'a RunViews,
         method: Box<dyn Method>,
         head: Option<LinearHead>,
         checkpoints: CheckpointWriter,
@@ -72,7 +75,7 @@ impl<'a> Engine<'a> {
         stop: Stop,
     ) -> Result<Self, TrainError> {
         let optimizer = optim::create(&config.optimizer, method.parameters())?;
-        let steps_per_epoch = data.train.len() / config.train.batch_size;
+        let steps_per_epoch = data.mixture.epoch_len() / config.train.batch_size;
         let schedule = Schedule::new(
             &config.scheduler,
             config.train.base_lr,
@@ -90,6 +93,7 @@ impl<'a> Engine<'a> {
             optimizer,
             schedule,
             head,
+            head_batches: HeadBatches::new(config, data, views),
             position,
             checkpoints,
             observer,
@@ -125,6 +129,7 @@ impl<'a> Engine<'a> {
         if let Some(head) = &mut self.head {
             state::restore(&state::parameter_tensors(head.parameters()), &group("head"))?;
             head.load_optimizer_state(&group("head-optimizer"))?;
+            head.load_train_metrics(&group("head-metrics"))?;
         }
         self.position = serde_json::from_value(contents.state["position"].take()).map_err(|error| {
             TrainError::data(format!("{}: state.json: `position`: {error}", checkpoint.path.display()))
@@ -159,12 +164,11 @@ impl<'a> Engine<'a> {
 
     fn epoch(&mut self) -> Result<(), TrainError> {
         let batch_size = self.config.train.batch_size;
-        let steps = self.data.train.len() / batch_size;
-        let epoch = self.position.epoch;
-        let order = random::permutation(self.data.train.len(), self.config.train.seed, "order", &[epoch as u64]);
+        let order = self.data.mixture.epoch(self.config.train.seed, self.position.epoch as u64);
+        let steps = order.len() / batch_size;
         let mut looked = Look::new(self.position.step, self.compute);
-        let plan = order.chunks_exact(batch_size).skip(self.position.step_in_epoch).map(<[usize]>::to_vec).collect();
-        let mut batches = self.data.train.batches(plan, self.compute.device);
+        let plan = order.chunks_exact(batch_size).skip(self.position.step_in_epoch).map(<[_]>::to_vec).collect();
+        let mut batches = self.data.train_batches(plan, self.compute.device);
         loop {
             let started = Instant::now();
             let Some(batch) = batches.next() else { break };
@@ -191,9 +195,7 @@ impl<'a> Engine<'a> {
         }
         self.optimizer.step(self.schedule.lr(self.position.step))?;
         self.method.after_step(&context)?;
-        if let (Some(head), Some(labels)) = (&mut self.head, &batch.labels) {
-            head.train_step(&output.features, &Tensor::f_cat(&[labels, labels], 0)?)?;
-        }
+        self.train_head(&output.features, batch.labels.as_ref())?;
         looked.losses = looked.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
         looked.metrics = output.metrics;
         looked.images += batch.ids.len();
@@ -204,7 +206,7 @@ impl<'a> Engine<'a> {
 
     /// Leaves the gradients of the batch's loss at the method's parameters.
     fn gradients(&mut self, batch: &Batch, context: &StepContext, looked: &mut Look) -> Result<StepOutput, TrainError> {
-        let (views, seed, epoch) = (self.views, self.config.train.seed, self.position.epoch as u64);
+        let (views, seed, epoch) = (&self.views.encoder, self.config.train.seed, self.position.epoch as u64);
         let micro_batches = batch.parts(self.config.train.micro_batch_size.unwrap_or(batch.ids.len()));
         let mut prepare = |index: usize, draw: &[u64]| -> Result<[Tensor; 2], TrainError> {
             let started = Instant::now();
@@ -222,6 +224,19 @@ impl<'a> Engine<'a> {
         }
         let prepare = |index| prepare(index, &[context.step, index as u64]);
         method::cached_gradient_step(self.method.as_mut(), micro_batches.len(), prepare, context)
+    }
+
+    /// One step of the head: on its own batch, with the encoder frozen, or on the features of the encoder's views.
+    fn train_head(&mut self, features: &Tensor, labels: Option<&Tensor>) -> Result<(), TrainError> {
+        let Some(head) = &mut self.head else { return Ok(()) };
+        if let Some(own) = &mut self.head_batches {
+            if let Some((images, labels)) = own.batch(self.position.step, self.compute.device)? {
+                head.train_step(&forward_frozen(self.method.encoder(), &images, self.compute)?, &labels)?;
+            }
+        } else if let Some(labels) = labels {
+            head.train_step(features, &Tensor::f_cat(&[labels, labels], 0)?)?;
+        }
+        Ok(())
     }
 
     /// Takes the losses since the last look off the device, checks and records them.
@@ -303,6 +318,7 @@ impl<'a> Engine<'a> {
         if let Some(head) = &self.head {
             groups.push(("head", state::parameter_tensors(head.parameters())));
             groups.push(("head-optimizer", head.optimizer_state()));
+            groups.push(("head-metrics", head.train_metrics_state()?));
         }
         let state = serde_json::json!({
             "position": self.position,

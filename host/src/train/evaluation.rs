@@ -1,6 +1,7 @@
 //! What is measured between epochs: embeddings of whole splits, with the encoder in eval mode.
 
 use super::error::TrainError;
+use super::run_data::{RunData, RunViews};
 use super::session::{Compute, Data};
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
@@ -23,14 +24,15 @@ pub struct Evaluator<'a> {
     /// Device and arithmetic.
     pub compute: Compute,
     /// The run's samples.
-    pub data: &'a Data,
+    pub data: &'a RunData,
     /// The run's views.
-    pub views: &'a Views,
+    pub views: &'a RunViews,
 }
 
 impl Evaluator<'_> {
-    /// What is recorded between epochs: the loss on random views of the validation split, the online head's scores, the
-    /// spread of the features, and with `neighbours` the kNN score.
+    /// What is recorded between epochs: the loss on random views of the encoder's validation images, and of the validation
+    /// split of the data set that head and probes use the head's scores, the spread of the features (of the encoder's data
+    /// where the former has none), and with `neighbours` the kNN score.
     ///
     /// # Errors
     /// What encoder or libtorch refuse.
@@ -41,40 +43,48 @@ impl Evaluator<'_> {
         neighbours: bool,
     ) -> Result<BTreeMap<String, f64>, TrainError> {
         let mut metrics = BTreeMap::new();
-        let Some(val) = &self.data.val else { return Ok(metrics) };
-        if let Some(loss) = self.validation_loss(method, val)? {
+        if let Some(loss) = self.validation_loss(method)? {
             metrics.insert("ssl/val/loss".to_owned(), loss);
         }
-        let features = embed(method.encoder(), val, self.views, self.compute)?;
+        let task = self.data.task();
+        let Some(val) = &task.val else {
+            if let Some(val) = self.data.encoder.iter().find_map(|data| data.val.as_ref()) {
+                let features = embed(method.encoder(), val, &self.views.encoder, self.compute)?;
+                metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
+            }
+            return Ok(metrics);
+        };
+        let features = embed(method.encoder(), val, self.views.task(), self.compute)?;
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         if let (Some(head), Some(labels)) = (head, val.labels()) {
             let labels = labels.to_device(self.compute.device);
             metrics.extend(head_metrics("val", &head.evaluate(&features, &labels)?));
         }
-        if neighbours && self.is_single_label() {
-            let bank = embed(method.encoder(), &self.data.train, self.views, self.compute)?;
+        if neighbours && is_single_label(task) {
+            let bank = embed(method.encoder(), &task.train, self.views.task(), self.compute)?;
             metrics.insert("knn/val/accuracy".to_owned(), self.knn(&bank, &features, val)?);
         }
         Ok(metrics)
     }
 
-    /// kNN and linear accuracy of frozen features on the scored split (validation, else test), by metric name; empty
-    /// where there are no single labels.
+    /// kNN and linear accuracy of frozen features on the scored split (validation, else test) of the data set that head and
+    /// probes use, by metric name; empty where there are no single labels.
     ///
     /// # Errors
     /// What encoder or libtorch refuse.
     pub fn probe(&self, encoder: &dyn Encoder) -> Result<BTreeMap<String, f64>, TrainError> {
         let mut metrics = BTreeMap::new();
-        let (Some((split, scored)), true) = (self.data.scored(), self.is_single_label()) else { return Ok(metrics) };
-        let bank = embed(encoder, &self.data.train, self.views, self.compute)?;
-        let features = embed(encoder, scored, self.views, self.compute)?;
+        let task = self.data.task();
+        let (Some((split, scored)), true) = (task.scored(), is_single_label(task)) else { return Ok(metrics) };
+        let bank = embed(encoder, &task.train, self.views.task(), self.compute)?;
+        let features = embed(encoder, scored, self.views.task(), self.compute)?;
         metrics.insert(format!("knn/{split}/accuracy"), self.knn(&bank, &features, scored)?);
-        let (Some(train_labels), Some(labels)) = (self.data.train.labels(), scored.labels()) else {
+        let (Some(train_labels), Some(labels)) = (task.train.labels(), scored.labels()) else {
             return Ok(metrics);
         };
         let device = self.compute.device;
         let accuracy = probe::linear_probe(
-            self.data.card.classes.len(),
+            task.card.classes.len(),
             (&bank, &train_labels.to_device(device)),
             (&features, &labels.to_device(device)),
         )?;
@@ -83,38 +93,36 @@ impl Evaluator<'_> {
         Ok(metrics)
     }
 
-    fn is_single_label(&self) -> bool {
-        matches!(self.data.card.task, Task::Binary | Task::Multiclass) && self.data.train.labels().is_some()
-    }
-
     fn knn(&self, bank: &Tensor, features: &Tensor, scored: &Source) -> Result<f64, TrainError> {
         let device = self.compute.device;
-        let (Some(bank_labels), Some(labels)) = (self.data.train.labels(), scored.labels()) else {
+        let task = self.data.task();
+        let (Some(bank_labels), Some(labels)) = (task.train.labels(), scored.labels()) else {
             return Err(TrainError::data("kNN needs labels, and the data set has none"));
         };
         let score = probe::knn(
             &self.config.knn,
-            self.data.card.classes.len(),
+            task.card.classes.len(),
             (bank, &bank_labels.to_device(device)),
             (features, &labels.to_device(device)),
         )?;
         Ok(score.accuracy)
     }
 
-    /// Mean loss over the validation split in batches of the training size; the last one may be smaller, and a single
-    /// image, which has no negatives, is left out. The views are the same after every epoch.
-    fn validation_loss(&self, method: &mut dyn Method, val: &Source) -> Result<Option<f64>, TrainError> {
+    /// Mean loss over the validation splits of the encoder's data sets in batches of the training size; the last one may
+    /// be smaller, and a single image, which has no negatives, is left out. The views are the same after every epoch.
+    fn validation_loss(&self, method: &mut dyn Method) -> Result<Option<f64>, TrainError> {
         let Compute { device, autocast } = self.compute;
-        let key = |view| ViewKey { seed: self.config.train.seed, epoch: VALIDATION_EPOCH, view };
+        let seed = self.config.train.seed;
+        let key = |view| ViewKey { seed, epoch: VALIDATION_EPOCH, view };
         let context = StepContext { step: 0, total_steps: 1, train: false, autocast };
-        let places: Vec<usize> = (0..val.len()).collect();
+        let picks = self.data.validation_picks(seed);
         let (mut sum, mut count) = (0.0, 0);
-        let plan = places.chunks(self.config.train.batch_size).filter(|places| places.len() > 1);
-        for batch in val.batches(plan.map(<[usize]>::to_vec).collect(), device) {
+        let plan = picks.chunks(self.config.train.batch_size).filter(|picks| picks.len() > 1);
+        for batch in self.data.validation_batches(plan.map(<[_]>::to_vec).collect(), device) {
             let batch = batch?;
             let views = [
-                self.views.train(&batch.images, &batch.ids, key(0))?,
-                self.views.train(&batch.images, &batch.ids, key(1))?,
+                self.views.encoder.train(&batch.images, &batch.ids, key(0))?,
+                self.views.encoder.train(&batch.images, &batch.ids, key(1))?,
             ];
             let output = method.step(&views, &context)?;
             sum += f64::try_from(&output.loss.to_kind(Kind::Double))? * batch.ids.len() as f64;
@@ -122,6 +130,10 @@ impl Evaluator<'_> {
         }
         Ok((count > 0).then(|| sum / count as f64))
     }
+}
+
+fn is_single_label(data: &Data) -> bool {
+    matches!(data.card.task, Task::Binary | Task::Multiclass) && data.train.labels().is_some()
 }
 
 /// A head's scores under their metric names.
@@ -142,21 +154,26 @@ const VALIDATION_EPOCH: u64 = u64::MAX;
 ///
 /// # Errors
 /// What the encoder or libtorch refuses.
-pub fn embed(
-    encoder: &dyn Encoder,
-    source: &Source,
-    views: &Views,
-    Compute { device, autocast }: Compute,
-) -> Result<Tensor, TrainError> {
+pub fn embed(encoder: &dyn Encoder, source: &Source, views: &Views, compute: Compute) -> Result<Tensor, TrainError> {
     let places: Vec<usize> = (0..source.len()).collect();
     let mut features = Vec::with_capacity(places.len() / BATCH + 1);
-    for batch in source.batches(places.chunks(BATCH).map(<[usize]>::to_vec).collect(), device) {
-        let images = views.eval(&batch?.images)?;
-        let embedded = no_grad(|| -> Result<Tensor, TrainError> {
-            let _autocast = autocast.then(|| native::autocast_bf16(device)).transpose()?;
-            Ok(encoder.forward(&images, false)?.to_kind(Kind::Float))
-        })?;
-        features.push(embedded);
+    for batch in source.batches(places.chunks(BATCH).map(<[usize]>::to_vec).collect(), compute.device) {
+        features.push(forward_frozen(encoder, &views.eval(&batch?.images)?, compute)?);
     }
     Ok(Tensor::f_cat(&features, 0)?)
+}
+
+/// Embeds ready images with the encoder in eval mode and without gradients: float32 `[B, D]`.
+///
+/// # Errors
+/// What the encoder or libtorch refuses.
+pub fn forward_frozen(
+    encoder: &dyn Encoder,
+    images: &Tensor,
+    Compute { device, autocast }: Compute,
+) -> Result<Tensor, TrainError> {
+    no_grad(|| {
+        let _autocast = autocast.then(|| native::autocast_bf16(device)).transpose()?;
+        Ok(encoder.forward(images, false)?.to_kind(Kind::Float))
+    })
 }

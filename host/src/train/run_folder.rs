@@ -166,10 +166,13 @@ pub struct RunRecord {
     /// Which of the run's encoders is evaluated and exported, in words.
     #[serde(default)]
     pub embedding: String,
-    /// Name of the data set, as configured.
+    /// Name of the encoder's data set, or of several, joined by ` + `.
     pub dataset: String,
-    /// Samples in each split, by its name.
+    /// Samples in each split of the encoder's data, by its name.
     pub split_sizes: BTreeMap<String, usize>,
+    /// Every data set of the run, the encoder's first.
+    #[serde(default)]
+    pub data_sets: Vec<DataSetRecord>,
     /// The plugin files that were opened.
     pub plugins: Vec<PluginFile>,
     /// The weights that the encoder started from; none: random ones.
@@ -183,6 +186,19 @@ pub struct RunRecord {
     /// infinities are written as null and read as not-a-number.
     #[serde(deserialize_with = "null_is_nan")]
     pub metrics: BTreeMap<String, f64>,
+}
+
+/// A data set of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataSetRecord {
+    /// Its name, as configured.
+    pub name: String,
+    /// How many of its images the encoder learns from in an epoch; 0 for one that only the head and the probes use.
+    pub images_per_epoch: usize,
+    /// Whether the head and the probes learn from its labels and are scored on it.
+    pub probed: bool,
+    /// Samples in each split, by its name.
+    pub split_sizes: BTreeMap<String, usize>,
 }
 
 /// How far a run came.
@@ -261,6 +277,12 @@ pub(crate) mod tests {
             embedding: "the trained encoder".into(),
             dataset: "CIFAR10".into(),
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
+            data_sets: vec![DataSetRecord {
+                name: "CIFAR10".into(),
+                images_per_epoch: 45_000,
+                probed: true,
+                split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
+            }],
             plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],
             init: Some(WeightsFile { path: "resnet8.safetensors".into(), sha256: "cd".repeat(32) }),
             epochs_done: 20,

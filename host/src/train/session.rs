@@ -1,27 +1,25 @@
-//! Everything a run consists of before its first step, built from its configuration.
+//! What a run consists of before its first step, built from its configuration: one data set, device, encoder, method.
+//! How several data sets make one run is in [`run_data`](super::run_data).
 
 use super::error::TrainError;
 use super::initial_weights::InitialWeights;
 use super::run_folder::LeftOut;
-use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{Precision, StemChoice};
 use crate::data::{Loader, Source, loader, split};
 use crate::method::{self, Method};
 use crate::plugin::Registry;
 use crate::{device, native, random};
-use selfsame_plugin_api::{
-    Card, Dataset, DatasetRequest, Encoder, EncoderRequest, Normalization, Samples, Services, Split, Stem,
-};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderRequest, Samples, Services, Split, Stem};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tch::Device;
 
-/// The samples of a run.
+/// One data set of a run.
 pub struct Data {
     /// Facts about the data set.
     pub card: Card,
-    /// What the encoder learns from.
+    /// What is learned from.
     pub train: Source,
     /// What is scored between epochs, and which split it is; none when everything is trained on.
     pub val: Option<Source>,
@@ -74,42 +72,37 @@ impl Compute {
     }
 }
 
-/// Makes the files of the configured data set ready.
+/// Makes the files of one data set ready.
 ///
 /// # Errors
 /// What the plugin says about the data set, its options or its files.
 pub fn prepare_dataset(
-    config: &Config,
+    request: &DatasetRequest,
     registry: &Registry,
     services: &dyn Services,
 ) -> Result<(Card, Box<dyn Dataset>), TrainError> {
-    let name = &config.dataset.name;
-    let request = DatasetRequest {
-        name: name.clone(),
-        dataset_dir: config.dataset.dataset_dir.clone(),
-        cache_dir: cache_dir()?,
-        options: serde_json::Value::Object(config.dataset.options.clone()),
-    };
-    let dataset = registry.create_dataset(&request)?;
+    let dataset = registry.create_dataset(request)?;
     dataset.prepare(services)?;
     let card = match dataset.card()? {
         Some(card) => card,
-        None => registry.dataset_card(name)?,
+        None => registry.dataset_card(&request.name)?,
     };
     Ok((card, dataset))
 }
 
-/// Opens the data set's splits and reads what the run needs.
+/// Opens one data set's splits and reads what the run needs.
 ///
 /// # Errors
-/// What the plugin says, and splits that are too small for the configuration.
+/// What the plugin says, and a training split without samples.
 pub fn load_data(
     config: &Config,
+    request: &DatasetRequest,
+    workers: Option<usize>,
     registry: &Registry,
     services: &dyn Services,
     device: Device,
 ) -> Result<Data, TrainError> {
-    let (card, dataset) = prepare_dataset(config, registry, services)?;
+    let (card, dataset) = prepare_dataset(request, registry, services)?;
     let open = |split: Split| dataset.open(split).map(Arc::<dyn Samples>::from);
     let train = open(Split::Train)?;
     let own_val = card.splits.contains(&Split::Val).then(|| open(Split::Val)).transpose()?;
@@ -117,7 +110,7 @@ pub fn load_data(
     let parts = split::cut(train.len(), &train.targets(), train.groups().as_deref(), fraction, config.train.seed);
 
     let limit = &config.data.limit;
-    let loader = loader(config, &card, services, device)?;
+    let loader = loader(config, request, workers, &card, services, device)?;
     let load = |split: Split, samples: &Arc<dyn Samples>, indices: Vec<usize>, limit: Option<usize>| {
         loader.load(split, samples, &split::limited(indices, limit))
     };
@@ -125,13 +118,8 @@ pub fn load_data(
         |samples: &dyn Samples, purpose: &str| random::permutation(samples.len(), config.train.seed, purpose, &[]);
 
     let source = load(Split::Train, &train, parts.train, limit.train)?;
-    if source.len() < config.train.batch_size {
-        return Err(TrainError::configuration(format!(
-            "`train.batch_size` is {}, but the training split has {} samples; lower the batch size or keep more samples \
-             (`data.limit.train`, `data.val_fraction`)",
-            config.train.batch_size,
-            source.len()
-        )));
+    if source.is_empty() {
+        return Err(TrainError::data(format!("data set {}: its training split has no samples", card.name)));
     }
     let val = match own_val {
         Some(samples) => Some(load(Split::Val, &samples, shuffled(samples.as_ref(), "val"), limit.val)?),
@@ -148,30 +136,32 @@ pub fn load_data(
     Ok(Data { card, train: source, val, test })
 }
 
-/// What loads the splits of the configured data set.
+/// What loads the splits of one data set.
 ///
 /// # Errors
 /// When there is no folder for the packed cache.
 pub fn loader<'a>(
     config: &Config,
+    request: &DatasetRequest,
+    workers: Option<usize>,
     card: &'a Card,
     services: &'a dyn Services,
     device: Device,
 ) -> Result<Loader<'a>, TrainError> {
     Ok(Loader {
         card,
-        options: serde_json::Value::Object(config.dataset.options.clone()),
+        options: request.options.clone(),
         side: loader::store_side(config, card),
         cache_dir: packed_dir(config)?,
         place: config.data.cache,
         device,
         on_error: config.data.on_error,
-        workers: workers(config),
+        workers: workers.unwrap_or_else(cores),
         services,
     })
 }
 
-/// Threads that read samples.
+/// Threads that read samples of the first data set.
 pub fn workers(config: &Config) -> usize {
     config.dataset.num_workers.unwrap_or_else(cores)
 }
@@ -185,16 +175,6 @@ pub fn packed_dir(config: &Config) -> Result<PathBuf, TrainError> {
         Some(folder) => Ok(folder.clone()),
         None => Ok(cache_dir()?.join("packed")),
     }
-}
-
-/// The views that the configuration describes, for the data set's images.
-///
-/// # Errors
-/// Parameters that do not fit the images.
-pub fn views(config: &Config, data: &Data) -> Result<Views, TrainError> {
-    let statistics = data.card.normalization.as_ref().map(|Normalization { mean, std }| (mean.clone(), std.clone()));
-    let size = if data.train.is_uniform() { data.train.image_size() } else { data.card.nominal_size };
-    Ok(Views::new(&config.augmentation, &config.preprocess, data.card.channels, size, statistics)?)
 }
 
 /// Builds the encoder and the method around it, seeded; an encoder given weights starts from them.
@@ -254,7 +234,7 @@ fn cores() -> usize {
 }
 
 /// `$XDG_CACHE_HOME/selfsame`, or `~/.cache/selfsame`.
-fn cache_dir() -> Result<PathBuf, TrainError> {
+pub(super) fn cache_dir() -> Result<PathBuf, TrainError> {
     let base = std::env::var_os("XDG_CACHE_HOME")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from)

@@ -182,6 +182,50 @@ fn a_restored_head_continues_bit_for_bit() {
 }
 
 #[test]
+fn training_batches_are_ranked_together_as_one_evaluation_would() {
+    // A learning rate too small to change a logit: what the batches score together is what all samples score at once.
+    let still = LinearHeadConfig { learning_rate: 1e-30, ..LinearHeadConfig::default() };
+    let binary = Tensor::from_slice(&[1_i64, 1, 1, 0]);
+    let multilabel = Tensor::from_slice(&[1_u8, 1, 0, 1, 1, 1, 1, 0]).reshape([4, 2]);
+    for (task, targets) in [(Task::Binary, binary), (Task::Multilabel, multilabel)] {
+        let mut head = LinearHead::new(&still, task, 2, 2, None, Device::Cpu).unwrap();
+        set_identity(&head);
+        let _ = tch::no_grad(|| head.parameters().remove(1).tensor.fill_(0.5));
+        for (from, to) in [(0, 1), (1, 4)] {
+            head.train_step(&corners().slice(0, from, to, 1), &targets.slice(0, from, to, 1)).unwrap();
+        }
+        let (whole, train) =
+            (head.evaluate(&corners(), &targets).unwrap(), head.take_train_metrics().unwrap().unwrap());
+        assert_close(&[train.loss, train.accuracy], &[whole.loss, whole.accuracy], 1e-6);
+        assert!(whole.auroc.is_some() && whole.auprc.is_some(), "{task:?}");
+        assert_eq!((train.auroc, train.auprc), (whole.auroc, whole.auprc), "{task:?}");
+    }
+}
+
+#[test]
+fn the_metrics_of_half_an_epoch_survive_a_checkpoint() {
+    let targets = Tensor::from_slice(&[1_i64, 1, 1, 0]);
+    for task in [Task::Binary, Task::Multiclass] {
+        let mut straight = head(task, 2, None);
+        set_identity(&straight);
+        straight.train_step(&corners(), &targets).unwrap();
+        let saved: BTreeMap<_, _> = straight.train_metrics_state().unwrap().into_iter().collect();
+        let mut resumed = head(task, 2, None);
+        resumed.load_train_metrics(&saved).unwrap();
+        let expected = straight.take_train_metrics().unwrap();
+        assert_eq!(resumed.take_train_metrics().unwrap(), expected);
+        assert_eq!(expected.unwrap().auroc.is_some(), task == Task::Binary);
+        assert!(straight.train_metrics_state().unwrap().is_empty());
+        resumed.load_train_metrics(&BTreeMap::new()).unwrap();
+        assert_eq!(resumed.take_train_metrics().unwrap(), None);
+
+        let missing = saved.into_iter().filter(|(name, _)| name != "loss").collect();
+        let error = resumed.load_train_metrics(&missing).unwrap_err().to_string();
+        assert!(error.contains("`loss`"), "{error}");
+    }
+}
+
+#[test]
 fn a_head_without_labels_is_refused() {
     let config = LinearHeadConfig::default();
     let error = LinearHead::new(&config, Task::None, 2, 2, None, Device::Cpu).err().unwrap().to_string();

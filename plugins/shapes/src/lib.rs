@@ -35,11 +35,12 @@ struct Options {
     seed: u64,
     train_size: usize,
     size: usize,
+    labels: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 0, train_size: 6000, size: NOMINAL_SIZE }
+        Self { seed: 0, train_size: 6000, size: NOMINAL_SIZE, labels: true }
     }
 }
 
@@ -48,6 +49,7 @@ fn option_specs() -> Vec<OptionSpec> {
         OptionSpec::new("seed", "which samples are drawn: any whole number from 0; default 0"),
         OptionSpec::new("train_size", "number of training samples, 10 to 100000; default 6000"),
         OptionSpec::new("size", "height and width of an image in pixels, 16 to 256; default 32"),
+        OptionSpec::new("labels", "whether the classes are told, true or false; default true"),
     ]
 }
 
@@ -111,6 +113,11 @@ impl Dataset for Shapes {
         Ok(())
     }
 
+    fn card(&self) -> Result<Option<Card>> {
+        let unlabelled = || Card { classes: Vec::new(), task: Task::None, ..card("shapes") };
+        Ok((!self.0.labels).then(unlabelled))
+    }
+
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
         Ok(Box::new(Rendered::new(&self.0, split)))
     }
@@ -122,6 +129,7 @@ struct Rendered {
     split: Split,
     size: usize,
     labels: Vec<usize>,
+    labels_are_told: bool,
     outlines: Vec<Outline>,
     block: Option<Vec<u8>>,
 }
@@ -138,6 +146,7 @@ impl Rendered {
             split,
             size: options.size,
             labels: shuffled_labels(options.seed, split, count),
+            labels_are_told: options.labels,
             outlines: Outline::all(),
             block: None,
         };
@@ -178,7 +187,10 @@ impl Samples for Rendered {
     }
 
     fn targets(&self) -> Targets {
-        Targets::Classes(self.labels.iter().map(|&label| label as i64).collect())
+        match self.labels_are_told {
+            true => Targets::Classes(self.labels.iter().map(|&label| label as i64).collect()),
+            false => Targets::None,
+        }
     }
 
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {

@@ -164,3 +164,13 @@ fn rejects_a_sample_that_does_not_exist() {
     let error = samples(json!({ "train_size": 10 }), Split::Train).read(&[0, 10]).unwrap_err();
     assert!(error.message.contains("sample 10 of `train`"), "{error}");
 }
+
+#[test]
+fn without_labels_the_images_stay_and_the_card_has_no_classes() {
+    let unlabelled = json!({ "train_size": 10, "labels": false });
+    assert_eq!(samples(unlabelled.clone(), Split::Train).targets(), Targets::None);
+    assert_eq!(pixels(unlabelled.clone(), Split::Train, &[3]), pixels(json!({ "train_size": 10 }), Split::Train, &[3]));
+    let card = create(&request(unlabelled)).unwrap().card().unwrap().unwrap();
+    assert_eq!((card.task, card.classes.len()), (Task::None, 0));
+    assert!(create(&request(Value::Null)).unwrap().card().unwrap().is_none());
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
-/// The images to learn from.
+/// The images to learn from: one data set, or several mixed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatasetConfig {
@@ -21,12 +21,43 @@ pub struct DatasetConfig {
     pub num_workers: Option<usize>,
     /// Options of the data set itself; `selfsame plugins inspect` lists them.
     pub options: Map<String, Value>,
+    /// This data set's weight beside those of `mix`, above 0: its share of an epoch's images is its weight over the sum
+    /// of all. Either every data set has a weight or none; without, an epoch holds every image of each exactly once.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub weight: Option<f64>,
+    /// Further data sets for the encoder, mixed with this one: a list of mappings with `name` and, as needed,
+    /// `dataset_dir`, `options` and `weight`. An epoch has as many images as all training splits together.
+    pub mix: Vec<MixedDatasetConfig>,
 }
 
 impl Default for DatasetConfig {
     fn default() -> Self {
-        Self { name: "CIFAR10".into(), dataset_dir: None, num_workers: None, options: Map::new() }
+        Self {
+            name: "CIFAR10".into(),
+            dataset_dir: None,
+            num_workers: None,
+            options: Map::new(),
+            weight: None,
+            mix: Vec::new(),
+        }
     }
+}
+
+/// A data set that is mixed with `dataset`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MixedDatasetConfig {
+    /// Name of a data set that a plugin provides.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// Folder with the data, as `dataset.dataset_dir`.
+    #[schemars(length(min = 1))]
+    pub dataset_dir: Option<PathBuf>,
+    /// Options of the data set itself.
+    pub options: Map<String, Value>,
+    /// Its weight, above 0; see `dataset.weight`.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub weight: Option<f64>,
 }
 
 /// How samples are split, limited and held.
@@ -37,7 +68,7 @@ pub struct DataConfig {
     /// trains on everything. Unused when the data set publishes its own validation split.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub val_fraction: f64,
-    /// First N samples of each split after the seeded shuffle, for trying things out.
+    /// First N samples of each split, of every data set, after the seeded shuffle; for trying things out.
     pub limit: LimitConfig,
     /// Where decoded pixels live while training: `device` (beside the encoder), `host` (in memory), `disk` (in the packed
     /// cache, read batch by batch), or `auto` (the fastest of these that they fit in).

@@ -12,9 +12,12 @@ mod probe;
 mod train;
 
 pub use augmentation::{AugmentationConfig, NormalizeChoice};
-pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig, OnError, StoreRule, StoreSize};
+pub use dataset::{
+    CachePlace, DataConfig, DatasetConfig, LimitConfig, MixedDatasetConfig, OnError, StoreRule, StoreSize,
+};
 pub use method::{
-    BarlowTwinsConfig, ByolConfig, ByolEmbedding, EncoderConfig, MethodConfig, ProjectionConfig, StemChoice, VicRegConfig,
+    BarlowTwinsConfig, ByolConfig, ByolEmbedding, EncoderConfig, MethodConfig, ProjectionConfig, StemChoice,
+    VicRegConfig,
 };
 pub use operations::{
     Border, ElasticTransformConfig, GammaConfig, GaussianBlurConfig, GaussianNoiseConfig, GrayscaleConfig,
@@ -23,7 +26,7 @@ pub use operations::{
 };
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 pub use preprocess::{ClaheConfig, PreprocessConfig};
-pub use probe::{KnnConfig, LinearHeadConfig};
+pub use probe::{HeadDatasetConfig, KnnConfig, LinearHeadConfig};
 pub use train::{MethodName, Precision, SelfSupervisionConfig, TrainConfig};
 
 use schemars::JsonSchema;

@@ -1,0 +1,271 @@
+//! The samples of a run: what the encoder learns from, and what head and probes use.
+
+use super::error::TrainError;
+use super::run_folder::{DataSetRecord, LeftOut};
+use super::session::{self, Data};
+use crate::augment::Views;
+use crate::config::Config;
+use crate::config::schema::AugmentationConfig;
+use crate::data::mixture::{Mixture, Pick};
+use crate::data::{MixedBatches, Source};
+use crate::plugin::Registry;
+use selfsame_plugin_api::{DatasetRequest, Normalization, Services};
+use std::path::PathBuf;
+use tch::Device;
+
+/// All data sets of a run.
+pub struct RunData {
+    /// What the encoder learns from, the one of `dataset` first; never empty.
+    pub encoder: Vec<Data>,
+    /// How their training splits make up an epoch.
+    pub mixture: Mixture,
+    /// The head's own data set.
+    pub head: Option<Data>,
+}
+
+impl RunData {
+    /// The data set whose labels head and probes use: the head's own, else the first of the encoder's.
+    pub fn task(&self) -> &Data {
+        self.head.as_ref().unwrap_or(&self.encoder[0])
+    }
+
+    /// Whether the head has batches of its own, rather than the encoder's features of the encoder's batches: with a data
+    /// set of its own, and beside several mixed data sets, whose labels do not mean the same.
+    pub fn head_draws_own_batches(&self) -> bool {
+        self.head.is_some() || self.encoder.len() > 1
+    }
+
+    /// The names of the encoder's data sets, joined.
+    pub fn encoder_name(&self) -> String {
+        let names: Vec<_> = self.encoder.iter().map(|data| data.card.name.as_str()).collect();
+        names.join(" + ")
+    }
+
+    /// What `run.json` says about the data sets.
+    pub fn record(&self) -> Vec<DataSetRecord> {
+        let one = |data: &Data, images_per_epoch, probed| {
+            let splits = [Some(("train", &data.train)), data.scored()];
+            DataSetRecord {
+                name: data.card.name.clone(),
+                images_per_epoch,
+                probed,
+                split_sizes: splits.into_iter().flatten().map(|(name, part)| (name.to_owned(), part.len())).collect(),
+            }
+        };
+        let probes_first = self.head.is_none();
+        let shares = self.mixture.shares().iter().enumerate();
+        let encoder =
+            self.encoder.iter().zip(shares).map(|(data, (i, &share))| one(data, share, probes_first && i == 0));
+        encoder.chain(self.head.iter().map(|head| one(head, 0, true))).collect()
+    }
+
+    /// Batches of the encoder's training images.
+    pub fn train_batches(&self, plan: Vec<Vec<Pick>>, device: Device) -> MixedBatches<'_> {
+        let sources: Vec<_> = self.encoder.iter().map(|data| Some(&data.train)).collect();
+        MixedBatches::new(&sources, plan, device)
+    }
+
+    /// The samples that cannot be read and were left out, by data set (where there are several) and part.
+    pub fn left_out(&self) -> LeftOut {
+        let several = self.encoder.len() + usize::from(self.head.is_some()) > 1;
+        let named = |(index, data): (usize, &Data)| {
+            let name = data.card.name.clone();
+            let parts = data.left_out().into_iter();
+            parts.map(move |(part, list)| (if several { format!("{index} {name} {part}") } else { part }, list))
+        };
+        self.encoder.iter().chain(&self.head).enumerate().flat_map(named).collect()
+    }
+
+    /// Every validation image of the encoder's data sets once, in an order that mixes them.
+    pub fn validation_picks(&self, seed: u64) -> Vec<Pick> {
+        let sizes = self.encoder.iter().map(|data| data.val.as_ref().map_or(0, Source::len)).collect();
+        Mixture::new(sizes, None).once(seed)
+    }
+
+    /// Batches of [`validation_picks`](Self::validation_picks).
+    pub fn validation_batches(&self, plan: Vec<Vec<Pick>>, device: Device) -> MixedBatches<'_> {
+        let sources: Vec<_> = self.encoder.iter().map(|data| data.val.as_ref()).collect();
+        MixedBatches::new(&sources, plan, device)
+    }
+
+    /// Mean and standard deviation of each channel of the encoder's images: over all data sets by their shares of an
+    /// epoch; none where one of them does not state its own.
+    pub fn statistics(&self) -> Option<(Vec<f64>, Vec<f64>)> {
+        let statistics: Vec<_> =
+            self.encoder.iter().map(|data| data.card.normalization.as_ref()).collect::<Option<_>>()?;
+        pooled(&statistics, self.mixture.shares())
+    }
+}
+
+/// Mean and standard deviation of the union: E[x] = Σ w·μ, Var[x] = Σ w·(σ² + μ²) − E[x]².
+fn pooled(statistics: &[&Normalization], shares: &[usize]) -> Option<(Vec<f64>, Vec<f64>)> {
+    if let [Normalization { mean, std }] = statistics {
+        return Some((mean.clone(), std.clone()));
+    }
+    let total: usize = shares.iter().sum();
+    let channels = statistics.first()?.mean.len();
+    let average = |value: &dyn Fn(&Normalization) -> f64| -> f64 {
+        let weighted = statistics.iter().zip(shares).map(|(one, &share)| value(one) * share as f64);
+        weighted.sum::<f64>() / total as f64
+    };
+    let mean: Vec<f64> = (0..channels).map(|c| average(&|one| one.mean[c])).collect();
+    let square = |c: usize| average(&|one| one.std[c].powi(2) + one.mean[c].powi(2));
+    let std = mean.iter().enumerate().map(|(c, mean)| (square(c) - mean * mean).sqrt()).collect();
+    Some((mean, std))
+}
+
+/// The encoder's data sets, `dataset` first, and the head's own, as plugins are asked for them.
+///
+/// # Errors
+/// No folder for downloads.
+pub fn requests(config: &Config) -> Result<(Vec<DatasetRequest>, Option<DatasetRequest>), TrainError> {
+    let cache_dir = session::cache_dir()?;
+    let request = |name: &str, folder: &Option<PathBuf>, options: &serde_json::Map<_, _>| DatasetRequest {
+        name: name.to_owned(),
+        dataset_dir: folder.clone(),
+        cache_dir: cache_dir.clone(),
+        options: serde_json::Value::Object(options.clone()),
+    };
+    let first = &config.dataset;
+    let mut encoder = vec![request(&first.name, &first.dataset_dir, &first.options)];
+    encoder.extend(first.mix.iter().map(|set| request(&set.name, &set.dataset_dir, &set.options)));
+    let head = &config.linear_head.dataset;
+    let head = head.name.as_ref().map(|name| request(name, &head.dataset_dir, &head.options));
+    Ok((encoder, head))
+}
+
+/// Opens every data set of the run and reads what it needs.
+///
+/// # Errors
+/// What a plugin says; data sets that do not go together; splits that are too small for the configuration.
+pub fn load(
+    config: &Config,
+    registry: &Registry,
+    services: &dyn Services,
+    device: Device,
+) -> Result<RunData, TrainError> {
+    let (requests, head) = requests(config)?;
+    let open = |request: &DatasetRequest, workers: Option<usize>| {
+        session::load_data(config, request, workers, registry, services, device)
+    };
+    let mut encoder = Vec::with_capacity(requests.len());
+    for request in &requests {
+        encoder.push(open(request, config.dataset.num_workers)?);
+        check_goes_with(&encoder[0], &encoder[encoder.len() - 1], config)?;
+    }
+    let mixture = mix(config, &encoder)?;
+    if mixture.epoch_len() < config.train.batch_size {
+        return Err(TrainError::configuration(format!(
+            "`train.batch_size` is {}, but the training split has {} samples; lower the batch size or keep more samples \
+             (`data.limit.train`, `data.val_fraction`)",
+            config.train.batch_size,
+            mixture.epoch_len()
+        )));
+    }
+    let head = head.map(|request| open(&request, config.linear_head.dataset.num_workers)).transpose()?;
+    Ok(RunData { encoder, mixture, head })
+}
+
+/// Refuses data sets that one encoder cannot take.
+fn check_goes_with(first: &Data, other: &Data, config: &Config) -> Result<(), TrainError> {
+    let facts = |data: &Data| (data.card.name.clone(), data.card.channels, nominal_size(data));
+    let ((name, channels, (height, width)), (other, other_channels, (other_height, other_width))) =
+        (facts(first), facts(other));
+    if channels != other_channels {
+        return Err(TrainError::configuration(format!(
+            "`dataset.mix`: the images of {other} have {other_channels} channels, those of {name} {channels}; an encoder \
+             takes images with one number of channels. Mix data sets that agree"
+        )));
+    }
+    if (height, width) != (other_height, other_width) && config.preprocess.resize.is_none() {
+        return Err(TrainError::configuration(format!(
+            "`dataset.mix`: the images of {other} have {other_height}×{other_width} pixels, those of {name} \
+             {height}×{width}. Set `preprocess.resize` to bring them to one size"
+        )));
+    }
+    Ok(())
+}
+
+fn mix(config: &Config, encoder: &[Data]) -> Result<Mixture, TrainError> {
+    let weights = std::iter::once(config.dataset.weight).chain(config.dataset.mix.iter().map(|set| set.weight));
+    let weights: Option<Vec<f64>> = weights.collect();
+    let mixture = Mixture::new(encoder.iter().map(|data| data.train.len()).collect(), weights.as_deref());
+    match mixture.shares().iter().zip(encoder).find(|(share, _)| **share == 0) {
+        Some((share, data)) => Err(TrainError::configuration(format!(
+            "the weight of {} gives it {share} of an epoch's {} images; raise its weight or leave it out",
+            data.card.name,
+            mixture.epoch_len()
+        ))),
+        None => Ok(mixture),
+    }
+}
+
+/// The views of a run.
+pub struct RunViews {
+    /// Of the encoder's images.
+    pub encoder: Views,
+    /// Of the head's own batches, and the plain view of the data set that is scored; none: as the encoder's.
+    pub head: Option<Views>,
+}
+
+impl RunViews {
+    /// The views of the data set that head and probes use.
+    pub fn task(&self) -> &Views {
+        self.head.as_ref().unwrap_or(&self.encoder)
+    }
+}
+
+/// Height and width of the images; where they differ, what the data set calls its usual size.
+fn nominal_size(data: &Data) -> (usize, usize) {
+    if data.train.is_uniform() { data.train.image_size() } else { data.card.nominal_size }
+}
+
+/// The views that the configuration describes, for the data sets' images.
+///
+/// The head's images come out as the encoder's do: of the same size, and normalised with the encoder's statistics.
+///
+/// # Errors
+/// Parameters that do not fit the images, and images of the head that do not fit the encoder.
+pub fn views(config: &Config, data: &RunData) -> Result<RunViews, TrainError> {
+    let first = &data.encoder[0];
+    let (channels, statistics) = (first.card.channels, data.statistics());
+    let encoder =
+        Views::new(&config.augmentation, &config.preprocess, channels, nominal_size(first), statistics.clone())?;
+    if !data.head_draws_own_batches() {
+        return Ok(RunViews { encoder, head: None });
+    }
+    let task = data.task();
+    let name = &task.card.name;
+    if task.card.channels != channels {
+        return Err(TrainError::configuration(format!(
+            "`linear_head.dataset.name` is {name}, whose images have {} channels; the encoder takes {channels}, as {} has. \
+             Choose a data set with {channels} channels",
+            task.card.channels, first.card.name
+        )));
+    }
+    let augmentation =
+        AugmentationConfig { normalize: config.augmentation.normalize, ..config.linear_head.augmentation.clone() };
+    let head = Views::new(&augmentation, &config.preprocess, channels, nominal_size(task), statistics)?;
+    let ((height, width), (own_height, own_width)) = (encoder.output_size(), head.output_size());
+    if (height, width) != (own_height, own_width) {
+        return Err(TrainError::configuration(format!(
+            "`linear_head.dataset.name` is {name}, whose images come out at {own_height}×{own_width} pixels; the encoder \
+             takes {height}×{width}. Set `preprocess.resize: {height}`, which holds for every data set of the run"
+        )));
+    }
+    Ok(RunViews { encoder, head: Some(head) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pooled_statistics_are_those_of_the_union() {
+        // 0, 2 (mean 1, σ 1) and 4, 4, 4, 8 (mean 5, σ √3), together mean 11/3 and variance 116/6 − (11/3)².
+        let one = |mean: f64, std: f64| Normalization { mean: vec![mean], std: vec![std] };
+        let (mean, std) = pooled(&[&one(1.0, 1.0), &one(5.0, 3.0_f64.sqrt())], &[2, 4]).unwrap();
+        assert!((mean[0] - 11.0 / 3.0).abs() < 1e-12, "{mean:?}");
+        assert!((std[0].powi(2) - (116.0 / 6.0 - (11.0_f64 / 3.0).powi(2))).abs() < 1e-12, "{std:?}");
+    }
+}
