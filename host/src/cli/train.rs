@@ -159,13 +159,7 @@ fn linear_head(
     Ok(Some(head))
 }
 
-fn new_record(
-    config: &Config,
-    registry: &Registry,
-    compute: Compute,
-    data: &Data,
-    embedding: String,
-) -> RunRecord {
+fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Data, embedding: String) -> RunRecord {
     let mut split_sizes = BTreeMap::from([("train".to_owned(), data.train.len())]);
     if let Some((name, scored)) = data.scored() {
         split_sizes.insert(name.to_owned(), scored.len());

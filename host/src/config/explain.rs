@@ -63,7 +63,8 @@ fn default(key: &Key) -> Result<String, ConfigError> {
         let value = key.path.split('.').try_fold(&config, |value, name| value.get(name));
         Ok(flow(&Node::from(value.unwrap_or(&key.default))))
     };
-    let each = MethodName::ALL.into_iter().map(|method| Ok((method, of(method)?))).collect::<Result<Vec<_>, ConfigError>>()?;
+    let each =
+        MethodName::ALL.into_iter().map(|method| Ok((method, of(method)?))).collect::<Result<Vec<_>, ConfigError>>()?;
     if key.path == METHOD || each.iter().all(|(_, value)| *value == each[0].1) {
         return Ok(flow(&Node::from(&key.default)));
     }

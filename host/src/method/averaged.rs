@@ -22,12 +22,7 @@ impl Averaged {
     ///
     /// # Errors
     /// Encoders that differ; anything libtorch refuses.
-    pub fn new(
-        method: Box<dyn Method>,
-        average: Box<dyn Encoder>,
-        decay: f64,
-        with_features: bool,
-    ) -> Result<Self> {
+    pub fn new(method: Box<dyn Method>, average: Box<dyn Encoder>, decay: f64, with_features: bool) -> Result<Self> {
         let encoder = method.encoder();
         let source = (encoder.parameters(), encoder.buffers());
         let ema = Ema::new(source, (average.parameters(), average.buffers()))?;

@@ -50,11 +50,8 @@ impl Method for VicReg {
             .f_mul_scalar(weights.invariance)?
             .f_add(&variance.f_mul_scalar(weights.variance)?)?
             .f_add(&covariance.f_mul_scalar(weights.covariance)?)?;
-        let metrics = [
-            ("vicreg/invariance", invariance),
-            ("vicreg/variance", variance),
-            ("vicreg/covariance", covariance),
-        ];
+        let metrics =
+            [("vicreg/invariance", invariance), ("vicreg/variance", variance), ("vicreg/covariance", covariance)];
         Ok(Loss { value, metrics: metrics.into_iter().map(|(name, term)| (name, term.detach())).collect() })
     }
 }

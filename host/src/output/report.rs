@@ -69,13 +69,7 @@ pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
 }
 
 /// What a finished run prints: the scores, which encoder they are of, the run's folder, and commands to run next.
-pub fn final_report(
-    untrained: &Scores,
-    trained: &Scores,
-    embedding: &str,
-    run_dir: &Path,
-    next: &[String],
-) -> String {
+pub fn final_report(untrained: &Scores, trained: &Scores, embedding: &str, run_dir: &Path, next: &[String]) -> String {
     let table = score_table(untrained, trained);
     let mut text = format!("{table}\n\nEmbedding   {embedding}\nRun folder  {}\n", run_dir.display());
     for (i, command) in next.iter().enumerate() {
@@ -196,7 +190,8 @@ mod tests {
     #[test]
     fn the_final_report_says_where_and_what_next() {
         let next = ["selfsame report runs/a".to_owned(), "selfsame evaluate runs/a".to_owned()];
-        let text = final_report(&Scores::default(), &Scores::default(), "the target encoder", Path::new("runs/a"), &next);
+        let text =
+            final_report(&Scores::default(), &Scores::default(), "the target encoder", Path::new("runs/a"), &next);
         let end = "\nRun folder  runs/a\nNext        selfsame report runs/a\n            selfsame evaluate runs/a\n";
         assert!(text.ends_with(end), "{text}");
     }

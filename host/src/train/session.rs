@@ -163,7 +163,6 @@ pub fn build_method(
 }
 
 /// Every encoder of the run is made here, a method's second one too.
-
 fn build_encoder(
     config: &Config,
     registry: &Registry,

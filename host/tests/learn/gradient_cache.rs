@@ -48,7 +48,10 @@ fn without_batch_norm_loss_and_gradients_are_those_of_the_whole_batch() {
                 let scale = p.tensor.grad().abs().max().double_value(&[]).max(1.0);
                 assert!(difference <= 1e-6 * scale, "{name}, {}: {difference}", p.name);
             }
-            assert!(found.features.allclose(&expected.features, 1e-5, 1e-6, false), "{name}: in the order of the views");
+            assert!(
+                found.features.allclose(&expected.features, 1e-5, 1e-6, false),
+                "{name}: in the order of the views"
+            );
             assert_eq!(found.metrics.len(), expected.metrics.len());
         }
     }

@@ -15,7 +15,8 @@ pub use augmentation::{
 };
 pub use dataset::{CachePlace, DataConfig, DatasetConfig, LimitConfig};
 pub use method::{
-    BarlowTwinsConfig, ByolConfig, ByolEmbedding, EncoderConfig, MethodConfig, ProjectionConfig, StemChoice, VicRegConfig,
+    BarlowTwinsConfig, ByolConfig, ByolEmbedding, EncoderConfig, MethodConfig, ProjectionConfig, StemChoice,
+    VicRegConfig,
 };
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 pub use probe::{KnnConfig, LinearHeadConfig};
