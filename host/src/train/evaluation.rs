@@ -5,7 +5,7 @@ use super::session::{Compute, Data};
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::Source;
-use crate::method::{Method, StepContext};
+use crate::method::{self, Method, StepContext};
 use crate::native;
 use crate::probe::{self, HeadMetrics, LinearHead};
 use selfsame_plugin_api::{Encoder, Task};
@@ -105,18 +105,20 @@ impl Evaluator<'_> {
     /// image, which has no negatives, is left out. The views are the same after every epoch.
     fn validation_loss(&self, method: &mut dyn Method, val: &Source) -> Result<Option<f64>, TrainError> {
         let Compute { device, autocast } = self.compute;
-        let key = |view| ViewKey { seed: self.config.train.seed, epoch: VALIDATION_EPOCH, view };
+        let train = &self.config.train;
+        let key = |view| ViewKey { seed: train.seed, epoch: VALIDATION_EPOCH, view };
         let context = StepContext { step: 0, total_steps: 1, train: false, autocast };
         let places: Vec<usize> = (0..val.len()).collect();
         let (mut sum, mut count) = (0.0, 0);
-        for places in places.chunks(self.config.train.batch_size).filter(|places| places.len() > 1) {
-            let batch = val.batch(places, device);
-            let views = [
-                self.views.train(&batch.images, &batch.ids, key(0))?,
-                self.views.train(&batch.images, &batch.ids, key(1))?,
-            ];
-            let output = method.step(&views, &context)?;
-            sum += f64::try_from(&output.loss.to_kind(Kind::Double))? * places.len() as f64;
+        for places in places.chunks(train.batch_size).filter(|places| places.len() > 1) {
+            let pieces: Vec<_> = places.chunks(train.micro_batch_size.unwrap_or(train.batch_size)).collect();
+            let views = |index: usize| -> Result<[Tensor; 2], TrainError> {
+                let batch = val.batch(pieces[index], device);
+                let view = |view| self.views.train(&batch.images, &batch.ids, key(view));
+                Ok([view(0)?, view(1)?])
+            };
+            let loss = method::loss_in_pieces(method, pieces.len(), views, &context)?;
+            sum += f64::try_from(&loss.to_kind(Kind::Double))? * places.len() as f64;
             count += places.len();
         }
         Ok((count > 0).then(|| sum / count as f64))
