@@ -1,4 +1,4 @@
-//! Trains image encoders without labels: SimCLR over data sets and encoders that live in plugins.
+//! Trains image encoders without labels (SimCLR, BYOL and others) over data sets and encoders that live in plugins.
 //!
 //! The modules are the stages that data flows through, and a stage only knows the ones before it.
 

@@ -3,7 +3,8 @@
 mod config_common;
 
 use config_common::{Files, yaml};
-use selfsame::config::{Names, Origin, Recommended, Resolved, Sources, load, peek};
+use selfsame::config::schema::MethodName;
+use selfsame::config::{Config, Names, Origin, Recommended, Resolved, Sources, load, peek};
 
 fn origin(resolved: &Resolved, key: &str) -> String {
     resolved.origins[key].to_string()
@@ -62,6 +63,24 @@ fn a_later_list_of_data_sets_replaces_the_earlier_one() {
     assert_eq!(names(&["dataset.mix=[{name: c}]"]), ["c 0"]);
     assert!(names(&["dataset.mix=[]"]).is_empty());
     assert!(names(&["dataset.mix="]).is_empty());
+}
+
+#[test]
+fn the_method_decides_what_the_projection_head_is_where_nothing_is_set() {
+    let head = |text: &str| {
+        let projection = yaml(text).unwrap().config.method.projection;
+        (projection.layers, projection.hidden_dim, projection.output_dim, projection.batch_norm)
+    };
+    let of = |method: &str| format!("train: {{self_supervision: {{type: {method}}}}}\n");
+    assert_eq!(head(&of("simclr")), (2, 1024, 128, false));
+    assert_eq!(head(&of("byol")), (2, 4096, 256, true));
+    assert_eq!(head(&of("barlow_twins")), (3, 8192, 8192, true));
+    assert_eq!(head(&of("vicreg")), (3, 8192, 8192, true));
+    let partly = of("byol") + "method: {projection: {output_dim: 64}}\n";
+    assert_eq!(head(&partly), (2, 4096, 64, true));
+    assert_eq!(yaml(&partly).unwrap().origins["method.projection.hidden_dim"], Origin::Default);
+    let sources = Sources { sets: vec!["train.self_supervision.type=byol".into()], ..Sources::default() };
+    assert_eq!(load(&sources).unwrap().config, Config::of(MethodName::Byol));
 }
 
 #[test]

@@ -68,6 +68,10 @@ fn explains_keys_sections_and_choices() {
         explain("batch_size").unwrap_err().to_string(),
         "`batch_size`: unknown key; did you mean `train.batch_size`?"
     );
+    let text = explain("method.projection.output_dim").unwrap();
+    let each = "  default: 128 (simclr), 256 (byol), 8192 (barlow_twins), 8192 (vicreg)\n";
+    assert!(text.ends_with(each), "{text}");
+    assert!(explain("train.self_supervision.type").unwrap().ends_with("  default: simclr\n"));
     assert!(explain("").is_err());
 }
 

@@ -59,6 +59,17 @@ fn an_unknown_method_gets_the_known_ones() {
 }
 
 #[test]
+fn micro_batches_that_do_not_fill_the_batch() {
+    with_set("train.micro_batch_size=100", &["train.micro_batch_size", "100", "divisor", "512"]);
+}
+
+#[test]
+fn an_average_of_an_average() {
+    let method = "train.self_supervision.type=byol --set method.byol.embedding=target";
+    with_set(&format!("{method} --set train.encoder_ema_decay=0.9"), &["train.encoder_ema_decay", "embedding: target"]);
+}
+
+#[test]
 fn a_validation_share_of_all_samples() {
     with_file("dataset:\n  name: shapes\ndata:\n  val_fraction: 1.0\n", &["data.val_fraction", "1", "run.yaml:4"]);
 }

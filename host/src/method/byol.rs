@@ -119,7 +119,7 @@ pub fn byol_loss(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
     Ok(cosine.f_mean(None)?.f_mul_scalar(-2.0)?.f_add_scalar(2.0)?)
 }
 
-/// τ = 1 − (1 − `base`) · (cos(πk/K) + 1)/2 of step k of K, section 3.2; so a resumed run needs no state of its own.
+/// τ = 1 − (1 − `base`) · (cos(πk/K) + 1)/2 of step k of K, as among its implementation details; so a resumed run needs no state of its own.
 #[must_use]
 pub fn tau(base: f64, context: &StepContext) -> f64 {
     let progress = context.step as f64 / context.total_steps as f64;

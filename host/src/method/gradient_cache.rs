@@ -1,4 +1,4 @@
-//! Steps whose batch passes the network in pieces, with the loss of the whole batch (Gao et al. 2021, GradCache).
+//! Batches that pass the network in pieces, with the loss of the whole batch (Gao et al. 2021, GradCache).
 
 use super::{Loss, Method, Outputs, StepContext, StepOutput};
 use crate::model::{Error, Result, Snapshot};
@@ -24,24 +24,13 @@ pub fn cached_gradient_step<E: From<Error>>(
     context: &StepContext,
 ) -> Result<StepOutput, E> {
     let mut buffers = Snapshot::new(method.buffers())?;
-    let (mut projections, mut targets) = (Vec::new(), Vec::new());
-    let mut features: [Vec<Tensor>; 2] = Default::default();
-    for index in 0..micro_batches {
-        let views = prepare(index)?;
-        let _no_grad = tch::no_grad_guard();
-        let outputs = method.outputs(&views, context)?;
-        projections.push(outputs.projections);
-        let by_others = method.targets(&views, context)?;
-        targets.push(by_others.projections);
-        let embedded = by_others.features.unwrap_or(outputs.features);
-        features.iter_mut().zip(embedded).for_each(|(all, some)| all.push(some));
-    }
+    let Gathered { projections, targets, features } = gather(method, micro_batches, &mut prepare, context)?;
     buffers.restore()?;
     drop(buffers);
 
-    let leaves = stacked(&projections)?;
-    let leaves = leaves.iter().map(|whole| Ok(whole.f_set_requires_grad(true)?)).collect::<Result<Vec<_>>>()?;
-    let Loss { value, metrics } = method.loss(&leaves, &stacked(&targets)?, context)?;
+    let leaf = |whole: Tensor| -> Result<Tensor> { Ok(whole.f_set_requires_grad(true)?) };
+    let leaves = projections.into_iter().map(leaf).collect::<Result<Vec<_>>>()?;
+    let Loss { value, metrics } = method.loss(&leaves, &targets, context)?;
     value.f_backward().map_err(Error::from)?;
 
     let mut row = 0;
@@ -50,9 +39,54 @@ pub fn cached_gradient_step<E: From<Error>>(
         let Outputs { projections, .. } = method.outputs(&views, context)?;
         row += send_back(&projections, &leaves, row)?;
     }
+    Ok(StepOutput { loss: value.detach(), features, metrics })
+}
+
+/// The loss of a batch without gradients, such as in validation, where `context.train` is off and no running statistics
+/// move. `prepare` answers the views of the micro-batch with this index in 0..`micro_batches`, once for each.
+///
+/// # Errors
+/// What `prepare` answers, and what the encoder's plugin or libtorch refuses.
+pub fn loss_in_pieces<E: From<Error>>(
+    method: &mut dyn Method,
+    micro_batches: usize,
+    prepare: impl FnMut(usize) -> Result<[Tensor; 2], E>,
+    context: &StepContext,
+) -> Result<Tensor, E> {
+    let _no_grad = tch::no_grad_guard();
+    let Gathered { projections, targets, .. } = gather(method, micro_batches, prepare, context)?;
+    Ok(method.loss(&projections, &targets, context)?.value)
+}
+
+/// What a whole batch was mapped to, piece by piece, without graphs.
+struct Gathered {
+    projections: Vec<Tensor>,
+    targets: Vec<Tensor>,
+    /// Embeddings of view 1 above those of view 2.
+    features: Tensor,
+}
+
+fn gather<E: From<Error>>(
+    method: &mut dyn Method,
+    micro_batches: usize,
+    mut prepare: impl FnMut(usize) -> Result<[Tensor; 2], E>,
+    context: &StepContext,
+) -> Result<Gathered, E> {
+    let (mut projections, mut targets) = (Vec::new(), Vec::new());
+    let mut features: [Vec<Tensor>; 2] = Default::default();
+    for index in 0..micro_batches {
+        let views = prepare(index)?;
+        let _no_grad = tch::no_grad_guard();
+        let outputs = method.outputs(&views, context)?;
+        let by_others = method.targets(&views, context)?;
+        projections.push(outputs.projections);
+        targets.push(by_others.projections);
+        let embedded = by_others.features.unwrap_or(outputs.features);
+        features.iter_mut().zip(embedded).for_each(|(all, some)| all.push(some));
+    }
     let features: Vec<_> = features.into_iter().flatten().collect();
     let features = Tensor::f_cat(&features, 0).map_err(Error::from)?;
-    Ok(StepOutput { loss: value.detach(), features, metrics })
+    Ok(Gathered { projections: stacked(&projections)?, targets: stacked(&targets)?, features })
 }
 
 /// Each projection of the whole batch, from those of the micro-batches.

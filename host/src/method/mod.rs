@@ -13,7 +13,7 @@ mod vicreg;
 pub use averaged::Averaged;
 pub use barlow_twins::{BarlowTwins, barlow_twins_loss};
 pub use byol::{Byol, byol_loss, tau};
-pub use gradient_cache::cached_gradient_step;
+pub use gradient_cache::{cached_gradient_step, loss_in_pieces};
 pub use nt_xent::nt_xent;
 pub use simclr::SimClr;
 pub use vicreg::{VicReg, vicreg_terms};

@@ -249,7 +249,7 @@ impl<'a> Engine<'a> {
         if !sum.is_finite() {
             return Err(TrainError::configuration(format!(
                 "the loss is {} between steps {} and {} (learning rate {:.3e}); lower `train.base_lr`, lengthen \
-                 `scheduler.warmup_epochs`, or raise `method.temperature`. The last checkpoint is untouched",
+                 `scheduler.warmup_epochs`, or set `optimizer.clip_grad_norm`. The last checkpoint is untouched",
                 sum,
                 looked.since,
                 self.position.step,

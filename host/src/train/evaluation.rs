@@ -5,8 +5,8 @@ use super::run_data::{RunData, RunViews};
 use super::session::{Compute, Data};
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
-use crate::data::Source;
-use crate::method::{Method, StepContext};
+use crate::data::{Batch, Source};
+use crate::method::{self, Method, StepContext};
 use crate::native;
 use crate::probe::{self, HeadMetrics, LinearHead};
 use selfsame_plugin_api::{Encoder, Task};
@@ -112,20 +112,22 @@ impl Evaluator<'_> {
     /// be smaller, and a single image, which has no negatives, is left out. The views are the same after every epoch.
     fn validation_loss(&self, method: &mut dyn Method) -> Result<Option<f64>, TrainError> {
         let Compute { device, autocast } = self.compute;
-        let seed = self.config.train.seed;
-        let key = |view| ViewKey { seed, epoch: VALIDATION_EPOCH, view };
+        let train = &self.config.train;
+        let key = |view| ViewKey { seed: train.seed, epoch: VALIDATION_EPOCH, view };
         let context = StepContext { step: 0, total_steps: 1, train: false, autocast };
-        let picks = self.data.validation_picks(seed);
+        let picks = self.data.validation_picks(train.seed);
         let (mut sum, mut count) = (0.0, 0);
-        let plan = picks.chunks(self.config.train.batch_size).filter(|picks| picks.len() > 1);
+        let plan = picks.chunks(train.batch_size).filter(|picks| picks.len() > 1);
         for batch in self.data.validation_batches(plan.map(<[_]>::to_vec).collect(), device) {
             let batch = batch?;
-            let views = [
-                self.views.encoder.train(&batch.images, &batch.ids, key(0))?,
-                self.views.encoder.train(&batch.images, &batch.ids, key(1))?,
-            ];
-            let output = method.step(&views, &context)?;
-            sum += f64::try_from(&output.loss.to_kind(Kind::Double))? * batch.ids.len() as f64;
+            let pieces = batch.parts(train.micro_batch_size.unwrap_or(train.batch_size));
+            let views = |index: usize| -> Result<[Tensor; 2], TrainError> {
+                let Batch { images, ids, .. } = &pieces[index];
+                let view = |view| self.views.encoder.train(images, ids, key(view));
+                Ok([view(0)?, view(1)?])
+            };
+            let loss = method::loss_in_pieces(method, pieces.len(), views, &context)?;
+            sum += f64::try_from(&loss.to_kind(Kind::Double))? * batch.ids.len() as f64;
             count += batch.ids.len();
         }
         Ok((count > 0).then(|| sum / count as f64))

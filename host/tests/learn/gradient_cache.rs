@@ -1,9 +1,9 @@
 //! Batches that pass the network in pieces.
 
-use crate::support::{elements, method, saved, small, views};
+use crate::support::{assert_close, elements, method, saved, small, views};
 use selfsame::config::Config;
 use selfsame::config::schema::MethodName;
-use selfsame::method::{Method, StepContext, StepOutput, cached_gradient_step};
+use selfsame::method::{Method, StepContext, StepOutput, cached_gradient_step, loss_in_pieces};
 use selfsame::model::Result;
 use selfsame_plugin_api::{Buffer, Encoder, Parameter};
 use std::sync::{Arc, Mutex};
@@ -67,6 +67,22 @@ fn running_statistics_move_once_for_each_piece() {
         }
         in_pieces(pieces.as_mut(), &views, &[6, 6]);
         assert_eq!(saved(once.as_ref()), saved(pieces.as_ref()), "{name}");
+    }
+}
+
+#[test]
+fn the_validation_loss_in_pieces_is_that_of_the_whole_batch_and_leaves_no_trace() {
+    let context = StepContext { train: false, ..TRAIN };
+    for name in MethodName::ALL {
+        let views = views();
+        let mut method = method(&small(name, true));
+        let before = saved(method.as_ref());
+        let whole = method.step(&views, &context).unwrap().loss;
+        let pieces = |index: usize| -> Result<_> { Ok(rows(&views, 5 * index as i64, [5, 5, 2][index])) };
+        let loss = loss_in_pieces(method.as_mut(), 3, pieces, &context).unwrap();
+        assert!(!loss.requires_grad());
+        assert_close(&elements(&loss), &elements(&whole), 1e-5);
+        assert_eq!(saved(method.as_ref()), before, "{name}");
     }
 }
 

@@ -89,6 +89,22 @@ fn the_validation_loss_leaves_no_trace() {
 }
 
 #[test]
+fn losses_under_bfloat16_are_float32_and_near_those_without() {
+    for name in MethodName::ALL {
+        let config = small(name, true);
+        let mut method = method(&config);
+        let views = views();
+        let full = method.step(&views, &TRAIN).unwrap();
+        let output = method.step(&views, &StepContext { autocast: true, ..TRAIN }).unwrap();
+        assert_eq!((output.loss.kind(), output.features.kind()), (Kind::Float, Kind::Float), "{name}");
+        let (a, b) = (full.loss.double_value(&[]), output.loss.double_value(&[]));
+        assert!((a - b).abs() < 0.1 * a.abs().max(1.0), "{name}: {a} and {b}");
+        output.loss.backward();
+        assert!(method.parameters().iter().all(|p| elements(&p.tensor.grad()).iter().all(|g| g.is_finite())), "{name}");
+    }
+}
+
+#[test]
 fn the_averaged_encoder_follows_the_formula_and_is_the_one_evaluated() {
     let mut config = small(MethodName::Simclr, true);
     config.train.encoder_ema_decay = Some(0.6);

@@ -84,7 +84,7 @@ impl Default for ProjectionConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ByolConfig {
     /// τ of the target's moving average at the first step, in [0, 1]; it rises to 1 at the last step by half a cosine.
-    /// The paper takes 0.99 for runs of up to 300 epochs and 0.996 for 1000.
+    /// The authors take 0.99 for runs of 100 and 300 epochs, 0.996 for 1000.
     #[schemars(range(min = 0, max = 1))]
     pub tau_base: f64,
     /// Width of the predictor's hidden layer, at least 1.
