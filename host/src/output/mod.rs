@@ -10,3 +10,4 @@ pub mod progress;
 pub mod recorder;
 pub mod report;
 pub mod tensorboard;
+pub mod torchscript;

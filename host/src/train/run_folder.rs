@@ -116,6 +116,9 @@ pub struct RunRecord {
     pub method: String,
     /// Name of the encoder, as configured.
     pub encoder: String,
+    /// What the encoder takes: channels, height and width in pixels; none in records of earlier versions.
+    #[serde(default)]
+    pub input: Option<[usize; 3]>,
     /// Name of the data set, as configured.
     pub dataset: String,
     /// Samples in each split, by its name.
@@ -208,6 +211,7 @@ pub(crate) mod tests {
             seed: 1,
             method: "simclr".into(),
             encoder: "resnet8".into(),
+            input: Some([3, 32, 32]),
             dataset: "CIFAR10".into(),
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],

@@ -189,7 +189,11 @@ pub fn build_method_from(
     Ok(method)
 }
 
-fn build_encoder(
+/// Builds the encoder alone, with random weights from libtorch's global generator.
+///
+/// # Errors
+/// What the plugin says about the encoder's options.
+pub fn build_encoder(
     config: &Config,
     registry: &Registry,
     channels: usize,
