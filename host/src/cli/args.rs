@@ -155,8 +155,10 @@ pub struct ExportArgs {
 /// Kinds of exported files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// The encoder's tensors under torchvision's names.
+    /// The encoder's tensors under torchvision's or timm's names.
     Safetensors,
+    /// Network and weights in one file, for libtorch and torch.jit.load.
+    Torchscript,
 }
 
 /// `selfsame plugins`.

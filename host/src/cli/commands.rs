@@ -4,19 +4,20 @@ use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, Plugins
 use super::failure::Failure;
 use super::{data, doctor, open, preview, train};
 use crate::config;
-use crate::output::{export, report};
+use crate::output::{export, report, torchscript};
 use crate::plugin::listing;
 use crate::train::run_folder::RunRecord;
-use crate::train::{TrainError, checkpoint};
+use crate::train::{TrainError, checkpoint, session, state};
 use indicatif::MultiProgress;
 use std::io::Write;
 use std::path::Path;
+use tch::Device;
 
 /// Runs the command.
 pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
     match &cli.command {
         Command::Train(arguments) => say(&train::train(cli, arguments, bars)?),
-        Command::Export(arguments) => export(arguments)?,
+        Command::Export(arguments) => export(cli, arguments)?,
         Command::Report(RunArgs { run }) => report(run)?,
         Command::Preview(arguments) => say(&preview::preview(cli, arguments, bars)?),
         Command::Plugins(PluginsCommand::List { json }) => {
@@ -35,8 +36,7 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
 }
 
 /// Writes the encoder of the newest checkpoint, so that a run need not be finished.
-fn export(arguments: &ExportArgs) -> Result<(), Failure> {
-    let ExportFormat::Safetensors = arguments.format;
+fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
     let record = RunRecord::read(&arguments.run).map_err(TrainError::from)?;
     let checkpoint = checkpoint::latest(&arguments.run).map_err(TrainError::from)?;
     let checkpoint = checkpoint.ok_or_else(|| {
@@ -46,7 +46,24 @@ fn export(arguments: &ExportArgs) -> Result<(), Failure> {
     let model = contents.groups.remove("model").unwrap_or_default().into_iter();
     let tensors: Vec<_> =
         model.filter_map(|(name, tensor)| Some((name.strip_prefix("encoder.")?.to_owned(), tensor))).collect();
-    export::export_encoder(&arguments.out, &tensors, &record.encoder, &record.dataset).map_err(TrainError::from)?;
+    let out = &arguments.out;
+    match arguments.format {
+        ExportFormat::Safetensors => {
+            export::export_encoder(out, &tensors, &record.encoder, &record.dataset).map_err(TrainError::from)?;
+        }
+        ExportFormat::Torchscript => {
+            let config = serde_json::from_value(contents.state["config"].take())
+                .map_err(|error| Failure::data(format!("{}: its configuration: {error}", checkpoint.path.display())))?;
+            let input = record.input.ok_or_else(|| {
+                Failure::data(format!("{}: its run.json does not say `input`", arguments.run.display()))
+            })?;
+            let [channels, height, width] = input;
+            let registry = open::registry(&cli.common);
+            let encoder = session::build_encoder(&config, &registry, channels, (height, width), Device::Cpu)?;
+            state::restore(&state::encoder_tensors(encoder.as_ref()), &tensors.into_iter().collect())?;
+            torchscript::export_torchscript(out, encoder.as_ref(), input)?;
+        }
+    }
     say(&format!("{} (after step {})", arguments.out.display(), checkpoint.step));
     Ok(())
 }

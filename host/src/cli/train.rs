@@ -65,6 +65,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
 
     let mut record = new_record(config, registry, compute, &data, method.embedding());
+    record.input = Some([channels, size.0, size.1]);
     record.init = init.as_ref().map(InitialWeights::file);
     if let (Some(_), Ok(earlier)) = (&checkpoint, RunRecord::read(folder.path())) {
         record.started = earlier.started;
@@ -190,6 +191,7 @@ fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Run
         method: config.train.self_supervision.method.to_string(),
         encoder: config.train.self_supervision.encoder_name.clone(),
         embedding,
+        input: None,
         dataset: data.encoder_name(),
         split_sizes,
         data_sets,

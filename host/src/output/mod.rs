@@ -13,3 +13,4 @@ pub mod recorder;
 pub mod report;
 pub mod survey_table;
 pub mod tensorboard;
+pub mod torchscript;

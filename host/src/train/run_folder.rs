@@ -166,6 +166,9 @@ pub struct RunRecord {
     /// Which of the run's encoders is evaluated and exported, in words.
     #[serde(default)]
     pub embedding: String,
+    /// What the encoder takes: channels, height and width in pixels; none in records of earlier versions.
+    #[serde(default)]
+    pub input: Option<[usize; 3]>,
     /// Name of the encoder's data set, or of several, joined by ` + `.
     pub dataset: String,
     /// Samples in each split of the encoder's data, by its name.
@@ -275,6 +278,7 @@ pub(crate) mod tests {
             method: "simclr".into(),
             encoder: "resnet8".into(),
             embedding: "the trained encoder".into(),
+            input: Some([3, 32, 32]),
             dataset: "CIFAR10".into(),
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             data_sets: vec![DataSetRecord {

@@ -200,8 +200,12 @@ pub fn build_method(
     method::create(config, encoder, device)
 }
 
-/// Every encoder of the run is made here, a method's second one too.
-fn build_encoder(
+/// Builds one encoder, with random weights from libtorch's global generator; every encoder of a run is made here, a
+/// method's second one too.
+///
+/// # Errors
+/// What the plugin says about the encoder's options.
+pub fn build_encoder(
     config: &Config,
     registry: &Registry,
     channels: usize,

@@ -1,6 +1,7 @@
 use super::{assert_place, registry};
+use selfsame::output::torchscript::export_torchscript;
 use selfsame::plugin::PluginFailure;
-use selfsame_plugin_api::{Encoder, EncoderRequest};
+use selfsame_plugin_api::{Buffer, Encoder, EncoderRequest, Parameter};
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
@@ -97,4 +98,46 @@ fn answers_that_break_the_contract_are_errors() {
     let x = Tensor::zeros([5, 1, 2, 2], (Kind::Float, Device::Cpu));
     let error = encoder("wrong:dim").unwrap().forward(&x, false).unwrap_err().to_string();
     assert!(error.contains("answered shape [5, 2], expected [5, 3]"), "{error}");
+}
+
+#[test]
+fn an_encoder_of_a_plugin_becomes_a_module_that_needs_no_plugin() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.pt");
+    let encoder = encoder("none").unwrap();
+    export_torchscript(&path, encoder.as_ref(), [1, 2, 2]).unwrap();
+    let module = tch::CModule::load(&path).unwrap();
+    let x = Tensor::linspace(-1, 1, 7 * 4, (Kind::Float, Device::Cpu)).reshape([7, 1, 2, 2]);
+    assert!(module.forward_ts(&[&x]).unwrap().equal(&encoder.forward(&x, false).unwrap()));
+}
+
+/// Answers zeros for as many images as it was given; a trace remembers the number.
+struct CountsImages;
+
+impl Encoder for CountsImages {
+    fn forward(&self, x: &Tensor, _: bool) -> selfsame_plugin_api::Result<Tensor> {
+        Ok(x.f_reshape([x.size()[0], 4])?)
+    }
+
+    fn feature_dim(&self) -> usize {
+        4
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        Vec::new()
+    }
+
+    fn buffers(&self) -> Vec<Buffer> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_trace_that_holds_for_one_batch_only_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = export_torchscript(&folder.path().join("e.pt"), &CountsImages, [1, 2, 2]).unwrap_err().to_string();
+    assert!(error.contains("batch's size") && !error.contains("Exception raised"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let error = export_torchscript(&folder.path().join("absent/e.pt"), &CountsImages, [1, 2, 2]).unwrap_err();
+    assert!(error.to_string().contains("absent"), "{error}");
 }

@@ -1,0 +1,90 @@
+//! An encoder as a TorchScript file: network and weights in one, for programs that have libtorch and no plugin.
+
+use crate::model;
+use crate::train::TrainError;
+use crate::train::storage::{Disk, Naming, Storage};
+use selfsame_plugin_api::{Encoder, ErrorKind};
+use std::path::Path;
+use tch::{CModule, Device, Kind, Tensor, no_grad};
+
+/// Images in the batch that is traced; the check takes another number.
+const TRACED: i64 = 2;
+const CHECKED: i64 = 3;
+/// The largest difference of an embedding, relative to the largest value, that rounding explains.
+const TOLERANCE: f64 = 1e-5;
+
+/// Traces the encoder in evaluation mode on the CPU, for images of `[channels, height, width]`, and writes the file in one
+/// step: a module whose `forward` takes `[B, C, H, W]` (float32, normalised) for any B and answers `[B, D]`. The weights
+/// are constants in it.
+///
+/// # Errors
+/// An encoder whose trace does not answer what it answers itself, for another batch; files that cannot be written.
+pub fn export_torchscript(path: &Path, encoder: &dyn Encoder, input: [usize; 3]) -> Result<(), TrainError> {
+    // A trace cannot hold a tensor that requires gradients.
+    for parameter in encoder.parameters() {
+        let _ = parameter.tensor.f_set_requires_grad(false)?;
+    }
+    let batch = |images: i64| -> Result<Tensor, TrainError> {
+        let [channels, height, width] = input.map(|side| side as i64);
+        let count = images * channels * height * width;
+        let ramp = Tensor::f_arange(count, (Kind::Float, Device::Cpu))?;
+        Ok(ramp.f_mul_scalar(0.37)?.f_sin()?.f_reshape([images, channels, height, width])?)
+    };
+    let module = no_grad(|| trace(encoder, batch(TRACED)?))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let unfinished = path.with_file_name(format!(".{name}.tmp"));
+    let written = write(&module, &unfinished).and_then(|()| {
+        no_grad(|| check(&unfinished, encoder, &batch(CHECKED)?))?;
+        Disk.sync_file(&unfinished).naming("sync", &unfinished)?;
+        Ok(Disk.rename(&unfinished, path).naming("replace", path)?)
+    });
+    if written.is_err() {
+        // The first error says more than a second one would.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    written
+}
+
+fn trace(encoder: &dyn Encoder, images: Tensor) -> Result<CModule, TrainError> {
+    let mut failure = None;
+    let mut forward = |inputs: &[Tensor]| match encoder.forward(&inputs[0], false) {
+        Ok(embedding) => vec![embedding],
+        Err(error) => {
+            failure = Some(error);
+            Vec::new()
+        }
+    };
+    let module = CModule::create_by_tracing("Encoder", "forward", &[images], &mut forward);
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(module?),
+    }
+}
+
+fn write(module: &CModule, path: &Path) -> Result<(), TrainError> {
+    // libtorch's own message for a folder that is missing or read-only is a stack trace.
+    std::fs::File::create(path).naming("write", path)?;
+    Ok(module.save(path)?)
+}
+
+/// Compares what the file answers with what the encoder answers, for a batch that was not traced.
+fn check(path: &Path, encoder: &dyn Encoder, images: &Tensor) -> Result<(), TrainError> {
+    let expected = encoder.forward(images, false)?;
+    let deviation = CModule::load(path).and_then(|module| {
+        let answer = module.forward_ts(&[images])?;
+        answer.f_sub(&expected)?.f_abs()?.f_max()?.f_div(&expected.f_abs()?.f_max()?.f_clamp_min(1e-30)?)
+    });
+    match deviation {
+        Ok(deviation) if deviation.double_value(&[]) <= TOLERANCE => Ok(()),
+        Ok(deviation) => Err(untraceable(&format!("embeddings differ by {:.1e}", deviation.double_value(&[])))),
+        Err(error) => Err(untraceable(&model::Error::from(error).to_string())),
+    }
+}
+
+fn untraceable(what: &str) -> TrainError {
+    let message = format!(
+        "this encoder cannot be exported as TorchScript: traced with {TRACED} images it does not compute the same for \
+         {CHECKED} ({what}). Its `forward` may read the batch's size into plain numbers; `--format safetensors` works"
+    );
+    TrainError::Failed { kind: ErrorKind::Plugin, message }
+}
