@@ -27,9 +27,7 @@ fn crops_equal_torchvision_up_and_down() {
         let boxes = case["boxes"].as_array().unwrap().iter().map(counts);
         let params: Vec<Params> = boxes
             .zip(flags(&case["flips"]))
-            .map(|(b, flip)| {
-                Params::whole(CropBox { top: b[0], left: b[1], height: b[2], width: b[3] }, flip, size)
-            })
+            .map(|(b, flip)| Params::whole(CropBox { top: b[0], left: b[1], height: b[2], width: b[3] }, flip, size))
             .collect();
         let got = resized_crop::apply(&pixels(&case["images"]), &params, size, interpolation).unwrap();
         assert_close(case["name"].as_str().unwrap(), &got, &expected);
@@ -71,12 +69,7 @@ fn a_flip_of_the_whole_image_is_exact() {
     let crop = CropBox { top: 0, left: 0, height: 8, width: 8 };
     let params = [true, false, true].map(|flip| Params::whole(crop, flip, (8, 8)));
     let got = resized_crop::apply(&images, &params, (8, 8), Interpolation::Bilinear).unwrap();
-    let same = resized_crop::apply(
-        &images,
-        &[Params::whole(crop, false, (8, 8)); 3],
-        (8, 8),
-        Interpolation::Bilinear,
-    );
+    let same = resized_crop::apply(&images, &[Params::whole(crop, false, (8, 8)); 3], (8, 8), Interpolation::Bilinear);
     let same = same.unwrap();
     assert_eq!(got.get(0), same.get(0).flip([2]));
     assert_eq!(got.get(1), same.get(1));
@@ -126,7 +119,12 @@ fn evaluation_resizes_the_shorter_side_and_crops_the_centre_like_torchvision() {
         let images = pixels(&case["images"]);
         let size = images.size();
         let side = |key: &str| Some(case[key].as_u64().unwrap() as usize);
-        let preprocess = PreprocessConfig { resize: side("resize"), center_crop_size: side("crop"), expand_channels: false, ..Default::default() };
+        let preprocess = PreprocessConfig {
+            resize: side("resize"),
+            center_crop_size: side("crop"),
+            expand_channels: false,
+            ..Default::default()
+        };
         let config = AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() };
         let nominal = (size[2] as usize, size[3] as usize);
         let views = Views::new(&config, &preprocess, size[1] as usize, nominal, None).unwrap();
@@ -334,7 +332,11 @@ fn images_of_another_kind_or_number_are_an_error() {
     let views = views(&everything());
     let images = noise(2, 3, 16, 16);
     assert!(
-        views.eval(&whole(&images.to_kind(Kind::Float))).unwrap_err().to_string().contains("expected uint8 or int32 images")
+        views
+            .eval(&whole(&images.to_kind(Kind::Float)))
+            .unwrap_err()
+            .to_string()
+            .contains("expected uint8 or int32 images")
     );
     assert!(views.eval(&whole(&noise(2, 1, 16, 16))).unwrap_err().to_string().contains("[B, 3, H, W]"));
     assert!(views.train(&whole(&images), &[1], KEY).unwrap_err().to_string().contains("1 ids for 2 images"));

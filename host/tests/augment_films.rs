@@ -86,8 +86,12 @@ fn borders_equal_scipys_and_padding_is_never_seen() {
 #[test]
 fn without_affine_map_and_elastic_deformation_the_one_resampling_is_the_crops() {
     let images = noise(3, 2, 12, 10);
-    let params = [([1, 2, 6, 5], false), ([0, 0, 12, 10], true), ([3, 1, 4, 9], true)]
-        .map(|(b, flip)| Params { crop: crop(&b), flip, resized: (16, 14), window: (2, 1) });
+    let params = [([1, 2, 6, 5], false), ([0, 0, 12, 10], true), ([3, 1, 4, 9], true)].map(|(b, flip)| Params {
+        crop: crop(&b),
+        flip,
+        resized: (16, 14),
+        window: (2, 1),
+    });
     let plain = resized_crop::apply(&images, &params, (11, 12), Interpolation::Bilinear).unwrap();
     let maps = params.map(|params| warp::Params { size: (12, 10), map: params.map() });
     let warped = warp::apply(&images, &maps, None, (11, 12), Border::Edge).unwrap();
@@ -289,7 +293,9 @@ fn sixteen_bits_give_the_views_of_eight_and_keep_what_lies_between() {
     // 257 · v of 65535 is v of 255.
     let deep = images.to_kind(Kind::Int) * 257;
     let crop_only = AugmentationConfig { use_random_affine: false, use_elastic_transform: false, ..everything() };
-    for config in [everything(), crop_only, AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() }] {
+    for config in
+        [everything(), crop_only, AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() }]
+    {
         let views = film_views(&config);
         let ids = [1, 2, 3, 4];
         let eight = views.train(&whole(&images), &ids, KEY).unwrap();

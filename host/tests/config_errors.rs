@@ -285,11 +285,16 @@ fn the_second_views_settings_are_checked_like_the_firsts() {
             assert!(error.contains(part), "`{part}` is not in: {error}");
         }
     }
-    let view2 = yaml("augmentation: {view2: {gaussian_blur: {sigma: '(1, 2)'}, use_solarize: yes_please}}\n").unwrap_err();
+    let view2 =
+        yaml("augmentation: {view2: {gaussian_blur: {sigma: '(1, 2)'}, use_solarize: yes_please}}\n").unwrap_err();
     assert!(view2.contains("true or false"), "{view2}");
-    let config = yaml("augmentation: {gamma: {scale: '(1, 2)'}, view2: {gaussian_blur: {sigma: '(1, 2)'}}}\n").unwrap().config;
+    let config =
+        yaml("augmentation: {gamma: {scale: '(1, 2)'}, view2: {gaussian_blur: {sigma: '(1, 2)'}}}\n").unwrap().config;
     let second = config.augmentation.second_view().unwrap();
-    assert_eq!((second.gaussian_blur.sigma, second.gaussian_blur.prob, second.gamma.scale), ([1.0, 2.0], 0.5, [1.0, 2.0]));
+    assert_eq!(
+        (second.gaussian_blur.sigma, second.gaussian_blur.prob, second.gamma.scale),
+        ([1.0, 2.0], 0.5, [1.0, 2.0])
+    );
 }
 
 #[test]

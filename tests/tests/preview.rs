@@ -62,7 +62,8 @@ fn keys_that_never_had_an_effect_are_named_and_the_rest_is_checked() {
          epsilon: 0.1\n",
     );
     let ran = sandbox.run(&format!("config check --config {}", file.display())).succeeded();
-    for part in ["`preprocess.use_center_crop`", "`augmentation.label_smoothing.epsilon`", "`RSNAKagle`", "old.yaml:4:3"]
+    for part in
+        ["`preprocess.use_center_crop`", "`augmentation.label_smoothing.epsilon`", "`RSNAKagle`", "old.yaml:4:3"]
     {
         assert!(ran.stderr.contains(part), "`{part}` is not in:\n{}", ran.stderr);
     }

@@ -33,8 +33,7 @@ pub fn noise(
 /// standard deviation `sigma` (beyond the border there is no noise), times `alpha`; 0 for the other images.
 pub fn displacements(noise: &Tensor, chosen: &[bool], config: &ElasticTransformConfig) -> Result<Tensor> {
     let (n, _, height, width) = noise.size4()?;
-    let mut out =
-        Tensor::f_zeros([chosen.len() as i64, 2, height, width], (Kind::Float, noise.device()))?;
+    let mut out = Tensor::f_zeros([chosen.len() as i64, 2, height, width], (Kind::Float, noise.device()))?;
     if n == 0 {
         return Ok(out);
     }

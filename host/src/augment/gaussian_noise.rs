@@ -26,8 +26,6 @@ pub fn apply(mut images: Tensor, chosen: &[bool], noise: &Tensor, std: f64) -> R
         return Ok(images);
     }
     let index = upload(&index, images.device())?;
-    change_some(&mut images, &index, |mut some| {
-        Ok(some.f_add_(&noise.f_mul_scalar(std)?)?.f_clamp_(0.0, 1.0)?)
-    })?;
+    change_some(&mut images, &index, |mut some| Ok(some.f_add_(&noise.f_mul_scalar(std)?)?.f_clamp_(0.0, 1.0)?))?;
     Ok(images)
 }

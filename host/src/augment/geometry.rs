@@ -27,13 +27,7 @@ pub(super) struct Canvas<'a> {
 
 impl Geometry {
     /// The views of a batch before anything changes their colours: float32 `[B, C, h, w]` in 0–1.
-    pub fn train(
-        &self,
-        canvas: Canvas,
-        config: &AugmentationConfig,
-        ids: &[i64],
-        key: ViewKey,
-    ) -> Result<Tensor> {
+    pub fn train(&self, canvas: Canvas, config: &AugmentationConfig, ids: &[i64], key: ViewKey) -> Result<Tensor> {
         let params = self.draw(canvas.sizes, config, ids, key);
         if config.use_random_affine || config.use_elastic_transform {
             return self.warp(canvas, config, &params, ids, key);

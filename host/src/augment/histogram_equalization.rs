@@ -13,7 +13,8 @@ pub(super) fn apply(canvas: Canvas) -> Result<Tensor> {
     in_portions(canvas, |pixels, sizes| {
         let levels = Levels::of(pixels.kind());
         let bins = levels.bin(pixels)?;
-        let cumulated = Tiling::new(sizes, 1, pixels)?.histograms(&bins, levels)?.f_squeeze_dim(1)?.f_cumsum(1, None)?;
+        let cumulated =
+            Tiling::new(sizes, 1, pixels)?.histograms(&bins, levels)?.f_squeeze_dim(1)?.f_cumsum(1, None)?;
         let total = cumulated.f_narrow(1, levels.bins - 1, 1)?;
         let lowest = cumulated.f_where_self(&cumulated.f_gt(0.0)?, &total)?.f_amin([1i64].as_slice(), true)?;
         let spread = cumulated.f_sub(&lowest)?.f_mul_scalar(levels.largest)?;

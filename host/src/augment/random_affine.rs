@@ -49,7 +49,8 @@ impl Map {
 
     /// First `inner`, then this map.
     pub fn after(&self, inner: &Self) -> Self {
-        let entry = |i: usize, j: usize| self.linear[i][0] * inner.linear[0][j] + self.linear[i][1] * inner.linear[1][j];
+        let entry =
+            |i: usize, j: usize| self.linear[i][0] * inner.linear[0][j] + self.linear[i][1] * inner.linear[1][j];
         Self { linear: [[entry(0, 0), entry(0, 1)], [entry(1, 0), entry(1, 1)]], offset: self.at(inner.offset) }
     }
 }

@@ -56,10 +56,9 @@ impl Views {
                 message: format!("{output:?} does not fit into images resized to {resized:?}"),
             });
         }
-        let second = augmentation.second_view().map_err(|error| AugmentError::Setting {
-            key: "augmentation.view2",
-            message: error.to_string(),
-        })?;
+        let second = augmentation
+            .second_view()
+            .map_err(|error| AugmentError::Setting { key: "augmentation.view2", message: error.to_string() })?;
         let expanded = if preprocess.expand_channels && channels == 1 { 3 } else { channels };
         Ok(Self {
             recipes: [Recipe::new(augmentation, channels, output)?, Recipe::new(&second, channels, output)?],
@@ -177,11 +176,7 @@ fn equalization(preprocess: &PreprocessConfig, channels: usize) -> Result<Equali
 }
 
 /// The statistics for views of so many channels; one grey channel's hold for its repetitions.
-fn statistics_for(
-    choice: NormalizeChoice,
-    channels: usize,
-    card: Option<Statistics>,
-) -> Result<Option<Statistics>> {
+fn statistics_for(choice: NormalizeChoice, channels: usize, card: Option<Statistics>) -> Result<Option<Statistics>> {
     let repeated = |values: Vec<f64>| if values.len() == 1 { vec![values[0]; channels] } else { values };
     let statistics = match choice {
         NormalizeChoice::None => None,

@@ -28,12 +28,7 @@ enum Absent {
     Warned,
 }
 
-fn resolve(
-    arguments: &ConfigArgs,
-    extra: &[String],
-    registry: &Registry,
-    absent: Absent,
-) -> Result<Resolved, Failure> {
+fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent: Absent) -> Result<Resolved, Failure> {
     let mut sources = Sources {
         files: arguments.files.clone(),
         sets: arguments.sets.iter().chain(extra).cloned().collect(),
@@ -44,14 +39,12 @@ fn resolve(
     };
     // Once without recommendations, to learn which data set and encoder there are to ask.
     let names = config::peek(&sources)?;
-    let dataset = registry.dataset_card(&names.dataset).map(|card| Recommended {
-        origin: format!("data set {}", card.name),
-        values: card.recommended,
-    });
-    let encoder = registry.encoder_card(&names.encoder).map(|card| Recommended {
-        origin: format!("encoder {}", card.name),
-        values: card.recommended,
-    });
+    let dataset = registry
+        .dataset_card(&names.dataset)
+        .map(|card| Recommended { origin: format!("data set {}", card.name), values: card.recommended });
+    let encoder = registry
+        .encoder_card(&names.encoder)
+        .map(|card| Recommended { origin: format!("encoder {}", card.name), values: card.recommended });
     for recommended in [dataset, encoder] {
         match recommended {
             Ok(recommended) => sources.recommended.push(recommended),

@@ -89,10 +89,8 @@ fn legend(config: &Config, views: &Views) -> Result<Vec<(String, String)>, Train
     let second = second.map_err(|error| TrainError::configuration(format!("augmentation.view2: {error}")))?;
     let operations = |config| describe::operations(config).join("; ");
     let (first, second) = (operations(&config.augmentation), operations(&second));
-    let mut legend = vec![(
-        "evaluation".to_owned(),
-        describe::preparation(&config.preprocess, views.output_size()).join("; "),
-    )];
+    let mut legend =
+        vec![("evaluation".to_owned(), describe::preparation(&config.preprocess, views.output_size()).join("; "))];
     if first == second {
         legend.push(("views".to_owned(), first));
     } else {

@@ -94,7 +94,11 @@ pub fn draw(sheet: &Sheet) -> Picture {
 /// The text's end where it is too long, since names of files differ there.
 fn shortened(text: &str, letters: usize) -> String {
     let count = text.chars().count();
-    if count <= letters { text.into() } else { format!("..{}", text.chars().skip(count + 2 - letters).collect::<String>()) }
+    if count <= letters {
+        text.into()
+    } else {
+        format!("..{}", text.chars().skip(count + 2 - letters).collect::<String>())
+    }
 }
 
 /// Words on lines of at most so many letters.
