@@ -265,3 +265,45 @@ fn aliases_cannot_blow_up() {
     let message = yaml(&format!("a: {}", "[".repeat(5000))).unwrap_err();
     assert!(message.contains("a.yaml:1:"), "{message}");
 }
+
+#[test]
+fn the_second_views_settings_are_checked_like_the_firsts() {
+    for (text, parts) in [
+        ("{view2: {use_blur: true}}", &["augmentation.view2.use_blur", "unknown key"][..]),
+        ("{view2: {normalize: none}}", &["augmentation.view2.normalize", "unknown key"]),
+        ("{view2: {solarize: {prob: 1.5}}}", &["augmentation.view2.solarize.prob", "a number in [0, 1]"]),
+        ("{view2: {gamma: {scale: '(2, 1)'}}}", &["augmentation.view2.gamma.scale", "the smaller number first"]),
+        ("{gamma: {scale: '(2, 1)'}}", &["`augmentation.gamma.scale`", "the smaller number first"]),
+        (
+            "{use_random_crop: true, random_crop: {interpolation: bicubic}, view2: {use_random_affine: true}}",
+            &["augmentation.view2.random_crop.interpolation", "`bilinear`"],
+        ),
+    ] {
+        let error = yaml(&format!("augmentation: {text}\n")).unwrap_err();
+        assert_eq!(error.lines().count(), 1, "{error}");
+        for part in parts {
+            assert!(error.contains(part), "`{part}` is not in: {error}");
+        }
+    }
+    let view2 =
+        yaml("augmentation: {view2: {gaussian_blur: {sigma: '(1, 2)'}, use_solarize: yes_please}}\n").unwrap_err();
+    assert!(view2.contains("true or false"), "{view2}");
+    let config =
+        yaml("augmentation: {gamma: {scale: '(1, 2)'}, view2: {gaussian_blur: {sigma: '(1, 2)'}}}\n").unwrap().config;
+    let second = config.augmentation.second_view().unwrap();
+    assert_eq!(
+        (second.gaussian_blur.sigma, second.gaussian_blur.prob, second.gamma.scale),
+        ([1.0, 2.0], 0.5, [1.0, 2.0])
+    );
+}
+
+#[test]
+fn keys_without_effect_are_accepted_and_reported() {
+    let text = "preprocess: {use_center_crop: true, resize: 8}\naugmentation: {label_smoothing: {epsilon: 1}}\n";
+    let resolved = yaml(text).unwrap();
+    let keys: Vec<_> = resolved.retired.iter().map(|retired| retired.key).collect();
+    assert_eq!(keys, ["augmentation.label_smoothing.epsilon", "preprocess.use_center_crop"]);
+    assert_eq!(resolved.config.preprocess.resize, Some(8));
+    let error = yaml("augmentation: {label_smoothing: {alpha: 1}}\n").unwrap_err();
+    assert!(error.contains("augmentation.label_smoothing"), "{error}");
+}

@@ -34,19 +34,23 @@ pub fn operations(config: &AugmentationConfig) -> Vec<String> {
         warp.push(format!("beyond the image {border}"));
     }
     let color = &config.random_color;
-    let hue = format!(
-        "colour p {}: brightness {} contrast {} saturation {} hue {}",
-        color.prob, color.brightness, color.contrast, color.saturation, color.hue
-    );
+    let strengths = [
+        ("brightness", color.brightness),
+        ("contrast", color.contrast),
+        ("saturation", color.saturation),
+        ("hue", color.hue),
+    ];
+    let strengths = strengths.into_iter().filter(|(_, strength)| *strength > 0.0);
+    let strengths: String = strengths.map(|(name, strength)| format!(" {name} {strength}")).collect();
     let (blur, solarize) = (&config.gaussian_blur, &config.solarize);
     let (erasing, noise) = (&config.random_erasing, &config.gaussian_noise);
     let others = [
         (config.use_gamma_transform, format!("gamma {}", range(config.gamma.scale))),
-        (config.use_random_color, hue),
+        (config.use_random_color, format!("colour{strengths} p {}", color.prob)),
         (config.use_random_grayscale, format!("grey p {}", config.random_grayscale.prob)),
         (config.use_gaussian_blur, format!("blur sigma {} p {}", range(blur.sigma), blur.prob)),
         (config.use_solarize, format!("solarise from {} p {}", solarize.threshold, solarize.prob)),
-        (config.use_random_erasing, format!("erase {} of the area p {}", range(erasing.scale), erasing.prob)),
+        (config.use_random_erasing, format!("erase {} of the view p {}", range(erasing.scale), erasing.prob)),
         (config.add_gaussian_noise, format!("noise {} p {}", noise.std, noise.p_apply)),
     ];
     warp.extend(others.into_iter().filter(|(on, _)| *on).map(|(_, words)| words));

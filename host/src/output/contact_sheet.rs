@@ -34,7 +34,7 @@ const MARGIN: usize = 16;
 const GAP: usize = 8;
 /// Tiles are magnified to about this side, in pixels.
 const TILE: usize = 192;
-/// Letters of a label beside a row.
+/// The most letters of a label beside a row.
 const LABEL: usize = 22;
 
 /// Draws a sheet; its size follows from what it shows.
@@ -45,7 +45,9 @@ pub fn draw(sheet: &Sheet) -> Picture {
     // A column is at least as wide as its name.
     let name = sheet.columns.iter().map(|name| name.chars().count()).max().unwrap_or(0) * Text::Strong.letter();
     let (cell, column) = (side * magnified, (side * magnified).max(name));
-    let labels = LABEL * Text::Plain.letter();
+    let longest = sheet.rows.iter().flat_map(|row| &row.label).map(|line| line.chars().count()).max().unwrap_or(0);
+    let label = longest.min(LABEL);
+    let labels = (label + 2) * Text::Plain.letter();
     let width = 2 * MARGIN + labels + sheet.columns.len() * (column + GAP);
     let letters = (width - 2 * MARGIN) / Text::Plain.letter();
     let indent = sheet.legend.iter().map(|(heading, _)| heading.chars().count() + 2).max().unwrap_or(0);
@@ -70,7 +72,7 @@ pub fn draw(sheet: &Sheet) -> Picture {
         let top = head + j * (cell + GAP);
         for (k, line) in row.label.iter().enumerate() {
             let (text, colour) = if k == 0 { (Text::Strong, INK) } else { (Text::Plain, FAINT) };
-            picture.write(&shortened(line, LABEL - 2), MARGIN, top + k * text.line(), text, colour);
+            picture.write(&shortened(line, label), MARGIN, top + k * text.line(), text, colour);
         }
         for (i, tile) in row.tiles.iter().enumerate() {
             picture.paste(&ground, left(i), top, 1);

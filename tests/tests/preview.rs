@@ -1,0 +1,74 @@
+//! The contact sheet, and what a check says about files written for the predecessor.
+
+use selfsame_tests::{Sandbox, TINY};
+
+/// Width and height from a PNG file's header.
+fn size(png: &[u8]) -> (u32, u32) {
+    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
+#[test]
+fn a_preview_shows_a_row_an_image_and_is_the_same_every_time() {
+    let sandbox = Sandbox::new();
+    let preview = |name: &str, more: &str| {
+        sandbox.run(&format!("preview {TINY} --out {name} {more}")).succeeded();
+        std::fs::read(sandbox.path(name)).unwrap()
+    };
+    let two = preview("two.png", "--samples 2 --views 2");
+    assert_eq!(two, preview("again.png", "--samples 2 --views 2"));
+    assert_ne!(two, preview("seed.png", "--samples 2 --views 2 --set train.seed=2"));
+    let (width, height) = size(&two);
+    let (same, taller) = size(&preview("three.png", "--samples 3 --views 2"));
+    let (wider, _) = size(&preview("views.png", "--samples 2 --views 4 --split test"));
+    assert!(taller > height + 100, "{taller} {height}");
+    assert!(same == width && wider > width + 200, "{same} {wider} {width}");
+}
+
+#[test]
+fn a_preview_that_cannot_be_made_says_why() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("preview {TINY} --out nowhere/views.png")).failed(3, &["nowhere/views.png"]);
+    sandbox.run(&format!("preview {TINY} --samples 0 --out views.png")).failed(2, &["--samples"]);
+    sandbox
+        .run(&format!("preview {TINY} --set preprocess.use_clahe=true --out views.png"))
+        .failed(2, &["preprocess.use_clahe", "3 channels"]);
+}
+
+#[test]
+fn films_train_with_every_operation_on() {
+    let sandbox = Sandbox::new();
+    let all = "--set augmentation.use_random_affine=true --set augmentation.random_affine.max_angle=180 --set \
+               augmentation.use_elastic_transform=true --set augmentation.use_gamma_transform=true --set \
+               augmentation.use_random_erasing=true --set augmentation.add_gaussian_noise=true --set \
+               augmentation.view2.use_solarize=true --set augmentation.view2.gaussian_blur.prob=0.1";
+    let train = |name: &str| {
+        sandbox.run(&format!("train {TINY} {all} --set scheduler.epochs=1 --output-dir {name}")).succeeded();
+        std::fs::read(sandbox.path(name).join("encoder.safetensors")).unwrap()
+    };
+    assert_eq!(train("a"), train("b"));
+    let config = std::fs::read_to_string(sandbox.path("a").join("config.yaml")).unwrap();
+    assert!(config.contains("  view2:\n"), "{config}");
+    sandbox.run(&format!("config check --config {}", sandbox.path("a").join("config.yaml").display())).succeeded();
+}
+
+#[test]
+fn keys_that_never_had_an_effect_are_named_and_the_rest_is_checked() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write(
+        "old.yaml",
+        "dataset:\n  name: RSNAKagle\npreprocess:\n  use_center_crop: True\naugmentation:\n  label_smoothing:\n    \
+         epsilon: 0.1\n",
+    );
+    let ran = sandbox.run(&format!("config check --config {}", file.display())).succeeded();
+    for part in
+        ["`preprocess.use_center_crop`", "`augmentation.label_smoothing.epsilon`", "`RSNAKagle`", "old.yaml:4:3"]
+    {
+        assert!(ran.stderr.contains(part), "`{part}` is not in:\n{}", ran.stderr);
+    }
+    sandbox
+        .run(&format!("config check --config {} --set augmentation.view2.gaussian_blur.prb=1", file.display()))
+        .failed(2, &["augmentation.view2.gaussian_blur.prb", "did you mean `augmentation.view2.gaussian_blur.prob`"]);
+    sandbox.run(&format!("train --config {}", file.display())).failed(2, &["RSNAKagle"]);
+}
