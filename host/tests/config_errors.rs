@@ -53,6 +53,15 @@ const WRONG: &[(&str, &str)] = &[
         "train:\n  self_supervision:\n    type: sim_clr\n",
         "`train.self_supervision.type` = sim_clr (a.yaml:3:5): expected one of `simclr`, `byol`, `barlow_twins`, `vicreg`; did you mean `simclr`?",
     ),
+    (
+        "data:\n  store_size: 0\n",
+        "`data.store_size` = 0 (a.yaml:2:3): expected an integer of at least 1, or one of `auto`, `original`",
+    ),
+    (
+        "data:\n  store_size: orginal\n",
+        "`data.store_size` = orginal (a.yaml:2:3): expected an integer of at least 1, or one of `auto`, `original`; did you \
+         mean `original`?",
+    ),
     ("knn: 5\n", "`knn` = 5 (a.yaml:1:1): expected a section with the keys `every_epochs`, `k`, `temperature`"),
     ("knn:\n  - k\n", "`knn` = [k] (a.yaml:1:1): expected a section with the keys `every_epochs`, `k`, `temperature`"),
     ("knn:\n  k: {a: 1}\n", "`knn.k` = {a: 1} (a.yaml:2:3): expected an integer of at least 1"),
@@ -306,4 +315,20 @@ fn keys_without_effect_are_accepted_and_reported() {
     assert_eq!(resolved.config.preprocess.resize, Some(8));
     let error = yaml("augmentation: {label_smoothing: {alpha: 1}}\n").unwrap_err();
     assert!(error.contains("augmentation.label_smoothing"), "{error}");
+}
+
+#[test]
+fn a_store_size_is_a_word_or_a_number_in_every_layer() {
+    use selfsame::config::schema::{StoreRule, StoreSize};
+    for (text, expected) in [
+        ("data:\n  store_size: 320\n", StoreSize::Pixels(320)),
+        ("data:\n  store_size: original\n", StoreSize::Rule(StoreRule::Original)),
+        ("data: {}\n", StoreSize::Rule(StoreRule::Auto)),
+    ] {
+        let config = yaml(text).unwrap().config;
+        assert_eq!(config.data.store_size, expected);
+        // What a run writes into its folder reads back as the same.
+        let again = yaml(&selfsame::config::to_yaml(&config).unwrap()).unwrap().config;
+        assert_eq!(again, config);
+    }
 }

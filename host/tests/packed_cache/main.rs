@@ -5,6 +5,7 @@
 mod damage;
 mod fake;
 mod resize;
+mod survey;
 
 use fake::{Fake, Patience, Setup, assert_holds, values};
 use selfsame::config::schema::CachePlace;
