@@ -150,8 +150,12 @@ pub fn load(
     };
     let mut encoder = Vec::with_capacity(requests.len());
     for request in &requests {
-        encoder.push(open(request, config.dataset.num_workers)?);
-        check_goes_with(&encoder[0], &encoder[encoder.len() - 1], config)?;
+        let data = open(request, config.dataset.num_workers)?;
+        if let Some(first) = encoder.first() {
+            check_channels("dataset.mix", facts(&data), facts(first))?;
+            check_sizes(facts(&data), facts(first), config.preprocess.resize)?;
+        }
+        encoder.push(data);
     }
     let mixture = mix(config, &encoder)?;
     if mixture.epoch_len() < config.train.batch_size {
@@ -166,24 +170,34 @@ pub fn load(
     Ok(RunData { encoder, mixture, head })
 }
 
-/// Refuses data sets that one encoder cannot take.
-fn check_goes_with(first: &Data, other: &Data, config: &Config) -> Result<(), TrainError> {
-    let facts = |data: &Data| (data.card.name.clone(), data.card.channels, nominal_size(data));
-    let ((name, channels, (height, width)), (other, other_channels, (other_height, other_width))) =
-        (facts(first), facts(other));
-    if channels != other_channels {
-        return Err(TrainError::configuration(format!(
-            "`dataset.mix`: the images of {other} have {other_channels} channels, those of {name} {channels}; an encoder \
-             takes images with one number of channels. Mix data sets that agree"
-        )));
+/// Name, channels, and height and width of a data set's images.
+type Facts<'a> = (&'a str, usize, (usize, usize));
+
+fn facts(data: &Data) -> Facts<'_> {
+    (&data.card.name, data.card.channels, nominal_size(data))
+}
+
+/// Refuses a data set, the value of `key`, whose images have another number of channels than the encoder's first.
+fn check_channels(key: &str, (name, channels, _): Facts, (first, expected, _): Facts) -> Result<(), TrainError> {
+    if channels == expected {
+        return Ok(());
     }
-    if (height, width) != (other_height, other_width) && config.preprocess.resize.is_none() {
-        return Err(TrainError::configuration(format!(
-            "`dataset.mix`: the images of {other} have {other_height}×{other_width} pixels, those of {name} \
-             {height}×{width}. Set `preprocess.resize` to bring them to one size"
-        )));
+    Err(TrainError::configuration(format!(
+        "`{key}`: the images of {name} have {channels} channels, those of {first} {expected}, and the encoder takes one \
+         number only; choose data sets that agree"
+    )))
+}
+
+/// Refuses to mix images of different sizes that nothing brings together.
+fn check_sizes(other: Facts, first: Facts, resize: Option<usize>) -> Result<(), TrainError> {
+    let ((other, _, (other_height, other_width)), (first, _, (height, width))) = (other, first);
+    if (height, width) == (other_height, other_width) || resize.is_some() {
+        return Ok(());
     }
-    Ok(())
+    Err(TrainError::configuration(format!(
+        "`dataset.mix`: the images of {other} have {other_height}×{other_width} pixels, those of {first} {height}×{width}; \
+         set `preprocess.resize` to bring them to one size"
+    )))
 }
 
 fn mix(config: &Config, encoder: &[Data]) -> Result<Mixture, TrainError> {
@@ -236,13 +250,7 @@ pub fn views(config: &Config, data: &RunData) -> Result<RunViews, TrainError> {
     }
     let task = data.task();
     let name = &task.card.name;
-    if task.card.channels != channels {
-        return Err(TrainError::configuration(format!(
-            "`linear_head.dataset.name` is {name}, whose images have {} channels; the encoder takes {channels}, as {} has. \
-             Choose a data set with {channels} channels",
-            task.card.channels, first.card.name
-        )));
-    }
+    check_channels("linear_head.dataset.name", facts(task), facts(first))?;
     let augmentation =
         AugmentationConfig { normalize: config.augmentation.normalize, ..config.linear_head.augmentation.clone() };
     let head = Views::new(&augmentation, &config.preprocess, channels, nominal_size(task), statistics)?;
@@ -267,5 +275,21 @@ mod tests {
         let (mean, std) = pooled(&[&one(1.0, 1.0), &one(5.0, 3.0_f64.sqrt())], &[2, 4]).unwrap();
         assert!((mean[0] - 11.0 / 3.0).abs() < 1e-12, "{mean:?}");
         assert!((std[0].powi(2) - (116.0 / 6.0 - (11.0_f64 / 3.0).powi(2))).abs() < 1e-12, "{std:?}");
+    }
+
+    #[test]
+    fn images_that_one_encoder_cannot_take_are_refused_by_key_and_name() {
+        let (colour, grey, large) = (("a", 3, (32, 32)), ("b", 1, (32, 32)), ("c", 3, (48, 32)));
+        check_channels("dataset.mix", large, colour).unwrap();
+        let error = check_channels("linear_head.dataset.name", grey, colour).unwrap_err().to_string();
+        for part in ["`linear_head.dataset.name`", "b have 1 channels", "a 3"] {
+            assert!(error.contains(part), "{error}");
+        }
+        check_sizes(grey, colour, None).unwrap();
+        check_sizes(large, colour, Some(32)).unwrap();
+        let error = check_sizes(large, colour, None).unwrap_err().to_string();
+        for part in ["`dataset.mix`", "c have 48×32 pixels", "a 32×32", "`preprocess.resize`"] {
+            assert!(error.contains(part), "{error}");
+        }
     }
 }
