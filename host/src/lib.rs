@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod evaluate;
 pub mod method;
 pub mod model;
 pub mod native;

@@ -4,7 +4,7 @@ use super::args::{
     Cli, Command, ConfigArgs, ConfigCommand, DataCommand, ExportArgs, ExportFormat, PluginsCommand, RunArgs,
 };
 use super::failure::Failure;
-use super::{doctor, open, train};
+use super::{doctor, embed, evaluate, open, train};
 use crate::config;
 use crate::output::host_services::HostServices;
 use crate::output::{export, report};
@@ -20,6 +20,8 @@ use std::path::Path;
 pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
     match &cli.command {
         Command::Train(arguments) => say(&train::train(cli, arguments, bars)?),
+        Command::Evaluate(arguments) => say(&evaluate::evaluate(cli, arguments, bars)?),
+        Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?),
         Command::Export(arguments) => export(arguments)?,
         Command::Report(RunArgs { run }) => report(run)?,
         Command::Plugins(PluginsCommand::List { json }) => {

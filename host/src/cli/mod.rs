@@ -5,6 +5,8 @@
 mod args;
 mod commands;
 mod doctor;
+mod embed;
+mod evaluate;
 mod failure;
 mod open;
 mod startup;

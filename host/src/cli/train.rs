@@ -59,7 +59,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let method = session::build_method(config, registry, channels, size, compute.device)?;
     let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
 
-    let mut record = new_record(config, registry, compute, &data);
+    let mut record = new_record(config, registry, compute, &data, [channels, size.0, size.1]);
     if let (Some(_), Ok(earlier)) = (&checkpoint, RunRecord::read(folder.path())) {
         record.started = earlier.started;
     }
@@ -159,7 +159,13 @@ fn linear_head(
     Ok(Some(head))
 }
 
-fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Data) -> RunRecord {
+fn new_record(
+    config: &Config,
+    registry: &Registry,
+    compute: Compute,
+    data: &Data,
+    input_size: [usize; 3],
+) -> RunRecord {
     let mut split_sizes = BTreeMap::from([("train".to_owned(), data.train.len())]);
     if let Some((name, scored)) = data.scored() {
         split_sizes.insert(name.to_owned(), scored.len());
@@ -182,6 +188,7 @@ fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Dat
         method: config.train.self_supervision.method.to_string(),
         encoder: config.train.self_supervision.encoder_name.clone(),
         dataset: config.dataset.name.clone(),
+        input_size,
         split_sizes,
         plugins: plugins
             .map(|file| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 })

@@ -1,5 +1,6 @@
 //! Linear evaluation on frozen features.
 
+use super::embedder::select;
 use super::lbfgs;
 use super::objective::Objective;
 use super::scored::Scored;
@@ -13,10 +14,10 @@ pub const L2_GRID: [f64; 8] = [10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 /// A linear classifier of standardised features: what `(x − mean) / std` has to be multiplied with.
 #[derive(Debug)]
 pub struct LinearModel {
-    mean: Tensor,
-    std: Tensor,
-    weight: Tensor,
-    bias: Tensor,
+    pub(super) mean: Tensor,
+    pub(super) std: Tensor,
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
 }
 
 impl LinearModel {
@@ -37,6 +38,15 @@ impl LinearModel {
         let weight = self.weight.f_div(&self.std)?;
         let bias = self.bias.f_sub(&weight.f_mv(&self.mean.f_flatten(0, -1)?)?)?;
         Ok((weight, bias))
+    }
+
+    /// Mean and standard deviation of each feature over the rows, `[1, D]`.
+    pub(super) fn statistics(features: &Tensor) -> Result<(Tensor, Tensor)> {
+        let mean = features.f_mean_dim(0, true, None)?;
+        let std = features.f_std_dim(0, false, true)?;
+        // A constant feature tells nothing; dividing it by 1 leaves zeros.
+        let std = std.f_masked_fill(&std.f_lt(1e-6)?, 1.0)?;
+        Ok((mean, std))
     }
 }
 
@@ -62,10 +72,7 @@ impl<'a> LinearFit<'a> {
             return Err(Error::Input(format!("linear probe: {rows} training features and {labelled} labels")));
         }
         let features = features.f_detach()?.f_to_kind(Kind::Float)?;
-        let mean = features.f_mean_dim(0, true, None)?;
-        let std = features.f_std_dim(0, false, true)?;
-        // A constant feature tells nothing; dividing it by 1 leaves zeros.
-        let std = std.f_masked_fill(&std.f_lt(1e-6)?, 1.0)?;
+        let (mean, std) = LinearModel::statistics(&features)?;
         let classes = objective.classes() as i64;
         let solution = Tensor::f_zeros(classes * (dim + 1), (Kind::Float, features.device()))?;
         Ok(Self { objective, features: features.f_sub(&mean)?.f_div(&std)?, targets, mean, std, solution })
@@ -142,13 +149,9 @@ pub fn tuned_linear(
     let l2 = if cut.held.is_empty() || cut.fit.is_empty() {
         1.0 / features.size2()?.0.max(1) as f64
     } else {
-        let take = |rows: &[usize], of: &Tensor| -> Result<Tensor> {
-            let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
-            Ok(of.f_index_select(0, &Tensor::f_from_slice(&rows)?.f_to_device(of.device())?)?)
-        };
-        let (known, held) = (take(&cut.fit, targets)?, take(&cut.held, targets)?);
-        let held_features = take(&cut.held, features)?;
-        let mut fit = LinearFit::new(objective, &take(&cut.fit, features)?, &known)?;
+        let (known, held) = (select(targets, &cut.fit)?, select(targets, &cut.held)?);
+        let held_features = select(features, &cut.held)?;
+        let mut fit = LinearFit::new(objective, &select(features, &cut.fit)?, &known)?;
         let mut best = (f64::NEG_INFINITY, L2_GRID[0]);
         for l2 in L2_GRID {
             let logits = fit.minimize(l2)?.logits(&held_features)?;

@@ -6,14 +6,10 @@ use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::Source;
 use crate::method::{Method, StepContext};
-use crate::native;
-use crate::probe::{self, HeadMetrics, LinearHead};
+use crate::probe::{self, Embedder, HeadMetrics, LinearHead};
 use selfsame_plugin_api::{Encoder, Task};
 use std::collections::BTreeMap;
-use tch::{Kind, Tensor, no_grad};
-
-/// Images per forward pass; evaluation keeps no activations, so its batches may be large.
-const BATCH: usize = 256;
+use tch::{Kind, Tensor};
 
 /// Measures an encoder on the splits of a run.
 #[derive(Clone, Copy)]
@@ -147,15 +143,5 @@ pub fn embed(
     views: &Views,
     Compute { device, autocast }: Compute,
 ) -> Result<Tensor, TrainError> {
-    let places: Vec<usize> = (0..source.len()).collect();
-    let mut features = Vec::with_capacity(places.len() / BATCH + 1);
-    for places in places.chunks(BATCH) {
-        let images = views.eval(&source.batch(places, device).images)?;
-        let embedded = no_grad(|| -> Result<Tensor, TrainError> {
-            let _autocast = autocast.then(|| native::autocast_bf16(device)).transpose()?;
-            Ok(encoder.forward(&images, false)?.to_kind(Kind::Float))
-        })?;
-        features.push(embedded);
-    }
-    Ok(Tensor::f_cat(&features, 0)?)
+    Ok(Embedder { encoder, views, device, autocast }.embed(source, "embedding", &|_, _, _| ())?)
 }

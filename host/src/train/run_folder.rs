@@ -14,6 +14,9 @@ pub const CONFIG_FILE: &str = "config.yaml";
 /// The record's file in a run's folder.
 pub const RUN_FILE: &str = "run.json";
 
+/// The trained encoder's file in a run's folder.
+pub const ENCODER_FILE: &str = "encoder.safetensors";
+
 /// Why a run's folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RunFolderError {
@@ -118,6 +121,8 @@ pub struct RunRecord {
     pub encoder: String,
     /// Name of the data set, as configured.
     pub dataset: String,
+    /// Channels, height and width of the images that the encoder sees.
+    pub input_size: [usize; 3],
     /// Samples in each split, by its name.
     pub split_sizes: BTreeMap<String, usize>,
     /// The plugin files that were opened.
@@ -197,6 +202,7 @@ pub(crate) mod tests {
             method: "simclr".into(),
             encoder: "resnet8".into(),
             dataset: "CIFAR10".into(),
+            input_size: [3, 32, 32],
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],
             epochs_done: 20,

@@ -194,7 +194,8 @@ fn build_encoder(
 /// Pixels may take this share of the device's free memory.
 const DEVICE_SHARE: f64 = 0.5;
 
-fn place(choice: CachePlace, device: Device, card: &Card, samples: usize) -> Device {
+/// Where the pixels of so many samples are held.
+pub(crate) fn place(choice: CachePlace, device: Device, card: &Card, samples: usize) -> Device {
     let bytes = samples * card.channels * card.nominal_size.0 * card.nominal_size.1;
     let fits = || match device {
         Device::Cuda(index) => native::cuda_memory(index).is_ok_and(|m| (bytes as f64) < DEVICE_SHARE * m.free as f64),
@@ -208,7 +209,8 @@ fn place(choice: CachePlace, device: Device, card: &Card, samples: usize) -> Dev
     }
 }
 
-fn cores() -> usize {
+/// Threads that read samples unless told otherwise.
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get())
 }
 
