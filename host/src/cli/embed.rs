@@ -9,8 +9,8 @@ use crate::output::counter::Counter;
 use crate::output::embeddings::{Embeddings, Rows};
 use crate::output::host_services::HostServices;
 use crate::probe::Embedder;
-use crate::train::session::Compute;
 use crate::train::TrainError;
+use crate::train::session::Compute;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::Targets;
 
@@ -26,7 +26,8 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
     let (method, weights) = run.load(&registry, compute)?;
     let splits = Splits::prepare(&config, &registry, &HostServices::new(bars, &|| false))?;
     let names = if arguments.split == "all" { splits.names() } else { vec![arguments.split.as_str()] };
-    let parts = names.into_iter().map(|name| Ok(splits.open(name)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;
+    let parts =
+        names.into_iter().map(|name| Ok(splits.open(name)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;
     let rows = rows(&parts, &splits.card().classes);
 
     let views = evaluate::views(&config, &config.augmentation, splits.card(), run.record.input_size)?;
@@ -63,8 +64,12 @@ fn rows(parts: &[Part], classes: &[String]) -> Rows {
         targets = match (targets, part.targets(classes.len())) {
             (Targets::Classes(some), Targets::Classes(more)) => Targets::Classes([some, more].concat()),
             (Targets::Multilabel(some), Targets::Multilabel(more)) => Targets::Multilabel([some, more].concat()),
-            // Labels that not all parts have are left out.
-            _ => Targets::None,
+            (Targets::None, Targets::None) => Targets::None,
+            _ => {
+                tracing::warn!("not all splits have labels, so none are written; embed the splits one by one for them");
+                targets = Targets::None;
+                break;
+            }
         };
     }
     Rows {

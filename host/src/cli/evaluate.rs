@@ -103,6 +103,7 @@ fn recipes(arguments: &EvaluateArgs) -> Recipes {
 }
 
 fn used(registry: &Registry) -> Vec<PluginFile> {
-    let file = |file: crate::plugin::PluginFile| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 };
+    let file =
+        |file: crate::plugin::PluginFile| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 };
     registry.used().into_iter().map(file).collect()
 }

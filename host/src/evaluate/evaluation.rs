@@ -144,7 +144,8 @@ impl Evaluation {
         let samples = predictions.first().map_or(0, |first| first.scored.samples());
         let all: Vec<&Scored> = predictions.iter().map(|prediction| &prediction.scored).collect();
         let by_seed: Vec<Scores> = all.iter().map(|scored| scored.scores()).collect();
-        let names: Vec<&str> = all.first().map(|first| first.weighted(&|_| 1.0)).into_iter().flatten().map(|s| s.0).collect();
+        let names: Vec<&str> =
+            all.first().map(|first| first.weighted(&|_| 1.0)).into_iter().flatten().map(|s| s.0).collect();
         let bounds = intervals(samples, groups.as_deref(), subject.seed, |weights| {
             let drawn: Vec<Scores> = all.iter().map(|scored| scored.weighted(&|sample| weights[sample])).collect();
             (0..names.len()).map(|at| mean(drawn.iter().map(|scores| scores[at].1))).collect()

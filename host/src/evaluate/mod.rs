@@ -8,7 +8,9 @@ mod splits;
 mod table;
 mod trained;
 
-pub use evaluation::{ClassResult, EVALUATIONS_DIR, Evaluation, Intervals, Measure, SeedResult, Subject, Verdict, read_all};
+pub use evaluation::{
+    ClassResult, EVALUATIONS_DIR, Evaluation, Intervals, Measure, SeedResult, Subject, Verdict, read_all,
+};
 pub use protocol::{Bench, Protocol, Recipes, views};
 pub use splits::{Part, Splits};
 pub use table::{summary, tables};

@@ -155,14 +155,20 @@ impl<'a> Bench<'a> {
                 "optimizer": "L-BFGS", "l2": L2_GRID, "standardized": true, "balanced": balanced,
                 "choice_fraction": CHOICE_FRACTION
             }),
-            Protocol::LinearAug => with(&recipes.augmented, json!({
-                "optimizer": "SGD", "schedule": "cosine", "standardized": true, "balanced": balanced,
-                "choice_fraction": CHOICE_FRACTION, "views": crop_and_flip(&self.config.augmentation)
-            })),
-            Protocol::Finetune => with(&recipes.finetune, json!({
-                "optimizer": "AdamW", "schedule": "cosine", "starts_from": "the linear protocol", "balanced": balanced,
-                "views": crop_and_flip(&self.config.augmentation)
-            })),
+            Protocol::LinearAug => with(
+                &recipes.augmented,
+                json!({
+                    "optimizer": "SGD", "schedule": "cosine", "standardized": true, "balanced": balanced,
+                    "choice_fraction": CHOICE_FRACTION, "views": crop_and_flip(&self.config.augmentation)
+                }),
+            ),
+            Protocol::Finetune => with(
+                &recipes.finetune,
+                json!({
+                    "optimizer": "AdamW", "schedule": "cosine", "starts_from": "the linear protocol", "balanced": balanced,
+                    "views": crop_and_flip(&self.config.augmentation)
+                }),
+            ),
         };
         Ok(Verdict { protocol, recipe, predictions, groups: self.scored.groups.clone() })
     }
@@ -196,16 +202,8 @@ impl<'a> Bench<'a> {
         let queries = self.features(&self.scored, "embedding the scored split")?;
         let train = Labelled { source: &self.train.source, labels: &self.train.labels };
         let embedder = self.embedder(&self.augmented);
-        let (model, learning_rate) = probe::augmented_probe(
-            objective,
-            &embedder,
-            train,
-            plain,
-            &self.cut(seed),
-            recipe,
-            seed,
-            self.progress,
-        )?;
+        let (model, learning_rate) =
+            probe::augmented_probe(objective, &embedder, train, plain, &self.cut(seed), recipe, seed, self.progress)?;
         let chosen = BTreeMap::from([("learning_rate".to_owned(), json!(learning_rate))]);
         Ok((objective.probabilities(&model.logits(queries)?.detach())?, chosen))
     }
@@ -218,15 +216,18 @@ impl<'a> Bench<'a> {
     ) -> Result<(Tensor, BTreeMap<String, Value>), TrainError> {
         let (start, l2) = self.linear_model(objective, seed)?;
         let tensors = state::encoder_tensors(self.encoder);
-        let before: BTreeMap<String, Tensor> =
-            tensors.iter().map(|(name, tensor)| Ok((name.clone(), tensor.f_detach_copy()?))).collect::<Result<_, tch::TchError>>()?;
+        let before: BTreeMap<String, Tensor> = tensors
+            .iter()
+            .map(|(name, tensor)| Ok((name.clone(), tensor.f_detach_copy()?)))
+            .collect::<Result<_, tch::TchError>>()?;
         let train = Labelled { source: &self.train.source, labels: &self.train.labels };
         let embedder = self.embedder(&self.augmented);
-        let predicted = probe::finetune(objective, &embedder, train, &start, recipe, seed, self.progress)
-            .and_then(|(weight, bias)| {
+        let predicted = probe::finetune(objective, &embedder, train, &start, recipe, seed, self.progress).and_then(
+            |(weight, bias)| {
                 let features = embedder.embed(&self.scored.source, "embedding the scored split", self.progress)?;
                 objective.probabilities(&features.f_linear(&weight, Some(&bias))?)
-            });
+            },
+        );
         state::restore(&tensors, &before)?;
         Ok((predicted?, BTreeMap::from([("start_l2".to_owned(), json!(l2))])))
     }

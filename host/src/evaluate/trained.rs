@@ -131,8 +131,8 @@ impl TrainedRun {
         let file = self.folder.join(ENCODER_FILE);
         if self.checkpoint.is_none() && self.record.status == RunStatus::Completed && file.exists() {
             let bytes = fs::read(&file).naming("read", &file)?;
-            let tensors = from_safetensors(&bytes)
-                .map_err(|error| TrainError::data(format!("{}: {error}", file.display())))?;
+            let tensors =
+                from_safetensors(&bytes).map_err(|error| TrainError::data(format!("{}: {error}", file.display())))?;
             self.restore(&state::encoder_tensors(method.encoder()), &tensors)?;
             let step = checkpoint::latest(&self.folder)?.map(|checkpoint| checkpoint.step);
             let origin = WeightsOrigin { file: ENCODER_FILE.into(), sha256: sha256_of_bytes(&bytes), step };

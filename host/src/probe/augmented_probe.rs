@@ -123,8 +123,11 @@ fn choose(
         if !finite {
             continue;
         }
-        let score =
-            if cut.held.is_empty() { 0.0 } else { choice_score(objective, &candidate.model.logits(&held.0)?, &held.1)? };
+        let score = if cut.held.is_empty() {
+            0.0
+        } else {
+            choice_score(objective, &candidate.model.logits(&held.0)?, &held.1)?
+        };
         if best.as_ref().is_none_or(|(best, _)| score > *best) {
             best = Some((score, candidate));
         }

@@ -133,3 +133,92 @@ fn temporary(path: &Path) -> PathBuf {
 fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::parquet::file::reader::{FileReader, SerializedFileReader};
+
+    fn rows(targets: Targets) -> Rows {
+        Rows {
+            ids: ["a,1", "b", "c"].map(String::from).to_vec(),
+            splits: vec!["train", "train", "test"],
+            targets,
+            groups: Some(["p", "p", "q"].map(String::from).to_vec()),
+            classes: ["cat", "dog"].map(String::from).to_vec(),
+        }
+    }
+
+    fn write(path: &Path, rows: &Rows) -> Vec<PathBuf> {
+        let mut file = Embeddings::create(path, false, rows, 2, &[("encoder", "resnet8")]).unwrap();
+        file.push(&Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0]).view([2, 2])).unwrap();
+        file.push(&Tensor::from_slice(&[5.0_f32, 6.0]).view([1, 2])).unwrap();
+        assert!(!path.exists(), "the file appears when it is whole");
+        file.finish().unwrap()
+    }
+
+    #[test]
+    fn a_parquet_row_holds_all_that_is_known_of_a_sample() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, targets, label) in [
+            ("classes", Targets::Classes(vec![0, 1, 0]), "label: 1, class: \"dog\""),
+            ("flags", Targets::Multilabel(vec![1, 0, 1, 1, 0, 0]), "labels: [1, 1]"),
+        ] {
+            let path = dir.path().join(name).with_extension("parquet");
+            write(&path, &rows(targets));
+            let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+            let facts = reader.metadata().file_metadata().key_value_metadata().unwrap();
+            assert!(facts.iter().any(|fact| fact.key == "encoder" && fact.value.as_deref() == Some("resnet8")));
+            let rows: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+            assert_eq!(rows.len(), 3);
+            for part in ["id: \"b\"", "split: \"train\"", label, "group: \"p\"", "3.0", "4.0"] {
+                assert!(rows[1].contains(part), "{part} in {}", rows[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn multilabel_flags_follow_the_matrix_in_safetensors() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.safetensors");
+        write(&path, &rows(Targets::Multilabel(vec![1, 0, 1, 1, 0, 0])));
+        let bytes = std::fs::read(&path).unwrap();
+        let tensors = ::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(tensors.tensor("labels").unwrap().data(), [1, 0, 1, 1, 0, 0]);
+        let expected: Vec<u8> = (1..=6).flat_map(|value| (value as f32).to_le_bytes()).collect();
+        assert_eq!(tensors.tensor("embeddings").unwrap().data(), expected);
+        let (_, header) = ::safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = header.metadata().as_ref().unwrap();
+        assert_eq!(metadata["ids"], r#"["a,1","b","c"]"#);
+        assert_eq!(metadata["groups"], r#"["p","p","q"]"#);
+    }
+
+    #[test]
+    fn the_matrix_of_npy_has_its_rows_in_a_csv_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.npy");
+        let files = write(&path, &rows(Targets::Classes(vec![0, 1, 0])));
+        assert_eq!(files, [path.clone(), dir.path().join("e.csv")]);
+        let read = Tensor::read_npy(&path).unwrap();
+        assert_eq!(read, Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0]).view([3, 2]));
+        let csv = std::fs::read_to_string(&files[1]).unwrap();
+        assert_eq!(csv, "id,split,label,class,group\n\"a,1\",train,0,cat,p\nb,train,1,dog,p\nc,test,0,cat,q\n");
+        write(&dir.path().join("f.npy"), &rows(Targets::Multilabel(vec![1, 0, 1, 1, 0, 0])));
+        let csv = std::fs::read_to_string(dir.path().join("f.csv")).unwrap();
+        assert_eq!(csv.lines().next(), Some("id,split,label:cat,label:dog,group"));
+    }
+
+    #[test]
+    fn a_file_is_not_written_over_unasked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e.npy");
+        // The file beside it counts too.
+        std::fs::write(dir.path().join("e.csv"), "mine").unwrap();
+        let error = Embeddings::create(&path, false, &rows(Targets::None), 2, &[]).err().unwrap();
+        assert!(error.to_string().contains("e.csv") && error.to_string().contains("--force"), "{error}");
+        assert!(matches!(
+            Embeddings::create(Path::new("e.txt"), false, &rows(Targets::None), 2, &[]),
+            Err(EmbeddingsError::Format(_))
+        ));
+    }
+}

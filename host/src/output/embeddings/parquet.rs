@@ -27,7 +27,8 @@ pub(super) struct Parquet {
 }
 
 pub(super) fn begin(target: Target, rows: &Rows, dim: usize, facts: &[(&str, &str)]) -> io::Result<Parquet> {
-    let mut schema = String::from("message embeddings { REQUIRED BYTE_ARRAY id (STRING); REQUIRED BYTE_ARRAY split (STRING);");
+    let mut schema =
+        String::from("message embeddings { REQUIRED BYTE_ARRAY id (STRING); REQUIRED BYTE_ARRAY split (STRING);");
     schema.push_str(match rows.targets {
         Targets::None => "",
         Targets::Classes(_) => "REQUIRED INT64 label; REQUIRED BYTE_ARRAY class (STRING);",
