@@ -17,14 +17,15 @@ use std::path::{Path, PathBuf};
 
 /// Keys that say which images the encoder learnt from and what it is; to change one would be to evaluate something else
 /// than the run.
-const FIXED: [&str; 7] = [
+const FIXED: [&str; 8] = [
     "dataset.name",
     "dataset.options",
     "data.val_fraction",
     "encoder",
     "method",
     "train.seed",
-    "train.self_supervision",
+    "train.self_supervision.encoder_name",
+    "train.self_supervision.type",
 ];
 
 /// A run whose encoder is to be evaluated.

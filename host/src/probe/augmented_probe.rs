@@ -94,12 +94,7 @@ fn candidate(
     steps_per_epoch: usize,
 ) -> Result<Candidate> {
     let model = LinearModel::untrained(objective.classes(), plain)?;
-    let cosine = SchedulerConfig {
-        epochs: recipe.epochs,
-        warmup_epochs: 0.0,
-        final_lr_fraction: 0.0,
-        ..SchedulerConfig::default()
-    };
+    let cosine = SchedulerConfig { epochs: recipe.epochs, warmup_epochs: 0.0, final_lr_fraction: 0.0 };
     let schedule = Schedule::new(&cosine, learning_rate, LrScaling::None, 0, steps_per_epoch as u64);
     let optimizer = Sgd::new(model.parameters(), recipe.momentum, false, 0.0)?;
     Ok(Candidate { learning_rate, schedule, model, optimizer })

@@ -41,7 +41,7 @@ pub fn intervals(
         drawn.resize_with(scores.len(), Vec::new);
         drawn.iter_mut().zip(scores).for_each(|(drawn, score)| drawn.extend(score));
     }
-    drawn.into_iter().map(|drawn| interval(drawn)).collect()
+    drawn.into_iter().map(interval).collect()
 }
 
 /// Uniform in 0..n from 64 random bits.

@@ -68,12 +68,8 @@ pub fn finetune(
         order.chunks(recipe.batch_size).filter(|places| places.len() > 1).map(<[usize]>::to_vec).collect()
     };
     let order = |epoch: u64| random::permutation(train.source.len(), seed, "finetune order", &[epoch]);
-    let cosine = SchedulerConfig {
-        epochs: recipe.epochs,
-        warmup_epochs: 0.1 * recipe.epochs as f64,
-        final_lr_fraction: 0.0,
-        ..SchedulerConfig::default()
-    };
+    let cosine =
+        SchedulerConfig { epochs: recipe.epochs, warmup_epochs: 0.1 * recipe.epochs as f64, final_lr_fraction: 0.0 };
     let steps_per_epoch = places(&order(0)).len() as u64;
     let schedule = Schedule::new(&cosine, recipe.learning_rate, LrScaling::None, 0, steps_per_epoch);
     let (view_seed, mut step) = (random::derive_seed(seed, "finetune views", &[]), 0);
