@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod device;
+pub mod evaluate;
 pub mod lock;
 pub mod memory;
 pub mod method;

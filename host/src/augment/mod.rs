@@ -29,6 +29,7 @@ pub use views::Views;
 
 use crate::native::NativeError;
 use draw::{Draws, Sample};
+use selfsame_plugin_api::ErrorKind;
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Views cannot be made.
@@ -51,6 +52,17 @@ pub enum AugmentError {
     /// libtorch refused an operation of the C++ shim.
     #[error("augmentation: {0}")]
     Native(#[from] NativeError),
+}
+
+impl AugmentError {
+    /// Whose mistake it is; the exit code follows from it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Setting { .. } => ErrorKind::Configuration,
+            Self::Images(_) => ErrorKind::Data,
+            Self::Torch(_) | Self::Native(_) => ErrorKind::Device,
+        }
+    }
 }
 
 impl From<TchError> for AugmentError {

@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+use crate::evaluate::Protocol;
 use crate::output::logging::Color;
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
@@ -51,6 +52,10 @@ pub struct ConfigArgs {
 pub enum Command {
     /// Train an encoder
     Train(TrainArgs),
+    /// Judge a trained encoder with labels, on the test split
+    Evaluate(EvaluateArgs),
+    /// Write the embeddings of a data set's images
+    Embed(EmbedArgs),
     /// Write a trained encoder as one file
     Export(ExportArgs),
     /// Print a run's results and write its report.html
@@ -136,6 +141,77 @@ pub struct RunArgs {
     /// The run's folder
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
+}
+
+/// A trained encoder and the data set to look at with it.
+#[derive(Debug, Args)]
+pub struct TrainedArgs {
+    /// The run's folder, or one of its checkpoints (`RUN/checkpoints/step-NNNNNNNN`)
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Another data set than the run's; its options go to `--set dataset.options.…`
+    #[arg(long, value_name = "NAME")]
+    pub dataset: Option<String>,
+    /// The folder of that data set
+    #[arg(long, value_name = "DIR", requires = "dataset")]
+    pub dataset_dir: Option<PathBuf>,
+    /// One value in place of the run's, as `train.device=cpu`; may be given several times
+    #[arg(long = "set", short, value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+/// `selfsame evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// What is evaluated, and on what.
+    #[command(flatten)]
+    pub trained: TrainedArgs,
+    /// How; may be given several times [default: knn and linear]
+    #[arg(long = "protocol", short, value_name = "PROTOCOL")]
+    pub protocols: Vec<Protocol>,
+    /// The split to score [default: test, or val where there is no test split]
+    #[arg(long, value_name = "SPLIT", value_parser = ["val", "test"])]
+    pub split: Option<String>,
+    /// Seeds of each protocol but kNN, which draws nothing [default: 1 for linear, 3 for linear-aug and finetune]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub seeds: Option<u16>,
+    /// Neighbours of kNN; same as `--set knn.k=N`
+    #[arg(long, value_name = "N")]
+    pub k: Option<usize>,
+    /// Temperature of kNN's votes; same as `--set knn.temperature=T`
+    #[arg(long, value_name = "T")]
+    pub temperature: Option<f64>,
+    /// Epochs of linear-aug and finetune [default: 100 and 30]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub epochs: Option<u32>,
+    /// Peak learning rate of finetune [default: 0.0001]
+    #[arg(long, value_name = "LR", value_parser = positive_number)]
+    pub lr: Option<f64>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn positive_number(text: &str) -> Result<f64, String> {
+    let value = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if value > 0.0 && f64::is_finite(value) { Ok(value) } else { Err("expected a number above 0".into()) }
+}
+
+/// `selfsame embed`.
+#[derive(Debug, Args)]
+pub struct EmbedArgs {
+    /// What embeds, and what is embedded.
+    #[command(flatten)]
+    pub trained: TrainedArgs,
+    /// The split to embed
+    #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test", "all"])]
+    pub split: String,
+    /// The file to write: .npy (with a .csv beside it), .parquet or .safetensors
+    #[arg(long, short, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace the file where it exists
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `selfsame export`.

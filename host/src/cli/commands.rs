@@ -2,7 +2,7 @@
 
 use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, PluginsCommand, RunArgs};
 use super::failure::Failure;
-use super::{data, doctor, open, preview, train};
+use super::{data, doctor, embed, evaluate, open, preview, train};
 use crate::config;
 use crate::output::{export, report, torchscript};
 use crate::plugin::listing;
@@ -17,6 +17,8 @@ use tch::Device;
 pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
     match &cli.command {
         Command::Train(arguments) => say(&train::train(cli, arguments, bars)?),
+        Command::Evaluate(arguments) => say(&evaluate::evaluate(cli, arguments, bars)?),
+        Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?),
         Command::Export(arguments) => export(cli, arguments)?,
         Command::Report(RunArgs { run }) => report(run)?,
         Command::Preview(arguments) => say(&preview::preview(cli, arguments, bars)?),
@@ -54,9 +56,7 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
         ExportFormat::Torchscript => {
             let config = serde_json::from_value(contents.state["config"].take())
                 .map_err(|error| Failure::data(format!("{}: its configuration: {error}", checkpoint.path.display())))?;
-            let input = record.input.ok_or_else(|| {
-                Failure::data(format!("{}: its run.json does not say `input`", arguments.run.display()))
-            })?;
+            let input = record.input_size;
             let [channels, height, width] = input;
             let registry = open::registry(&cli.common);
             let encoder = session::build_encoder(&config, &registry, channels, (height, width), Device::Cpu)?;

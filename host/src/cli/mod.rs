@@ -6,6 +6,8 @@ mod args;
 mod commands;
 mod data;
 mod doctor;
+mod embed;
+mod evaluate;
 mod failure;
 mod open;
 mod preview;

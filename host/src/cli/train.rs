@@ -20,7 +20,7 @@ use crate::train::signals::Stop;
 use crate::train::{TrainError, checkpoint, continuity, state};
 use indicatif::MultiProgress;
 use jiff::Timestamp;
-use selfsame_plugin_api::Task;
+use selfsame_plugin_api::{Normalization, Task};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -64,8 +64,8 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let method = session::build_method(init.as_ref(), config, registry, channels, size, compute.device)?;
     let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
 
-    let mut record = new_record(config, registry, compute, &data, method.embedding());
-    record.input = Some([channels, size.0, size.1]);
+    let mut record = new_record(config, registry, compute, &data, [channels, size.0, size.1]);
+    record.embedding = method.embedding();
     record.init = init.as_ref().map(InitialWeights::file);
     if let (Some(_), Ok(earlier)) = (&checkpoint, RunRecord::read(folder.path())) {
         record.started = earlier.started;
@@ -167,7 +167,13 @@ fn linear_head(
     Ok(Some(head))
 }
 
-fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &RunData, embedding: String) -> RunRecord {
+fn new_record(
+    config: &Config,
+    registry: &Registry,
+    compute: Compute,
+    data: &RunData,
+    input_size: [usize; 3],
+) -> RunRecord {
     let data_sets = data.record();
     let mut split_sizes = BTreeMap::new();
     for (split, size) in data_sets.iter().take(data.encoder.len()).flat_map(|data| &data.split_sizes) {
@@ -190,9 +196,10 @@ fn new_record(config: &Config, registry: &Registry, compute: Compute, data: &Run
         seed: config.train.seed,
         method: config.train.self_supervision.method.to_string(),
         encoder: config.train.self_supervision.encoder_name.clone(),
-        embedding,
-        input: None,
+        embedding: String::new(),
         dataset: data.encoder_name(),
+        input_size,
+        normalization: data.statistics().map(|(mean, std)| Normalization { mean, std }),
         split_sizes,
         data_sets,
         plugins: plugins

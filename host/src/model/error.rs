@@ -1,5 +1,7 @@
 //! What can go wrong while a model computes, learns or is restored.
 
+use crate::augment::AugmentError;
+use crate::data::DataError;
 use crate::native::NativeError;
 use selfsame_plugin_api::{ErrorKind, PluginError};
 use tch::TchError;
@@ -16,6 +18,12 @@ pub enum Error {
     /// libtorch refused; its message without the backtrace.
     #[error("libtorch: {0}")]
     Libtorch(String),
+    /// Images cannot be made into views.
+    #[error(transparent)]
+    Views(#[from] AugmentError),
+    /// Samples cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// Saved state does not belong to what it is loaded into.
     #[error("saved state: {0}")]
     State(String),
@@ -30,6 +38,8 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Encoder(error) => error.kind,
+            Self::Views(error) => error.kind(),
+            Self::Data(error) => error.kind,
             Self::Libtorch(_) => ErrorKind::Device,
             Self::State(_) | Self::Input(_) => ErrorKind::Data,
         }

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::Tensor;
 
-/// The file's name in a run's folder.
-pub const ENCODER_FILE: &str = "encoder.safetensors";
+pub use crate::train::run_folder::ENCODER_FILE;
 
 /// Why an encoder could not be exported.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,9 @@
 //! What a run leaves for people: metrics, progress, reports, exported encoders.
 
 pub mod contact_sheet;
+pub mod counter;
 mod curves;
+pub mod embeddings;
 pub mod export;
 pub mod host_services;
 mod html;

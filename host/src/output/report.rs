@@ -2,6 +2,7 @@
 
 use super::html;
 use super::metrics;
+use crate::evaluate;
 use crate::train::run_folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
 use crate::train::storage::{Disk, FileError, Naming, write_atomically};
 use comfy_table::{CellAlignment, Table, presets};
@@ -20,6 +21,9 @@ pub enum ReportError {
     /// A file operation failed.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The result of an evaluation cannot be read.
+    #[error("{0}")]
+    Evaluation(String),
 }
 
 /// Scores of an encoder on held-out images, as shares in [0, 1]; none where not measured.
@@ -107,6 +111,11 @@ pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
     }
     if (Scores::of(&record, true), Scores::of(&record, false)) != Default::default() {
         text.push_str(&format!("\n{}", scores(&record)));
+    }
+    let evaluations = evaluate::read_all(run_dir).map_err(|error| ReportError::Evaluation(error.to_string()))?;
+    if !evaluations.is_empty() {
+        let rows: Vec<_> = evaluations.iter().map(|(name, result)| (name.clone(), result)).collect();
+        text.push_str(&format!("\n{}\n", evaluate::summary(&rows)));
     }
     if !record.metrics.is_empty() {
         let width = record.metrics.keys().map(String::len).max().unwrap_or(0);

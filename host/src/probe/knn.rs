@@ -33,30 +33,49 @@ pub fn knn(
     queries: (&Tensor, &Tensor),
 ) -> Result<KnnScore> {
     let _no_grad = tch::no_grad_guard();
-    for (what, (features, labels)) in [("the bank", bank), ("the queries", queries)] {
-        let (rows, labelled) = (features.size2()?.0, labels.size1()?);
-        if rows == 0 || rows != labelled {
-            return Err(Error::Input(format!("kNN: {rows} features and {labelled} labels in {what}")));
-        }
+    let predictions = knn_votes(config, classes, bank, queries.0)?.f_argmax(1, false)?;
+    let (rows, labelled) = (queries.0.size2()?.0, queries.1.size1()?);
+    if rows != labelled {
+        return Err(Error::Input(format!("kNN: {rows} features and {labelled} labels in the queries")));
     }
-    let (n, classes) = (bank.0.size2()?.0, classes as i64);
+    let correct = predictions.f_eq_tensor(queries.1)?.f_to_kind(Kind::Double)?;
+    Ok(KnnScore { accuracy: correct.f_mean(None)?.f_double_value(&[])?, predictions })
+}
+
+/// The votes of [`knn`] as shares, `[M, classes]` in [0, 1]: the weight of the neighbours that have a label over the
+/// weight of all. `bank` labels are int64 `[N]`, or 0 and 1 `[N, classes]` for multilabel.
+///
+/// # Errors
+/// As [`knn`].
+pub fn knn_votes(config: &KnnConfig, classes: usize, bank: (&Tensor, &Tensor), queries: &Tensor) -> Result<Tensor> {
+    let _no_grad = tch::no_grad_guard();
+    let (n, labelled) = (bank.0.size2()?.0, bank.1.size().first().copied().unwrap_or(0));
+    if n == 0 || n != labelled {
+        return Err(Error::Input(format!("kNN: {n} features and {labelled} labels in the bank")));
+    }
+    if queries.size2()?.0 == 0 {
+        return Err(Error::Input("kNN: there are no queries".into()));
+    }
+    let classes = classes as i64;
     let k = i64::try_from(config.k).unwrap_or(i64::MAX).min(n);
     let columns = normalize(bank.0)?.f_tr()?;
     let class_ids = Tensor::f_arange(classes, (Kind::Int64, bank.1.device()))?;
     let rows = (CHUNK_FLOATS / n.max(k * classes)).max(1);
-    let mut predictions = Vec::new();
-    for chunk in normalize(queries.0)?.f_split(rows, 0)? {
+    let mut votes = Vec::new();
+    for chunk in normalize(queries)?.f_split(rows, 0)? {
         let (similarity, index) = nearest(&chunk.f_mm(&columns)?, k)?;
         // Relative to the nearest neighbour, which changes no comparison and cannot overflow.
         let relative = similarity.f_sub(&similarity.f_narrow(1, 0, 1)?)?;
         let weights = relative.f_div_scalar(config.temperature)?.f_exp()?.f_unsqueeze(2)?;
-        let is_class = bank.1.f_take(&index)?.f_unsqueeze(2)?.f_eq_tensor(&class_ids)?;
-        let votes = weights.f_mul(&is_class)?.f_sum_dim_intlist(1, false, None)?;
-        predictions.push(votes.f_argmax(1, false)?);
+        let has_label = if bank.1.dim() == 1 {
+            bank.1.f_take(&index)?.f_unsqueeze(2)?.f_eq_tensor(&class_ids)?
+        } else {
+            bank.1.f_index_select(0, &index.f_flatten(0, -1)?)?.f_view([-1, k, classes])?.f_gt(0.5)?
+        };
+        let sums = weights.f_mul(&has_label)?.f_sum_dim_intlist(1, false, None)?;
+        votes.push(sums.f_div(&weights.f_sum_dim_intlist(1, false, None)?)?);
     }
-    let predictions = Tensor::f_cat(&predictions, 0)?;
-    let correct = predictions.f_eq_tensor(queries.1)?.f_to_kind(Kind::Double)?;
-    Ok(KnnScore { accuracy: correct.f_mean(None)?.f_double_value(&[])?, predictions })
+    Ok(Tensor::f_cat(&votes, 0)?)
 }
 
 /// The `k` largest of each row in falling order, and their columns; of equal ones the first.

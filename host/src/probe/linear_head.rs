@@ -268,14 +268,14 @@ fn mean(values: &[f64]) -> Option<f64> {
 }
 
 /// Inverse class frequencies that sum to 1, `[classes]`; 0 for a class that does not occur.
-fn class_weights(targets: &Tensor, classes: usize) -> Result<Tensor> {
+pub(super) fn class_weights(targets: &Tensor, classes: usize) -> Result<Tensor> {
     let counts = targets.f_bincount(None::<&Tensor>, classes as i64)?.f_to_kind(Kind::Float)?;
     let inverse = counts.f_reciprocal()?.f_masked_fill(&counts.f_eq(0)?, 0.0)?;
     Ok(inverse.f_div(&inverse.f_sum(None)?)?)
 }
 
 /// Negatives per positive of each label, `[classes]`; 1 for a label without positives.
-fn positive_weights(targets: &Tensor) -> Result<Tensor> {
+pub(super) fn positive_weights(targets: &Tensor) -> Result<Tensor> {
     let targets = targets.f_to_kind(Kind::Float)?;
     let positives = targets.f_sum_dim_intlist(0, false, None)?;
     let negatives = targets.f_ones_like()?.f_sum_dim_intlist(0, false, None)?.f_sub(&positives)?;

@@ -1,16 +1,110 @@
 //! Linear evaluation on frozen features.
 
-use crate::config::schema::{LrScaling, SchedulerConfig};
+use super::embedder::select;
+use super::lbfgs;
+use super::objective::Objective;
+use super::scored::Scored;
 use crate::model::{Error, Result};
-use crate::optim::{Adam, Decay, Optimizer, Schedule};
-use selfsame_plugin_api::{Parameter, ParameterKind};
-use tch::{Kind, Reduction, Tensor};
+use selfsame_plugin_api::Task;
+use tch::{Kind, Tensor};
 
-const STEPS: usize = 300;
-const PEAK_LR: f64 = 0.05;
+/// The strengths of L2 regularisation that are tried, strongest first: λ in mean loss + λ/2·‖W‖².
+pub const L2_GRID: [f64; 8] = [10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
+
+/// A linear classifier of standardised features: what `(x − mean) / std` has to be multiplied with.
+#[derive(Debug)]
+pub struct LinearModel {
+    pub(super) mean: Tensor,
+    pub(super) std: Tensor,
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
+}
+
+impl LinearModel {
+    /// Logits `[M, classes]` of features `[M, D]`.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses.
+    pub fn logits(&self, features: &Tensor) -> Result<Tensor> {
+        let x = features.f_to_kind(Kind::Float)?.f_sub(&self.mean)?.f_div(&self.std)?;
+        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+    }
+
+    /// The same classifier of features as they are: weight `[classes, D]` and bias `[classes]`.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses.
+    pub fn on_raw_features(&self) -> Result<(Tensor, Tensor)> {
+        let weight = self.weight.f_div(&self.std)?;
+        let bias = self.bias.f_sub(&weight.f_mv(&self.mean.f_flatten(0, -1)?)?)?;
+        Ok((weight, bias))
+    }
+
+    /// Mean and standard deviation of each feature over the rows, `[1, D]`.
+    pub(super) fn statistics(features: &Tensor) -> Result<(Tensor, Tensor)> {
+        let mean = features.f_mean_dim(0, true, None)?;
+        let std = features.f_std_dim(0, false, true)?;
+        // A constant feature tells nothing; dividing it by 1 leaves zeros.
+        let std = std.f_masked_fill(&std.f_lt(1e-6)?, 1.0)?;
+        Ok((mean, std))
+    }
+}
+
+/// Logistic regression: fits one L2 strength after the other, each from the solution before it.
+pub struct LinearFit<'a> {
+    objective: &'a Objective,
+    features: Tensor,
+    targets: &'a Tensor,
+    mean: Tensor,
+    std: Tensor,
+    solution: Tensor,
+}
+
+impl<'a> LinearFit<'a> {
+    /// On features `[N, D]`, standardised by their own mean and standard deviation; starts from zero weights.
+    ///
+    /// # Errors
+    /// No features, or labels that do not match them in number; anything libtorch refuses.
+    pub fn new(objective: &'a Objective, features: &Tensor, targets: &'a Tensor) -> Result<Self> {
+        let (rows, dim) = features.size2()?;
+        let labelled = targets.size().first().copied().unwrap_or(0);
+        if rows == 0 || rows != labelled {
+            return Err(Error::Input(format!("linear probe: {rows} training features and {labelled} labels")));
+        }
+        let features = features.f_detach()?.f_to_kind(Kind::Float)?;
+        let (mean, std) = LinearModel::statistics(&features)?;
+        let classes = objective.classes() as i64;
+        let solution = Tensor::f_zeros(classes * (dim + 1), (Kind::Float, features.device()))?;
+        Ok(Self { objective, features: features.f_sub(&mean)?.f_div(&std)?, targets, mean, std, solution })
+    }
+
+    /// The minimum of the mean loss + `l2`/2·‖W‖²; the bias is not decayed. Draws nothing at random.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses.
+    pub fn minimize(&mut self, l2: f64) -> Result<LinearModel> {
+        let (dim, classes) = (self.features.size2()?.1, self.objective.classes() as i64);
+        let split = |flat: &Tensor| -> Result<(Tensor, Tensor)> {
+            let weight = flat.f_narrow(0, 0, classes * dim)?.f_view([classes, dim])?;
+            Ok((weight, flat.f_narrow(0, classes * dim, classes)?))
+        };
+        self.solution = lbfgs::minimize(&self.solution, |point| {
+            let point = point.f_detach()?.f_set_requires_grad(true)?;
+            let (weight, bias) = split(&point)?;
+            let logits = self.features.f_linear(&weight, Some(&bias))?;
+            let penalty = weight.f_square()?.f_sum(Kind::Double)?.f_mul_scalar(l2 / 2.0)?;
+            let loss = self.objective.loss(&logits, self.targets)?.f_to_kind(Kind::Double)?.f_add(&penalty)?;
+            loss.f_backward()?;
+            Ok((loss.f_double_value(&[])?, point.f_grad()?))
+        })?;
+        let (weight, bias) = split(&self.solution)?;
+        let (mean, std) = (self.mean.shallow_clone(), self.std.shallow_clone());
+        Ok(LinearModel { mean, std, weight, bias })
+    }
+}
 
 /// Multinomial logistic regression on standardised features: minimises mean cross-entropy + ‖W‖²/2N, the objective of
-/// scikit-learn's `LogisticRegression(C=1)`, by 300 full-batch Adam steps from zero weights. Draws nothing at random.
+/// scikit-learn's `LogisticRegression(C=1)`. Draws nothing at random.
 ///
 /// `train` and `eval` are features (`[N, D]`, `[M, D]`) with int64 labels in 0..`classes`, all on one device. Mean and
 /// standard deviation come from `train`. Returns the share of `eval` that is predicted right, in [0, 1].
@@ -18,40 +112,66 @@ const PEAK_LR: f64 = 0.05;
 /// # Errors
 /// No features, or labels that do not match them in number; anything libtorch refuses.
 pub fn linear_probe(classes: usize, train: (&Tensor, &Tensor), eval: (&Tensor, &Tensor)) -> Result<f64> {
-    for (what, (features, labels)) in [("training", train), ("evaluation", eval)] {
-        let (rows, labelled) = (features.size2()?.0, labels.size1()?);
-        if rows == 0 || rows != labelled {
-            return Err(Error::Input(format!("linear probe: {rows} {what} features and {labelled} labels")));
-        }
+    let (rows, labelled) = (eval.0.size2()?.0, eval.1.size1()?);
+    if rows == 0 || rows != labelled {
+        return Err(Error::Input(format!("linear probe: {rows} evaluation features and {labelled} labels")));
     }
-    let features = train.0.f_detach()?.f_to_kind(Kind::Float)?;
-    let (n, dim) = features.size2()?;
-    let mean = features.f_mean_dim(0, true, None)?;
-    let std = features.f_std_dim(0, false, true)?;
-    // A constant feature tells nothing; dividing it by 1 leaves zeros.
-    let std = std.f_masked_fill(&std.f_lt(1e-6)?, 1.0)?;
-    let standardize = |x: &Tensor| -> Result<Tensor> { Ok(x.f_sub(&mean)?.f_div(&std)?) };
-    let features = standardize(&features)?;
-
-    let zeros = |size: &[i64]| Tensor::f_zeros(size, (Kind::Float, features.device()))?.f_set_requires_grad(true);
-    let (weight, bias) = (zeros(&[classes as i64, dim])?, zeros(&[classes as i64])?);
-    let parameters = vec![
-        Parameter { name: "weight".into(), kind: ParameterKind::Weight, tensor: weight.shallow_clone() },
-        Parameter { name: "bias".into(), kind: ParameterKind::Bias, tensor: bias.shallow_clone() },
-    ];
-    let mut optimizer = Adam::new(parameters, [0.9, 0.999], 1e-8, Decay::L2(1.0 / n as f64))?;
-    let cosine = SchedulerConfig { epochs: STEPS, ..SchedulerConfig::default() };
-    let schedule = Schedule::new(&cosine, PEAK_LR, LrScaling::None, 0, 1);
-    for step in 0..schedule.total_steps() {
-        let logits = features.f_linear(&weight, Some(&bias))?;
-        let loss = logits.f_cross_entropy_loss(train.1, None::<&Tensor>, Reduction::Mean, -100, 0.0)?;
-        optimizer.zero_grad();
-        loss.f_backward()?;
-        optimizer.step(schedule.lr(step))?;
-    }
-
+    let objective = Objective::new(Task::Multiclass, classes, None)?;
+    let model = LinearFit::new(&objective, train.0, train.1)?.minimize(1.0 / train.0.size2()?.0 as f64)?;
     let _no_grad = tch::no_grad_guard();
-    let logits = standardize(&eval.0.f_to_kind(Kind::Float)?)?.f_linear(&weight, Some(&bias))?;
-    let correct = logits.f_argmax(1, false)?.f_eq_tensor(eval.1)?;
+    let correct = model.logits(eval.0)?.f_argmax(1, false)?.f_eq_tensor(eval.1)?;
     Ok(correct.f_to_kind(Kind::Double)?.f_mean(None)?.f_double_value(&[])?)
+}
+
+/// Rows to learn from and rows to choose by, of one training split.
+#[derive(Debug, Clone, Default)]
+pub struct Cut {
+    /// Rows to learn from.
+    pub fit: Vec<usize>,
+    /// Rows to choose by.
+    pub held: Vec<usize>,
+}
+
+/// The linear protocol (Kornblith et al. 2019, appendix A.3): L-BFGS logistic regression on frozen features, whose L2
+/// strength is the one of [`L2_GRID`] that scores best on the held-out rows of the training split, the strongest of
+/// equals; then a fit on all rows. Answers the model and its L2.
+///
+/// Without rows to choose by, L2 is 1/N.
+///
+/// # Errors
+/// As [`LinearFit::new`].
+pub fn tuned_linear(
+    objective: &Objective,
+    features: &Tensor,
+    targets: &Tensor,
+    cut: &Cut,
+) -> Result<(LinearModel, f64)> {
+    let l2 = if cut.held.is_empty() || cut.fit.is_empty() {
+        1.0 / features.size2()?.0.max(1) as f64
+    } else {
+        let (known, held) = (select(targets, &cut.fit)?, select(targets, &cut.held)?);
+        let held_features = select(features, &cut.held)?;
+        let mut fit = LinearFit::new(objective, &select(features, &cut.fit)?, &known)?;
+        let mut best = (f64::NEG_INFINITY, L2_GRID[0]);
+        for l2 in L2_GRID {
+            let logits = fit.minimize(l2)?.logits(&held_features)?;
+            let score = choice_score(objective, &logits, &held)?;
+            if score > best.0 {
+                best = (score, l2);
+            }
+        }
+        best.1
+    };
+    Ok((LinearFit::new(objective, features, targets)?.minimize(l2)?, l2))
+}
+
+/// What a choice is made by: accuracy for multiclass tasks, AUROC for the others (accuracy where it is not defined).
+///
+/// # Errors
+/// As [`Scored::new`].
+pub fn choice_score(objective: &Objective, logits: &Tensor, targets: &Tensor) -> Result<f64> {
+    let scores = Scored::new(objective.task(), &objective.probabilities(&logits.f_detach()?)?, targets)?.scores();
+    let find = |name: &str| scores.iter().find(|(found, _)| *found == name).and_then(|(_, score)| *score);
+    let ranked = if objective.task() == Task::Multiclass { None } else { find("auroc") };
+    Ok(ranked.or_else(|| find("accuracy")).unwrap_or(f64::NEG_INFINITY))
 }

@@ -1,13 +1,29 @@
-//! What the features are worth: probes that learn from or compare detached features, and never touch the encoder.
+//! What the features are worth: probes that learn from or compare detached features, and, apart from [`finetune`], never
+//! touch the encoder.
 
+mod augmented_probe;
+mod bootstrap;
+mod confusion;
+mod embedder;
 mod feature_std;
+mod finetune;
 mod knn;
+mod lbfgs;
 mod linear_head;
 mod linear_probe;
 mod metrics;
+mod objective;
+mod scored;
 
+pub use augmented_probe::{AugmentedRecipe, augmented_probe};
+pub use bootstrap::{RESAMPLES, intervals};
+pub use confusion::{ClassScore, Confusion, balanced_accuracy, macro_f1};
+pub use embedder::{Embedder, Labelled, Progress};
 pub use feature_std::feature_std;
-pub use knn::{KnnScore, knn};
+pub use finetune::{FinetuneRecipe, finetune};
+pub use knn::{KnnScore, knn, knn_votes};
 pub use linear_head::{HeadMetrics, LinearHead};
-pub use linear_probe::linear_probe;
-pub use metrics::{auroc, average_precision};
+pub use linear_probe::{Cut, L2_GRID, LinearFit, LinearModel, choice_score, linear_probe, tuned_linear};
+pub use metrics::{Ranking, auroc, average_precision};
+pub use objective::Objective;
+pub use scored::{Scored, Scores};

@@ -107,6 +107,18 @@ pub fn latest(run_dir: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
     Ok(None)
 }
 
+/// The checkpoint in one folder, `checkpoints/step-NNNNNNNN`.
+///
+/// # Errors
+/// A folder that is none, or that is damaged.
+pub fn at(path: &Path) -> Result<Checkpoint, CheckpointError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let step = parse_name(name.strip_suffix(OLD).unwrap_or(name)).ok_or("its name is not `step-NNNNNNNN`".to_owned());
+    let checked = step.and_then(|step| verify(path, step).map(|_| step));
+    let step = checked.map_err(|reason| CheckpointError::Damaged { path: path.to_owned(), reason })?;
+    Ok(Checkpoint { step, path: path.to_owned() })
+}
+
 /// Writes the checkpoints of one run.
 pub struct CheckpointWriter {
     dir: PathBuf,

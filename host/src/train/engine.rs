@@ -2,7 +2,7 @@
 
 use super::checkpoint::{Checkpoint, CheckpointWriter};
 use super::error::TrainError;
-use super::evaluation::{Evaluator, forward_frozen, head_metrics};
+use super::evaluation::{Evaluator, head_metrics};
 use super::head_batches::HeadBatches;
 use super::observer::{Observer, Pace};
 use super::run_data::{RunData, RunViews};
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::data::Batch;
 use crate::method::{self, Method, StepContext, StepOutput};
 use crate::optim::{self, Optimizer, Schedule};
-use crate::probe::LinearHead;
+use crate::probe::{Embedder, LinearHead};
 use crate::{native, random};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -231,7 +231,10 @@ impl<'a> Engine<'a> {
         let Some(head) = &mut self.head else { return Ok(()) };
         if let Some(own) = &mut self.head_batches {
             if let Some((images, labels)) = own.batch(self.position.step, self.compute.device)? {
-                head.train_step(&forward_frozen(self.method.encoder(), &images, self.compute)?, &labels)?;
+                let Compute { device, autocast } = self.compute;
+                let encoder = self.method.encoder();
+                let embedder = Embedder { encoder, views: self.views.task(), device, autocast };
+                head.train_step(&embedder.frozen(&images)?, &labels)?;
             }
         } else if let Some(labels) = labels {
             head.train_step(features, &Tensor::f_cat(&[labels, labels], 0)?)?;

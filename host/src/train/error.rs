@@ -64,11 +64,7 @@ with_kind! {
     ExportError => |_| ErrorKind::Data,
     PluginError => |error| error.kind,
     PluginFailure => |error| error.kind(),
-    AugmentError => |error| match error {
-        AugmentError::Setting { .. } => ErrorKind::Configuration,
-        AugmentError::Images(_) => ErrorKind::Data,
-        AugmentError::Torch(_) | AugmentError::Native(_) => ErrorKind::Device,
-    },
+    AugmentError => |error| error.kind(),
     FileError => |_| ErrorKind::Data,
     ReportError => |_| ErrorKind::Data,
     DeviceError => |error| match error {

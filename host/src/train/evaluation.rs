@@ -7,14 +7,10 @@ use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::{Batch, Source};
 use crate::method::{self, Method, StepContext};
-use crate::native;
-use crate::probe::{self, HeadMetrics, LinearHead};
+use crate::probe::{self, Embedder, HeadMetrics, LinearHead};
 use selfsame_plugin_api::{Encoder, Task};
 use std::collections::BTreeMap;
-use tch::{Kind, Tensor, no_grad};
-
-/// Images per forward pass; evaluation keeps no activations, so its batches may be large.
-const BATCH: usize = 256;
+use tch::{Kind, Tensor};
 
 /// Measures an encoder on the splits of a run.
 #[derive(Clone, Copy)]
@@ -156,26 +152,11 @@ const VALIDATION_EPOCH: u64 = u64::MAX;
 ///
 /// # Errors
 /// What the encoder or libtorch refuses.
-pub fn embed(encoder: &dyn Encoder, source: &Source, views: &Views, compute: Compute) -> Result<Tensor, TrainError> {
-    let places: Vec<usize> = (0..source.len()).collect();
-    let mut features = Vec::with_capacity(places.len() / BATCH + 1);
-    for batch in source.batches(places.chunks(BATCH).map(<[usize]>::to_vec).collect(), compute.device) {
-        features.push(forward_frozen(encoder, &views.eval(&batch?.images)?, compute)?);
-    }
-    Ok(Tensor::f_cat(&features, 0)?)
-}
-
-/// Embeds ready images with the encoder in eval mode and without gradients: float32 `[B, D]`.
-///
-/// # Errors
-/// What the encoder or libtorch refuses.
-pub fn forward_frozen(
+pub fn embed(
     encoder: &dyn Encoder,
-    images: &Tensor,
+    source: &Source,
+    views: &Views,
     Compute { device, autocast }: Compute,
 ) -> Result<Tensor, TrainError> {
-    no_grad(|| {
-        let _autocast = autocast.then(|| native::autocast_bf16(device)).transpose()?;
-        Ok(encoder.forward(images, false)?.to_kind(Kind::Float))
-    })
+    Ok(Embedder { encoder, views, device, autocast }.embed(source, "embedding", &|_, _, _| ())?)
 }

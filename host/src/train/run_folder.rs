@@ -5,6 +5,7 @@ use super::lock::{LockError, RunLock};
 use super::storage::{Disk, FileError, Naming, sha256_of_file, write_atomically};
 use crate::data::Damaged;
 use jiff::Timestamp;
+use selfsame_plugin_api::Normalization;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,6 +18,9 @@ pub const CONFIG_FILE: &str = "config.yaml";
 pub const RUN_FILE: &str = "run.json";
 /// The list of samples that were left out, by split; in a run's folder where there are any.
 pub const DAMAGED_FILE: &str = "damaged.json";
+
+/// The trained encoder's file in a run's folder.
+pub const ENCODER_FILE: &str = "encoder.safetensors";
 
 /// Why a run's folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -166,11 +170,13 @@ pub struct RunRecord {
     /// Which of the run's encoders is evaluated and exported, in words.
     #[serde(default)]
     pub embedding: String,
-    /// What the encoder takes: channels, height and width in pixels; none in records of earlier versions.
-    #[serde(default)]
-    pub input: Option<[usize; 3]>,
     /// Name of the encoder's data set, or of several, joined by ` + `.
     pub dataset: String,
+    /// Channels, height and width of the images that the encoder sees.
+    pub input_size: [usize; 3],
+    /// Statistics that `augmentation.normalize: dataset` stands for in this run; none: pixels stay in 0–1.
+    #[serde(default)]
+    pub normalization: Option<Normalization>,
     /// Samples in each split of the encoder's data, by its name.
     pub split_sizes: BTreeMap<String, usize>,
     /// Every data set of the run, the encoder's first.
@@ -278,8 +284,9 @@ pub(crate) mod tests {
             method: "simclr".into(),
             encoder: "resnet8".into(),
             embedding: "the trained encoder".into(),
-            input: Some([3, 32, 32]),
             dataset: "CIFAR10".into(),
+            input_size: [3, 32, 32],
+            normalization: None,
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             data_sets: vec![DataSetRecord {
                 name: "CIFAR10".into(),

@@ -233,7 +233,8 @@ pub fn build_encoder(
     Ok(encoder)
 }
 
-fn cores() -> usize {
+/// Threads that read samples unless told otherwise.
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get())
 }
 

@@ -11,4 +11,5 @@ mod method;
 mod nt_xent;
 mod optim;
 mod probe;
+mod scores;
 mod support;

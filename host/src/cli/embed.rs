@@ -1,0 +1,92 @@
+//! `selfsame embed`: the embeddings of a data set's images as a file.
+
+use super::args::{Cli, EmbedArgs};
+use super::evaluate::dataset;
+use super::failure::Failure;
+use super::open;
+use crate::evaluate::{self, Part, Splits, TrainedRun};
+use crate::output::counter::Counter;
+use crate::output::embeddings::{Embeddings, Rows};
+use crate::output::host_services::HostServices;
+use crate::probe::Embedder;
+use crate::train::TrainError;
+use crate::train::session::Compute;
+use indicatif::MultiProgress;
+use selfsame_plugin_api::Targets;
+
+/// Embeds a split, or all of them one after the other, each in the publisher's order.
+pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<String, Failure> {
+    let registry = open::registry(&cli.common);
+    let run = TrainedRun::open(&arguments.trained.run)?;
+    let config = run.configured(dataset(&arguments.trained), &arguments.trained.sets)?;
+    let compute = Compute::select(&config)?;
+    let (method, weights) = run.load(&registry, compute)?;
+    let services = HostServices::new(bars, &|| false);
+    let splits = Splits::prepare(&config, &registry, &services)?;
+    let names = if arguments.split == "all" { splits.names() } else { vec![arguments.split.as_str()] };
+    let mut parts =
+        names.into_iter().map(|name| Ok(splits.open(name)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;
+    let read = |part: &mut Part| splits.read(part, compute.device);
+    let sources = parts.iter_mut().map(read).collect::<Result<Vec<_>, TrainError>>()?;
+    let rows = rows(&parts, &splits.card().classes);
+
+    let views = evaluate::views(&config, &config.augmentation, splits.card(), &run.record)?;
+    let embedder =
+        Embedder { encoder: method.encoder(), views: &views, device: compute.device, autocast: compute.autocast };
+    let facts = [
+        ("dataset", splits.card().name.as_str()),
+        ("encoder", run.record.encoder.as_str()),
+        ("weights_sha256", weights.sha256.as_str()),
+        ("selfsame_version", env!("CARGO_PKG_VERSION")),
+    ];
+    let dim = embedder.encoder.feature_dim();
+    let mut file = Embeddings::create(&arguments.out, arguments.force, &rows, dim, &facts).map_err(failure)?;
+    let counter = Counter::new(bars);
+    for (part, source) in parts.iter().zip(&sources) {
+        let what = format!("embedding {} images", part.name);
+        let mut done = 0;
+        for embedded in embedder.batches(source) {
+            counter.show(&what, done, source.len());
+            let embedded = embedded.map_err(TrainError::from)?;
+            done += embedded.size()[0] as usize;
+            file.push(&embedded).map_err(failure)?;
+        }
+    }
+    drop(counter);
+    let files = file.finish().map_err(failure)?;
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    Ok(format!("{} embeddings of length {dim} in {}", rows.ids.len(), files.join(" and ")))
+}
+
+/// What is known of all parts' samples, one part after the other.
+fn rows(parts: &[Part], classes: &[String]) -> Rows {
+    let mut targets = parts.first().map_or(Targets::None, |part| part.targets(classes.len()));
+    for part in parts.iter().skip(1) {
+        targets = match (targets, part.targets(classes.len())) {
+            (Targets::Classes(some), Targets::Classes(more)) => Targets::Classes([some, more].concat()),
+            (Targets::Multilabel(some), Targets::Multilabel(more)) => Targets::Multilabel([some, more].concat()),
+            (Targets::None, Targets::None) => Targets::None,
+            _ => {
+                tracing::warn!("not all splits have labels, so none are written; embed the splits one by one for them");
+                targets = Targets::None;
+                break;
+            }
+        };
+    }
+    Rows {
+        ids: parts.iter().flat_map(Part::ids).collect(),
+        splits: parts.iter().flat_map(|part| std::iter::repeat_n(part.name, part.len())).collect(),
+        targets,
+        groups: parts.iter().map(Part::groups).collect::<Option<Vec<_>>>().map(|groups| groups.concat()),
+        classes: classes.to_vec(),
+    }
+}
+
+fn failure(error: crate::output::embeddings::EmbeddingsError) -> Failure {
+    use crate::output::embeddings::EmbeddingsError;
+    match error {
+        EmbeddingsError::Format(_) | EmbeddingsError::Exists(_) => Failure::usage(error.to_string()),
+        EmbeddingsError::File(_) => Failure::data(error.to_string()),
+        EmbeddingsError::Torch(_) => Failure::of_kind(selfsame_plugin_api::ErrorKind::Device, error.to_string()),
+    }
+}

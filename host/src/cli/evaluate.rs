@@ -1,0 +1,110 @@
+//! `selfsame evaluate`: a trained encoder against labels.
+
+use super::args::{Cli, EvaluateArgs, TrainedArgs};
+use super::failure::Failure;
+use super::open;
+use crate::evaluate::{self, Bench, Evaluation, Protocol, Recipes, Splits, Subject, TrainedRun};
+use crate::output::counter::Counter;
+use crate::output::host_services::HostServices;
+use crate::plugin::Registry;
+use crate::train::run_folder::PluginFile;
+use crate::train::session::Compute;
+use indicatif::MultiProgress;
+use std::fmt::Write;
+
+/// Runs the protocols, writes their results into the run's folder, and answers them as tables or JSON.
+pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Result<String, Failure> {
+    let registry = open::registry(&cli.common);
+    let run = TrainedRun::open(&arguments.trained.run)?;
+    let mut sets = arguments.trained.sets.clone();
+    sets.extend(arguments.k.map(|k| format!("knn.k={k}")));
+    sets.extend(arguments.temperature.map(|temperature| format!("knn.temperature={temperature}")));
+    let config = run.configured(dataset(&arguments.trained), &sets)?;
+    let compute = Compute::select(&config)?;
+    let (method, weights) = run.load(&registry, compute)?;
+
+    let services = HostServices::new(bars, &|| false);
+    let splits = Splits::prepare(&config, &registry, &services)?;
+    let scored = splits.open(arguments.split.as_deref().unwrap_or(splits.default_scored()))?;
+    let split = scored.name;
+    let counter = Counter::new(bars);
+    let progress = |what: &str, done, total| counter.show(what, done, total);
+    let bench = Bench::new(&config, &splits, scored, compute, method.encoder(), &run.record, &progress)?;
+    let recipes = recipes(arguments);
+    let mut results = Vec::new();
+    for protocol in protocols(arguments) {
+        let verdict = bench.run(protocol, &recipes)?;
+        progress("computing intervals", 0, 1);
+        let result = Evaluation::new(
+            verdict,
+            Subject {
+                card: splits.card(),
+                split,
+                train_samples: bench.sizes().0,
+                weights: weights.clone(),
+                encoder: run.record.encoder.clone(),
+                plugins: used(&registry),
+                seed: config.train.seed,
+            },
+        );
+        let file = result.write(&run.folder, &run.suffix())?;
+        results.push((file, result));
+    }
+    drop(counter);
+    if arguments.json {
+        let results: Vec<_> = results.iter().map(|(_, result)| result).collect();
+        return serde_json::to_string_pretty(&results).map_err(|error| Failure::data(error.to_string()));
+    }
+    let mut text = String::new();
+    if let Some((_, first)) = results.first() {
+        let step = first.weights.step.map(|step| format!(" after step {step}")).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "{}{step} on {} {}: {} images scored, {} learnt from",
+            first.encoder, first.dataset, first.split, first.samples, first.train_samples
+        );
+    }
+    let rows: Vec<_> = results.iter().map(|(_, result)| (result.protocol.name().to_owned(), result)).collect();
+    let _ = writeln!(text, "{}", evaluate::summary(&rows));
+    for (file, result) in &results {
+        let _ = writeln!(text, "\n{}\n{}\n{}", result.protocol.name(), evaluate::tables(result), file.display());
+    }
+    Ok(text)
+}
+
+/// The data set that was named in place of the run's.
+pub(super) fn dataset(arguments: &TrainedArgs) -> Option<(&str, Option<&std::path::Path>)> {
+    Some((arguments.dataset.as_deref()?, arguments.dataset_dir.as_deref()))
+}
+
+/// Each protocol once, in the order given.
+fn protocols(arguments: &EvaluateArgs) -> Vec<Protocol> {
+    if arguments.protocols.is_empty() {
+        return vec![Protocol::Knn, Protocol::Linear];
+    }
+    let mut protocols = Vec::new();
+    for protocol in &arguments.protocols {
+        if !protocols.contains(protocol) {
+            protocols.push(*protocol);
+        }
+    }
+    protocols
+}
+
+fn recipes(arguments: &EvaluateArgs) -> Recipes {
+    let mut recipes = Recipes { seeds: arguments.seeds.map(usize::from), ..Recipes::default() };
+    if let Some(epochs) = arguments.epochs {
+        recipes.augmented.epochs = epochs as usize;
+        recipes.finetune.epochs = epochs as usize;
+    }
+    if let Some(lr) = arguments.lr {
+        recipes.finetune.learning_rate = lr;
+    }
+    recipes
+}
+
+fn used(registry: &Registry) -> Vec<PluginFile> {
+    let file =
+        |file: crate::plugin::PluginFile| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 };
+    registry.used().into_iter().map(file).collect()
+}

@@ -1,0 +1,292 @@
+//! The result of one protocol, as it is written into a run's folder.
+
+use super::protocol::Protocol;
+use super::trained::WeightsOrigin;
+use crate::native;
+use crate::probe::{RESAMPLES, Scored, Scores, intervals};
+use crate::train::TrainError;
+use crate::train::run_folder::PluginFile;
+use crate::train::storage::{Disk, Naming, write_atomically};
+use selfsame_plugin_api::Card;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of results in a run's folder.
+pub const EVALUATIONS_DIR: &str = "evaluations";
+
+/// What one seed predicted.
+pub(super) struct Prediction {
+    pub(super) seed: u64,
+    /// Settings that were chosen on the training split.
+    pub(super) chosen: BTreeMap<String, Value>,
+    pub(super) scored: Scored,
+}
+
+/// What a protocol came to, before it is scored.
+pub struct Verdict {
+    pub(super) protocol: Protocol,
+    pub(super) recipe: Value,
+    pub(super) predictions: Vec<Prediction>,
+    /// The patient of each scored sample.
+    pub(super) groups: Option<Vec<String>>,
+}
+
+/// One protocol's result. It holds no time, so that evaluating twice gives equal files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// How the encoder was judged.
+    pub protocol: Protocol,
+    /// The data set's name.
+    pub dataset: String,
+    /// The split that was scored.
+    pub split: String,
+    /// Its samples.
+    pub samples: usize,
+    /// Samples that the protocol learnt from.
+    pub train_samples: usize,
+    /// Scores by name, over all seeds.
+    pub metrics: BTreeMap<String, Measure>,
+    /// What the intervals stand on.
+    pub intervals: Intervals,
+    /// Each class against all others, over all seeds.
+    pub classes: Vec<ClassResult>,
+    /// Row by true class, column by predicted class: counts, summed over seeds. Empty for multilabel.
+    pub confusion: Vec<Vec<u64>>,
+    /// Each seed alone.
+    pub seeds: Vec<SeedResult>,
+    /// The protocol's settings.
+    pub recipe: Value,
+    /// The weights that were evaluated.
+    pub weights: WeightsOrigin,
+    /// Name of the encoder.
+    pub encoder: String,
+    /// Versions of this program and of libtorch.
+    pub versions: BTreeMap<String, String>,
+    /// The plugin files that were opened.
+    pub plugins: Vec<PluginFile>,
+}
+
+/// A score over seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// Mean over the seeds.
+    pub mean: f64,
+    /// Standard deviation over the seeds (n − 1); none for a single one.
+    pub std: Option<f64>,
+    /// 95 % interval of the mean, from resampling the scored samples; none where it was not computed.
+    pub interval: Option<[f64; 2]>,
+}
+
+/// What the intervals stand on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intervals {
+    /// How they were computed.
+    pub method: String,
+    /// Number of resamples.
+    pub resamples: usize,
+    /// Whether whole groups (patients) were drawn.
+    pub by_group: bool,
+}
+
+/// One class against all others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassResult {
+    /// The class.
+    pub name: String,
+    /// Scored samples of it.
+    pub support: u64,
+    /// Share of the samples predicted as it that are of it.
+    pub precision: f64,
+    /// Share of its samples that are predicted as it.
+    pub recall: f64,
+    /// Harmonic mean of the two.
+    pub f1: f64,
+    /// One against the rest; none where the split has only one of the two.
+    pub auroc: Option<f64>,
+}
+
+/// One seed's scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeedResult {
+    /// The seed.
+    pub seed: u64,
+    /// Settings that were chosen on the training split.
+    pub chosen: BTreeMap<String, Value>,
+    /// Scores by name.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// What was evaluated, for the record.
+pub struct Subject<'a> {
+    /// The data set.
+    pub card: &'a Card,
+    /// The split that was scored.
+    pub split: &'a str,
+    /// Samples of the training split.
+    pub train_samples: usize,
+    /// The weights.
+    pub weights: WeightsOrigin,
+    /// Name of the encoder.
+    pub encoder: String,
+    /// The plugin files that were opened.
+    pub plugins: Vec<PluginFile>,
+    /// Seed of the bootstrap.
+    pub seed: u64,
+}
+
+impl Evaluation {
+    /// Scores a verdict.
+    pub fn new(verdict: Verdict, subject: Subject<'_>) -> Self {
+        let Verdict { protocol, recipe, predictions, groups } = verdict;
+        let samples = predictions.first().map_or(0, |first| first.scored.samples());
+        let all: Vec<&Scored> = predictions.iter().map(|prediction| &prediction.scored).collect();
+        let by_seed: Vec<Scores> = all.iter().map(|scored| scored.scores()).collect();
+        let names: Vec<&str> =
+            all.first().map(|first| first.weighted(&|_| 1.0)).into_iter().flatten().map(|s| s.0).collect();
+        let bounds = intervals(samples, groups.as_deref(), subject.seed, |weights| {
+            let drawn: Vec<Scores> = all.iter().map(|scored| scored.weighted(&|sample| weights[sample])).collect();
+            (0..names.len()).map(|at| mean(drawn.iter().map(|scores| scores[at].1))).collect()
+        });
+        let bounds: BTreeMap<&str, [f64; 2]> =
+            names.iter().zip(bounds).filter_map(|(name, bounds)| Some((*name, bounds?))).collect();
+        let mut metrics = BTreeMap::new();
+        for (at, (name, _)) in by_seed.first().into_iter().flatten().enumerate() {
+            let values: Option<Vec<f64>> = by_seed.iter().map(|scores| scores[at].1).collect();
+            let Some(values) = values else { continue };
+            let measure = Measure::of(&values, bounds.get(name).copied());
+            metrics.insert((*name).to_owned(), measure);
+        }
+        let seeds = predictions
+            .iter()
+            .zip(&by_seed)
+            .map(|(prediction, scores)| SeedResult {
+                seed: prediction.seed,
+                chosen: prediction.chosen.clone(),
+                metrics: scores.iter().filter_map(|(name, score)| Some(((*name).to_owned(), (*score)?))).collect(),
+            })
+            .collect();
+        let versions =
+            [("selfsame", env!("CARGO_PKG_VERSION")), ("libtorch", native::libtorch_version()), ("tch", "0.24.0")];
+        Self {
+            protocol,
+            dataset: subject.card.name.clone(),
+            split: subject.split.to_owned(),
+            samples,
+            train_samples: subject.train_samples,
+            metrics,
+            intervals: Intervals {
+                method: "percentile bootstrap, 95 %".into(),
+                resamples: RESAMPLES,
+                by_group: groups.is_some(),
+            },
+            classes: class_results(&subject.card.classes, &all),
+            confusion: confusion(subject.card, &all),
+            seeds,
+            recipe,
+            weights: subject.weights,
+            encoder: subject.encoder,
+            versions: versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into(),
+            plugins: subject.plugins,
+        }
+    }
+
+    /// Writes the result into the run's folder, replacing an earlier one in one step, and answers the file:
+    /// `evaluations/PROTOCOL-DATASET-SPLIT.json`, with `suffix` before the dot.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to.
+    pub fn write(&self, run: &Path, suffix: &str) -> Result<PathBuf, TrainError> {
+        let dir = run.join(EVALUATIONS_DIR);
+        fs::create_dir_all(&dir).naming("create", &dir)?;
+        let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
+        let dataset: String = self.dataset.chars().map(plain).collect();
+        let path = dir.join(format!("{}-{dataset}-{}{suffix}.json", self.protocol.name(), self.split));
+        let mut json = serde_json::to_string_pretty(self)
+            .map_err(|error| TrainError::data(format!("{}: {error}", path.display())))?;
+        json.push('\n');
+        write_atomically(&Disk, &path, json.as_bytes())?;
+        Ok(path)
+    }
+}
+
+/// The results in a run's folder with their files' names, sorted by name; none where nothing was evaluated.
+///
+/// # Errors
+/// A file that is not a result.
+pub fn read_all(run: &Path) -> Result<Vec<(String, Evaluation)>, TrainError> {
+    let dir = run.join(EVALUATIONS_DIR);
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
+    let mut names: Vec<String> = fs::read_dir(&dir)
+        .naming("list", &dir)?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".json") && !name.starts_with('.'))
+        .collect();
+    names.sort_unstable();
+    let read = |name: String| {
+        let path = dir.join(&name);
+        let text = fs::read_to_string(&path).naming("read", &path)?;
+        let result = serde_json::from_str(&text);
+        let result = result.map_err(|error| TrainError::data(format!("{}: {error}", path.display())))?;
+        Ok((name.trim_end_matches(".json").to_owned(), result))
+    };
+    names.into_iter().map(read).collect()
+}
+
+impl Measure {
+    fn of(values: &[f64], interval: Option<[f64; 2]>) -> Self {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+        Self { mean, std: (values.len() > 1).then(|| (squares / (n - 1.0)).sqrt()), interval }
+    }
+}
+
+/// The mean, where all are defined.
+fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Vec<f64> = values.collect::<Option<_>>()?;
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+fn class_results(names: &[String], all: &[&Scored]) -> Vec<ClassResult> {
+    let scores: Vec<_> = all.iter().map(|scored| scored.class_scores(&|_| 1.0)).collect();
+    let aurocs: Vec<_> = all.iter().map(|scored| scored.class_auroc()).collect();
+    let result = |(class, name): (usize, &String)| {
+        let over_seeds = |of: &dyn Fn(usize) -> f64| (0..all.len()).map(of).sum::<f64>() / all.len() as f64;
+        ClassResult {
+            name: name.clone(),
+            support: scores.first().map_or(0.0, |scores| scores[class].support) as u64,
+            precision: over_seeds(&|seed| scores[seed][class].precision),
+            recall: over_seeds(&|seed| scores[seed][class].recall),
+            f1: over_seeds(&|seed| scores[seed][class].f1),
+            auroc: mean(aurocs.iter().map(|auroc| auroc[class])),
+        }
+    };
+    names.iter().enumerate().map(result).collect()
+}
+
+fn confusion(card: &Card, all: &[&Scored]) -> Vec<Vec<u64>> {
+    if card.task == selfsame_plugin_api::Task::Multilabel {
+        return Vec::new();
+    }
+    let counts: Vec<_> = all.iter().map(|scored| scored.confusion(&|_| 1.0)).collect();
+    let classes = card.classes.len();
+    let cell = |truth: usize, predicted: usize| counts.iter().map(|c| c.row(truth)[predicted] as u64).sum();
+    (0..classes).map(|truth| (0..classes).map(|predicted| cell(truth, predicted)).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_deviation_over_seeds_is_that_of_a_sample() {
+        let measure = Measure::of(&[0.5, 0.7], None);
+        assert!((measure.mean - 0.6).abs() < 1e-12 && (measure.std.unwrap() - 0.02_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(Measure::of(&[0.5], None).std, None);
+    }
+}

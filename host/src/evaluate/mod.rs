@@ -1,0 +1,17 @@
+//! A trained encoder against labels: protocols, their scores, and what is written into the run's folder.
+//!
+//! The test split is scored here and nowhere else. Nothing here changes a run's weights or checkpoints.
+
+mod evaluation;
+mod protocol;
+mod splits;
+mod table;
+mod trained;
+
+pub use evaluation::{
+    ClassResult, EVALUATIONS_DIR, Evaluation, Intervals, Measure, SeedResult, Subject, Verdict, read_all,
+};
+pub use protocol::{Bench, Protocol, Recipes, views};
+pub use splits::{Part, Splits};
+pub use table::{summary, tables};
+pub use trained::{TrainedRun, WeightsOrigin};

@@ -1,0 +1,92 @@
+//! Results as tables for people.
+
+use super::evaluation::{Evaluation, Measure};
+use comfy_table::{CellAlignment, Table, presets};
+
+/// From this many classes on, class tables are left to the file.
+const MANY_CLASSES: usize = 21;
+
+/// Names of scores in the order of the columns, as they are called in the table.
+const COLUMNS: [(&str, &str); 6] = [
+    ("accuracy", "top-1"),
+    ("top5_accuracy", "top-5"),
+    ("balanced_accuracy", "balanced"),
+    ("macro_f1", "macro F1"),
+    ("auroc", "AUROC"),
+    ("auprc", "AUPRC"),
+];
+
+/// One line for each named result: mean, standard deviation over seeds, 95 % interval.
+pub fn summary(results: &[(String, &Evaluation)]) -> String {
+    let shown: Vec<_> = COLUMNS
+        .into_iter()
+        .filter(|(name, _)| results.iter().any(|(_, result)| result.metrics.contains_key(*name)))
+        .collect();
+    let mut table = new_table();
+    let header = ["result".to_owned(), "seeds".to_owned()].into_iter();
+    table.set_header(header.chain(shown.iter().map(|(_, title)| (*title).to_owned())));
+    for (name, result) in results {
+        let cells = shown.iter().map(|(name, _)| result.metrics.get(*name).map_or("–".into(), measure));
+        table.add_row([name.clone(), result.seeds.len().to_string()].into_iter().chain(cells));
+    }
+    align_right(&mut table);
+    table.to_string()
+}
+
+/// The tables of one result: each class against the others, and true against predicted classes.
+pub fn tables(result: &Evaluation) -> String {
+    if result.classes.len() >= MANY_CLASSES {
+        return format!("scores of the {} classes are in the file", result.classes.len());
+    }
+    let mut table = new_table();
+    table.set_header(["class", "support", "precision", "recall", "F1", "AUROC"]);
+    for class in &result.classes {
+        table.add_row([
+            class.name.clone(),
+            class.support.to_string(),
+            percent(class.precision),
+            percent(class.recall),
+            percent(class.f1),
+            class.auroc.map_or("–".into(), percent),
+        ]);
+    }
+    align_right(&mut table);
+    if result.confusion.is_empty() {
+        return table.to_string();
+    }
+    let mut confusion = new_table();
+    let names = result.classes.iter().map(|class| class.name.clone());
+    confusion.set_header(["true \\ predicted".to_owned()].into_iter().chain(names));
+    for (class, row) in result.classes.iter().zip(&result.confusion) {
+        confusion.add_row([class.name.clone()].into_iter().chain(row.iter().map(u64::to_string)));
+    }
+    align_right(&mut confusion);
+    format!("{table}\n{confusion}")
+}
+
+fn new_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
+    table
+}
+
+fn align_right(table: &mut Table) {
+    table.column_iter_mut().skip(1).for_each(|column| {
+        column.set_cell_alignment(CellAlignment::Right);
+    });
+}
+
+fn measure(measure: &Measure) -> String {
+    let mut text = percent(measure.mean);
+    if let Some(std) = measure.std {
+        text.push_str(&format!(" ± {:.1}", 100.0 * std));
+    }
+    if let Some([low, high]) = measure.interval {
+        text.push_str(&format!("\n[{:.1}, {:.1}]", 100.0 * low, 100.0 * high));
+    }
+    text
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}

@@ -1,0 +1,193 @@
+//! A run's folder, or one of its checkpoints, as an encoder that can be evaluated.
+
+use crate::config::schema::{DatasetConfig, LinearHeadConfig};
+use crate::config::{self, Config, Recommended, Sources};
+use crate::method::Method;
+use crate::plugin::Registry;
+use crate::train::checkpoint::{self, CHECKPOINTS_DIR, Checkpoint, Tensors};
+use crate::train::run_folder::{CONFIG_FILE, ENCODER_FILE, RunRecord, RunStatus};
+use crate::train::session::{self, Compute};
+use crate::train::storage::{Naming, sha256_of_bytes};
+use crate::train::tensors::from_safetensors;
+use crate::train::{TrainError, state};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Keys that say which images the encoder learnt from and what it is; to change one would be to evaluate something else
+/// than the run.
+const FIXED: [&str; 8] = [
+    "dataset.name",
+    "dataset.options",
+    "data.val_fraction",
+    "encoder",
+    "method",
+    "train.seed",
+    "train.self_supervision.encoder_name",
+    "train.self_supervision.type",
+];
+
+/// A run whose encoder is to be evaluated.
+#[derive(Debug)]
+pub struct TrainedRun {
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// What ran.
+    pub record: RunRecord,
+    /// The configuration it ran with.
+    pub config: Config,
+    /// The checkpoint that was named; without one, the run's final encoder or its newest checkpoint.
+    checkpoint: Option<Checkpoint>,
+}
+
+/// Where an evaluated encoder's weights came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WeightsOrigin {
+    /// The file, relative to the run's folder.
+    pub file: String,
+    /// Its SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Steps that the encoder was trained for; none when no checkpoint says so.
+    pub step: Option<u64>,
+}
+
+impl TrainedRun {
+    /// Opens a run's folder or one of its checkpoint folders (`RUN/checkpoints/step-NNNNNNNN`).
+    ///
+    /// # Errors
+    /// A folder that is neither; a damaged checkpoint.
+    pub fn open(path: &Path) -> Result<Self, TrainError> {
+        // The name's own parents: `.` has none.
+        let path = path.canonicalize().naming("open", path)?;
+        let parent = path.parent().filter(|parent| parent.file_name().is_some_and(|name| name == CHECKPOINTS_DIR));
+        let (folder, checkpoint) = match parent.and_then(Path::parent) {
+            Some(run) => (run.to_owned(), Some(checkpoint::at(&path)?)),
+            None => (path, None),
+        };
+        let record = RunRecord::read(&folder)?;
+        let sources = Sources { files: vec![folder.join(CONFIG_FILE)], ..Sources::default() };
+        let config = config::load(&sources).map_err(|error| TrainError::configuration(error.to_string()))?.config;
+        Ok(Self { folder, record, config, checkpoint })
+    }
+
+    /// The run's configuration under `sets` (`KEY=VALUE`), with one data set: the one named (and its folder), else the one
+    /// that the run's head learnt from, else the encoder's (first) one.
+    ///
+    /// # Errors
+    /// Unknown keys, impossible values, and keys that say what the run was.
+    pub fn configured(&self, dataset: Option<(&str, Option<&Path>)>, sets: &[String]) -> Result<Config, TrainError> {
+        let failed = |message: String| TrainError::configuration(message);
+        let mut base = self.config.clone();
+        let (own, head) = (dataset.is_none(), std::mem::take(&mut base.linear_head.dataset));
+        (base.linear_head.batch_size, base.linear_head.augmentation) = (None, LinearHeadConfig::default().augmentation);
+        base.dataset.mix.clear();
+        base.dataset.weight = None;
+        let dataset = dataset.or_else(|| Some((head.name.as_deref()?, head.dataset_dir.as_deref())));
+        if let Some((name, folder)) = dataset {
+            let num_workers = base.dataset.num_workers;
+            let dataset_dir = folder.map(Path::to_path_buf);
+            base.dataset = DatasetConfig { name: name.into(), dataset_dir, num_workers, ..DatasetConfig::default() };
+            base.dataset.options = if own { head.options.clone() } else { Map::new() };
+            // Another data set's images come in the size that the encoder knows.
+            let [_, height, width] = self.record.input_size;
+            if base.preprocess.resize.is_none() && height == width {
+                base.preprocess.resize = Some(height);
+            }
+        }
+        let values = serde_json::to_value(&base).map_err(|error| failed(error.to_string()))?;
+        let mut values = without_nulls(values);
+        let mut named = Vec::new();
+        for key in ["dataset.name", "train.self_supervision.encoder_name"] {
+            if let Some(name) = remove(&mut values, key) {
+                named.push(format!("{key}={name}"));
+            }
+        }
+        let origin = format!("the run {}", self.folder.display());
+        let sources = Sources {
+            recommended: vec![Recommended { origin, values }],
+            sets: named.into_iter().chain(sets.iter().cloned()).collect(),
+            ..Sources::default()
+        };
+        let config = config::load(&sources).map_err(|error| failed(error.to_string()))?.config;
+        let (before, now) = (serde_json::to_value(&base), serde_json::to_value(&config));
+        let (before, now) = (before.unwrap_or_default(), now.unwrap_or_default());
+        for key in FIXED {
+            let pointer = format!("/{}", key.replace('.', "/"));
+            let own_options = dataset.is_some() && key == "dataset.options";
+            if before.pointer(&pointer) != now.pointer(&pointer) && !own_options {
+                return Err(failed(format!(
+                    "`{key}` says what the run {} was and cannot be changed with `--set` afterwards; to evaluate on \
+                     another data set, use `--dataset`",
+                    self.folder.display()
+                )));
+            }
+        }
+        Ok(config)
+    }
+
+    /// Builds the method around the encoder and loads the weights: those of the named checkpoint, else of the finished
+    /// run's `encoder.safetensors`, else of the newest intact checkpoint.
+    ///
+    /// # Errors
+    /// No weights, or weights that do not fit; what the plugin refuses.
+    pub fn load(&self, registry: &Registry, compute: Compute) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
+        let [channels, height, width] = self.record.input_size;
+        let method = session::build_method(None, &self.config, registry, channels, (height, width), compute.device)?;
+        let file = self.folder.join(ENCODER_FILE);
+        if self.checkpoint.is_none() && self.record.status == RunStatus::Completed && file.exists() {
+            let bytes = fs::read(&file).naming("read", &file)?;
+            let tensors =
+                from_safetensors(&bytes).map_err(|error| TrainError::data(format!("{}: {error}", file.display())))?;
+            self.restore(&state::encoder_tensors(method.encoder()), &tensors)?;
+            let step = checkpoint::latest(&self.folder)?.map(|checkpoint| checkpoint.step);
+            let origin = WeightsOrigin { file: ENCODER_FILE.into(), sha256: sha256_of_bytes(&bytes), step };
+            return Ok((method, origin));
+        }
+        let checkpoint = match &self.checkpoint {
+            Some(checkpoint) => checkpoint.clone(),
+            None => checkpoint::latest(&self.folder)?.ok_or_else(|| {
+                TrainError::data(format!("{} holds no intact checkpoint to evaluate", self.folder.display()))
+            })?,
+        };
+        let model = checkpoint.load()?.groups.remove("model").unwrap_or_default();
+        self.restore(&state::model_tensors(method.as_ref()), &model)?;
+        let path = checkpoint.path.join("model.safetensors");
+        let sha256 = sha256_of_bytes(&fs::read(&path).naming("read", &path)?);
+        let file = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
+        Ok((method, WeightsOrigin { file, sha256, step: Some(checkpoint.step) }))
+    }
+
+    /// What distinguishes the results of a named checkpoint from those of the run: `-step-NNNNNNNN`.
+    pub fn suffix(&self) -> String {
+        self.checkpoint.as_ref().map(|checkpoint| format!("-step-{:08}", checkpoint.step)).unwrap_or_default()
+    }
+
+    fn restore(&self, own: &[(String, tch::Tensor)], saved: &Tensors) -> Result<(), TrainError> {
+        state::restore(own, saved).map_err(|error| {
+            TrainError::data(format!(
+                "the weights in {} do not fit the encoder that its config.yaml describes: {error}",
+                self.folder.display()
+            ))
+        })
+    }
+}
+
+/// Keys without a value are left to their default.
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(entries) => {
+            let kept = entries.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(key, value)| (key, without_nulls(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// Takes the value at a dotted key out of nested mappings.
+fn remove(values: &mut Value, key: &str) -> Option<Value> {
+    match key.split_once('.') {
+        Some((head, rest)) => remove(values.get_mut(head)?, rest),
+        None => values.as_object_mut()?.remove(key),
+    }
+}

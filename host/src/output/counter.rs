@@ -1,0 +1,57 @@
+//! How far a command with countable work is: a bar on a terminal, plain lines elsewhere.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+/// Between plain lines.
+const PLAIN_PERIOD: Duration = Duration::from_secs(10);
+
+/// Shows one piece of work after the other.
+pub struct Counter<'a> {
+    bars: &'a MultiProgress,
+    shown: RefCell<Option<Shown>>,
+}
+
+struct Shown {
+    what: String,
+    bar: ProgressBar,
+    last_line: Instant,
+}
+
+impl<'a> Counter<'a> {
+    /// Nothing shown yet.
+    pub fn new(bars: &'a MultiProgress) -> Self {
+        Self { bars, shown: RefCell::new(None) }
+    }
+
+    /// `done` of `total` pieces of `what` are finished.
+    pub fn show(&self, what: &str, done: usize, total: usize) {
+        let mut shown = self.shown.borrow_mut();
+        if shown.as_ref().is_none_or(|shown| shown.what != what) {
+            let style = ProgressStyle::with_template("{msg} {bar:24} {pos}/{len}  {eta} left");
+            let bar = self.bars.add(ProgressBar::new(total as u64));
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
+            bar.set_message(what.to_owned());
+            if let Some(old) = shown.replace(Shown { what: what.to_owned(), bar, last_line: Instant::now() }) {
+                old.bar.finish_and_clear();
+            }
+            tracing::debug!("{what}");
+        }
+        if let Some(shown) = shown.as_mut() {
+            shown.bar.set_position(done as u64);
+            if shown.bar.is_hidden() && shown.last_line.elapsed() >= PLAIN_PERIOD {
+                shown.last_line = Instant::now();
+                tracing::info!("{what} {done}/{total}");
+            }
+        }
+    }
+}
+
+impl Drop for Counter<'_> {
+    fn drop(&mut self) {
+        if let Some(shown) = self.shown.get_mut().take() {
+            shown.bar.finish_and_clear();
+        }
+    }
+}

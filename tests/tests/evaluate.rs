@@ -1,0 +1,169 @@
+//! Judging a trained encoder, and writing its embeddings.
+
+use selfsame_tests::{Sandbox, TINY};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A sandbox with a run of one epoch in `run`.
+fn trained() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let quick = "--set scheduler.epochs=1 --set data.limit.test=50";
+    sandbox.run(&format!("train {TINY} {quick} --output-dir run")).succeeded();
+    sandbox
+}
+
+/// The bytes of every file below a folder but the results of evaluations.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() && entry.file_name() != "evaluations" {
+            found.extend(files(&path));
+        } else if path.is_file() {
+            found.insert(path.display().to_string(), std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn evaluating_writes_the_same_results_twice_and_changes_nothing_else() {
+    let sandbox = trained();
+    let run = sandbox.path("run");
+    let before = files(&run);
+    let ran = sandbox.run("evaluate run").succeeded();
+    for word in ["knn", "linear", "top-1", "balanced", "precision", "disc"] {
+        assert!(ran.stdout.contains(word), "`{word}` is not in:\n{}", ran.stdout);
+    }
+    let read = |name: &str| std::fs::read(run.join("evaluations").join(name)).unwrap();
+    let first = ["knn-shapes-test.json", "linear-shapes-test.json"].map(read);
+    sandbox.run("evaluate run --json --protocol linear --protocol knn").succeeded();
+    assert_eq!(first, ["knn-shapes-test.json", "linear-shapes-test.json"].map(read));
+    assert!(before == files(&run), "a file of the run has changed");
+
+    let result: Value = serde_json::from_slice(&first[1]).unwrap();
+    assert_eq!((&result["samples"], &result["train_samples"]), (&Value::from(50), &Value::from(64)));
+    let accuracy = &result["metrics"]["accuracy"];
+    let (mean, low, high) = (&accuracy["mean"], &accuracy["interval"][0], &accuracy["interval"][1]);
+    assert!(low.as_f64() <= mean.as_f64() && mean.as_f64() <= high.as_f64() && low != high, "{accuracy}");
+    let confusion = result["confusion"].as_array().unwrap();
+    let counted: i64 = confusion.iter().flat_map(|row| row.as_array().unwrap()).filter_map(Value::as_i64).sum();
+    assert_eq!((confusion.len(), counted), (10, 50));
+    let right: i64 = (0..10).filter_map(|class| confusion[class][class].as_i64()).sum();
+    assert_eq!(mean.as_f64(), Some(right as f64 / 50.0));
+    assert_eq!(result["weights"]["step"], 4);
+    assert!(result["seeds"][0]["chosen"]["l2"].is_f64(), "{result}");
+
+    // What training measured on the validation split is what an evaluation of it finds.
+    let ran = sandbox.run("evaluate run --split val --protocol knn --json").succeeded();
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let record = json(&run.join("run.json"));
+    assert_eq!(found[0]["metrics"]["accuracy"]["mean"], record["metrics"]["knn/val/accuracy"]);
+    // The report shows them.
+    let report = sandbox.run("report run").succeeded();
+    assert!(report.stdout.contains("linear-shapes-test"), "{}", report.stdout);
+}
+
+#[test]
+fn protocols_that_train_draw_from_their_seeds_and_leave_the_encoder_as_it_was() {
+    let sandbox = trained();
+    let run = sandbox.path("run");
+    let before = files(&run);
+    let metrics = |arguments: &str| -> Vec<Value> {
+        let ran = sandbox.run(&format!("evaluate run --json {arguments}")).succeeded();
+        let results: Value = serde_json::from_str(&ran.stdout).unwrap();
+        results.as_array().unwrap().to_vec()
+    };
+    let arguments = "--protocol finetune --protocol linear-aug --protocol knn --epochs 2 --seeds 2 --lr 0.01";
+    let results = metrics(arguments);
+    for (result, setting) in results.iter().zip(["start_l2", "learning_rate"]) {
+        assert_eq!(result["seeds"].as_array().unwrap().len(), 2);
+        assert!(result["metrics"]["accuracy"]["std"].is_f64(), "{result}");
+        assert!(result["seeds"][0]["chosen"][setting].is_f64(), "{result}");
+    }
+    assert_eq!(results, metrics(arguments));
+    // kNN after fine-tuning is kNN of the run's own encoder.
+    assert_eq!(results[2], metrics("--protocol knn")[0]);
+    assert!(before == files(&run), "a file of the run has changed");
+}
+
+#[test]
+fn a_checkpoint_is_evaluated_by_itself_and_damage_is_noticed() {
+    let sandbox = trained();
+    let checkpoint = "run/checkpoints/step-00000004";
+    sandbox.run(&format!("evaluate {checkpoint} --protocol knn")).succeeded();
+    sandbox.run("evaluate run --protocol knn").succeeded();
+    let result = |suffix: &str| json(&sandbox.path(&format!("run/evaluations/knn-shapes-test{suffix}.json")));
+    let (own, last) = (result("-step-00000004"), result(""));
+    assert_eq!(own["metrics"], last["metrics"]);
+    assert_ne!(own["weights"]["file"], last["weights"]["file"]);
+
+    let model = sandbox.path(checkpoint).join("model.safetensors");
+    let mut bytes = std::fs::read(&model).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&model, bytes).unwrap();
+    sandbox.run(&format!("evaluate {checkpoint}")).failed(3, &["step-00000004", "model.safetensors"]);
+    // A run that was not finished has no other weights.
+    std::fs::remove_file(sandbox.path("run/encoder.safetensors")).unwrap();
+    sandbox.run("evaluate run").failed(3, &["no intact checkpoint"]);
+}
+
+#[test]
+fn another_data_set_is_evaluated_at_the_size_that_the_encoder_knows() {
+    let sandbox = trained();
+    let other = "--dataset shapes --set dataset.options.size=48 --set dataset.options.train_size=60 --protocol knn";
+    sandbox.run(&format!("evaluate run {other}")).succeeded();
+    let result = json(&sandbox.path("run/evaluations/knn-shapes-test.json"));
+    assert_eq!(result["train_samples"], 60);
+}
+
+#[test]
+fn what_the_run_was_cannot_be_changed_afterwards() {
+    let sandbox = trained();
+    sandbox.run("evaluate run --set train.seed=7").failed(2, &["train.seed", "--set"]);
+    sandbox.run("evaluate run --set dataset.name=CIFAR10").failed(2, &["dataset.name", "--dataset"]);
+    sandbox.run("evaluate run --set knn.kk=7").failed(2, &["knn.kk"]);
+    sandbox.run("evaluate run --dataset nothing").failed(2, &["nothing"]);
+    sandbox.run("evaluate nowhere").failed(3, &["nowhere"]);
+    assert!(!sandbox.path("run/evaluations").exists());
+}
+
+#[test]
+fn embeddings_are_written_with_ids_labels_and_splits() {
+    let sandbox = trained();
+    let all = "embed run --split all --out";
+    let ran = sandbox.run(&format!("{all} all.safetensors")).succeeded();
+    // 64 training images, 40 for validation, 50 of the test split.
+    assert!(ran.stdout.contains("154 embeddings of length 64"), "{}", ran.stdout);
+    let bytes = std::fs::read(sandbox.path("all.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let embeddings = tensors.tensor("embeddings").unwrap();
+    assert_eq!((embeddings.shape(), tensors.tensor("labels").unwrap().shape()), (&[154, 64][..], &[154][..]));
+
+    sandbox.run(&format!("{all} all.npy")).succeeded();
+    let npy = std::fs::read(sandbox.path("all.npy")).unwrap();
+    assert!(npy.starts_with(b"\x93NUMPY\x01\x00") && npy.ends_with(embeddings.data()));
+    assert_eq!((npy.len() - embeddings.data().len()) % 64, 0);
+    assert!(String::from_utf8_lossy(&npy[..128]).contains("'shape': (154, 64)"));
+    let csv = std::fs::read_to_string(sandbox.path("all.csv")).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (155, "id,split,label,class"));
+    assert!(lines[1].starts_with("0,train,") && lines[65].contains(",val,") && lines[154].contains(",test,"));
+
+    sandbox.run("embed run --split val --out val.parquet").succeeded();
+    let parquet = std::fs::read(sandbox.path("val.parquet")).unwrap();
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
+
+    sandbox.run(&format!("{all} all.npy")).failed(2, &["all.npy", "--force"]);
+    sandbox.run(&format!("{all} all.npy --force")).succeeded();
+    assert_eq!(std::fs::read(sandbox.path("all.npy")).unwrap(), npy);
+    sandbox.run(&format!("{all} all.bin")).failed(2, &["all.bin", ".npy", ".parquet", ".safetensors"]);
+    let left: Vec<_> = std::fs::read_dir(sandbox.path(".")).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
+}
