@@ -8,7 +8,7 @@ use super::{doctor, open, train};
 use crate::config;
 use crate::output::host_services::HostServices;
 use crate::output::{export, report, torchscript};
-use crate::plugin::listing;
+use crate::plugin::{install, listing, search};
 use crate::train::run_folder::RunRecord;
 use crate::train::signals::Stop;
 use crate::train::{TrainError, checkpoint, session, state};
@@ -30,6 +30,14 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
         Command::Plugins(PluginsCommand::Inspect { file, json }) => {
             let inspection = listing::inspect(file)?;
             say(&if *json { pretty(&inspection.json()) } else { inspection.text() });
+        }
+        Command::Plugins(PluginsCommand::Install { file, force }) => {
+            let folder = search::user_directory().ok_or_else(|| {
+                Failure::usage(
+                    "there is no home folder to install into; set XDG_DATA_HOME, or copy the file into ./plugins",
+                )
+            })?;
+            say(&install::install(file, &folder, *force)?.text());
         }
         Command::Config(command) => configuration(cli, command)?,
         Command::Data(DataCommand::Fetch(arguments)) => fetch(cli, arguments, bars)?,
