@@ -65,3 +65,21 @@ fn plugins_can_be_listed_and_inspected() {
         assert!(shown.stdout.contains(word), "`{word}` is not in:\n{}", shown.stdout);
     }
 }
+
+#[test]
+fn an_installed_plugin_is_found_from_everywhere_and_not_replaced_by_accident() {
+    let sandbox = Sandbox::new();
+    own_plugins(&sandbox);
+    let file = "own/libselfsame_plugin_shapes.so";
+    let installed = run(&sandbox, &format!("plugins install {file}")).succeeded();
+    assert!(installed.stdout.contains("shapes") && installed.stdout.contains("data-home"), "{}", installed.stdout);
+    let listed = run(&sandbox, "plugins list").succeeded();
+    assert!(listed.stdout.contains("data-home/selfsame/plugins/libselfsame_plugin_shapes.so"), "{}", listed.stdout);
+    run(&sandbox, &format!("plugins install {file}")).failed(2, &["shapes.so", "--force"]);
+    run(&sandbox, &format!("plugins install {file} --force")).succeeded();
+
+    sandbox.write("no_plugin.so", "text");
+    run(&sandbox, "plugins install no_plugin.so").failed(4, &["no_plugin.so"]);
+    let kept = std::fs::read_dir(sandbox.path("data-home/selfsame/plugins")).unwrap().count();
+    assert_eq!(kept, 1, "nothing but the plugin");
+}

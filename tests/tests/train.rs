@@ -34,6 +34,8 @@ fn a_run_leaves_weights_metrics_report_and_checkpoint() {
     sandbox.run(&format!("train {TINY} --output-dir run")).failed(2, &["run", "--resume", "--output-dir"]);
     sandbox.run("report run").succeeded();
     sandbox.run("export run --out weights.safetensors").succeeded();
+    sandbox.run("export run --format torchscript --out traced.pt").succeeded();
+    assert!(std::fs::read(sandbox.path("traced.pt")).unwrap().starts_with(b"PK"));
     assert_eq!(std::fs::read(sandbox.path("weights.safetensors")).unwrap(), weights);
 }
 

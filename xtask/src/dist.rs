@@ -3,13 +3,14 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use flate2::{Compression, GzBuilder};
 use tar::{Builder, Header};
 
 use crate::build;
-use crate::workspace::{Packages, Workspace};
+use crate::workspace::{Packages, Workspace, run as run_command};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Every file's date, so that archives can be compared: 2026-01-01, in seconds since 1970.
@@ -35,10 +36,30 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     let unfinished = folder.join(format!("{name}.tmp"));
     let cannot = || format!("cannot write {}", archive.display());
     let file = BufWriter::new(File::create(&unfinished).with_context(cannot)?);
-    pack(file, &name, &contents(&workspace.root, &packages)?)?;
+    let stripped = tempfile::tempdir_in(&folder).with_context(cannot)?;
+    let mut contents = contents(&workspace.root, &packages)?;
+    for (name, path) in contents.iter_mut().filter(|(name, _)| is_program(name)) {
+        *path = strip(path, &stripped.path().join(name.file_name().context("a program has no name")?))?;
+    }
+    pack(file, &name, &contents)?;
     fs::rename(&unfinished, &archive).with_context(cannot)?;
     println!("{}", archive.display());
     Ok(())
+}
+
+/// Whether a file of the archive is code: the program or a plugin.
+fn is_program(name: &Path) -> bool {
+    name == Path::new("selfsame") || name.starts_with("plugins")
+}
+
+/// Copies a program without its debug information, which is nine tenths of it; the manifest that a plugin carries in a
+/// section of its own stays. `strip` comes with the linker.
+fn strip(program: &Path, to: &Path) -> Result<PathBuf> {
+    let mut strip = Command::new("strip");
+    if !run_command(strip.arg("--strip-debug").arg("-o").arg(to).arg(program))?.success() {
+        bail!("`strip` failed on {}", program.display());
+    }
+    Ok(to.to_owned())
 }
 
 /// What goes in: (path in the archive, file on disk), sorted.
@@ -79,10 +100,9 @@ fn files_below(folder: &Path, name: &Path, files: &mut Vec<(PathBuf, PathBuf)>) 
 fn pack(output: impl Write, folder: &str, files: &[(PathBuf, PathBuf)]) -> Result<()> {
     let mut archive = Builder::new(GzBuilder::new().mtime(0).write(output, Compression::default()));
     let mut add = |name: &Path, content: &[u8]| {
-        let program = name == Path::new("selfsame") || name.starts_with("plugins");
         let mut header = Header::new_gnu();
         header.set_size(content.len() as u64);
-        header.set_mode(if program { 0o755 } else { 0o644 });
+        header.set_mode(if is_program(name) { 0o755 } else { 0o644 });
         header.set_mtime(DATE);
         archive.append_data(&mut header, Path::new(folder).join(name), content).context("cannot write the archive")
     };
@@ -147,5 +167,17 @@ mod tests {
         ];
         let expected = expected.map(|(name, mode)| (format!("selfsame-1/{name}"), mode));
         assert_eq!(entries.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn stripping_leaves_a_program_that_runs_and_has_no_debug_information() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = std::env::current_exe().unwrap();
+        let stripped = strip(&own, &folder.path().join("stripped")).unwrap();
+        assert!(fs::metadata(&stripped).unwrap().len() < fs::metadata(&own).unwrap().len());
+        let listed = Command::new(&stripped).arg("--list").output().unwrap();
+        assert!(String::from_utf8_lossy(&listed.stdout).contains("stripping_leaves"));
+        let error = strip(&folder.path().join("absent"), &folder.path().join("b")).unwrap_err().to_string();
+        assert!(error.contains("absent"), "{error}");
     }
 }

@@ -254,6 +254,14 @@ pub enum PluginsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Check one plugin file and copy it into your data folder, where every run finds it
+    Install {
+        /// The plugin file
+        file: PathBuf,
+        /// Replace a plugin of the same file name
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 /// `selfsame config`.

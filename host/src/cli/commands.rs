@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::{data, doctor, embed, evaluate, open, preview, train};
 use crate::config;
 use crate::output::{export, report, torchscript};
-use crate::plugin::listing;
+use crate::plugin::{install, listing, search};
 use crate::train::run_folder::RunRecord;
 use crate::train::{TrainError, checkpoint, session, state};
 use indicatif::MultiProgress;
@@ -29,6 +29,14 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
         Command::Plugins(PluginsCommand::Inspect { file, json }) => {
             let inspection = listing::inspect(file)?;
             say(&if *json { pretty(&inspection.json()) } else { inspection.text() });
+        }
+        Command::Plugins(PluginsCommand::Install { file, force }) => {
+            let folder = search::user_directory().ok_or_else(|| {
+                Failure::usage(
+                    "there is no home folder to install into; set XDG_DATA_HOME, or copy the file into ./plugins",
+                )
+            })?;
+            say(&install::install(file, &folder, *force)?.text());
         }
         Command::Config(command) => configuration(cli, command)?,
         Command::Data(command) => data::data(cli, command, bars)?,

@@ -13,6 +13,12 @@ pub enum PluginFailure {
         /// One sentence.
         reason: String,
     },
+    /// A plugin of the same file name is installed.
+    #[error("{} is there already; replace it with --force", path.display())]
+    Occupied {
+        /// The file that is there.
+        path: PathBuf,
+    },
     /// No plugin provides the name.
     #[error(transparent)]
     Unknown(Box<UnknownName>),
@@ -42,7 +48,7 @@ impl PluginFailure {
         match self {
             PluginFailure::Failed(error) => error.kind,
             // The name is a value that the user wrote; the message also says which files could not be used.
-            PluginFailure::Unknown(_) => ErrorKind::Configuration,
+            PluginFailure::Unknown(_) | PluginFailure::Occupied { .. } => ErrorKind::Configuration,
             PluginFailure::Unusable { .. } | PluginFailure::Ambiguous { .. } => ErrorKind::Plugin,
         }
     }

@@ -5,6 +5,7 @@ mod dataset;
 mod elf;
 mod encoder;
 mod failure;
+pub mod install;
 pub mod listing;
 mod load;
 mod log;
