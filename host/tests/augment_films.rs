@@ -44,6 +44,29 @@ fn the_affine_map_equals_torchvision_wherever_the_image_lies_on_its_canvas() {
 }
 
 #[test]
+fn affine_maps_stay_in_their_ranges_and_reach_both_ends() {
+    let config = RandomAffineConfig {
+        max_angle: 30.0,
+        max_horizontal_shift: 0.1,
+        max_vertical_shift: 0.25,
+        max_shear: 15.0,
+        border: Border::Reflect,
+    };
+    let draws = Draws::new(KEY, "affine");
+    let drawn: Vec<_> = (0..4000).map(|id| random_affine::draw(&mut draws.sample(id), &config, (40, 60))).collect();
+    for (name, most, value) in [
+        ("angle", 30.0, (|p| p.angle) as fn(&random_affine::Params) -> f64),
+        ("right", 6.0, |p| p.shift.0),
+        ("down", 10.0, |p| p.shift.1),
+        ("shear", 15.0, |p| p.shear),
+    ] {
+        let (low, high) = drawn.iter().map(value).fold((0.0f64, 0.0f64), |(l, h), v| (l.min(v), h.max(v)));
+        assert!(low >= -most && high <= most && low < -0.95 * most && high > 0.95 * most, "{name}: {low} to {high}");
+    }
+    assert!(drawn.iter().all(|p| p.shift.0.fract() == 0.0 && p.shift.1.fract() == 0.0));
+}
+
+#[test]
 fn elastic_deformation_equals_scipy() {
     let f = fixture("elastic");
     let config = ElasticTransformConfig {

@@ -27,6 +27,25 @@ fn every_shipped_file_loads() {
 }
 
 #[test]
+fn the_predecessors_values_arrive_as_its_files_state_them() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/innereye/rsna_simclr.yaml");
+    let config = load(&Sources { files: vec![path], ..Sources::default() }).unwrap().config;
+    assert_eq!((config.train.seed, config.train.batch_size, config.train.base_lr), (3, 1600, 1e-3));
+    assert_eq!((config.preprocess.resize, config.preprocess.center_crop_size), (Some(256), Some(224)));
+    assert!(
+        config.preprocess.expand_channels && config.train.self_supervision.use_balanced_binary_loss_for_linear_head
+    );
+    let a = config.augmentation;
+    assert!(a.use_random_affine && a.use_gamma_transform && a.use_elastic_transform && a.add_gaussian_noise);
+    assert_eq!((a.random_affine.max_angle, a.random_affine.max_shear), (180.0, 40.0));
+    assert_eq!((a.random_crop.scale, a.gamma.scale), ([0.6, 1.0], [0.5, 1.5]));
+    let elastic = a.elastic_transform;
+    assert_eq!((elastic.sigma, elastic.alpha, elastic.p_apply), (4.0, 34.0, 0.4));
+    assert_eq!((a.random_erasing.scale, a.random_erasing.ratio), ([0.005, 0.08], [0.33, 3.0]));
+    assert_eq!((a.gaussian_noise.std, a.gaussian_noise.p_apply), (0.01, 0.5));
+}
+
+#[test]
 fn every_value_is_shown_with_its_origin() {
     let files = Files::new(&[("a.yaml", "train:\n  batch_size: 64\ndataset:\n  options: {a: 'x # y'}\n")]);
     let mut sources = Sources { files: vec![files.path("a.yaml")], ..Sources::default() };
