@@ -1,6 +1,7 @@
 //! From a data set to batches: splits, samples decoded once, and pixels held in memory, on the device or on disk.
 
 mod decode;
+pub mod entries;
 mod error;
 mod images;
 pub mod loader;
