@@ -45,6 +45,11 @@ fn a_second_run_decodes_nothing_and_disk_and_memory_train_alike() {
     assert_eq!(weights(&sandbox, "first"), weights(&sandbox, "second"));
     assert_eq!(weights(&sandbox, "first"), weights(&sandbox, "third"));
     assert_eq!(std::fs::read_dir(sandbox.path("cache/selfsame/packed")).unwrap().count(), 1);
+    let listed = sandbox.run(&format!("data cache list {STRIPES}")).succeeded();
+    assert!(listed.stdout.contains("uneven train, reduced to 32 pixels"), "{}", listed.stdout);
+    std::fs::write(sandbox.path("cache/selfsame/packed/mine"), "a file of the user's").unwrap();
+    sandbox.run(&format!("data cache clear {STRIPES}")).succeeded();
+    assert_eq!(std::fs::read_dir(sandbox.path("cache/selfsame/packed")).unwrap().count(), 1, "only the user's file");
     // Other files, other pixels.
     train(&sandbox, "fourth", "--set dataset.options.version=2 --set data.cache_dir=elsewhere").succeeded();
     assert!(reads(&sandbox) > 0);

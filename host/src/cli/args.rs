@@ -296,4 +296,16 @@ pub enum DataCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show or empty the packed cache of decoded images
+    #[command(subcommand)]
+    Cache(CacheCommand),
+}
+
+/// `selfsame data cache`.
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// List what is kept, for which data sets, and how large it is
+    List(ConfigArgs),
+    /// Remove all that no run is writing
+    Clear(ConfigArgs),
 }

@@ -1,12 +1,12 @@
 //! `selfsame data`: data sets and the packed cache.
 
-use super::args::{Cli, ConfigArgs, DataCommand};
+use super::args::{CacheCommand, Cli, ConfigArgs, DataCommand};
 use super::commands::{pretty, say};
 use super::failure::Failure;
 use super::open;
 use crate::config::Config;
-use crate::data::Decoder;
 use crate::data::survey::{self, Survey};
+use crate::data::{Decoder, entries};
 use crate::output::host_services::HostServices;
 use crate::output::survey_table;
 use crate::plugin::Registry;
@@ -15,11 +15,15 @@ use crate::train::{TrainError, run_data, session};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::Services;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Runs the command.
 pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<(), Failure> {
-    let (DataCommand::Fetch(arguments) | DataCommand::Verify(arguments) | DataCommand::Stats { config: arguments, .. }) =
-        command;
+    let arguments = match command {
+        DataCommand::Fetch(arguments) | DataCommand::Verify(arguments) => arguments,
+        DataCommand::Stats { config, .. } => config,
+        DataCommand::Cache(CacheCommand::List(arguments) | CacheCommand::Clear(arguments)) => arguments,
+    };
     let registry = open::registry(&cli.common);
     let config = configuration(arguments, &registry)?;
     let stop = Stop::install().map_err(TrainError::from)?;
@@ -54,8 +58,30 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
                 false => survey_table::statistics(name, &splits, &leaks),
             });
         }
+        DataCommand::Cache(command) => say(&cache(command, &session::packed_dir(&config)?)?),
     }
     Ok(())
+}
+
+/// Lists the packed cache in `folder`, or empties it.
+fn cache(command: &CacheCommand, folder: &Path) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::data(format!("packed cache {}: {error}", folder.display()));
+    let mut lines = Vec::new();
+    for entry in entries::entries(folder).map_err(failed)? {
+        let (key, size) = (&entry.key, entry.bytes as f64 / 1e9);
+        let side = key.store_size.map_or("original size".to_owned(), |side| format!("reduced to {side} pixels"));
+        let described = format!("{size:8.3} GB  {} {}, {side}  {}", key.dataset, key.split, entry.folder.display());
+        let done = match command {
+            CacheCommand::List(_) => "",
+            CacheCommand::Clear(_) if entries::remove(&entry).map_err(failed)? => "  removed",
+            CacheCommand::Clear(_) => "  is being written, and stays",
+        };
+        lines.push(described + done);
+    }
+    if lines.is_empty() {
+        lines.push(format!("nothing is kept in {}", folder.display()));
+    }
+    Ok(lines.join("\n"))
 }
 
 fn configuration(arguments: &ConfigArgs, registry: &Registry) -> Result<Config, Failure> {

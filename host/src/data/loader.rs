@@ -3,6 +3,7 @@
 use super::decode::{Damaged, Decoder, lock};
 use super::error::DataError;
 use super::packed::{OnDisk, Packed, canvas};
+use super::reduce::reduced_size;
 use super::source::{Pixels, Source, labels};
 use super::store::{EntryKey, Place, Store, Writer};
 use crate::config::schema::{CachePlace, Config, OnError, StoreRule, StoreSize};
@@ -111,7 +112,8 @@ impl Loader<'_> {
 
     /// Samples without a fingerprint, decoded into memory.
     fn decoded(&self, split: Split, samples: &Arc<dyn Samples>, indices: &[usize]) -> Result<Loaded, DataError> {
-        let (height, width) = self.card.nominal_size;
+        let nominal = self.card.nominal_size;
+        let (height, width) = self.side.map_or(nominal, |side| reduced_size(nominal, side));
         self.ensure_fits(indices.len() * self.card.channels * height * width * usize::from(self.card.bit_depth / 8))?;
         let place_of = places(indices);
         let slots: Vec<Mutex<Option<Image>>> = indices.iter().map(|_| Mutex::new(None)).collect();

@@ -1,6 +1,7 @@
 //! From data sets to batches: splits, samples decoded once, pixels held in memory, on the device or on disk, and mixtures.
 
 mod decode;
+pub mod entries;
 mod error;
 mod images;
 pub mod loader;

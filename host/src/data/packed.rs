@@ -23,7 +23,7 @@ enum Bytes {
         pixels: Vec<u8>,
         starts: Vec<usize>,
     },
-    Disk(OnDisk),
+    Disk(Box<OnDisk>),
 }
 
 /// An entry of the packed cache, with the samples that it was made from.
@@ -82,7 +82,7 @@ impl Packed {
     pub(super) fn on_disk(entry: OnDisk) -> Self {
         let sizes = entry.places.iter().map(|(_, place)| (place.height, place.width)).collect();
         let (channels, bit_depth) = (entry.card.channels, entry.card.bit_depth);
-        Self { channels, bit_depth, sizes, bytes: Bytes::Disk(entry) }
+        Self { channels, bit_depth, sizes, bytes: Bytes::Disk(Box::new(entry)) }
     }
 
     /// The images at these positions on the smallest canvas that they fit on: uint8, or int32 for 16 bits; zeros beyond.

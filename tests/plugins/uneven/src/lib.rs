@@ -87,7 +87,7 @@ impl Part {
     fn image(&self, index: usize) -> Image {
         let seed = if self.split == Split::Test && !(self.options.leak && index == 0) { 1000 + index } else { index };
         let (height, width) = (24 + 7 * (seed % 5), 24 + 5 * (seed % 7));
-        let stripe = |y: usize, x: usize| (if index % 2 == 0 { y } else { x } + seed) / 4 % 2 * 160;
+        let stripe = |y: usize, x: usize| (if index.is_multiple_of(2) { y } else { x } + seed) / 4 % 2 * 160;
         let data =
             (0..height * width).map(|at| (stripe(at / width, at % width) + at * (seed + 3) % 64) as u8).collect();
         Image { channels: 1, height, width, bit_depth: 8, data }
@@ -132,7 +132,7 @@ impl Samples for Part {
     }
 
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
-        let codec = if index % 3 == 0 { "plain" } else { "packed" };
+        let codec = if index.is_multiple_of(3) { "plain" } else { "packed" };
         Ok(BTreeMap::from([("codec".to_owned(), codec.to_owned())]))
     }
 }
