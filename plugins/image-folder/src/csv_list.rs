@@ -16,12 +16,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// Unknown columns, cells that do not fit, and images that are missing or listed twice.
-pub fn read(
-    root: &Path,
-    files: &CsvFiles,
-    options: &Options,
-    services: &dyn Services,
-) -> Result<(Vec<Entry>, Given)> {
+pub fn read(root: &Path, files: &CsvFiles, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
     let mut finder = Finder::new(root);
     let mut collected = Collected::default();
     match files {
@@ -60,9 +55,8 @@ struct List<'a> {
 impl<'a> List<'a> {
     fn open(root: &'a Path, file: &str, split: Option<Split>, options: &'a Options) -> Result<Self> {
         let table = Table::read(&root.join(file))?;
-        let optional = |name: &Option<String>, option: &str| {
-            name.as_ref().map(|name| table.column(name, option)).transpose()
-        };
+        let optional =
+            |name: &Option<String>, option: &str| name.as_ref().map(|name| table.column(name, option)).transpose();
         let path = table.column(options.path_column.as_deref().unwrap_or("path"), "path_column")?;
         let label = optional(&options.label_column, "label_column")?;
         let split_column = optional(&options.split_column, "split_column")?;

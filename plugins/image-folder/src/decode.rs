@@ -3,13 +3,13 @@
 use crate::pixels::{self, Sample, Shape};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata::Orientation};
 use selfsame_plugin_api::Image;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Cursor, Seek};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// Bumped, or followed by the decoder's version, whenever the same file could give other pixels.
-pub const VERSION: &str = "image-folder 1, image 0.25.10";
+/// What turns files into pixels; changes whenever the same file could give others.
+pub const VERSION: &str = "image-folder 1, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
 
 /// What is read.
 pub const FORMATS: [ImageFormat; 5] =
@@ -110,15 +110,16 @@ fn shaped<T: Sample>(samples: &[T], stored: usize, form: &Form) -> Outcome<Vec<u
             .into());
     }
     if form.shape.bit_depth == 8 && !form.depth_is_asked && T::LARGEST > 255 {
-        return Err("it has 16 bits, but the data set's first images have 8; set dataset.options.bit_depth to 16 or 8"
-            .into());
+        return Err(
+            "it has 16 bits, but the data set's first images have 8; set dataset.options.bit_depth to 16 or 8".into()
+        );
     }
     Ok(pixels::planar(samples, stored, form.shape))
 }
 
 fn decode(path: &Path, max_pixels: u64) -> Outcome<DynamicImage> {
-    drop(open(path, max_pixels)?);
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    open(path, max_pixels)?.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     let (decoder, format, orientation) = decoder(Cursor::new(bytes.as_slice()), max_pixels)?;
     if format == ImageFormat::Jpeg && !jpeg_is_complete(&bytes) {
         return Err("the JPEG file is truncated: its end marker is missing".into());
@@ -182,4 +183,19 @@ fn caught<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
         std::mem::forget(payload);
         Err(message)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_names_the_decoders_that_are_built_in() {
+        let lock = include_str!("../../../Cargo.lock");
+        for part in VERSION.split(", ").skip(1) {
+            let (name, version) = part.split_once(' ').unwrap();
+            let entry = format!("name = \"{name}\"\nversion = \"{version}\"");
+            assert!(lock.contains(&entry), "{name} is not {version} any more: correct VERSION");
+        }
+    }
 }

@@ -75,7 +75,8 @@ fn begins_as_image(path: &Path) -> bool {
 /// # Errors
 /// A name that is not UTF-8.
 pub fn id_below(root: &Path, path: &Path) -> Result<String> {
-    let below = path.strip_prefix(root).unwrap_or(path);
+    // Collected anew, so that `a/./b` and `a//b` are one file.
+    let below: PathBuf = path.strip_prefix(root).unwrap_or(path).components().collect();
     let text = below.to_str().ok_or_else(|| {
         PluginError::data(format!("the file name {} is not UTF-8; rename the file", below.to_string_lossy()))
     })?;

@@ -48,7 +48,8 @@ pub fn resolve(entries: &[Entry], given: &Given, options: &Options) -> Result<La
             if !known.iter().any(|known| known == label) {
                 let hint = names::suggestion(label, known.iter().map(String::as_str));
                 let known = names::some_of(&known);
-                let message = format!("option `positive_labels`: no image is labelled `{label}`{hint} (labels: {known})");
+                let message =
+                    format!("option `positive_labels`: no image is labelled `{label}`{hint} (labels: {known})");
                 return Err(PluginError::configuration(message));
             }
         }
@@ -82,10 +83,11 @@ fn one_class_each(entries: &[Entry], written: &[Value]) -> Result<Labelling> {
         let message = format!("there is one class only, {list}; expected at least two, or no labels at all");
         return Err(PluginError::data(message));
     }
-    if count > 2 && 2 * count > images && written.is_empty() {
+    // Nearly every image in a class of its own.
+    if count > 2 && 10 * count > 9 * images && written.is_empty() {
         return Err(PluginError::data(format!(
-            "{images} images have {count} different classes ({}); that is not a classification. Set \
-             dataset.options.unlabelled to true, or correct dataset.options.label_column",
+            "{images} images have {count} different classes ({}); that is not a classification. Train without labels: \
+             set dataset.options.unlabelled to true for folders, or leave out dataset.options.label_column",
             names::some_of(&classes)
         )));
     }
@@ -101,7 +103,8 @@ fn any_number(entries: &[Entry], classes: Vec<String>) -> Result<Labelling> {
         [] => return Err(PluginError::data("no image has any label")),
         [single] => {
             let places = places(&classes);
-            for (entry, label) in entries.iter().flat_map(|entry| entry.labels.iter().map(move |label| (entry, label))) {
+            for (entry, label) in entries.iter().flat_map(|entry| entry.labels.iter().map(move |label| (entry, label)))
+            {
                 place(label, entry, &places, &classes)?;
             }
             return Ok(binary(entries, &[single]));

@@ -123,7 +123,10 @@ pub fn known() -> Vec<OptionSpec> {
         spec("positive_labels", "Makes the task binary: an image with any of these labels is positive."),
         spec("unlabelled", "true: folders and columns are not classes; default false."),
         spec("split_column", "CSV column that says which split an image belongs to."),
-        spec("split_values", "Its values for `train`, `val` and `test`; default: those words and their usual variants."),
+        spec(
+            "split_values",
+            "Its values for `train`, `val` and `test`; default: those words and their usual variants.",
+        ),
         spec("split_lists", "Text files with the images of `train`, `val` and `test`, one a line."),
         spec("group_column", "CSV column with the patient; images of one patient stay in one split."),
         spec("group_pattern", "Regular expression that finds the patient in an image's path."),
@@ -210,7 +213,8 @@ impl Options {
             return Err(PluginError::configuration(format!("write option `{option}` or `{other}`, not both")));
         }
         if matches!(self.csv, Some(CsvFiles::Splits(_))) && (given(&self.split_column) || has_lists) {
-            let message = "option `csv` already names a file for each split; take `split_column` and `split_lists` away";
+            let message =
+                "option `csv` already names a file for each split; take `split_column` and `split_lists` away";
             return Err(PluginError::configuration(message));
         }
         let has_labels = has_column || has_columns;

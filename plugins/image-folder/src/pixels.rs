@@ -2,7 +2,7 @@
 
 /// A channel value of a decoded image.
 pub trait Sample: Copy {
-    /// The value on the scale of 16 bits and its largest value on its own scale.
+    /// The largest value, white.
     const LARGEST: u64;
     /// As a number.
     fn number(self) -> u64;
@@ -10,6 +10,7 @@ pub trait Sample: Copy {
 
 impl Sample for u8 {
     const LARGEST: u64 = 255;
+
     fn number(self) -> u64 {
         self.into()
     }
@@ -17,6 +18,7 @@ impl Sample for u8 {
 
 impl Sample for u16 {
     const LARGEST: u64 = 65535;
+
     fn number(self) -> u64 {
         self.into()
     }
@@ -31,7 +33,8 @@ pub struct Shape {
     pub bit_depth: u8,
 }
 
-/// Whether every pixel has three equal colours; always for grey images. `stored` counts the channels, alpha among them.
+/// Whether every pixel has three equal colours, as grey images always have. `stored` counts a pixel's values, alpha among
+/// them.
 pub fn is_grey<T: Sample>(samples: &[T], stored: usize) -> bool {
     let is_equal = |pixel: &[T]| pixel[0].number() == pixel[1].number() && pixel[1].number() == pixel[2].number();
     stored < 3 || samples.chunks_exact(stored).all(is_equal)

@@ -84,7 +84,8 @@ impl Samples for FolderSamples {
 
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
         let entry = self.entry(index)?;
-        let header = decode::header(&entry.path, self.form.max_pixels).map_err(|cause| failure(index, entry, &cause))?;
+        let header =
+            decode::header(&entry.path, self.form.max_pixels).map_err(|cause| failure(index, entry, &cause))?;
         let colours = match header.channels {
             1 => "grey",
             2 => "grey with alpha",

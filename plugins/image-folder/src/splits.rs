@@ -68,7 +68,8 @@ pub fn apply_lists(entries: &mut Vec<Entry>, lists: &PerSplit<String>, root: &Pa
     if entries.len() < before {
         tracing::warn!("{} images are in no list of `split_lists` and are left out", before - entries.len());
     }
-    let mut unmet: Vec<&str> = listed.iter().filter(|(_, (_, is_met))| !is_met).map(|(name, _)| name.as_str()).collect();
+    let mut unmet: Vec<&str> =
+        listed.iter().filter(|(_, (_, is_met))| !is_met).map(|(name, _)| name.as_str()).collect();
     unmet.sort_unstable();
     match (unmet.is_empty(), missing) {
         (true, _) => Ok(()),

@@ -60,7 +60,10 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
         return ambiguous(format!("images lie beside class folders: images {images}; folders {folders}"));
     }
     if classes.len() == 1 && options.classes.is_empty() {
-        return ambiguous(format!("all images lie in one folder, {}, which would be the only class", names::some_of(&classes)));
+        return ambiguous(format!(
+            "all images lie in one folder, {}, which would be the only class",
+            names::some_of(&classes)
+        ));
     }
     Ok((entries, Given::Class))
 }

@@ -63,9 +63,9 @@ fn every_format_gives_its_pixels() {
     }
 }
 
-/// `Image.effect_mandelbrot`-free, by hand: a 16×8 JPEG that Pillow 12 wrote (quality 60, 4:2:0), and row 3 of what it
-/// decodes to, R, G and B in turn.
+/// A JPEG file that Pillow 13 wrote: 16×8, pixel (x, y) is (15 x, 30 y, 2 x y), quality 60, chroma at half size.
 const PILLOW_JPEG: &[u8] = include_bytes!("pillow.jpg");
+/// Row 3 of what Pillow decodes it to; R, G and B of each pixel.
 const PILLOW_ROW: &[u8] = include_bytes!("pillow_row.bin");
 
 #[test]
@@ -137,7 +137,8 @@ fn a_rotated_file_has_the_size_that_is_seen() {
     folder.write("a.tif", tiff(3, 2, 8, 1, 6, &[0; 6]));
     assert_eq!(folder.card(json!({})).nominal_size, (3, 2));
     let facts = folder.samples(json!({}), Split::Train).facts(0).unwrap();
-    let expected = [("format", "Tiff"), ("size", "2×3"), ("bit depth", "8"), ("colour type", "grey"), ("orientation", "6")];
+    let expected =
+        [("format", "Tiff"), ("size", "2×3"), ("bit depth", "8"), ("colour type", "grey"), ("orientation", "6")];
     for (name, value) in expected {
         assert_eq!(facts[name], value);
     }

@@ -112,11 +112,15 @@ fn splits_come_from_a_column_from_files_or_from_lists() {
 #[test]
 fn rows_are_filtered_by_the_values_of_columns() {
     let folder = four();
-    folder.write("list.csv", "path,View,n\nx/a.png,Frontal,1\nx/b.png,Lateral,1\ny/c.png,Frontal,2\nnone.png,Lateral,3\n");
+    folder.write(
+        "list.csv",
+        "path,View,n\nx/a.png,Frontal,1\nx/b.png,Lateral,1\ny/c.png,Frontal,2\nnone.png,Lateral,3\n",
+    );
     let ids = |filters: Value| folder.ids(json!({ "csv": "list.csv", "where": filters }), Split::Train);
     assert_eq!(ids(json!({ "View": "Frontal" })), ["x/a.png", "y/c.png"]);
     assert_eq!(ids(json!({ "View": ["Frontal", "Lateral"], "n": 1 })), ["x/a.png", "x/b.png"]);
-    let message = folder.refused(json!({ "csv": "list.csv", "where": { "Veiw": 1 } }), &["Veiw", "did you mean `View`"]);
+    let message =
+        folder.refused(json!({ "csv": "list.csv", "where": { "Veiw": 1 } }), &["Veiw", "did you mean `View`"]);
     assert!(message.contains("path, View, n"), "{message}");
 }
 
@@ -142,8 +146,8 @@ fn missing_and_repeated_images_are_listed() {
     folder.write("list.csv", "path\nx/a.png\nx/gone.png\nx/lost.png\n");
     folder.refused(json!({ "csv": "list.csv" }), &["2 of 3", "x/gone.png", "x/lost.png", "missing to drop"]);
     assert_eq!(folder.ids(json!({ "csv": "list.csv", "missing": "drop" }), Split::Train), ["x/a.png"]);
-    folder.write("list.csv", "path\nx/a.png\na.png\n");
-    folder.refused(json!({ "csv": "list.csv" }), &["x/a.png (lines 2 and 3)"]);
+    folder.write("list.csv", "path\nx/a.png\na.png\nx/./b.png\nx//b.png\n");
+    folder.refused(json!({ "csv": "list.csv" }), &["x/a.png (lines 2 and 3)", "x/b.png (lines 4 and 5)"]);
     folder.write("list.csv", "path\nnone.png\n");
     folder.refused(json!({ "csv": "list.csv", "missing": "drop" }), &["none.png", "dataset_dir"]);
 }

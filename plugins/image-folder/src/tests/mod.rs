@@ -3,14 +3,13 @@
 mod groups;
 mod images;
 mod lists;
+
 mod mutations;
 mod trees;
 
 use crate::dataset::ImageFolder;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage};
-use selfsame_plugin_api::{
-    Cancelled, Card, Dataset, DatasetRequest, PluginError, Samples, Services, Split, Targets,
-};
+use selfsame_plugin_api::{Cancelled, Card, Dataset, DatasetRequest, PluginError, Samples, Services, Split, Targets};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -101,7 +101,8 @@ fn mutated_images_give_pixels_or_an_error_with_the_files_name() {
 fn mutated_lists_are_read_or_refused_with_the_files_name() {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let folder = Folder::with(&["x/a.png", "x/b.png", "y/c.png", "y/d.png"]);
-    let whole = "\u{feff}path,\"label\",patient\r\nx/a.png,0,1\r\n\"x/b.png\",1,2\r\ny/c.png,1,\"3\"\r\ny/d.png,0,1\r\n";
+    let whole =
+        "\u{feff}path,\"label\",patient\r\nx/a.png,0,1\r\n\"x/b.png\",1,2\r\ny/c.png,1,\"3\"\r\ny/d.png,0,1\r\n";
     let options = json!({ "csv": "list.csv", "label_column": "label", "group_column": "patient" });
     let mut refused = 0;
     for _ in 0..2 * MUTANTS_OF_EACH {
@@ -109,7 +110,8 @@ fn mutated_lists_are_read_or_refused_with_the_files_name() {
         match folder.read(options.clone()) {
             Ok(dataset) => assert!(dataset.open(Split::Train).unwrap().len() <= 4),
             Err(error) => {
-                let is_about_labels = error.message.contains("class only") || error.message.contains("different classes");
+                let is_about_labels =
+                    error.message.contains("class only") || error.message.contains("different classes");
                 assert!(error.message.contains("list.csv") || is_about_labels, "{error}");
                 assert!(error.message.len() < 1500, "{error}");
                 refused += 1;
