@@ -3,24 +3,34 @@
 /// A channel value of a decoded image.
 pub trait Sample: Copy {
     /// The largest value, white.
-    const LARGEST: u64;
+    const LARGEST: u32;
     /// As a number.
-    fn number(self) -> u64;
+    fn number(self) -> u32;
+    /// From a number up to the largest value.
+    fn from_number(number: u32) -> Self;
 }
 
 impl Sample for u8 {
-    const LARGEST: u64 = 255;
+    const LARGEST: u32 = 255;
 
-    fn number(self) -> u64 {
+    fn number(self) -> u32 {
         self.into()
+    }
+
+    fn from_number(number: u32) -> Self {
+        number as u8
     }
 }
 
 impl Sample for u16 {
-    const LARGEST: u64 = 65535;
+    const LARGEST: u32 = 65535;
 
-    fn number(self) -> u64 {
+    fn number(self) -> u32 {
         self.into()
+    }
+
+    fn from_number(number: u32) -> Self {
+        number as u16
     }
 }
 
@@ -48,33 +58,43 @@ pub fn is_grey<T: Sample>(samples: &[T], stored: usize) -> bool {
 /// * Grey to colour: three equal channels.
 /// * 8 to 16 bits: times 257; 16 to 8 bits: divided by 257 and rounded.
 pub fn planar<T: Sample>(samples: &[T], stored: usize, shape: Shape) -> Vec<u8> {
-    let colours = if stored < 3 { 1 } else { 3 };
+    let has_colours = stored >= 3;
     let has_alpha = stored % 2 == 0;
-    let pixels = samples.len() / stored;
-    let mut out = Vec::with_capacity(pixels * shape.channels * usize::from(shape.bit_depth / 8));
-    let value = |pixel: &[T], channel: usize| match has_alpha {
-        false => pixel[channel].number(),
-        true => (pixel[channel].number() * pixel[stored - 1].number() + T::LARGEST / 2) / T::LARGEST,
-    };
+    let mut out = Vec::with_capacity(samples.len() / stored * shape.channels * usize::from(shape.bit_depth / 8));
     for channel in 0..shape.channels {
-        for pixel in samples.chunks_exact(stored) {
-            let number = match (colours, shape.channels) {
-                (3, 1) => (299 * value(pixel, 0) + 587 * value(pixel, 1) + 114 * value(pixel, 2) + 500) / 1000,
-                (3, _) => value(pixel, channel),
-                _ => value(pixel, 0),
-            };
-            push::<T>(&mut out, number, shape.bit_depth);
+        let source = if has_colours { channel } else { 0 };
+        let pixels = samples.chunks_exact(stored);
+        // Each case is a loop of its own, without a decision for every pixel.
+        match (has_colours && shape.channels == 1, has_alpha) {
+            (false, false) => push(&mut out, pixels.map(|pixel| pixel[source]), shape.bit_depth),
+            (false, true) => push(&mut out, pixels.map(|pixel| over_black(pixel, source)), shape.bit_depth),
+            (true, false) => push(&mut out, pixels.map(|pixel| luma([pixel[0], pixel[1], pixel[2]])), shape.bit_depth),
+            (true, true) => {
+                let laid = |pixel: &[T]| luma([over_black(pixel, 0), over_black(pixel, 1), over_black(pixel, 2)]);
+                push(&mut out, pixels.map(laid), shape.bit_depth);
+            }
         }
     }
     out
 }
 
-fn push<T: Sample>(out: &mut Vec<u8>, number: u64, bit_depth: u8) {
+fn luma<T: Sample>([red, green, blue]: [T; 3]) -> T {
+    T::from_number((299 * red.number() + 587 * green.number() + 114 * blue.number() + 500) / 1000)
+}
+
+/// A channel of a pixel whose last value is alpha.
+fn over_black<T: Sample>(pixel: &[T], channel: usize) -> T {
+    let alpha = pixel[pixel.len() - 1].number();
+    T::from_number((pixel[channel].number() * alpha + T::LARGEST / 2) / T::LARGEST)
+}
+
+fn push<T: Sample>(out: &mut Vec<u8>, values: impl Iterator<Item = T>, bit_depth: u8) {
+    let numbers = values.map(T::number);
     match (T::LARGEST, bit_depth) {
-        (255, 8) => out.push(number as u8),
-        (_, 8) => out.push(((number + 128) / 257) as u8),
-        (255, _) => out.extend_from_slice(&((number * 257) as u16).to_le_bytes()),
-        _ => out.extend_from_slice(&(number as u16).to_le_bytes()),
+        (255, 8) => out.extend(numbers.map(|number| number as u8)),
+        (_, 8) => out.extend(numbers.map(|number| ((number + 128) / 257) as u8)),
+        (255, _) => out.extend(numbers.flat_map(|number| ((number * 257) as u16).to_le_bytes())),
+        _ => out.extend(numbers.flat_map(|number| (number as u16).to_le_bytes())),
     }
 }
 
