@@ -11,7 +11,7 @@ const SMALL: &str = "--set dataset.dataset_dir=images --set train.self_supervisi
 
 /// Writes a 16×16 grey image: a dark or a bright square on noise that depends on `number`.
 fn write_image(path: &Path, number: usize, is_bright: bool) {
-    let noise = |x: u32, y: u32| ((x * 31 + y * 17 + number as u32 * 7) * 2_654_435_761_u32 >> 26) as u8;
+    let noise = |x: u32, y: u32| ((x * 31 + y * 17 + number as u32 * 7).wrapping_mul(2_654_435_761) >> 26) as u8;
     let square = |x: u32, y: u32| (4..12).contains(&x) && (4..12).contains(&y);
     let image = GrayImage::from_fn(16, 16, |x, y| {
         let base = if square(x, y) { if is_bright { 180 } else { 20 } } else { 100 };

@@ -59,7 +59,7 @@ pub fn is_grey<T: Sample>(samples: &[T], stored: usize) -> bool {
 /// * 8 to 16 bits: times 257; 16 to 8 bits: divided by 257 and rounded.
 pub fn planar<T: Sample>(samples: &[T], stored: usize, shape: Shape) -> Vec<u8> {
     let has_colours = stored >= 3;
-    let has_alpha = stored % 2 == 0;
+    let has_alpha = stored.is_multiple_of(2);
     let mut out = Vec::with_capacity(samples.len() / stored * shape.channels * usize::from(shape.bit_depth / 8));
     for channel in 0..shape.channels {
         let source = if has_colours { channel } else { 0 };

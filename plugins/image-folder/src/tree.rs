@@ -40,7 +40,8 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
         entries.push(entry);
     }
     if options.unlabelled || loose.len() == entries.len() {
-        if !options.unlabelled && !(options.classes.is_empty() && options.positive_labels.is_empty()) {
+        // These two exclude `unlabelled`.
+        if !options.classes.is_empty() || !options.positive_labels.is_empty() {
             let message = "`classes` and `positive_labels` need a folder for each class, and there is none";
             return Err(PluginError::configuration(format!("{}: {message}", root.display())));
         }
