@@ -1,0 +1,89 @@
+//! All samples of the data set: found, labelled, split and grouped, without their pixels.
+
+use crate::labels::{self, Labelling};
+use crate::options::Options;
+use crate::{csv_list, groups, splits, tree};
+use selfsame_plugin_api::{PluginError, Result, Services, Split};
+use std::path::{Path, PathBuf};
+
+/// One image and what is known about it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The path below the data set's folder.
+    pub id: String,
+    /// Where the file lies.
+    pub path: PathBuf,
+    /// How a CSV file writes the path.
+    pub listed: Option<String>,
+    /// The split it belongs to.
+    pub split: Split,
+    /// The labels that hold; one for a class.
+    pub labels: Vec<String>,
+    /// Its patient.
+    pub group: Option<String>,
+}
+
+impl Entry {
+    /// A training sample without labels.
+    pub fn new(id: String, path: PathBuf) -> Self {
+        Self { id, path, listed: None, split: Split::Train, labels: Vec::new(), group: None }
+    }
+}
+
+/// How labels are given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// Not at all.
+    Nothing,
+    /// One class for each image.
+    Class,
+    /// Any number of labels for each image; all possible ones where columns name them.
+    Labels(Option<Vec<String>>),
+}
+
+/// The samples and what their labels mean.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// All samples of all splits, sorted by id.
+    pub entries: Vec<Entry>,
+    /// Task, classes, and a target for each entry.
+    pub labelling: Labelling,
+}
+
+impl Catalogue {
+    /// Looks at the folder as the options say.
+    ///
+    /// # Errors
+    /// No or missing images, CSV files and lists that do not fit, labels that contradict each other.
+    pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<Self> {
+        let (mut entries, given) = match &options.csv {
+            Some(files) => csv_list::read(root, files, options, services)?,
+            None => tree::read(root, options, services)?,
+        };
+        if let Some(lists) = &options.split_lists {
+            splits::apply_lists(&mut entries, lists, root, options.missing)?;
+        }
+        if let Some(pattern) = &options.group_pattern {
+            groups::by_pattern(&mut entries, &pattern.0)?;
+        }
+        groups::separate(&mut entries, options.group_overlap)?;
+        if !entries.iter().any(|entry| entry.split == Split::Train) {
+            let message = "no training image is left; check dataset.dataset_dir and dataset.options";
+            return Err(PluginError::data(format!("{}: {message}", root.display())));
+        }
+        entries.sort_by(|a, b| a.id.cmp(&b.id));
+        let labelling = labels::resolve(&entries, &given, options)?;
+        Ok(Self { entries, labelling })
+    }
+
+    /// The splits that have samples, training first.
+    pub fn splits(&self) -> Vec<Split> {
+        let all = [Split::Train, Split::Val, Split::Test];
+        all.into_iter().filter(|split| self.entries.iter().any(|entry| entry.split == *split)).collect()
+    }
+
+    /// Places of a split's entries.
+    pub fn places(&self, split: Split) -> Vec<usize> {
+        (0..self.entries.len()).filter(|&place| self.entries[place].split == split).collect()
+    }
+}

@@ -1,0 +1,245 @@
+//! Samples that a CSV file lists.
+
+use crate::catalogue::{Entry, Given};
+use crate::file_index::{self, Finder};
+use crate::names;
+use crate::options::{CsvFiles, Meaning, Missing, Options};
+use crate::splits;
+use crate::table::{Column, Table};
+use crate::values::{OneOrMany, Value, plain};
+use csv::StringRecord;
+use selfsame_plugin_api::{PluginError, Result, Services, Split};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Reads the list, or the list of each split.
+///
+/// # Errors
+/// Unknown columns, cells that do not fit, and images that are missing or listed twice.
+pub fn read(root: &Path, files: &CsvFiles, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
+    let mut finder = Finder::new(root);
+    let mut collected = Collected::default();
+    match files {
+        CsvFiles::One(file) => collected.add(&List::open(root, file, None, options)?, &mut finder, services)?,
+        CsvFiles::Splits(files) => {
+            for (split, file) in files.given() {
+                collected.add(&List::open(root, file, Some(split), options)?, &mut finder, services)?;
+            }
+        }
+    }
+    collected.check(options, &finder)?;
+    let given = match (&options.label_column, options.label_columns.is_empty()) {
+        (Some(_), _) if options.label_separator.is_some() => Given::Labels(None),
+        (Some(_), _) => Given::Class,
+        (None, false) => Given::Labels(Some(options.label_columns.clone())),
+        (None, true) => Given::Nothing,
+    };
+    Ok((collected.entries, given))
+}
+
+/// One CSV file with the columns that the options name.
+struct List<'a> {
+    root: &'a Path,
+    options: &'a Options,
+    table: Table,
+    /// The split of all rows.
+    split: Option<Split>,
+    path: Column,
+    label: Option<Column>,
+    labels: Vec<Column>,
+    split_column: Option<Column>,
+    group: Option<Column>,
+    filters: Vec<(Column, &'a OneOrMany<Value>)>,
+}
+
+impl<'a> List<'a> {
+    fn open(root: &'a Path, file: &str, split: Option<Split>, options: &'a Options) -> Result<Self> {
+        let table = Table::read(&root.join(file))?;
+        let optional =
+            |name: &Option<String>, option: &str| name.as_ref().map(|name| table.column(name, option)).transpose();
+        let path = table.column(options.path_column.as_deref().unwrap_or("path"), "path_column")?;
+        let label = optional(&options.label_column, "label_column")?;
+        let split_column = optional(&options.split_column, "split_column")?;
+        let group = optional(&options.group_column, "group_column")?;
+        let labels = options.label_columns.iter().map(|name| table.column(name, "label_columns"));
+        let labels = labels.collect::<Result<_>>()?;
+        let filters = options.filters.iter().map(|(name, values)| Ok((table.column(name, "where")?, values)));
+        let filters = filters.collect::<Result<_>>()?;
+        Ok(Self { root, options, split, path, label, labels, split_column, group, filters, table })
+    }
+
+    fn is_wanted(&self, row: &StringRecord) -> bool {
+        self.filters.iter().all(|(column, values)| {
+            let cell = plain(self.table.cell(row, *column));
+            values.as_slice().iter().any(|value| value.0 == *cell)
+        })
+    }
+
+    /// The path as it is looked for: with `/`, and without the prefix.
+    fn listed_path(&self, line: u64, row: &StringRecord) -> Result<String> {
+        let cell = self.table.cell(row, self.path).replace('\\', "/");
+        if cell.is_empty() {
+            return Err(self.table.wrong(line, &format!("`{}` is empty", self.table.name(self.path))));
+        }
+        let prefixes = self.options.strip_prefix.as_ref().map_or(&[][..], OneOrMany::as_slice);
+        let stripped = prefixes.iter().find_map(|prefix| cell.strip_prefix(prefix.as_str()));
+        Ok(stripped.map(|rest| rest.trim_start_matches('/').to_string()).unwrap_or(cell))
+    }
+
+    /// The labels that hold; none when the row is to be left out.
+    fn labels_of(&self, line: u64, row: &StringRecord) -> Result<Option<Vec<String>>> {
+        if let Some(column) = self.label {
+            return self.labels_in_cell(line, row, column).map(Some);
+        }
+        let mut labels = Vec::new();
+        for column in &self.labels {
+            match self.meaning(line, row, *column)? {
+                Meaning::One => labels.push(self.table.name(*column).to_string()),
+                Meaning::Zero => {}
+                Meaning::Drop => return Ok(None),
+            }
+        }
+        Ok(Some(labels))
+    }
+
+    fn labels_in_cell(&self, line: u64, row: &StringRecord, column: Column) -> Result<Vec<String>> {
+        let cell = self.table.cell(row, column);
+        let is_negative = |label: &str| self.options.negative_label.as_ref().is_some_and(|none| none.0 == label);
+        let parts: Vec<&str> = match &self.options.label_separator {
+            Some(separator) => cell.split(separator.as_str()).collect(),
+            None => vec![cell],
+        };
+        let mut labels = Vec::with_capacity(parts.len());
+        for part in parts {
+            let label = plain(part).into_owned();
+            if is_negative(&label) {
+                continue;
+            }
+            if label.is_empty() {
+                let name = self.table.name(column);
+                return Err(self.table.wrong(
+                    line,
+                    &format!(
+                        "`{name}` lacks a label; complete the row, or leave such rows out with dataset.options.where"
+                    ),
+                ));
+            }
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        Ok(labels)
+    }
+
+    fn meaning(&self, line: u64, row: &StringRecord, column: Column) -> Result<Meaning> {
+        let cell = plain(self.table.cell(row, column));
+        let written = self.options.label_values.iter().find(|(text, _)| plain(text) == cell);
+        match (written, cell.as_ref()) {
+            (Some((_, meaning)), _) => Ok(*meaning),
+            (None, "0" | "false") => Ok(Meaning::Zero),
+            (None, "1" | "true") => Ok(Meaning::One),
+            (None, other) => Err(self.table.wrong(
+                line,
+                &format!(
+                    "`{}` is `{}`, expected 0 or 1; say what it means with dataset.options.label_values",
+                    self.table.name(column),
+                    names::shortened(other)
+                ),
+            )),
+        }
+    }
+
+    fn split_of(&self, line: u64, row: &StringRecord) -> Result<Split> {
+        let Some(column) = self.split_column else { return Ok(self.split.unwrap_or(Split::Train)) };
+        let cell = self.table.cell(row, column);
+        splits::by_value(cell, self.options.split_values.as_ref()).ok_or_else(|| {
+            let (name, cell) = (self.table.name(column), names::shortened(cell));
+            let message = format!("`{name}` is `{cell}`, which names no split; see dataset.options.split_values");
+            self.table.wrong(line, &message)
+        })
+    }
+
+    fn group_of(&self, line: u64, row: &StringRecord) -> Result<Option<String>> {
+        let Some(column) = self.group else { return Ok(None) };
+        let cell = plain(self.table.cell(row, column));
+        if cell.is_empty() {
+            let message = format!("`{}` is empty, expected the patient of the image", self.table.name(column));
+            return Err(self.table.wrong(line, &message));
+        }
+        Ok(Some(cell.into_owned()))
+    }
+}
+
+/// What the lists say, and what is wrong with them.
+#[derive(Default)]
+struct Collected {
+    entries: Vec<Entry>,
+    /// The line of each id.
+    seen: HashMap<String, u64>,
+    missing: Vec<String>,
+    repeated: Vec<String>,
+    undecided: usize,
+    files: Vec<String>,
+}
+
+impl Collected {
+    fn add(&mut self, list: &List, finder: &mut Finder, services: &dyn Services) -> Result<()> {
+        self.files.push(list.table.file().display().to_string());
+        let total = list.table.rows.len() as u64;
+        for (count, (line, row)) in list.table.rows.iter().enumerate() {
+            if count % 1000 == 0 {
+                services.progress("listed images", count as u64, Some(total))?;
+            }
+            if !list.is_wanted(row) {
+                continue;
+            }
+            let listed = list.listed_path(*line, row)?;
+            let found = finder.find(&listed, services).map_err(|error| list.table.wrong(*line, &error.message))?;
+            let Some(path) = found else {
+                self.missing.push(listed);
+                continue;
+            };
+            let id = file_index::id_below(list.root, &path)?;
+            if let Some(first) = self.seen.insert(id.clone(), *line) {
+                self.repeated.push(format!("{id} (lines {first} and {line})"));
+                continue;
+            }
+            let Some(labels) = list.labels_of(*line, row)? else {
+                self.undecided += 1;
+                continue;
+            };
+            let (split, group) = (list.split_of(*line, row)?, list.group_of(*line, row)?);
+            self.entries.push(Entry { id, path, listed: Some(listed), split, labels, group });
+        }
+        Ok(())
+    }
+
+    /// Reports what is missing, repeated and left out.
+    fn check(&self, options: &Options, finder: &Finder) -> Result<()> {
+        let files = self.files.join(" and ");
+        if !self.repeated.is_empty() {
+            let list = names::some_of(&self.repeated);
+            let message = format!("{} images are listed more than once: {list}; list each once", self.repeated.len());
+            return Err(PluginError::data(format!("{files}: {message}")));
+        }
+        if self.undecided > 0 {
+            tracing::info!("{files}: {} images with undecided labels are left out", self.undecided);
+        }
+        let Some(first) = self.missing.first() else { return Ok(()) };
+        if options.missing == Missing::Drop && !self.entries.is_empty() {
+            tracing::warn!("{files}: {} listed images are not there and are left out", self.missing.len());
+            return Ok(());
+        }
+        let advice = match finder.strange_prefix(first) {
+            Some(prefix) => format!("Set dataset.options.strip_prefix to `{prefix}`"),
+            None if self.entries.is_empty() => "Correct dataset.dataset_dir, or how paths are listed".into(),
+            None => "Add them, or set dataset.options.missing to drop".into(),
+        };
+        Err(PluginError::data(format!(
+            "{files}: {} of {} listed images are not there: {}. {advice}",
+            self.missing.len(),
+            self.missing.len() + self.entries.len(),
+            names::some_of(&self.missing)
+        )))
+    }
+}

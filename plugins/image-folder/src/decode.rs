@@ -1,0 +1,201 @@
+//! One image file: its header, and its pixels. The format is told from the content; the ending means nothing.
+
+use crate::pixels::{self, Sample, Shape};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata::Orientation};
+use selfsame_plugin_api::Image;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// What turns files into pixels; changes whenever the same file could give others.
+pub const VERSION: &str = "image-folder 1, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
+
+/// What is read.
+pub const FORMATS: [ImageFormat; 5] =
+    [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Bmp];
+
+/// How files become images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// Channels and depth of every image.
+    pub shape: Shape,
+    /// Whether the user asked for these channels; else a coloured image in a grey data set is an error.
+    pub channels_are_asked: bool,
+    /// Whether the user asked for this depth; else a 16-bit image in an 8-bit data set is an error.
+    pub depth_is_asked: bool,
+    /// Pixels of the largest image that is accepted.
+    pub max_pixels: u64,
+}
+
+/// What a file says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The file's format.
+    pub format: ImageFormat,
+    /// Height and width as seen, that is after EXIF's rotation.
+    pub size: (usize, usize),
+    /// Channels, alpha among them.
+    pub channels: usize,
+    /// Bits of a channel value.
+    pub bits: u8,
+    /// EXIF's orientation, 1 to 8.
+    pub orientation: u8,
+}
+
+type Outcome<T> = Result<T, String>;
+
+/// Reads the header alone.
+///
+/// # Errors
+/// Why it cannot be read, without the file's name.
+pub fn header(path: &Path, max_pixels: u64) -> Outcome<Header> {
+    caught(|| {
+        let file = open(path, max_pixels)?;
+        let (decoder, format, orientation) = decoder(BufReader::with_capacity(1 << 16, file), max_pixels)?;
+        let (width, height) = decoder.dimensions();
+        let (width, height) = (width as usize, height as usize);
+        let size = if orientation.to_exif() > 4 { (width, height) } else { (height, width) };
+        let colour = decoder.color_type();
+        let channels = usize::from(colour.channel_count());
+        let bits = (colour.bits_per_pixel() / u16::from(colour.channel_count())) as u8;
+        Ok(Header { format, size, channels, bits, orientation: orientation.to_exif() })
+    })
+}
+
+/// Reads the image in its form.
+///
+/// # Errors
+/// Why it cannot be read, without the file's name.
+pub fn read(path: &Path, form: &Form) -> Outcome<Image> {
+    caught(|| {
+        let image = decode(path, form.max_pixels)?;
+        let (height, width) = (image.height() as usize, image.width() as usize);
+        let data = match &image {
+            DynamicImage::ImageLuma8(pixels) => shaped(pixels.as_raw(), 1, form),
+            DynamicImage::ImageLumaA8(pixels) => shaped(pixels.as_raw(), 2, form),
+            DynamicImage::ImageRgb8(pixels) => shaped(pixels.as_raw(), 3, form),
+            DynamicImage::ImageRgba8(pixels) => shaped(pixels.as_raw(), 4, form),
+            DynamicImage::ImageLuma16(pixels) => shaped(pixels.as_raw(), 1, form),
+            DynamicImage::ImageLumaA16(pixels) => shaped(pixels.as_raw(), 2, form),
+            DynamicImage::ImageRgb16(pixels) => shaped(pixels.as_raw(), 3, form),
+            DynamicImage::ImageRgba16(pixels) => shaped(pixels.as_raw(), 4, form),
+            other => Err(format!("its pixels are {:?}, expected whole numbers of 8 or 16 bits", other.color())),
+        }?;
+        let Shape { channels, bit_depth } = form.shape;
+        Ok(Image { channels, height, width, bit_depth, data })
+    })
+}
+
+/// Whether the image has no colour, whatever its file could hold.
+///
+/// # Errors
+/// Why it cannot be read, without the file's name.
+pub fn is_grey(path: &Path, max_pixels: u64) -> Outcome<bool> {
+    caught(|| {
+        Ok(match decode(path, max_pixels)? {
+            DynamicImage::ImageRgb8(pixels) => pixels::is_grey(pixels.as_raw(), 3),
+            DynamicImage::ImageRgba8(pixels) => pixels::is_grey(pixels.as_raw(), 4),
+            DynamicImage::ImageRgb16(pixels) => pixels::is_grey(pixels.as_raw(), 3),
+            DynamicImage::ImageRgba16(pixels) => pixels::is_grey(pixels.as_raw(), 4),
+            _ => true,
+        })
+    })
+}
+
+fn shaped<T: Sample>(samples: &[T], stored: usize, form: &Form) -> Outcome<Vec<u8>> {
+    if form.shape.channels == 1 && !form.channels_are_asked && !pixels::is_grey(samples, stored) {
+        return Err("it is coloured, but the data set's first images are grey; set dataset.options.channels to 3 to \
+                    keep the colours or to 1 to make all images grey"
+            .into());
+    }
+    if form.shape.bit_depth == 8 && !form.depth_is_asked && T::LARGEST > 255 {
+        return Err(
+            "it has 16 bits, but the data set's first images have 8; set dataset.options.bit_depth to 16 or 8".into()
+        );
+    }
+    Ok(pixels::planar(samples, stored, form.shape))
+}
+
+fn decode(path: &Path, max_pixels: u64) -> Outcome<DynamicImage> {
+    let mut bytes = Vec::new();
+    open(path, max_pixels)?.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let (decoder, format, orientation) = decoder(Cursor::new(bytes.as_slice()), max_pixels)?;
+    if format == ImageFormat::Jpeg && !jpeg_is_complete(&bytes) {
+        return Err("the JPEG file is truncated: its end marker is missing".into());
+    }
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// The decoder would fill the rest of a truncated file with grey. A thumbnail's end marker stands before the last scan.
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
+    last([0xFF, 0xD9]) > last([0xFF, 0xDA])
+}
+
+/// Opens a file whose size is possible for an image of at most `max_pixels`.
+fn open(path: &Path, max_pixels: u64) -> Outcome<File> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let size = file.metadata().map_err(|error| error.to_string())?.len();
+    // Four channels of 16 bits, uncompressed, and a profile or a preview.
+    let most = max_pixels.saturating_mul(8).saturating_add(1 << 24);
+    match size {
+        0 => Err("the file is empty".into()),
+        size if size > most => Err(format!("the file has {size} bytes, more than an image of {max_pixels} pixels")),
+        _ => Ok(file),
+    }
+}
+
+fn decoder<'a, R: BufRead + Seek + 'a>(
+    reader: R,
+    max_pixels: u64,
+) -> Outcome<(Box<dyn ImageDecoder + 'a>, ImageFormat, Orientation)> {
+    let mut reader = ImageReader::new(reader).with_guessed_format().map_err(|error| error.to_string())?;
+    let format = reader.format().filter(|format| FORMATS.contains(format));
+    let format = format.ok_or("it is no PNG, JPEG, TIFF, WebP or BMP file (told from its content)")?;
+    let mut limits = Limits::no_limits();
+    // Four channels of 16 bits, twice for formats that are decoded into a buffer of their own first.
+    limits.max_alloc = Some(max_pixels.saturating_mul(16).saturating_add(1 << 26));
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(format!("its size is {width}×{height}"));
+    }
+    if u64::from(width) * u64::from(height) > max_pixels {
+        return Err(format!(
+            "its {width}×{height} pixels are more than {max_pixels}; set dataset.options.max_pixels higher if the \
+             image is right"
+        ));
+    }
+    let orientation = decoder.orientation().map_err(|error| error.to_string())?;
+    Ok((Box::new(decoder), format, orientation))
+}
+
+/// A decoder's panic as an error, so that it can be told which file caused it.
+fn caught<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref().map(String::as_str));
+        let message = format!("the decoder panicked: {}", text.unwrap_or("no message"));
+        // A payload whose destructor panics would unwind again.
+        std::mem::forget(payload);
+        Err(message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_names_the_decoders_that_are_built_in() {
+        let lock = include_str!("../../../Cargo.lock");
+        for part in VERSION.split(", ").skip(1) {
+            let (name, version) = part.split_once(' ').unwrap();
+            let entry = format!("name = \"{name}\"\nversion = \"{version}\"");
+            assert!(lock.contains(&entry), "{name} is not {version} any more: correct VERSION");
+        }
+    }
+}

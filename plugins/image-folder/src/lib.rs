@@ -1,0 +1,33 @@
+//! Any folder of images as a data set: a folder per class, no classes, or a CSV list.
+
+mod card;
+mod catalogue;
+mod csv_list;
+mod dataset;
+mod decode;
+mod file_index;
+mod form;
+mod groups;
+mod labels;
+mod names;
+mod options;
+mod pixels;
+mod samples;
+mod splits;
+mod table;
+mod tree;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use dataset::ImageFolder;
+use selfsame_plugin_api::{Dataset, DatasetRequest, Result, export_plugin};
+
+fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+    Ok(Box::new(ImageFolder::new(request)?))
+}
+
+export_plugin! {
+    datasets: { "ImageFolder" => (card::before_reading, create) },
+}

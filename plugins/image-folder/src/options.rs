@@ -1,0 +1,228 @@
+//! `dataset.options`: what can be written, and which of it goes together.
+
+use crate::values::{OneOrMany, PerSplit, Value};
+use regex::Regex;
+use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// What an empty or uncertain cell of a label column means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+pub enum Meaning {
+    /// The label does not hold.
+    Zero,
+    /// The label holds.
+    One,
+    /// The sample is left out.
+    Drop,
+}
+
+impl TryFrom<Value> for Meaning {
+    type Error = String;
+
+    fn try_from(value: Value) -> std::result::Result<Self, String> {
+        match value.0.as_str() {
+            "0" | "false" => Ok(Self::Zero),
+            "1" | "true" => Ok(Self::One),
+            "drop" => Ok(Self::Drop),
+            other => Err(format!("`{other}`, expected 0, 1 or drop")),
+        }
+    }
+}
+
+/// What happens to listed images that are not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// The run stops.
+    #[default]
+    Error,
+    /// They are left out and counted.
+    Drop,
+}
+
+/// What happens to a group that stands in several splits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupOverlap {
+    /// The run stops.
+    #[default]
+    Error,
+    /// Its samples stay in test before validation before training, and are left out elsewhere.
+    Drop,
+}
+
+/// The options as written; [`Options::parse`] checks that they go together.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    pub csv: Option<CsvFiles>,
+    pub path_column: Option<String>,
+    pub strip_prefix: Option<OneOrMany<String>>,
+    pub missing: Missing,
+    #[serde(rename = "where")]
+    pub filters: BTreeMap<String, OneOrMany<Value>>,
+    pub label_column: Option<String>,
+    pub label_separator: Option<String>,
+    pub negative_label: Option<Value>,
+    pub label_columns: Vec<String>,
+    pub label_values: BTreeMap<String, Meaning>,
+    pub classes: Vec<Value>,
+    pub positive_labels: Vec<Value>,
+    pub unlabelled: bool,
+    pub split_column: Option<String>,
+    pub split_values: Option<PerSplit<OneOrMany<Value>>>,
+    pub split_lists: Option<PerSplit<String>>,
+    pub group_column: Option<String>,
+    pub group_pattern: Option<Pattern>,
+    pub group_overlap: GroupOverlap,
+    pub channels: Option<usize>,
+    pub bit_depth: Option<u8>,
+    pub max_pixels: Option<u64>,
+}
+
+/// One list, or one for each split.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged, expecting = "a file name, or file names under `train`, `val` and `test`")]
+pub enum CsvFiles {
+    /// All samples.
+    One(String),
+    /// A file for each split.
+    Splits(PerSplit<String>),
+}
+
+/// A regular expression.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Pattern(pub Regex);
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        Regex::new(&text).map(Self).map_err(|error| format!("not a regular expression: {error}"))
+    }
+}
+
+/// The known options.
+pub fn known() -> Vec<OptionSpec> {
+    let spec = OptionSpec::new;
+    vec![
+        spec("csv", "CSV file in dataset_dir that lists the images, or one file each under `train`, `val` and `test`."),
+        spec("path_column", "CSV column with the image's path or file name; default `path`."),
+        spec("strip_prefix", "Beginning that is cut from the listed paths, or a list of beginnings."),
+        spec("missing", "Listed images that are not there: `error` (default) or `drop`, which leaves them out."),
+        spec("where", "Rows that are used: a mapping of CSV columns to a value or a list of values."),
+        spec("label_column", "CSV column with the class."),
+        spec("label_separator", "Text between the labels in `label_column` when an image may have several."),
+        spec("negative_label", "With `label_separator`: the word that stands for no label at all."),
+        spec("label_columns", "CSV columns of 0 and 1, one for each label."),
+        spec("label_values", "What other cells of `label_columns` mean: a mapping to 0, 1 or drop (\"\" is empty)."),
+        spec("classes", "All class names in label order; default: those that occur, sorted."),
+        spec("positive_labels", "Makes the task binary: an image with any of these labels is positive."),
+        spec("unlabelled", "true: folders and columns are not classes; default false."),
+        spec("split_column", "CSV column that says which split an image belongs to."),
+        spec(
+            "split_values",
+            "Its values for `train`, `val` and `test`; default: those words and their usual variants.",
+        ),
+        spec("split_lists", "Text files with the images of `train`, `val` and `test`, one a line."),
+        spec("group_column", "CSV column with the patient; images of one patient stay in one split."),
+        spec("group_pattern", "Regular expression that finds the patient in an image's path."),
+        spec("group_overlap", "Patients in several splits: `error` (default), or `drop` from all but the last split."),
+        spec("channels", "1 or 3; default: 1 when the images are grey, else 3."),
+        spec("bit_depth", "8 or 16; default: 16 when there are images with 16 bits, else 8."),
+        spec("max_pixels", "Pixels (width × height) of the largest image that is accepted; default 100000000."),
+    ]
+}
+
+impl Options {
+    /// Reads `dataset.options`.
+    ///
+    /// # Errors
+    /// An unknown option, a wrong value, or options that do not go together.
+    pub fn parse(options: &serde_json::Value) -> Result<Self> {
+        let options: Self = parse_options(options, &known())?;
+        options.check_values()?;
+        options.check_company()?;
+        Ok(options)
+    }
+
+    fn check_values(&self) -> Result<()> {
+        let wrong = |message: String| Err(PluginError::configuration(message));
+        if let Some(channels) = self.channels.filter(|channels| ![1, 3].contains(channels)) {
+            return wrong(format!("option `channels` = {channels}, expected 1 or 3"));
+        }
+        if let Some(depth) = self.bit_depth.filter(|depth| ![8, 16].contains(depth)) {
+            return wrong(format!("option `bit_depth` = {depth}, expected 8 or 16"));
+        }
+        // A pixel takes up to 8 bytes while it is decoded.
+        const MOST: u64 = 1 << 32;
+        if let Some(pixels) = self.max_pixels.filter(|pixels| *pixels == 0 || *pixels > MOST) {
+            return wrong(format!("option `max_pixels` = {pixels}, expected 1 to {MOST}"));
+        }
+        if self.label_separator.as_deref() == Some("") {
+            return wrong("option `label_separator` is empty, expected a text such as `|`".into());
+        }
+        let repeated = |values: &[Value]| (1..values.len()).find(|&at| values[..at].contains(&values[at]));
+        for (name, values) in [("classes", &self.classes), ("positive_labels", &self.positive_labels)] {
+            if let Some(at) = repeated(values) {
+                return wrong(format!("option `{name}` names `{}` twice", values[at].0));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each option with what it needs, and those that exclude each other.
+    fn check_company(&self) -> Result<()> {
+        let has_lists = self.split_lists.is_some();
+        let given = |option: &Option<String>| option.is_some();
+        let needs = [
+            ("path_column", given(&self.path_column), "csv", self.csv.is_some()),
+            ("strip_prefix", self.strip_prefix.is_some(), "csv", self.csv.is_some()),
+            ("where", !self.filters.is_empty(), "csv", self.csv.is_some()),
+            ("label_column", given(&self.label_column), "csv", self.csv.is_some()),
+            ("label_columns", !self.label_columns.is_empty(), "csv", self.csv.is_some()),
+            ("split_column", given(&self.split_column), "csv", self.csv.is_some()),
+            ("group_column", given(&self.group_column), "csv", self.csv.is_some()),
+            ("label_separator", given(&self.label_separator), "label_column", given(&self.label_column)),
+            ("negative_label", self.negative_label.is_some(), "label_separator", given(&self.label_separator)),
+            ("label_values", !self.label_values.is_empty(), "label_columns", !self.label_columns.is_empty()),
+            ("split_values", self.split_values.is_some(), "split_column", given(&self.split_column)),
+        ];
+        if let Some((option, _, other, _)) = needs.iter().find(|(_, given, _, has)| *given && !has) {
+            return Err(PluginError::configuration(format!("option `{option}` needs the option `{other}`")));
+        }
+        let has_column = given(&self.label_column);
+        let has_columns = !self.label_columns.is_empty();
+        let has_classes = !self.classes.is_empty();
+        let has_positive = !self.positive_labels.is_empty();
+        let excluding = [
+            ("label_columns", has_columns, "label_column", has_column),
+            ("classes", has_classes, "label_columns", has_columns),
+            ("classes", has_classes, "positive_labels", has_positive),
+            ("unlabelled", self.unlabelled, "label_column", has_column),
+            ("unlabelled", self.unlabelled, "label_columns", has_columns),
+            ("unlabelled", self.unlabelled, "classes", has_classes),
+            ("unlabelled", self.unlabelled, "positive_labels", has_positive),
+            ("split_column", given(&self.split_column), "split_lists", has_lists),
+            ("group_column", given(&self.group_column), "group_pattern", self.group_pattern.is_some()),
+        ];
+        if let Some((option, _, other, _)) = excluding.iter().find(|(_, one, _, two)| *one && *two) {
+            return Err(PluginError::configuration(format!("write option `{option}` or `{other}`, not both")));
+        }
+        if matches!(self.csv, Some(CsvFiles::Splits(_))) && (given(&self.split_column) || has_lists) {
+            let message =
+                "option `csv` already names a file for each split; take `split_column` and `split_lists` away";
+            return Err(PluginError::configuration(message));
+        }
+        let has_labels = has_column || has_columns;
+        if self.csv.is_some() && !has_labels && (has_classes || has_positive) {
+            let option = if has_classes { "classes" } else { "positive_labels" };
+            let message = format!("option `{option}` needs the option `label_column` or `label_columns`");
+            return Err(PluginError::configuration(message));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! One split, opened.
+
+use crate::catalogue::{Catalogue, Entry};
+use crate::decode::{self, Form};
+use selfsame_plugin_api::{Image, PluginError, Result, Samples, Split, Targets};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::UNIX_EPOCH;
+
+/// The samples of one split.
+pub struct FolderSamples {
+    entries: Vec<Entry>,
+    targets: Targets,
+    form: Form,
+    fingerprint: String,
+}
+
+impl FolderSamples {
+    /// Takes a split out of the catalogue.
+    ///
+    /// # Errors
+    /// Files that are gone since the folder was looked at.
+    pub fn open(catalogue: &Catalogue, form: Form, split: Split) -> Result<Self> {
+        let places = catalogue.places(split);
+        let entries: Vec<Entry> = places.iter().map(|&place| catalogue.entries[place].clone()).collect();
+        let fingerprint = fingerprint(&entries, &form)?;
+        Ok(Self { targets: catalogue.labelling.targets_at(&places), entries, form, fingerprint })
+    }
+
+    fn entry(&self, index: usize) -> Result<&Entry> {
+        self.entries.get(index).ok_or_else(|| {
+            PluginError::plugin(format!("sample {index} does not exist; there are {}", self.entries.len()))
+        })
+    }
+}
+
+fn failure(index: usize, entry: &Entry, cause: &str) -> PluginError {
+    PluginError::data(format!("sample {index}, {}: {cause}", entry.path.display()))
+}
+
+/// SHA-256 of everything that pixels depend on.
+fn fingerprint(entries: &[Entry], form: &Form) -> Result<String> {
+    let mut digest = Sha256::new();
+    digest.update(format!("{}\n{form:?}\n", decode::VERSION));
+    for entry in entries {
+        let gone = |error: std::io::Error| PluginError::data(format!("{}: {error}", entry.path.display()));
+        let metadata = fs::metadata(&entry.path).map_err(gone)?;
+        let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let changed = changed.map_or(0, |since| since.as_nanos());
+        digest.update(format!("{}\0{}\0{changed}\n", entry.id, metadata.len()));
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Samples for FolderSamples {
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn targets(&self) -> Targets {
+        self.targets.clone()
+    }
+
+    fn groups(&self) -> Option<Vec<String>> {
+        self.entries.iter().map(|entry| entry.group.clone()).collect()
+    }
+
+    fn ids(&self) -> Option<Vec<String>> {
+        Some(self.entries.iter().map(|entry| entry.id.clone()).collect())
+    }
+
+    fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
+        let read = |&index: &usize| {
+            let entry = self.entry(index)?;
+            decode::read(&entry.path, &self.form).map_err(|cause| failure(index, entry, &cause))
+        };
+        indices.iter().map(read).collect()
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(self.fingerprint.clone())
+    }
+
+    fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
+        let entry = self.entry(index)?;
+        let header =
+            decode::header(&entry.path, self.form.max_pixels).map_err(|cause| failure(index, entry, &cause))?;
+        let colours = match header.channels {
+            1 => "grey",
+            2 => "grey with alpha",
+            3 => "colour",
+            _ => "colour with alpha",
+        };
+        let facts = [
+            ("format", format!("{:?}", header.format)),
+            ("size", format!("{}×{}", header.size.1, header.size.0)),
+            ("bit depth", header.bits.to_string()),
+            ("colour type", colours.to_string()),
+            ("orientation", header.orientation.to_string()),
+        ];
+        Ok(facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+    }
+}

@@ -1,0 +1,198 @@
+//! CSV files and lists.
+
+use super::*;
+use selfsame_plugin_api::{ErrorKind, Task};
+use serde_json::json;
+
+fn four() -> Folder {
+    Folder::with(&["x/a.png", "x/b.png", "y/c.png", "y/d.png"])
+}
+
+#[test]
+fn a_column_gives_the_class_whatever_the_file_was_written_with() {
+    let expected = ["x/a.png", "x/b.png", "y/c.png"];
+    for text in [
+        "path,label\nx/a.png,0\nx/b.png,1\ny/c.png,1\n",
+        "\u{feff}path;label\r\nx/a.png;0.0\r\n\"x/b.png\";1.0\r\ny/c.png;\"1\"",
+        "path\tnote\tlabel\nx/a.png\tone, two; three\t0\nx\\b.png\t\t1\n\ny/c.png\t\"a \"\"b\"\"\nc\"\t 1 \n",
+        "label, path,\n0,x/a.png,\n1,x/b.png\n1,y/c.png,\n".replace("x/b.png\n", "x/b.png,\n").as_str(),
+    ] {
+        let folder = four();
+        folder.write("list.csv", text);
+        let options = json!({ "csv": "list.csv", "label_column": "label" });
+        let card = folder.card(options.clone());
+        assert_eq!((card.task, card.classes), (Task::Binary, vec!["0".into(), "1".into()]), "{text}");
+        let samples = folder.samples(options, Split::Train);
+        assert_eq!(samples.ids().unwrap(), expected);
+        assert_eq!(classes(samples.as_ref()), [0, 1, 1]);
+    }
+}
+
+#[test]
+fn without_a_label_column_there_are_no_labels() {
+    let folder = four();
+    folder.write("list.csv", "path\nx/a.png\n");
+    assert_eq!(folder.card(json!({ "csv": "list.csv" })).task, Task::None);
+}
+
+#[test]
+fn separated_labels_are_several_classes_and_a_word_for_none() {
+    let folder = four();
+    let text = "Image Index,Finding Labels\na.png,Edema|Mass\nb.png,No Finding\nc.png,Mass\nd.png,Mass|Mass|Hernia\n";
+    folder.write("list.csv", text);
+    let mut options = json!({
+        "csv": "list.csv", "path_column": "Image Index", "label_column": "Finding Labels", "label_separator": "|",
+        "negative_label": "No Finding",
+    });
+    let card = folder.card(options.clone());
+    let expected = vec!["Edema".to_string(), "Hernia".into(), "Mass".into()];
+    assert_eq!((card.task, card.classes), (Task::Multilabel, expected));
+    let samples = folder.samples(options.clone(), Split::Train);
+    assert_eq!(samples.targets(), Targets::Multilabel(vec![1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 1]));
+    options["classes"] = json!(["Mass", "Edema", "Hernia", "Nodule"]);
+    let samples = folder.samples(options.clone(), Split::Train);
+    let flags = vec![1, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0];
+    assert_eq!(samples.targets(), Targets::Multilabel(flags));
+    options.as_object_mut().unwrap().remove("classes");
+    options["positive_labels"] = json!(["Edema", "Hernia"]);
+    assert_eq!(classes(folder.samples(options, Split::Train).as_ref()), [1, 0, 0, 1]);
+}
+
+#[test]
+fn columns_of_flags_are_labels_and_other_values_need_a_meaning() {
+    let folder = four();
+    folder.write("list.csv", "path,Edema,Mass\nx/a.png,1.0,0\nx/b.png,,1\ny/c.png,-1.0,0\ny/d.png,True,FALSE\n");
+    let mut options = json!({ "csv": "list.csv", "label_columns": ["Edema", "Mass"] });
+    folder.refused(options.clone(), &["list.csv: line 3", "`Edema` is ``", "label_values"]);
+    options["label_values"] = json!({ "": 0, "-1": "drop" });
+    let samples = folder.samples(options.clone(), Split::Train);
+    assert_eq!(samples.ids().unwrap(), ["x/a.png", "x/b.png", "y/d.png"]);
+    assert_eq!(samples.targets(), Targets::Multilabel(vec![1, 0, 0, 1, 1, 0]));
+    options["label_values"] = json!({ "": 0, "-1": 1 });
+    let samples = folder.samples(options.clone(), Split::Train);
+    assert_eq!(samples.targets(), Targets::Multilabel(vec![1, 0, 0, 1, 1, 0, 1, 0]));
+    options["label_columns"] = json!(["Edema"]);
+    let card = folder.card(options.clone());
+    assert_eq!((card.task, card.classes), (Task::Binary, vec!["not Edema".into(), "Edema".into()]));
+    assert_eq!(classes(folder.samples(options.clone(), Split::Train).as_ref()), [1, 0, 1, 1]);
+    options["label_values"] = json!({ "": "maybe" });
+    folder.refused(options, &["label_values", "maybe", "0, 1 or drop"]);
+}
+
+#[test]
+fn splits_come_from_a_column_from_files_or_from_lists() {
+    let folder = four();
+    let ids = |options: &Value| -> Vec<Vec<String>> {
+        [Split::Train, Split::Test].map(|split| folder.ids(options.clone(), split)).into()
+    };
+    let expected = vec![vec!["x/a.png", "y/d.png"], vec!["x/b.png", "y/c.png"]];
+    folder.write("list.csv", "path,fold,use\nx/a.png,train,1\nx/b.png,test,2\ny/c.png,Test,2\ny/d.png,training,3\n");
+    let by_name = json!({ "csv": "list.csv", "split_column": "fold" });
+    assert_eq!(ids(&by_name), expected);
+    let by_value =
+        json!({ "csv": "list.csv", "split_column": "use", "split_values": { "train": [1, 3], "test": "2" } });
+    assert_eq!(ids(&by_value), expected);
+    folder.write("one.csv", "path\nx/a.png\ny/d.png\n");
+    folder.write("two.csv", "path\nx/b.png\ny/c.png\n");
+    assert_eq!(ids(&json!({ "csv": { "train": "one.csv", "test": "two.csv" } })), expected);
+    folder.write("one.txt", "a.png\r\ny/d.png\n\n");
+    folder.write("two.txt", "b.png\nc.png");
+    let lists = json!({ "train": "one.txt", "test": "two.txt" });
+    assert_eq!(ids(&json!({ "split_lists": lists, "unlabelled": true })), expected);
+    assert_eq!(ids(&json!({ "split_lists": { "test": "two.txt" }, "unlabelled": true })), expected);
+    assert_eq!(ids(&json!({ "csv": "list.csv", "split_lists": lists })), expected);
+
+    folder.refused(json!({ "csv": "list.csv", "split_column": "use" }), &["line 2", "`1`", "split_values"]);
+    folder.write("two.txt", "b.png\na.png\n");
+    folder.refused(json!({ "csv": "list.csv", "split_lists": lists }), &["`a.png`", "train and test"]);
+    folder.write("two.txt", "b.png\nz.png\n");
+    folder.refused(json!({ "csv": "list.csv", "split_lists": lists }), &["`z.png`", "missing"]);
+}
+
+#[test]
+fn rows_are_filtered_by_the_values_of_columns() {
+    let folder = four();
+    folder.write(
+        "list.csv",
+        "path,View,n\nx/a.png,Frontal,1\nx/b.png,Lateral,1\ny/c.png,Frontal,2\nnone.png,Lateral,3\n",
+    );
+    let ids = |filters: Value| folder.ids(json!({ "csv": "list.csv", "where": filters }), Split::Train);
+    assert_eq!(ids(json!({ "View": "Frontal" })), ["x/a.png", "y/c.png"]);
+    assert_eq!(ids(json!({ "View": ["Frontal", "Lateral"], "n": 1 })), ["x/a.png", "x/b.png"]);
+    let message =
+        folder.refused(json!({ "csv": "list.csv", "where": { "Veiw": 1 } }), &["Veiw", "did you mean `View`"]);
+    assert!(message.contains("path, View, n"), "{message}");
+}
+
+#[test]
+fn images_are_found_by_name_below_other_folders_and_prefixes_are_stripped() {
+    let folder = Folder::with(&["images_001/images/1.png", "images_002/images/2.png", "other/2.jpg"]);
+    folder.write("list.csv", "path\n1.png\n2.png\n");
+    let options = json!({ "csv": "list.csv" });
+    assert_eq!(folder.ids(options.clone(), Split::Train), ["images_001/images/1.png", "images_002/images/2.png"]);
+    folder.write("list.csv", "path\n1\n");
+    assert_eq!(folder.ids(options.clone(), Split::Train), ["images_001/images/1.png"]);
+    folder.write("list.csv", "path\n2\n");
+    folder.refused(options.clone(), &["line 2", "name of 2 files", "2.jpg"]);
+    folder.write("list.csv", "path\nSet-v1/other/2.jpg\n");
+    folder.refused(options, &["Set-v1/other/2.jpg", "strip_prefix to `Set-v1/`"]);
+    let options = json!({ "csv": "list.csv", "strip_prefix": ["Set-v0/", "Set-v1"] });
+    assert_eq!(folder.ids(options, Split::Train), ["other/2.jpg"]);
+}
+
+#[test]
+fn missing_and_repeated_images_are_listed() {
+    let folder = four();
+    folder.write("list.csv", "path\nx/a.png\nx/gone.png\nx/lost.png\n");
+    folder.refused(json!({ "csv": "list.csv" }), &["2 of 3", "x/gone.png", "x/lost.png", "missing to drop"]);
+    assert_eq!(folder.ids(json!({ "csv": "list.csv", "missing": "drop" }), Split::Train), ["x/a.png"]);
+    folder.write("list.csv", "path\nx/a.png\na.png\nx/./b.png\nx//b.png\n");
+    folder.refused(json!({ "csv": "list.csv" }), &["x/a.png (lines 2 and 3)", "x/b.png (lines 4 and 5)"]);
+    folder.write("list.csv", "path\nnone.png\n");
+    folder.refused(json!({ "csv": "list.csv", "missing": "drop" }), &["none.png", "dataset_dir"]);
+}
+
+#[test]
+fn damaged_lists_are_refused_with_the_line() {
+    let folder = four();
+    let options = json!({ "csv": "list.csv", "label_column": "label" });
+    for (text, parts) in [
+        ("", &["empty"][..]),
+        ("path,label\n", &["no rows"]),
+        ("path,label\nx/a.png\n", &["line 2", "1 fields, expected 2"]),
+        ("path,label\nx/a.png,1,2\n", &["line 2", "3 fields, expected 2"]),
+        ("path,label\nx/a.png,\n", &["line 2", "`label` lacks a label", "where"]),
+        ("path,label\n,1\n", &["line 2", "`path` is empty"]),
+        ("path,lable\nx/a.png,1\n", &["no column `label`", "did you mean `lable`"]),
+        ("path,label,label\nx/a.png,1,1\n", &["two columns `label`"]),
+        ("path,label\nx/a.png,1\n", &["one class only"]),
+    ] {
+        folder.write("list.csv", text);
+        folder.refused(options.clone(), parts);
+    }
+    folder.write("list.csv", b"path,label\nx/a.png,1\nx/b.png,\xff\n");
+    folder.refused(options.clone(), &["list.csv", "line 3 is not UTF-8"]);
+    folder.refused(json!({ "csv": "lst.csv" }), &["lst.csv", "could not read"]);
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused() {
+    let folder = four();
+    for (options, parts) in [
+        (json!({ "label_column": "a" }), &["`label_column` needs the option `csv`"][..]),
+        (json!({ "csv": "a", "label_separator": "|" }), &["`label_separator` needs the option `label_column`"]),
+        (json!({ "csv": "a", "label_column": "a", "label_columns": ["b"] }), &["not both"]),
+        (json!({ "classes": ["a", "b"], "positive_labels": ["a"] }), &["not both"]),
+        (json!({ "csv": { "train": "a" }, "split_column": "b" }), &["csv", "split_column"]),
+        (json!({ "csv": { "trian": "a" } }), &["csv", "`train`, `val` and `test`"]),
+        (json!({ "classes": ["a", "a"] }), &["`a` twice"]),
+        (json!({ "channels": 2 }), &["channels", "1 or 3"]),
+        (json!({ "bit_depth": 12 }), &["bit_depth", "8 or 16"]),
+        (json!({ "max_pixels": 0 }), &["max_pixels"]),
+        (json!({ "lable_column": "a" }), &["lable_column", "label_column"]),
+    ] {
+        let error = folder.read(options.clone()).err().unwrap();
+        assert_eq!(error.kind, ErrorKind::Configuration, "{options}: {error}");
+        folder.refused(options, parts);
+    }
+}

@@ -1,0 +1,128 @@
+//! Layouts without a CSV file.
+
+use super::*;
+use selfsame_plugin_api::{ErrorKind, Task};
+use serde_json::json;
+
+#[test]
+fn a_folder_for_each_class_gives_classes_however_deep_the_images_lie() {
+    let folder = Folder::with(&["cat/a.png", "cat/2024/b.png", "dog/c.png", "bird/d.png", "bird/.hidden.png"]);
+    folder.write("cat/notes.txt", "BMI,age\n");
+    folder.write("__MACOSX/cat/._a.png", "junk");
+    let card = folder.card(json!({}));
+    assert_eq!((card.task, card.classes.clone()), (Task::Multiclass, vec!["bird".into(), "cat".into(), "dog".into()]));
+    assert_eq!((card.channels, card.bit_depth, card.nominal_size, card.splits), (1, 8, (2, 2), vec![Split::Train]));
+    let samples = folder.samples(json!({}), Split::Train);
+    assert_eq!(samples.ids().unwrap(), ["bird/d.png", "cat/2024/b.png", "cat/a.png", "dog/c.png"]);
+    assert_eq!(classes(samples.as_ref()), [0, 1, 1, 2]);
+    assert_eq!(samples.groups(), None);
+    let images = samples.read(&[2, 0]).unwrap();
+    assert_eq!((images[0].data.clone(), images[1].data.clone()), (vec![0; 4], vec![3; 4]));
+}
+
+#[test]
+fn folders_named_after_splits_are_splits() {
+    let folder = Folder::with(&["training/no/a.png", "Valid/no/b.png", "test/yes/c.png", "training/yes/d.png"]);
+    let card = folder.card(json!({}));
+    assert_eq!((card.task, card.splits), (Task::Binary, vec![Split::Train, Split::Val, Split::Test]));
+    assert_eq!(folder.ids(json!({}), Split::Train), ["training/no/a.png", "training/yes/d.png"]);
+    assert_eq!(classes(folder.samples(json!({}), Split::Test).as_ref()), [1]);
+    let unlabelled = Folder::with(&["train/a.png", "train/b.png", "val/c.png"]);
+    let card = unlabelled.card(json!({}));
+    assert_eq!((card.task, card.splits), (Task::None, vec![Split::Train, Split::Val]));
+}
+
+#[test]
+fn images_in_no_folder_or_in_folders_that_are_no_classes_have_no_labels() {
+    let flat = Folder::with(&["a.png", "b.png"]);
+    assert_eq!(flat.samples(json!({}), Split::Train).targets(), Targets::None);
+    let deep = Folder::with(&["2023/05/a.png", "2024/b.png", "c.png"]);
+    let card = deep.card(json!({ "unlabelled": true }));
+    assert_eq!((card.task, card.classes.len()), (Task::None, 0));
+    assert_eq!(deep.ids(json!({ "unlabelled": true }), Split::Train), ["2023/05/a.png", "2024/b.png", "c.png"]);
+}
+
+#[test]
+fn trees_with_two_meanings_are_refused_with_what_to_do() {
+    Folder::with(&["a/1.png", "b/2.png", "loose.png"]).refused(json!({}), &["loose.png", "unlabelled"]);
+    Folder::with(&["images/1.png", "images/2.png"]).refused(json!({}), &["one folder, `images`", "unlabelled"]);
+    Folder::with(&["train/a/1.png", "extra/b/2.png"]).refused(json!({}), &["`train`", "`extra`", "classes"]);
+    let each_its_own: Vec<String> = (0..6).map(|i| format!("{i}/x.png")).collect();
+    let paths: Vec<&str> = each_its_own.iter().map(String::as_str).collect();
+    Folder::with(&paths).refused(json!({}), &["6 images have 6 different classes", "unlabelled"]);
+    Folder::with(&["test/a/1.png", "val/b/1.png"]).refused(json!({}), &["no training image"]);
+}
+
+#[test]
+fn a_class_may_be_named_like_a_split() {
+    let folder = Folder::with(&["invalid/1.png", "valid/2.png"]);
+    assert_eq!(folder.card(json!({})).classes, ["invalid", "valid"]);
+    let folder = Folder::with(&["train/1.png", "car/2.png"]);
+    assert_eq!(folder.card(json!({ "classes": ["train", "car"] })).classes, ["train", "car"]);
+}
+
+#[test]
+fn the_order_of_classes_can_be_given_and_numbers_have_theirs() {
+    let folder = Folder::with(&["covid/1.png", "normal/2.png"]);
+    let options = json!({ "classes": ["normal", "covid"] });
+    assert_eq!(classes(folder.samples(options, Split::Train).as_ref()), [1, 0]);
+    folder.refused(json!({ "classes": ["normal", "covit"] }), &["covid/1.png", "did you mean `covit`"]);
+    let numbers = Folder::with(&["10/a.png", "2/a.png", "2/b.png", "1/a.png", "1/b.png", "10/b.png"]);
+    assert_eq!(numbers.card(json!({})).classes, ["1", "2", "10"]);
+}
+
+#[test]
+fn chosen_folders_can_be_the_positive_class() {
+    let folder = Folder::with(&["bacteria/1.png", "healthy/2.png", "virus/3.png"]);
+    let options = json!({ "positive_labels": ["bacteria", "virus"] });
+    let card = folder.card(options.clone());
+    assert_eq!((card.task, card.classes[1].as_str()), (Task::Binary, "bacteria|virus"));
+    assert_eq!(classes(folder.samples(options, Split::Train).as_ref()), [1, 0, 1]);
+    folder.refused(json!({ "positive_labels": ["viruses"] }), &["viruses", "did you mean `virus`"]);
+}
+
+#[test]
+fn patients_are_found_in_paths() {
+    let folder = Folder::with(&["no/p1_a.png", "yes/p1_b.png", "yes/p22_a.png"]);
+    let samples = folder.samples(json!({ "group_pattern": r"(p\d+)_" }), Split::Train);
+    assert_eq!(samples.groups().unwrap(), ["p1", "p1", "p22"]);
+    folder.refused(json!({ "group_pattern": r"p2\d" }), &["2 paths", "no/p1_a.png"]);
+    folder.refused(json!({ "group_pattern": "(" }), &["group_pattern", "regular expression"]);
+}
+
+#[test]
+fn an_empty_or_missing_folder_is_named() {
+    let folder = Folder::new();
+    folder.refused(json!({}), &[folder.root().to_str().unwrap(), "no images"]);
+    let missing = DatasetRequest {
+        name: "ImageFolder".into(),
+        dataset_dir: Some("/does/not/exist".into()),
+        cache_dir: "/unused".into(),
+        options: json!({}),
+    };
+    let error = ImageFolder::new(&missing).unwrap().prepare(&Patient).unwrap_err();
+    assert!(error.message.contains("/does/not/exist") && error.kind == ErrorKind::Data, "{error}");
+    let error = ImageFolder::new(&DatasetRequest { dataset_dir: None, ..missing }).err().unwrap();
+    assert!(error.message.contains("dataset.dataset_dir") && error.kind == ErrorKind::Configuration, "{error}");
+}
+
+#[test]
+fn images_with_strange_endings_are_found_by_content() {
+    let folder = Folder::with(&["a/1.png", "b/2.png"]);
+    fs::rename(folder.root().join("b/2.png"), folder.root().join("b/2.dat")).unwrap();
+    fs::rename(folder.root().join("a/1.png"), folder.root().join("a/1.jpg")).unwrap();
+    let samples = folder.samples(json!({}), Split::Train);
+    assert_eq!(samples.ids().unwrap(), ["a/1.jpg", "b/2.dat"]);
+    assert_eq!(samples.read(&[0, 1]).unwrap()[1].data, [1; 4]);
+}
+
+#[test]
+fn the_fingerprint_follows_the_files_and_the_form() {
+    let folder = Folder::with(&["a.png", "b.png"]);
+    let fingerprint = |options: Value| folder.samples(options, Split::Train).fingerprint().unwrap();
+    let first = fingerprint(json!({}));
+    assert_eq!(first, fingerprint(json!({})));
+    assert_ne!(first, fingerprint(json!({ "channels": 3 })));
+    folder.image("a.png", GrayImage::new(3, 3), ImageFormat::Png);
+    assert_ne!(first, fingerprint(json!({})));
+}
