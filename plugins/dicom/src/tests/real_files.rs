@@ -4,7 +4,7 @@ use crate::render::stored;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
-/// Reads `MANIFEST.tsv` (columns `file`, `decoded_dtype`, `decoded_sha256`: little-endian samples as pydicom has them)
+/// Reads `MANIFEST.tsv` (columns `file`, `decoded_dtype`, `decoded_sha256_le`: little-endian samples as pydicom has them)
 /// in the folder that `SELFSAME_DICOM_FILES` names, and prints a table.
 #[test]
 #[ignore = "needs a folder of DICOM files, named by SELFSAME_DICOM_FILES"]
@@ -14,7 +14,7 @@ fn files_of_other_makers_decode_to_the_samples_of_pydicom() {
     let mut lines = manifest.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let names = lines.next().unwrap();
     let column = |name: &str| names.iter().position(|found| *found == name).unwrap_or_else(|| panic!("{names:?}"));
-    let (file, dtype, sha) = (column("file"), column("decoded_dtype"), column("decoded_sha256"));
+    let (file, dtype, sha) = (column("file"), column("decoded_dtype"), column("decoded_sha256_le"));
     let (frames, syntax) = (column("frames"), column("transfer_syntax"));
     for row in lines {
         let width: usize = row[dtype].chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
