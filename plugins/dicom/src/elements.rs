@@ -292,8 +292,8 @@ impl<'a> Reader<'a, '_> {
                 return Err(self.beyond(head, left));
             }
             // With implicit VR a sequence is known by its first item.
-            let is_sequence = wanted
-                && (is_sequence || (!self.coding.explicit && head.length >= 8 && self.starts_with_item()?));
+            let is_sequence =
+                wanted && (is_sequence || (!self.coding.explicit && head.length >= 8 && self.starts_with_item()?));
             if !is_sequence {
                 let bytes = self.take(u64::from(head.length))?;
                 let (tag, representation) = (head.tag, head.representation);

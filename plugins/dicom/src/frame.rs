@@ -11,7 +11,8 @@ const SEQUENCE_END: [u8; 4] = [0xfe, 0xff, 0xdd, 0xe0];
 /// Reads the uncompressed bytes of a frame.
 pub fn native(source: &mut Source, layout: &Layout, pixels: Pixels, frame: u32) -> Result<Vec<u8>, String> {
     let Some(length) = pixels.length else { return Err("has fragments where its transfer syntax has none".into()) };
-    let size = layout.count() as u64 * u64::from(layout.allocated / 8) * colour_share(layout).0 / colour_share(layout).1;
+    let size =
+        layout.count() as u64 * u64::from(layout.allocated / 8) * colour_share(layout).0 / colour_share(layout).1;
     let needed = size * u64::from(layout.frames);
     if length < needed {
         return Err(format!(
@@ -97,7 +98,10 @@ fn fragments(source: &mut Source, mut at: u64) -> Result<(Vec<u32>, Vec<Fragment
             return Err(format!("has something other than a fragment of pixels at byte {}", at - 8));
         }
         if length > source.total - at {
-            return Err(format!("declares a fragment of {length} bytes at byte {at}, but {} are left", source.total - at));
+            return Err(format!(
+                "declares a fragment of {length} bytes at byte {at}, but {} are left",
+                source.total - at
+            ));
         }
         if table.is_some() {
             fragments.push(Fragment { offset: at, length });

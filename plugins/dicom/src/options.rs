@@ -203,7 +203,10 @@ pub fn rsna() -> Vec<OptionSpec> {
 /// The known options of `DicomFolder`.
 pub fn folder() -> Vec<OptionSpec> {
     let mut specs = vec![
-        OptionSpec::new("csv", "A CSV file, absolute or relative to dataset.dataset_dir; without it there are no labels."),
+        OptionSpec::new(
+            "csv",
+            "A CSV file, absolute or relative to dataset.dataset_dir; without it there are no labels.",
+        ),
         OptionSpec::new(
             "id_column",
             "The CSV's column of relative paths, file names (with or without ending), SOP Instance UIDs or patient \

@@ -1,8 +1,8 @@
 //! A frame as a viewer shows it.
 
-use crate::codec::{self, Colours, Stored};
+use crate::codec::{self, Colours, Stored, Values};
 use crate::header::{self, Layout, Presentation};
-use crate::options::{Color, Look};
+use crate::options::{Color, Look, Voi};
 use crate::source::{Refusal, Source};
 use crate::voi;
 use selfsame_plugin_api::Image;
@@ -48,37 +48,48 @@ pub fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored),
 /// Renders stored samples, planar `[channels, rows, columns]`.
 pub fn image(stored: &Stored, layout: &Layout, shown: &Presentation, look: Look) -> Image {
     let ceiling = if look.bit_depth == 8 { u16::from(u8::MAX) } else { u16::MAX };
-    let values = &stored.values;
     let colours = match (&shown.palette, layout.samples) {
         (Some(luts), 1) => Some(luts.each_ref().map(|lut| {
             let scale = f64::from(ceiling) / lut.ceiling();
-            values.iter().map(|&value| (f64::from(lut.get(value.into())) * scale).round() as u16).collect::<Vec<_>>()
+            let level = |&value: &i32| (f64::from(lut.get(value.into())) * scale).round() as u16;
+            stored.values.wide().iter().map(level).collect()
         })),
         (_, 3) => Some(rgb(stored, layout, ceiling)),
         _ => None,
     };
-    let planes = match (colours, look.color) {
-        (Some(planes), Color::Rgb) => planes.concat(),
-        (Some([red, green, blue]), Color::Grey) => {
-            let rows = red.iter().zip(&green).zip(&blue);
-            rows.map(|((&red, &green), &blue)| luminance(red, green, blue)).collect()
-        }
-        (None, color) => {
-            let grey = voi::monochrome(values, layout, shown, look.voi, ceiling);
-            if color == Color::Rgb { grey.repeat(3) } else { grey }
-        }
+    let data = match (colours, look.bit_depth) {
+        (Some(planes), 8) => mixed(planes, look.color).into_iter().map(|level| level as u8).collect(),
+        (Some(planes), _) => mixed(planes, look.color).into_iter().flat_map(u16::to_le_bytes).collect(),
+        (None, 8) => grey(stored, layout, shown, look.voi, ceiling, |level| level as u8),
+        (None, _) => grey(stored, layout, shown, look.voi, ceiling, u16::to_le_bytes).into_flattened(),
     };
-    let data = match look.bit_depth {
-        8 => planes.into_iter().map(|level| level as u8).collect(),
-        _ => planes.into_iter().flat_map(u16::to_le_bytes).collect(),
-    };
-    Image {
-        channels: look.channels(),
-        height: layout.rows,
-        width: layout.columns,
-        bit_depth: look.bit_depth,
-        data,
+    let is_repeated = layout.samples == 1 && shown.palette.is_none() && look.color == Color::Rgb;
+    let data = if is_repeated { data.repeat(3) } else { data };
+    let (height, width) = (layout.rows, layout.columns);
+    Image { channels: look.channels(), height, width, bit_depth: look.bit_depth, data }
+}
+
+fn grey<L: Copy>(
+    stored: &Stored,
+    layout: &Layout,
+    shown: &Presentation,
+    voi: Voi,
+    ceiling: u16,
+    place: fn(u16) -> L,
+) -> Vec<L> {
+    match &stored.values {
+        Values::Bytes(bytes) => voi::monochrome(bytes, layout, shown, voi, ceiling, place),
+        Values::Wide(values) => voi::monochrome(values, layout, shown, voi, ceiling, place),
     }
+}
+
+/// Three planes after each other, or their luminance.
+fn mixed(planes: [Vec<u16>; 3], color: Color) -> Vec<u16> {
+    if color == Color::Rgb {
+        return planes.concat();
+    }
+    let [red, green, blue] = planes;
+    red.iter().zip(&green).zip(&blue).map(|((&red, &green), &blue)| luminance(red, green, blue)).collect()
 }
 
 /// Luminance by ITU-R BT.601, in fixed point as Pillow's conversion to `L` has it.
@@ -93,7 +104,7 @@ fn rgb(stored: &Stored, layout: &Layout, ceiling: u16) -> [Vec<u16>; 3] {
     let scale = f64::from(ceiling) / largest;
     let level = |value: f64| (value.clamp(0.0, largest).round() * scale).round() as u16;
     let mut planes = [(); 3].map(|()| Vec::with_capacity(layout.rows * layout.columns));
-    for pixel in stored.values.chunks_exact(3) {
+    for pixel in stored.values.wide().chunks_exact(3) {
         let [first, second, third] = [pixel[0], pixel[1], pixel[2]].map(f64::from);
         let colour = match stored.colours {
             Colours::Rgb => [first, second, third],

@@ -105,13 +105,9 @@ impl RsnaKaggle {
         let mut missing = Vec::new();
         for (subject, class) in labels {
             match images.remove(&subject) {
-                Some(file) => samples.push(Sample {
-                    file,
-                    frame: 0,
-                    is_one_of_many: false,
-                    group: subject,
-                    class: Some(class),
-                }),
+                Some(file) => {
+                    samples.push(Sample { file, frame: 0, is_one_of_many: false, group: subject, class: Some(class) })
+                }
                 None => missing.push(subject),
             }
         }
@@ -134,12 +130,7 @@ impl RsnaKaggle {
 }
 
 /// Rows without a file and files without a row.
-pub fn unmatched<T: std::fmt::Display>(
-    csv: &Path,
-    missing: &[String],
-    unlabelled: &[T],
-    policy: Policy,
-) -> Result<()> {
+pub fn unmatched<T: std::fmt::Display>(csv: &Path, missing: &[String], unlabelled: &[T], policy: Policy) -> Result<()> {
     let mut parts = Vec::new();
     if !missing.is_empty() {
         let missing: Vec<_> = missing.iter().map(|id| shown(id)).collect();

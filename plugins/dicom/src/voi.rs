@@ -66,9 +66,17 @@ impl Map<'_> {
 
 /// Grey levels from 0 to `ceiling` of a monochrome frame: modality transformation, value of interest, inversion of
 /// `MONOCHROME1`. Padding is black and takes no part in any statistic; a constant frame is black.
-pub fn monochrome(stored: &[i32], layout: &Layout, shown: &Presentation, voi: Voi, ceiling: u16) -> Vec<u16> {
-    let is_padding =
-        |value: i32| shown.padding.is_some_and(|(first, last)| (first..=last).contains(&i64::from(value)));
+///
+/// `place` puts a level into the type that is kept.
+pub fn monochrome<T: Copy + Into<i32>, L: Copy>(
+    stored: &[T],
+    layout: &Layout,
+    shown: &Presentation,
+    voi: Voi,
+    ceiling: u16,
+    place: fn(u16) -> L,
+) -> Vec<L> {
+    let is_padding = |value: i32| shown.padding.is_some_and(|(first, last)| (first..=last).contains(&i64::from(value)));
     let range = || Map::Range(extremes(stored, is_padding, &shown.modality));
     let map = match (voi, &shown.voi_lut, &shown.window) {
         (Voi::Window, Some(lut), _) => Map::Table(lut),
@@ -86,29 +94,34 @@ pub fn monochrome(stored: &[i32], layout: &Layout, shown: &Presentation, voi: Vo
     let is_constant = matches!(map, Map::Range(None));
     let level = |value: i32| {
         if is_constant || is_padding(value) {
-            return 0;
+            return place(0);
         }
         let grey = map.grey(shown.modality.value(value));
         let grey = if is_inverted { 1.0 - grey } else { grey };
-        (grey * f64::from(ceiling)).round() as u16
+        place((grey * f64::from(ceiling)).round() as u16)
     };
     by_table(stored, level)
 }
 
 /// Applies a function of the value, computed once for each value when their range is small against their number.
-fn by_table(stored: &[i32], level: impl Fn(i32) -> u16) -> Vec<u16> {
-    let (low, high) = stored.iter().fold((i32::MAX, i32::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+fn by_table<T: Copy + Into<i32>, L: Copy>(stored: &[T], level: impl Fn(i32) -> L) -> Vec<L> {
+    let values = || stored.iter().map(|&value| value.into());
+    let (low, high) = values().fold((i32::MAX, i32::MIN), |(low, high), value| (low.min(value), high.max(value)));
     let span = i64::from(high) - i64::from(low);
     if span < 0 || span >= stored.len() as i64 {
-        return stored.iter().map(|&value| level(value)).collect();
+        return values().map(level).collect();
     }
-    let table: Vec<u16> = (low..=high).map(level).collect();
-    stored.iter().map(|&value| table[(value - low) as usize]).collect()
+    let table: Vec<L> = (low..=high).map(level).collect();
+    values().map(|value| table[(value - low) as usize]).collect()
 }
 
 /// The smallest and the largest value in modality units; none when they are equal or all is padding.
-fn extremes(stored: &[i32], is_padding: impl Fn(i32) -> bool, modality: &Modality) -> Option<(f64, f64)> {
-    let values = || stored.iter().copied().filter(|&value| !is_padding(value));
+fn extremes<T: Copy + Into<i32>>(
+    stored: &[T],
+    is_padding: impl Fn(i32) -> bool,
+    modality: &Modality,
+) -> Option<(f64, f64)> {
+    let values = || stored.iter().map(|&value| value.into()).filter(|&value| !is_padding(value));
     let ends = match modality {
         // Monotonous: the ends are where the stored ends are.
         Modality::Linear { .. } => {
@@ -124,9 +137,17 @@ fn extremes(stored: &[i32], is_padding: impl Fn(i32) -> bool, modality: &Modalit
 }
 
 /// The percentiles in modality units, linearly interpolated between the two nearest ranks; none when they are equal.
-fn percentiles(stored: &[i32], is_padding: impl Fn(i32) -> bool, modality: &Modality) -> Option<(f64, f64)> {
-    let mut values: Vec<f64> =
-        stored.iter().copied().filter(|&value| !is_padding(value)).map(|value| modality.value(value)).collect();
+fn percentiles<T: Copy + Into<i32>>(
+    stored: &[T],
+    is_padding: impl Fn(i32) -> bool,
+    modality: &Modality,
+) -> Option<(f64, f64)> {
+    let mut values: Vec<f64> = stored
+        .iter()
+        .map(|&value| value.into())
+        .filter(|&value| !is_padding(value))
+        .map(|value| modality.value(value))
+        .collect();
     let last = values.len().checked_sub(1)?;
     let mut rank = |fraction: f64| {
         let place = fraction * last as f64;

@@ -1,6 +1,6 @@
 //! JPEG: baseline, extended, progressive and lossless.
 
-use super::{Colours, Stored, check_size, extend, header_colours};
+use super::{Colours, Stored, Values, check_size, extend, header_colours};
 use crate::bounds;
 use crate::header::Layout;
 use jpeg_decoder::{ColorTransform, PixelFormat};
@@ -19,7 +19,9 @@ pub fn decode(code: Vec<u8>, layout: &Layout) -> Result<Stored, String> {
     match (start.marker, start.bits) {
         (0xc0..=0xc2, 8) => lossy(&code, layout, &start),
         (0xc3, 2..=16) => lossless(&code, layout, &start),
-        (marker, bits) => Err(format!("has JPEG code of {bits} bits with the process SOF{}, which is not read", marker & 15)),
+        (marker, bits) => {
+            Err(format!("has JPEG code of {bits} bits with the process SOF{}, which is not read", marker & 15))
+        }
     }
 }
 
@@ -43,7 +45,10 @@ fn lossy(code: &[u8], layout: &Layout, start: &Start) -> Result<Stored, String> 
     if bytes.len() != layout.count() {
         return Err(format!("has JPEG code for {} samples, expected {}", bytes.len(), layout.count()));
     }
-    let values = bytes.into_iter().map(|byte| extend(byte.into(), 8, layout.signed)).collect();
+    let values = match layout.signed {
+        true => Values::Wide(bytes.into_iter().map(|byte| extend(byte.into(), 8, true)).collect()),
+        false => Values::Bytes(bytes),
+    };
     Ok(Stored { values, colours })
 }
 
@@ -63,7 +68,7 @@ fn lossless(code: &[u8], layout: &Layout, start: &Start) -> Result<Stored, Strin
     if values.len() != layout.count() {
         return Err(format!("has JPEG code for {} samples, expected {}", values.len(), layout.count()));
     }
-    Ok(Stored { values, colours: header_colours(layout) })
+    Ok(Stored { values: Values::Wide(values), colours: header_colours(layout) })
 }
 
 /// What a stream says about itself before its first scan.

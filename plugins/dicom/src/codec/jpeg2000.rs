@@ -1,6 +1,6 @@
 //! JPEG 2000, lossless and lossy.
 
-use super::{Colours, Stored, check_size, extend};
+use super::{Colours, Stored, Values, check_size, extend};
 use crate::header::Layout;
 use jpeg2k::Image;
 
@@ -30,7 +30,7 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
         }
     }
     // The decoder has undone the stream's own colour transformation.
-    Ok(Stored { values, colours: Colours::Rgb })
+    Ok(Stored { values: Values::Wide(values), colours: Colours::Rgb })
 }
 
 /// Height, width and components from the SIZ segment (ISO/IEC 15444-1 §A.5.1).

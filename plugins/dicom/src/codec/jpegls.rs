@@ -1,6 +1,6 @@
 //! JPEG-LS, lossless and near-lossless, of one sample per pixel.
 
-use super::{Colours, Stored, check_size, extend};
+use super::{Colours, Stored, Values, check_size, extend};
 use crate::header::Layout;
 
 /// Decodes a frame.
@@ -22,7 +22,7 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
         return Err(format!("has JPEG-LS code for {} samples, expected {}", values.len(), layout.count()));
     }
     let values = values.into_iter().map(|value| extend(value.into(), bits, layout.signed)).collect();
-    Ok(Stored { values, colours: Colours::Rgb })
+    Ok(Stored { values: Values::Wide(values), colours: Colours::Rgb })
 }
 
 /// Precision, height, width and components from the SOF₅₅ segment.

@@ -10,6 +10,7 @@ use crate::elements::Pixels;
 use crate::frame;
 use crate::header::Layout;
 use crate::source::Source;
+use std::borrow::Cow;
 
 /// Raise it when any decoder's pixels change: kept pixels are then decoded again.
 pub const VERSION: u32 = 1;
@@ -21,10 +22,35 @@ pub enum Colours {
     YbrFull,
 }
 
+/// Samples; those of most films are bytes, and stay bytes on their way to grey.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    Bytes(Vec<u8>),
+    Wide(Vec<i32>),
+}
+
+impl Values {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Values::Bytes(bytes) => bytes.len(),
+            Values::Wide(values) => values.len(),
+        }
+    }
+
+    /// All values as numbers.
+    pub fn wide(&self) -> Cow<'_, [i32]> {
+        match self {
+            Values::Bytes(bytes) => bytes.iter().map(|&byte| byte.into()).collect(),
+            Values::Wide(values) => values.into(),
+        }
+    }
+}
+
 /// The samples of one frame as they are stored: `[rows, columns, samples]`, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
-    pub values: Vec<i32>,
+    pub values: Values,
     /// Meaningful with three samples per pixel.
     pub colours: Colours,
 }
@@ -79,7 +105,9 @@ pub fn name(syntax: &str) -> String {
         "1.2.840.10008.1.2.4.81" => "JPEG-LS Near-Lossless",
         "1.2.840.10008.1.2.4.90" => "JPEG 2000 Lossless",
         "1.2.840.10008.1.2.4.91" => "JPEG 2000",
-        "1.2.840.10008.1.2.4.201" | "1.2.840.10008.1.2.4.202" | "1.2.840.10008.1.2.4.203" => "High-Throughput JPEG 2000",
+        "1.2.840.10008.1.2.4.201" | "1.2.840.10008.1.2.4.202" | "1.2.840.10008.1.2.4.203" => {
+            "High-Throughput JPEG 2000"
+        }
         other => return other.chars().filter(|c| !c.is_control()).take(64).collect(),
     };
     format!("{words} ({syntax})")
@@ -93,7 +121,7 @@ pub fn decode(source: &mut Source, layout: &Layout, pixels: Pixels, frame: u32) 
     let kind = kind(&source.syntax)?;
     if kind == Kind::Native {
         let bytes = frame::native(source, layout, pixels, frame)?;
-        return native::decode(&bytes, layout, source.coding, pixels.representation);
+        return native::decode(bytes, layout, source.coding, pixels.representation);
     }
     let code = frame::encapsulated(source, layout, pixels, frame)?;
     match kind {

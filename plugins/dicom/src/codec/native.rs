@@ -1,21 +1,25 @@
 //! Uncompressed pixels.
 
-use super::{Colours, Stored, extend, header_colours};
+use super::{Colours, Stored, Values, extend, header_colours};
 use crate::elements::Coding;
 use crate::header::Layout;
 
 /// Unpacks a frame's cells.
-pub fn decode(bytes: &[u8], layout: &Layout, coding: Coding, representation: [u8; 2]) -> Result<Stored, String> {
-    let values = if layout.photometric == "YBR_FULL_422" {
-        return subsampled(bytes, layout);
-    } else if layout.allocated == 8 && coding.big_endian && &representation == b"OW" {
+pub fn decode(bytes: Vec<u8>, layout: &Layout, coding: Coding, representation: [u8; 2]) -> Result<Stored, String> {
+    if layout.photometric == "YBR_FULL_422" {
+        return subsampled(&bytes, layout);
+    }
+    if layout.stored == 8 && layout.allocated == 8 && layout.samples == 1 && !layout.signed && !coding.big_endian {
+        return Ok(Stored { values: Values::Bytes(bytes), colours: Colours::Rgb });
+    }
+    let values = if layout.allocated == 8 && coding.big_endian && &representation == b"OW" {
         // 8-bit cells in words: the bytes of each word are swapped.
         let swapped: Vec<u8> = bytes.chunks(2).flat_map(|pair| pair.iter().rev().copied()).collect();
         cells(&swapped, layout, coding)?
     } else {
-        cells(bytes, layout, coding)?
+        cells(&bytes, layout, coding)?
     };
-    Ok(Stored { values: interleave(values, layout), colours: header_colours(layout) })
+    Ok(Stored { values: Values::Wide(interleave(values, layout)), colours: header_colours(layout) })
 }
 
 /// The stored bits of each cell.
@@ -31,7 +35,9 @@ pub fn cells(bytes: &[u8], layout: &Layout, coding: Coding) -> Result<Vec<i32>, 
                 let value = cell(value);
                 (layout.signed || value >= 0).then_some(value)
             });
-            values.collect::<Option<_>>().ok_or_else(|| "has unsigned samples beyond 2³¹ − 1, which are not read".into())
+            values
+                .collect::<Option<_>>()
+                .ok_or_else(|| "has unsigned samples beyond 2³¹ − 1, which are not read".into())
         }
     }
 }
@@ -54,5 +60,5 @@ fn subsampled(bytes: &[u8], layout: &Layout) -> Result<Stored, String> {
         let [first, second, blue, red] = [four[0], four[1], four[2], four[3]].map(i32::from);
         [first, blue, red, second, blue, red]
     });
-    Ok(Stored { values: values.collect(), colours: Colours::YbrFull })
+    Ok(Stored { values: Values::Wide(values.collect()), colours: Colours::YbrFull })
 }

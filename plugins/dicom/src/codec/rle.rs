@@ -1,6 +1,6 @@
 //! RLE Lossless (PS3.5 Annex G): one PackBits segment for each byte of a sample.
 
-use super::{Stored, header_colours, native};
+use super::{Stored, Values, header_colours, native};
 use crate::elements::EXPLICIT_BIG;
 use crate::header::Layout;
 
@@ -42,7 +42,7 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
     }
     let planar = Layout { planar: true, ..layout.clone() };
     let values = native::cells(&cells, layout, EXPLICIT_BIG)?;
-    Ok(Stored { values: native::interleave(values, &planar), colours: header_colours(layout) })
+    Ok(Stored { values: Values::Wide(native::interleave(values, &planar)), colours: header_colours(layout) })
 }
 
 /// Undoes PackBits and answers how many bytes were written, at most as many as there are places.

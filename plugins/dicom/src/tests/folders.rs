@@ -19,7 +19,8 @@ fn image(patient: &'static str, level: i32) -> Vec<u8> {
     Picture { patient, ..Picture::grey(2, 2, 8, vec![level, 0, 0, 255]) }.file(LITTLE, &[])
 }
 
-const BOXES: &str = "patientId,x,y,width,height,Target\np1,264,152,213,379,1\np1,562,152,256,453,1\np0,,,,,0\np2,,,,,0\n";
+const BOXES: &str =
+    "patientId,x,y,width,height,Target\np1,264,152,213,379,1\np1,562,152,256,453,1\np0,,,,,0\np2,,,,,0\n";
 
 /// The challenge's folder with three patients, images in `place`.
 fn challenge(place: &str, labels: &[(&str, &str)]) -> TempDir {
@@ -190,9 +191,8 @@ fn frames_are_samples_by_option() {
     film.frames = 3;
     put(folder.path(), "film", &film.file(LITTLE, &[]));
     put(folder.path(), "single", &image("x", 1));
-    let ids = |frames: &str| {
-        opened("DicomFolder", folder.path(), json!({ "frames": frames, "voi": "none" }), Split::Train)
-    };
+    let ids =
+        |frames: &str| opened("DicomFolder", folder.path(), json!({ "frames": frames, "voi": "none" }), Split::Train);
     assert_eq!(ids("middle").ids().unwrap(), ["film#1", "single"]);
     assert_eq!(ids("middle").read(&[0]).unwrap()[0].data, [0, 2]);
     assert_eq!(ids("all").ids().unwrap(), ["film#0", "film#1", "film#2", "single"]);

@@ -33,10 +33,7 @@ fn windowed(values: &[i32], center: &str, width: &str) -> Picture {
 fn windows_have_the_values_of_the_standard() {
     let values = [-200., -161., -160., -100., 0., 39., 40., 41., 100., 239., 240., 300.];
     let cases = [
-        (
-            Function::Linear,
-            [0., 0., 0., 0.150376, 0.401003, 0.498747, 0.501253, 0.503759, 0.651629, 1., 1., 1.],
-        ),
+        (Function::Linear, [0., 0., 0., 0.150376, 0.401003, 0.498747, 0.501253, 0.503759, 0.651629, 1., 1., 1.]),
         (Function::LinearExact, [0., 0., 0., 0.15, 0.4, 0.4975, 0.5, 0.5025, 0.65, 0.9975, 1., 1.]),
         (
             Function::Sigmoid,
@@ -107,8 +104,10 @@ fn padding_is_black_and_counts_for_nothing() {
 fn percentiles_are_those_of_numpy() {
     let values: Vec<i32> = (0..50).map(|x| x * x % 977).collect();
     // numpy.percentile(values, [0.5, 99.5]) = [0.245, 960.51]
-    let expected: Vec<u8> =
-        values.iter().map(|&v| ((f64::from(v) - 0.245) / (960.51 - 0.245) * 255.0).clamp(0.0, 255.0).round() as u8).collect();
+    let expected: Vec<u8> = values
+        .iter()
+        .map(|&v| ((f64::from(v) - 0.245) / (960.51 - 0.245) * 255.0).clamp(0.0, 255.0).round() as u8)
+        .collect();
     assert_eq!(shown(&row(16, &values), Voi::Percentile), expected);
     // Nearly constant: the percentiles are equal, the extremes are not.
     let mut nearly = vec![5; 999];

@@ -25,7 +25,7 @@ fn files_of_other_makers_decode_to_the_samples_of_pydicom() {
         for frame in 0..count {
             match stored(&folder.join(row[file]), frame) {
                 Ok((_, _, stored)) => {
-                    for value in &stored.values {
+                    for value in stored.values.wide().iter() {
                         digest.update(&value.to_le_bytes()[..width.max(1)]);
                     }
                 }
@@ -39,5 +39,22 @@ fn files_of_other_makers_decode_to_the_samples_of_pydicom() {
             None => "different".into(),
         };
         println!("{}\t{}\t{outcome}", row[file], row[syntax]);
+    }
+}
+
+/// Prints the time that one thread takes for a file, from disk to grey, over the `.dcm` files of the folder that
+/// `SELFSAME_DICOM_FILES` names.
+#[test]
+#[ignore = "a measurement of the folder named by SELFSAME_DICOM_FILES"]
+fn time_for_each_file() {
+    let folder = PathBuf::from(std::env::var("SELFSAME_DICOM_FILES").expect("SELFSAME_DICOM_FILES"));
+    let files = crate::listing::files(&folder, &super::Silent).unwrap();
+    let look =
+        crate::options::Look { voi: crate::options::Voi::Window, color: crate::options::Color::Grey, bit_depth: 8 };
+    for _ in 0..3 {
+        let start = std::time::Instant::now();
+        let read = files.iter().filter(|path| crate::render::frame(path, 0, look).is_ok()).count();
+        let each = start.elapsed().as_secs_f64() * 1e3 / read.max(1) as f64;
+        println!("{read} files, {each:.2} ms each");
     }
 }

@@ -173,8 +173,12 @@ impl Picture {
         let mut segments = Vec::new();
         for sample in 0..usize::from(self.samples) {
             for byte in 0..bytes {
-                let plane: Vec<u8> =
-                    cells.iter().skip(sample * bytes + byte).step_by(bytes * usize::from(self.samples)).copied().collect();
+                let plane: Vec<u8> = cells
+                    .iter()
+                    .skip(sample * bytes + byte)
+                    .step_by(bytes * usize::from(self.samples))
+                    .copied()
+                    .collect();
                 segments.push(pack(&plane));
             }
         }
