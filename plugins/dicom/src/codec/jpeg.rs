@@ -1,6 +1,6 @@
 //! JPEG: baseline, extended, progressive and lossless.
 
-use super::{Colours, Stored, Values, check_size, extend, header_colours};
+use super::{Colours, Stored, Values, check_size, extend, header_colours, jpeg12};
 use crate::bounds;
 use crate::header::Layout;
 use jpeg_decoder::{ColorTransform, PixelFormat};
@@ -18,6 +18,11 @@ pub fn decode(code: Vec<u8>, layout: &Layout) -> Result<Stored, String> {
     check_size(layout, start.height, start.width, start.components)?;
     match (start.marker, start.bits) {
         (0xc0..=0xc2, 8) => lossy(&code, layout, &start),
+        (0xc1, 12) if layout.samples == 1 => {
+            let values = jpeg12::decode(&code, layout).map_err(|why| format!("has damaged JPEG code: {why}"))?;
+            let values = values.into_iter().map(|value| extend(value.into(), 12, layout.signed)).collect();
+            Ok(Stored { values: Values::Wide(values), colours: Colours::Rgb })
+        }
         (0xc3, 2..=16) => lossless(&code, layout, &start),
         (marker, bits) => {
             Err(format!("has JPEG code of {bits} bits with the process SOF{}, which is not read", marker & 15))

@@ -1,6 +1,7 @@
 //! From a frame's bytes to its stored samples, by transfer syntax.
 
 mod jpeg;
+mod jpeg12;
 mod jpeg2000;
 mod jpegls;
 mod native;
