@@ -68,7 +68,7 @@ impl Map<'_> {
 /// `MONOCHROME1`. Padding is black and takes no part in any statistic; a constant frame is black.
 ///
 /// `place` puts a level into the type that is kept.
-pub fn monochrome<T: Copy + Into<i32>, L: Copy>(
+pub fn monochrome<T: Copy + Ord + Into<i32>, L: Copy>(
     stored: &[T],
     layout: &Layout,
     shown: &Presentation,
@@ -77,7 +77,10 @@ pub fn monochrome<T: Copy + Into<i32>, L: Copy>(
     place: fn(u16) -> L,
 ) -> Vec<L> {
     let is_padding = |value: i32| shown.padding.is_some_and(|(first, last)| (first..=last).contains(&i64::from(value)));
-    let range = || Map::Range(extremes(stored, is_padding, &shown.modality));
+    let range = || {
+        let padding = shown.padding.is_some().then_some(&is_padding as &dyn Fn(i32) -> bool);
+        Map::Range(extremes(stored, padding, &shown.modality))
+    };
     let map = match (voi, &shown.voi_lut, &shown.window) {
         (Voi::Window, Some(lut), _) => Map::Table(lut),
         (Voi::Window, None, Some(window)) => Map::Window(window),
@@ -104,9 +107,9 @@ pub fn monochrome<T: Copy + Into<i32>, L: Copy>(
 }
 
 /// Applies a function of the value, computed once for each value when their range is small against their number.
-fn by_table<T: Copy + Into<i32>, L: Copy>(stored: &[T], level: impl Fn(i32) -> L) -> Vec<L> {
+fn by_table<T: Copy + Ord + Into<i32>, L: Copy>(stored: &[T], level: impl Fn(i32) -> L) -> Vec<L> {
     let values = || stored.iter().map(|&value| value.into());
-    let (low, high) = values().fold((i32::MAX, i32::MIN), |(low, high), value| (low.min(value), high.max(value)));
+    let Some((low, high)) = ends(stored) else { return Vec::new() };
     let span = i64::from(high) - i64::from(low);
     if span < 0 || span >= stored.len() as i64 {
         return values().map(level).collect();
@@ -115,17 +118,28 @@ fn by_table<T: Copy + Into<i32>, L: Copy>(stored: &[T], level: impl Fn(i32) -> L
     values().map(|value| table[(value - low) as usize]).collect()
 }
 
+/// The smallest and the largest sample.
+fn ends<T: Copy + Ord + Into<i32>>(stored: &[T]) -> Option<(i32, i32)> {
+    // In the samples' own type: sixteen bytes are compared at once.
+    let (low, high) = (stored.iter().copied().min()?, stored.iter().copied().max()?);
+    Some((low.into(), high.into()))
+}
+
 /// The smallest and the largest value in modality units; none when they are equal or all is padding.
-fn extremes<T: Copy + Into<i32>>(
+fn extremes<T: Copy + Ord + Into<i32>>(
     stored: &[T],
-    is_padding: impl Fn(i32) -> bool,
+    is_padding: Option<&dyn Fn(i32) -> bool>,
     modality: &Modality,
 ) -> Option<(f64, f64)> {
-    let values = || stored.iter().map(|&value| value.into()).filter(|&value| !is_padding(value));
+    let is_kept = |&value: &i32| is_padding.is_none_or(|is_padding| !is_padding(value));
+    let values = || stored.iter().map(|&value| value.into()).filter(is_kept);
     let ends = match modality {
         // Monotonous: the ends are where the stored ends are.
         Modality::Linear { .. } => {
-            let (low, high) = (values().min()?, values().max()?);
+            let (low, high) = match is_padding {
+                None => ends(stored)?,
+                Some(_) => (values().min()?, values().max()?),
+            };
             (modality.value(low), modality.value(high))
         }
         Modality::Table(_) => values()
@@ -137,7 +151,7 @@ fn extremes<T: Copy + Into<i32>>(
 }
 
 /// The percentiles in modality units, linearly interpolated between the two nearest ranks; none when they are equal.
-fn percentiles<T: Copy + Into<i32>>(
+fn percentiles<T: Copy + Ord + Into<i32>>(
     stored: &[T],
     is_padding: impl Fn(i32) -> bool,
     modality: &Modality,

@@ -45,6 +45,9 @@ pub fn short(coding: Coding, value: u16) -> [u8; 2] {
     if coding.big_endian { value.to_be_bytes() } else { value.to_le_bytes() }
 }
 
+/// Elements of 16-bit numbers.
+type Shorts = Vec<(Tag, Vec<u16>)>;
+
 /// An image to be written.
 #[derive(Clone)]
 pub struct Picture {
@@ -63,7 +66,7 @@ pub struct Picture {
     /// Further elements whose values are 16-bit numbers.
     pub shorts: Vec<(Tag, [u8; 2], Vec<u16>)>,
     /// Sequences of one item of 16-bit numbers.
-    pub tables: Vec<(Tag, Vec<(Tag, Vec<u16>)>)>,
+    pub tables: Vec<(Tag, Shorts)>,
     /// `[frames, rows, columns, samples]`, or `[frames, samples, rows, columns]` when planar.
     pub values: Vec<i32>,
 }
