@@ -1,6 +1,7 @@
 //! Helpers for whole-program tests: the built binary in a folder of its own.
 
 pub mod mirror;
+pub mod rsna;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -1,0 +1,39 @@
+//! How much a file may ask for. A file that asks for more is refused before anything is allocated for it.
+
+/// Largest header (everything before the pixels) that is read, in bytes.
+pub const HEADER: u64 = 64 << 20;
+
+/// Largest inflated size of a file whose data set is deflated, in bytes.
+pub const INFLATED: u64 = 512 << 20;
+
+/// Largest frame: rows × columns × samples per pixel.
+pub const SAMPLES: u64 = 1 << 26;
+
+/// Frames up to this many samples are decoded from however little code; larger ones must have
+/// [`SAMPLES_PER_BYTE`] at most.
+pub const FREE_SAMPLES: u64 = 1 << 24;
+
+/// Most samples that one byte of compressed code may stand for in a large frame.
+pub const SAMPLES_PER_BYTE: u64 = 512;
+
+/// Most frames of one file.
+pub const FRAMES: u32 = 1 << 16;
+
+/// Most fragments of one file's pixel data.
+pub const FRAGMENTS: usize = 1 << 18;
+
+/// Most elements and items of one header that are kept.
+pub const ELEMENTS: usize = 1 << 20;
+
+/// Deepest nesting of sequences.
+pub const DEPTH: usize = 12;
+
+/// Largest frame of compressed code, in bytes: this many times the samples' own bytes, and [`CODE_EXTRA`].
+pub const CODE_FACTOR: u64 = 4;
+pub const CODE_EXTRA: u64 = 1 << 20;
+
+/// Most scans of one JPEG image.
+pub const SCANS: usize = 64;
+
+/// Largest CSV file in bytes.
+pub const CSV: u64 = 256 << 20;

@@ -1,0 +1,116 @@
+//! Facts about the data sets.
+
+use crate::header::{self, Layout};
+use crate::options::{self, Labels, Look, Rsna};
+use crate::rsna::DETAILED_CLASSES;
+use crate::source::Source;
+use selfsame_plugin_api::{Card, DatasetRequest, OptionSpec, PluginError, Result, Split, Task};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Name of the challenge's data set.
+pub const RSNA: &str = "RSNAKaggle";
+/// Name of the data set of any DICOM files.
+pub const FOLDER: &str = "DicomFolder";
+
+/// The card that is known without reading; none of a foreign name.
+pub fn card(name: &str) -> Card {
+    if name == RSNA { rsna() } else { folder() }
+}
+
+fn rsna() -> Card {
+    Card {
+        name: RSNA.into(),
+        summary: "26 684 frontal chest X-rays of the RSNA Pneumonia Detection Challenge, with or without an opacity."
+            .into(),
+        classes: vec!["Normal".into(), "Opacity".into()],
+        task: Task::Binary,
+        nominal_size: (1024, 1024),
+        splits: vec![Split::Train, Split::Test],
+        licence: "the challenge's own terms (non-commercial); the images are not distributed with this program".into(),
+        citation: "G. Shih et al., Augmenting the National Institutes of Health Chest Radiograph Dataset with Expert \
+                   Annotations of Possible Pneumonia, Radiology: Artificial Intelligence 1(1), 2019"
+            .into(),
+        ..blank(options::rsna())
+    }
+}
+
+fn folder() -> Card {
+    Card {
+        name: FOLDER.into(),
+        summary: "Any folder of DICOM files, with labels from a CSV file or without, grouped by patient.".into(),
+        nominal_size: (512, 512),
+        ..blank(options::folder())
+    }
+}
+
+fn blank(options: Vec<OptionSpec>) -> Card {
+    Card {
+        name: String::new(),
+        summary: String::new(),
+        classes: Vec::new(),
+        task: Task::None,
+        channels: 1,
+        bit_depth: 8,
+        nominal_size: (0, 0),
+        normalization: None,
+        splits: vec![Split::Train],
+        licence: "the files' own".into(),
+        citation: "none".into(),
+        options,
+        recommended: json!({}),
+    }
+}
+
+/// The challenge's card for the files that are there.
+pub fn rsna_found(options: &Rsna, first: Option<&Path>) -> Card {
+    let mut card = with_look(rsna(), options.look, first);
+    if options.labels == Labels::Detailed {
+        card.classes = DETAILED_CLASSES.map(String::from).to_vec();
+        card.task = Task::Multiclass;
+    }
+    if options.test_fraction == 0.0 {
+        card.splits = vec![Split::Train];
+    }
+    card
+}
+
+/// A folder's card for the files that are there.
+pub fn folder_found(classes: &[String], splits: Vec<Split>, look: Look, first: Option<&Path>) -> Card {
+    let mut card = with_look(folder(), look, first);
+    card.classes = classes.to_vec();
+    card.task = match classes.len() {
+        0 => Task::None,
+        2 => Task::Binary,
+        _ => Task::Multiclass,
+    };
+    card.splits = splits;
+    card
+}
+
+fn with_look(mut card: Card, look: Look, first: Option<&Path>) -> Card {
+    card.channels = look.channels();
+    card.bit_depth = look.bit_depth;
+    // A first file that cannot be read is named when it is read for its pixels.
+    if let Some(size) = first.and_then(size) {
+        card.nominal_size = size;
+    }
+    card
+}
+
+fn size(path: &Path) -> Option<(usize, usize)> {
+    let mut source = Source::open(path).ok()?;
+    let layout = source.header(&header::wanted, |elements, _| Layout::read(elements)).ok()?;
+    Some((layout.rows, layout.columns))
+}
+
+/// `dataset.dataset_dir`, which these data sets cannot do without.
+///
+/// # Errors
+/// It is not set.
+pub fn need_folder(request: &DatasetRequest, what: &str) -> Result<PathBuf> {
+    request.dataset_dir.clone().ok_or_else(|| {
+        let name = &request.name;
+        PluginError::configuration(format!("{name} is not downloaded: set dataset.dataset_dir to {what}"))
+    })
+}

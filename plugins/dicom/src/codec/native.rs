@@ -1,0 +1,64 @@
+//! Uncompressed pixels.
+
+use super::{Colours, Stored, Values, extend, header_colours};
+use crate::elements::Coding;
+use crate::header::Layout;
+
+/// Unpacks a frame's cells.
+pub fn decode(bytes: Vec<u8>, layout: &Layout, coding: Coding, representation: [u8; 2]) -> Result<Stored, String> {
+    if layout.photometric == "YBR_FULL_422" {
+        return subsampled(&bytes, layout);
+    }
+    if layout.stored == 8 && layout.allocated == 8 && layout.samples == 1 && !layout.signed && !coding.big_endian {
+        return Ok(Stored { values: Values::Bytes(bytes), colours: Colours::Rgb });
+    }
+    let values = if layout.allocated == 8 && coding.big_endian && &representation == b"OW" {
+        // 8-bit cells in words: the bytes of each word are swapped.
+        let swapped: Vec<u8> = bytes.chunks(2).flat_map(|pair| pair.iter().rev().copied()).collect();
+        cells(&swapped, layout, coding)?
+    } else {
+        cells(&bytes, layout, coding)?
+    };
+    Ok(Stored { values: Values::Wide(interleave(values, layout)), colours: header_colours(layout) })
+}
+
+/// The stored bits of each cell.
+pub fn cells(bytes: &[u8], layout: &Layout, coding: Coding) -> Result<Vec<i32>, String> {
+    let shift = layout.high + 1 - layout.stored;
+    let cell = |value: u32| extend(value >> shift, layout.stored, layout.signed);
+    match layout.allocated {
+        8 => Ok(bytes.iter().map(|&byte| cell(byte.into())).collect()),
+        16 => Ok(bytes.chunks_exact(2).map(|two| cell(coding.u16([two[0], two[1]]).into())).collect()),
+        _ => {
+            let wide = bytes.chunks_exact(4).map(|four| coding.u32([four[0], four[1], four[2], four[3]]));
+            let values = wide.map(|value| {
+                let value = cell(value);
+                (layout.signed || value >= 0).then_some(value)
+            });
+            values
+                .collect::<Option<_>>()
+                .ok_or_else(|| "has unsigned samples beyond 2³¹ − 1, which are not read".into())
+        }
+    }
+}
+
+/// From colour by colour to pixel by pixel.
+pub fn interleave(values: Vec<i32>, layout: &Layout) -> Vec<i32> {
+    if !layout.planar || layout.samples == 1 {
+        return values;
+    }
+    let plane = layout.rows * layout.columns;
+    (0..values.len()).map(|at| values[at % layout.samples * plane + at / layout.samples]).collect()
+}
+
+/// Two luminances, then their common colour differences (PS3.3 §C.7.6.3.1.2).
+fn subsampled(bytes: &[u8], layout: &Layout) -> Result<Stored, String> {
+    if layout.allocated != 8 || layout.samples != 3 || !layout.columns.is_multiple_of(2) {
+        return Err("has YBR_FULL_422 pixels that are not of 8 bits, of three samples and of even width".into());
+    }
+    let values = bytes.chunks_exact(4).flat_map(|four| {
+        let [first, second, blue, red] = [four[0], four[1], four[2], four[3]].map(i32::from);
+        [first, blue, red, second, blue, red]
+    });
+    Ok(Stored { values: Values::Wide(values.collect()), colours: Colours::YbrFull })
+}

@@ -1,0 +1,201 @@
+//! Any folder of DICOM files.
+
+use crate::cards;
+use crate::header::{self, Identity};
+use crate::labels::{self, Marks};
+use crate::listing::{few, files};
+use crate::options::{Folder, Frames as Choice, Policy};
+use crate::samples::{Frames, Sample, is_test};
+use crate::source::{Refusal, Source};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// Test part where the options do not say, with labels.
+const TEST_FRACTION: f64 = 0.1;
+/// Between two reports of progress, in files.
+const REPORT: usize = 64;
+
+/// One DICOM file with pixels.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Relative to the data set's folder.
+    pub file: PathBuf,
+    pub patient: Option<String>,
+    pub instance: Option<String>,
+    frames: u32,
+}
+
+/// What looking at the files found out.
+struct Index {
+    classes: Vec<String>,
+    splits: Vec<Split>,
+    samples: Vec<(Split, Sample)>,
+}
+
+/// The data set in one folder.
+pub struct DicomFolder {
+    root: Arc<PathBuf>,
+    options: Folder,
+    index: OnceLock<Index>,
+}
+
+impl DicomFolder {
+    /// From a request.
+    ///
+    /// # Errors
+    /// Options that are wrong, or no folder.
+    pub fn new(request: &DatasetRequest) -> Result<Self> {
+        let options = Folder::parse(&request.options)?;
+        let root = cards::need_folder(request, "a folder with DICOM files")?;
+        Ok(Self { root: Arc::new(root), options, index: OnceLock::new() })
+    }
+
+    /// Reads the headers of all files below the root.
+    fn scan(&self, services: &dyn Services) -> Result<Vec<Found>> {
+        if !self.root.is_dir() {
+            return Err(PluginError::data(format!("{} is not a folder; set dataset.dataset_dir", self.root.display())));
+        }
+        let paths = files(&self.root, services)?;
+        let what = format!("reading the headers of files in {}", self.root.display());
+        let (mut found, mut foreign, mut damaged, mut without) = (Vec::new(), 0, Vec::new(), Vec::new());
+        for (at, path) in paths.iter().enumerate() {
+            if at % REPORT == 0 {
+                services.progress(&what, at as u64, Some(paths.len() as u64))?;
+            }
+            let relative = path.strip_prefix(&*self.root).unwrap_or(path).to_path_buf();
+            match identity(path) {
+                Ok(Some(Identity { patient, instance, has_pixels: true, frames })) => {
+                    found.push(Found { file: relative, patient, instance, frames });
+                }
+                Ok(Some(_)) => without.push(relative.display().to_string()),
+                Ok(None) => foreign += 1,
+                Err(why) => damaged.push(format!("{} {why}", path.display())),
+            }
+        }
+        services.progress(&what, paths.len() as u64, Some(paths.len() as u64))?;
+        if !damaged.is_empty() {
+            if self.options.damaged == Policy::Stop {
+                let message = format!(
+                    "{} damaged DICOM files: {}; remove them, or set dataset.options.damaged to leave_out",
+                    damaged.len(),
+                    damaged.iter().take(5).cloned().collect::<Vec<_>>().join("; ")
+                );
+                return Err(PluginError::data(message));
+            }
+            tracing::warn!("damaged DICOM files, left out: {}", few(&damaged));
+        }
+        if !without.is_empty() {
+            tracing::info!("DICOM files without pixels, left out: {}", few(&without));
+        }
+        if found.is_empty() {
+            let (root, count) = (self.root.display(), paths.len());
+            return Err(PluginError::data(format!(
+                "{root}: none of {count} files is a DICOM image ({foreign} are not DICOM, {} have no pixels, {} are \
+                 damaged)",
+                without.len(),
+                damaged.len()
+            )));
+        }
+        tracing::info!("{}: {} DICOM images, {foreign} other files", self.root.display(), found.len());
+        Ok(found)
+    }
+
+    fn build(&self, services: &dyn Services) -> Result<Index> {
+        let found = self.scan(services)?;
+        let csv = self.options.csv.as_ref().map(|csv| self.root.join(csv));
+        let Some(csv) = csv else {
+            let marks = found.iter().map(|_| Some(Marks::default())).collect();
+            return self.arrange(found, Vec::new(), marks);
+        };
+        let (classes, marks) = labels::read(&csv, &self.options, &found)?;
+        self.arrange(found, classes, marks)
+    }
+
+    /// Deals the files to splits; a file without marks is left out.
+    fn arrange(&self, found: Vec<Found>, classes: Vec<String>, marks: Vec<Option<Marks>>) -> Result<Index> {
+        let by_column = self.options.split_column.is_some();
+        let default = if classes.is_empty() { 0.0 } else { TEST_FRACTION };
+        let fraction = self.options.test_fraction.unwrap_or(default);
+        let mut samples = Vec::new();
+        let mut nameless = 0;
+        for (found, marks) in found.into_iter().zip(marks) {
+            let Some(marks) = marks else { continue };
+            nameless += usize::from(found.patient.is_none());
+            // A file without a patient's id is a patient of its own.
+            let group = found.patient.unwrap_or_else(|| format!("file {}", found.file.display()));
+            let split = match marks.split {
+                Some(split) => split,
+                None if is_test(&group, fraction) => Split::Test,
+                None => Split::Train,
+            };
+            let chosen = match self.options.frames {
+                Choice::Middle => found.frames / 2..found.frames / 2 + 1,
+                Choice::All => 0..found.frames,
+            };
+            samples.extend(chosen.map(|frame| {
+                let (file, group, class) = (found.file.clone(), group.clone(), marks.class);
+                (split, Sample { file, frame, is_one_of_many: found.frames > 1, group, class })
+            }));
+        }
+        if nameless > 0 {
+            tracing::warn!("{nameless} files have no patient id; each counts as a patient of its own");
+        }
+        if by_column {
+            labels::check_groups(samples.iter().map(|(split, sample)| (*split, sample.group.as_str())))?;
+        }
+        let all = [Split::Train, Split::Val, Split::Test];
+        let has = |split: &Split| samples.iter().any(|(own, _)| own == split);
+        let splits: Vec<_> = all.into_iter().filter(has).collect();
+        if !splits.contains(&Split::Train) {
+            return Err(PluginError::data(format!("{}: no image is in the training split", self.root.display())));
+        }
+        Ok(Index { classes, splits, samples })
+    }
+
+    fn index(&self) -> Result<&Index> {
+        self.index.get().ok_or_else(|| PluginError::plugin("the data set was not prepared"))
+    }
+}
+
+fn identity(path: &Path) -> std::result::Result<Option<Identity>, String> {
+    let mut source = match Source::open(path) {
+        Ok(source) => source,
+        Err(Refusal::NotDicom) => return Ok(None),
+        Err(Refusal::Failed(why)) => return Err(why),
+    };
+    let has_meta = !source.syntax.is_empty();
+    match source.header(&header::wanted, Identity::read) {
+        // Without the magic word, a file that cannot be read is no DICOM file.
+        Err(_) if !has_meta => Ok(None),
+        other => other,
+    }
+}
+
+impl Dataset for DicomFolder {
+    fn prepare(&self, services: &dyn Services) -> Result<()> {
+        if self.index.get().is_none() {
+            let index = self.build(services)?;
+            self.index.get_or_init(|| index);
+        }
+        Ok(())
+    }
+
+    fn card(&self) -> Result<Option<Card>> {
+        let index = self.index()?;
+        let first = index.samples.first().map(|(_, sample)| self.root.join(&sample.file));
+        let look = self.options.look;
+        Ok(Some(cards::folder_found(&index.classes, index.splits.clone(), look, first.as_deref())))
+    }
+
+    fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
+        let index = self.index()?;
+        if !index.splits.contains(&split) {
+            let names: Vec<_> = index.splits.iter().map(|split| split.name()).collect();
+            let message = format!("no `{}` split; there are {}", split.name(), names.join(", "));
+            return Err(PluginError::data(message));
+        }
+        let own = index.samples.iter().filter(|(own, _)| *own == split).map(|(_, sample)| sample.clone());
+        Ok(Box::new(Frames { root: Arc::clone(&self.root), samples: own.collect(), look: self.options.look }))
+    }
+}

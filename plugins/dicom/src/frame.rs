@@ -1,0 +1,121 @@
+//! The bytes of one frame (PS3.5 §8 and Annex A.4).
+
+use crate::bounds;
+use crate::elements::Pixels;
+use crate::header::Layout;
+use crate::source::Source;
+
+const ITEM: [u8; 4] = [0xfe, 0xff, 0x00, 0xe0];
+const SEQUENCE_END: [u8; 4] = [0xfe, 0xff, 0xdd, 0xe0];
+
+/// Reads the uncompressed bytes of a frame.
+pub fn native(source: &mut Source, layout: &Layout, pixels: Pixels, frame: u32) -> Result<Vec<u8>, String> {
+    let Some(length) = pixels.length else { return Err("has fragments where its transfer syntax has none".into()) };
+    let size =
+        layout.count() as u64 * u64::from(layout.allocated / 8) * colour_share(layout).0 / colour_share(layout).1;
+    let needed = size * u64::from(layout.frames);
+    if length < needed {
+        return Err(format!(
+            "has {length} bytes of pixels, expected {needed} ({} frames of {}×{} pixels, {} samples of {} bits)",
+            layout.frames, layout.rows, layout.columns, layout.samples, layout.allocated
+        ));
+    }
+    source.read(pixels.offset + size * u64::from(frame), size)
+}
+
+/// `YBR_FULL_422` stores both colour differences once for two pixels.
+fn colour_share(layout: &Layout) -> (u64, u64) {
+    if layout.photometric == "YBR_FULL_422" { (2, 3) } else { (1, 1) }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Fragment {
+    offset: u64,
+    length: u64,
+}
+
+/// Reads the compressed code of a frame, its fragments joined.
+pub fn encapsulated(source: &mut Source, layout: &Layout, pixels: Pixels, frame: u32) -> Result<Vec<u8>, String> {
+    if pixels.length.is_some() {
+        return Err("has plain pixels where its transfer syntax has fragments".into());
+    }
+    let (table, fragments) = fragments(source, pixels.offset)?;
+    let first = fragments.first().ok_or("has no fragment of pixels")?.offset - 8;
+    let offsets: Vec<u64> = table.iter().map(|&offset| first + u64::from(offset)).collect();
+    let own = if layout.frames == 1 {
+        &fragments[..]
+    } else if fragments.len() == layout.frames as usize {
+        &fragments[frame as usize..=frame as usize]
+    } else if offsets.len() == layout.frames as usize {
+        by_table(&fragments, &offsets, frame as usize)?
+    } else {
+        return Err(format!(
+            "has {} frames in {} fragments and an offset table of {}: which fragment belongs to which frame is not known",
+            layout.frames,
+            fragments.len(),
+            offsets.len()
+        ));
+    };
+    let samples = layout.count() as u64;
+    let length: u64 = own.iter().map(|fragment| fragment.length).sum();
+    let most = samples * u64::from(layout.allocated / 8) * bounds::CODE_FACTOR + bounds::CODE_EXTRA;
+    if length > most {
+        return Err(format!("has {length} bytes of code for a frame of {samples} samples; at most {most} are read"));
+    }
+    if samples > bounds::FREE_SAMPLES && samples > length.saturating_mul(bounds::SAMPLES_PER_BYTE) {
+        return Err(format!("has {length} bytes of code for {samples} samples, too few to be an image"));
+    }
+    let mut code = Vec::new();
+    for fragment in own {
+        code.extend(source.read(fragment.offset, fragment.length)?);
+    }
+    Ok(code)
+}
+
+/// The fragments from one entry of the basic offset table to the next.
+fn by_table<'f>(fragments: &'f [Fragment], offsets: &[u64], frame: usize) -> Result<&'f [Fragment], String> {
+    let find = |offset: u64| fragments.iter().position(|fragment| fragment.offset - 8 == offset);
+    let begin = offsets.get(frame).and_then(|&offset| find(offset));
+    let end = offsets.get(frame + 1).map_or(Some(fragments.len()), |&offset| find(offset));
+    match (begin, end) {
+        (Some(begin), Some(end)) if begin < end => Ok(&fragments[begin..end]),
+        _ => Err(format!("has an offset table whose entry for frame {frame} is no fragment")),
+    }
+}
+
+/// The basic offset table and all fragments behind it.
+fn fragments(source: &mut Source, mut at: u64) -> Result<(Vec<u32>, Vec<Fragment>), String> {
+    let mut table = None;
+    let mut fragments = Vec::new();
+    while at < source.total {
+        let head = source.read(at, 8)?;
+        at += 8;
+        let length = u64::from(u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
+        if head[..4] == SEQUENCE_END {
+            break;
+        }
+        if head[..4] != ITEM {
+            return Err(format!("has something other than a fragment of pixels at byte {}", at - 8));
+        }
+        if length > source.total - at {
+            return Err(format!(
+                "declares a fragment of {length} bytes at byte {at}, but {} are left",
+                source.total - at
+            ));
+        }
+        if table.is_some() {
+            fragments.push(Fragment { offset: at, length });
+        } else if length > 4 * u64::from(bounds::FRAMES) {
+            return Err(format!("has an offset table of {length} bytes, for more frames than are read"));
+        } else {
+            let bytes = source.read(at, length)?;
+            let entry = |four: &[u8]| u32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+            table = Some(bytes.chunks_exact(4).map(entry).collect());
+        }
+        if fragments.len() > bounds::FRAGMENTS {
+            return Err(format!("has more than {} fragments", bounds::FRAGMENTS));
+        }
+        at += length;
+    }
+    Ok((table.unwrap_or_default(), fragments))
+}

@@ -1,0 +1,46 @@
+//! DICOM files as data sets: the RSNA Pneumonia Detection Challenge, and any folder.
+//!
+//! A file is read in steps, each of which trusts nothing that the one before did not check: [`source`] (how it is
+//! written), [`elements`] (lengths against the file), [`header`] (attributes against the bounds), [`frame`] (bytes of one
+//! frame), [`codec`] (stored samples), [`voi`] and [`render`] (what a viewer shows).
+
+mod bounds;
+mod cards;
+mod codec;
+mod elements;
+mod folder;
+mod frame;
+mod header;
+mod labels;
+mod listing;
+mod lut;
+mod options;
+mod render;
+mod rsna;
+mod samples;
+mod source;
+mod table;
+mod voi;
+
+#[cfg(test)]
+mod tests;
+
+use selfsame_plugin_api::{Dataset, DatasetRequest, PluginError, Result, export_plugin};
+
+fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+    match request.name.as_str() {
+        cards::RSNA => Ok(Box::new(rsna::RsnaKaggle::new(request)?)),
+        cards::FOLDER => Ok(Box::new(folder::DicomFolder::new(request)?)),
+        other => {
+            let message = format!("data set `{other}` is not one of this plugin's: {}, {}", cards::RSNA, cards::FOLDER);
+            Err(PluginError::configuration(message))
+        }
+    }
+}
+
+export_plugin! {
+    datasets: {
+        "RSNAKaggle" => (cards::card, create),
+        "DicomFolder" => (cards::card, create),
+    },
+}

@@ -1,0 +1,277 @@
+//! `dataset.options`.
+
+use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// From modality units to grey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Voi {
+    /// As the file says: its VOI lookup table, else its window, else from minimum to maximum.
+    #[default]
+    Window,
+    /// From the 0.5th to the 99.5th percentile.
+    Percentile,
+    /// From minimum to maximum.
+    Minmax,
+    /// All values that the stored bits can express.
+    None,
+}
+
+/// Channels of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Color {
+    #[default]
+    Grey,
+    Rgb,
+}
+
+/// Which frames of a file are samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Frames {
+    All,
+    #[default]
+    Middle,
+}
+
+/// What to do about things that do not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    #[default]
+    Stop,
+    LeaveOut,
+}
+
+/// The labels of `RSNAKaggle`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Labels {
+    #[default]
+    Binary,
+    Detailed,
+}
+
+/// How pixels are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Look {
+    pub voi: Voi,
+    pub color: Color,
+    pub bit_depth: u8,
+}
+
+impl Look {
+    /// Channels of an image.
+    pub fn channels(self) -> usize {
+        match self.color {
+            Color::Grey => 1,
+            Color::Rgb => 3,
+        }
+    }
+
+    fn checked(voi: Voi, color: Color, bit_depth: u8) -> Result<Self> {
+        if bit_depth != 8 && bit_depth != 16 {
+            let message = format!("option `bit_depth` = `{bit_depth}`: expected 8 or 16");
+            return Err(PluginError::configuration(message));
+        }
+        Ok(Self { voi, color, bit_depth })
+    }
+}
+
+/// The options of `RSNAKaggle`.
+#[derive(Debug, Clone)]
+pub struct Rsna {
+    pub labels: Labels,
+    pub unmatched: Policy,
+    pub test_fraction: f64,
+    pub look: Look,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct RawRsna {
+    labels: Labels,
+    unmatched: Policy,
+    test_fraction: f64,
+    voi: Voi,
+    color: Color,
+    bit_depth: u8,
+}
+
+impl Default for RawRsna {
+    fn default() -> Self {
+        Self {
+            labels: Labels::default(),
+            unmatched: Policy::default(),
+            test_fraction: 0.1,
+            voi: Voi::default(),
+            color: Color::default(),
+            bit_depth: 8,
+        }
+    }
+}
+
+/// The options of `DicomFolder`.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    pub csv: Option<PathBuf>,
+    pub id_column: Option<String>,
+    pub label_column: Option<String>,
+    pub split_column: Option<String>,
+    pub frames: Frames,
+    pub unmatched: Policy,
+    pub damaged: Policy,
+    /// None: 0.1 with labels, 0 without.
+    pub test_fraction: Option<f64>,
+    pub look: Look,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct RawFolder {
+    csv: Option<PathBuf>,
+    id_column: Option<String>,
+    label_column: Option<String>,
+    split_column: Option<String>,
+    frames: Frames,
+    unmatched: Policy,
+    damaged: Policy,
+    test_fraction: Option<f64>,
+    voi: Voi,
+    color: Color,
+    bit_depth: u8,
+}
+
+impl Default for RawFolder {
+    fn default() -> Self {
+        Self {
+            csv: None,
+            id_column: None,
+            label_column: None,
+            split_column: None,
+            frames: Frames::default(),
+            unmatched: Policy::default(),
+            damaged: Policy::default(),
+            test_fraction: None,
+            voi: Voi::default(),
+            color: Color::default(),
+            bit_depth: 8,
+        }
+    }
+}
+
+fn shared() -> Vec<OptionSpec> {
+    vec![
+        OptionSpec::new(
+            "voi",
+            "From stored values to grey: `window` (default): the file's VOI lookup table, else its first window, else \
+             as minmax; `percentile`: the 0.5th to the 99.5th percentile; `minmax`; `none`: all that the stored bits \
+             can express.",
+        ),
+        OptionSpec::new(
+            "color",
+            "`grey` (default): colour becomes its luminance (ITU-R BT.601); `rgb`: grey is repeated in three channels.",
+        ),
+        OptionSpec::new("bit_depth", "Bits of a value, 8 (default) or 16."),
+        OptionSpec::new(
+            "unmatched",
+            "Rows of the CSV without a file and files without a row: `stop` (default) or `leave_out`; both name them.",
+        ),
+    ]
+}
+
+/// The known options of `RSNAKaggle`.
+pub fn rsna() -> Vec<OptionSpec> {
+    let mut specs = vec![
+        OptionSpec::new(
+            "labels",
+            "`binary` (default): Normal and Opacity; `detailed`: the three classes of stage_2_detailed_class_info.csv.",
+        ),
+        OptionSpec::new(
+            "test_fraction",
+            "Part of the patients, chosen by a hash of their ids, that is the test split; 0 to 0.9, default 0.1.",
+        ),
+    ];
+    specs.extend(shared());
+    specs
+}
+
+/// The known options of `DicomFolder`.
+pub fn folder() -> Vec<OptionSpec> {
+    let mut specs = vec![
+        OptionSpec::new(
+            "csv",
+            "A CSV file, absolute or relative to dataset.dataset_dir; without it there are no labels.",
+        ),
+        OptionSpec::new(
+            "id_column",
+            "The CSV's column of relative paths, file names (with or without ending), SOP Instance UIDs or patient \
+             ids; default: its first.",
+        ),
+        OptionSpec::new("label_column", "The CSV's column of classes; without it there are no labels."),
+        OptionSpec::new("split_column", "The CSV's column of `train`, `val` and `test`."),
+        OptionSpec::new("frames", "Of a file with several frames: the `middle` one (default) or `all`."),
+        OptionSpec::new("damaged", "DICOM files whose header cannot be read: `stop` (default) or `leave_out`."),
+        OptionSpec::new(
+            "test_fraction",
+            "Part of the patients, chosen by a hash of their ids, that is the test split where no column says it; \
+             0 to 0.9, default 0.1 with labels and 0 without.",
+        ),
+    ];
+    specs.extend(shared());
+    specs
+}
+
+fn check_fraction(fraction: f64) -> Result<f64> {
+    if (0.0..=0.9).contains(&fraction) {
+        return Ok(fraction);
+    }
+    Err(PluginError::configuration(format!("option `test_fraction` = `{fraction}`: expected 0 to 0.9")))
+}
+
+impl Rsna {
+    /// Reads `dataset.options`.
+    pub fn parse(options: &Value) -> Result<Self> {
+        let raw: RawRsna = parse_options(options, &rsna())?;
+        Ok(Self {
+            labels: raw.labels,
+            unmatched: raw.unmatched,
+            test_fraction: check_fraction(raw.test_fraction)?,
+            look: Look::checked(raw.voi, raw.color, raw.bit_depth)?,
+        })
+    }
+}
+
+impl Folder {
+    /// Reads `dataset.options`.
+    pub fn parse(options: &Value) -> Result<Self> {
+        let raw: RawFolder = parse_options(options, &folder())?;
+        let columns =
+            [("id_column", &raw.id_column), ("label_column", &raw.label_column), ("split_column", &raw.split_column)];
+        for (name, column) in columns {
+            if column.is_some() && raw.csv.is_none() {
+                let message = format!("option `{name}` names a column, but option `csv` names no file");
+                return Err(PluginError::configuration(message));
+            }
+        }
+        if raw.split_column.is_some() && raw.test_fraction.is_some() {
+            let message = "options `split_column` and `test_fraction` both say what the test split is; give one";
+            return Err(PluginError::configuration(message));
+        }
+        Ok(Self {
+            csv: raw.csv,
+            id_column: raw.id_column,
+            label_column: raw.label_column,
+            split_column: raw.split_column,
+            frames: raw.frames,
+            unmatched: raw.unmatched,
+            damaged: raw.damaged,
+            test_fraction: raw.test_fraction.map(check_fraction).transpose()?,
+            look: Look::checked(raw.voi, raw.color, raw.bit_depth)?,
+        })
+    }
+}

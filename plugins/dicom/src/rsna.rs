@@ -1,0 +1,241 @@
+//! The RSNA Pneumonia Detection Challenge as its users have it on disk.
+
+use crate::cards;
+use crate::listing::{entries, few, unreadable};
+use crate::options::{Labels, Policy, Rsna};
+use crate::samples::{Frames, Sample, is_test};
+use crate::table::{self, Column, Table, shown};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+const LABELLED: &str = "dataset.csv";
+const CHALLENGE: &str = "stage_2_train_labels.csv";
+const DETAILED: &str = "stage_2_detailed_class_info.csv";
+const IMAGES: &str = "stage_2_train_images";
+const TEST_IMAGES: &str = "stage_2_test_images";
+
+/// Classes of the challenge's detailed file, in the order of their labels.
+pub const DETAILED_CLASSES: [&str; 3] = ["Normal", "No Lung Opacity / Not Normal", "Lung Opacity"];
+
+/// The data set in one folder.
+pub struct RsnaKaggle {
+    root: Arc<PathBuf>,
+    options: Rsna,
+    samples: OnceLock<Vec<Sample>>,
+}
+
+impl RsnaKaggle {
+    /// From a request.
+    ///
+    /// # Errors
+    /// Options that are wrong, or no folder.
+    pub fn new(request: &DatasetRequest) -> Result<Self> {
+        let options = Rsna::parse(&request.options)?;
+        let root = cards::need_folder(request, "the folder with the challenge's images and labels")?;
+        Ok(Self { root: Arc::new(root), options, samples: OnceLock::new() })
+    }
+
+    /// Label by subject, from whichever file is there.
+    fn labels(&self) -> Result<(PathBuf, BTreeMap<String, usize>)> {
+        let file = |name| Some(self.root.join(name)).filter(|path: &PathBuf| path.is_file());
+        if self.options.labels == Labels::Detailed {
+            let Some(path) = file(DETAILED) else {
+                let message = format!("{}: option `labels` = `detailed` needs {DETAILED}", self.root.display());
+                return Err(PluginError::data(message));
+            };
+            let table = table::read(&path, &[Column::Named("patientId"), Column::Named("class")])?;
+            return Ok((path, by_subject(&table, detailed, same)?));
+        }
+        if let Some(path) = file(LABELLED) {
+            let table = table::read(&path, &[Column::Named("subject"), Column::Named("label")])?;
+            return Ok((path, by_subject(&table, binary, same)?));
+        }
+        if let Some(path) = file(CHALLENGE) {
+            let table = table::read(&path, &[Column::Named("patientId"), Column::Named("Target")])?;
+            // One row for each box: a patient has an opacity when any row says so.
+            return Ok((path, by_subject(&table, binary, |one, other| Some(one.max(other)))?));
+        }
+        Err(PluginError::data(format!(
+            "{}: neither {LABELLED} (columns subject, label) nor {CHALLENGE} (patientId, Target) is there; set \
+             dataset.dataset_dir to the folder that holds one of them",
+            self.root.display()
+        )))
+    }
+
+    /// Image by subject, relative to the root.
+    fn images(&self) -> Result<BTreeMap<String, PathBuf>> {
+        let named = self.root.join(IMAGES);
+        if named.is_dir() {
+            return images_in(&self.root, &named);
+        }
+        let own = images_in(&self.root, &self.root)?;
+        if !own.is_empty() {
+            return Ok(own);
+        }
+        let mut found: Vec<(PathBuf, BTreeMap<String, PathBuf>)> = Vec::new();
+        for folder in entries(&self.root)?.into_iter().filter(|path| path.is_dir() && !path.ends_with(TEST_IMAGES)) {
+            let images = images_in(&self.root, &folder)?;
+            if !images.is_empty() {
+                found.push((folder, images));
+            }
+        }
+        if found.len() > 1 {
+            let folders: Vec<_> = found.iter().map(|(folder, _)| folder.display()).collect();
+            let root = self.root.display();
+            return Err(PluginError::data(format!(
+                "{root}: several folders hold .dcm files: {}; name the right one {IMAGES}",
+                few(&folders)
+            )));
+        }
+        found.pop().map(|(_, images)| images).ok_or_else(|| {
+            let root = self.root.display();
+            PluginError::data(format!("{root}: no .dcm file is there, nor in {IMAGES} or another folder in it"))
+        })
+    }
+
+    fn find(&self) -> Result<Vec<Sample>> {
+        if !self.root.is_dir() {
+            return Err(PluginError::data(format!("{} is not a folder; set dataset.dataset_dir", self.root.display())));
+        }
+        let (labels_file, labels) = self.labels()?;
+        let mut images = self.images()?;
+        let mut samples = Vec::new();
+        let mut missing = Vec::new();
+        for (subject, class) in labels {
+            match images.remove(&subject) {
+                Some(file) => {
+                    samples.push(Sample { file, frame: 0, is_one_of_many: false, group: subject, class: Some(class) })
+                }
+                None => missing.push(subject),
+            }
+        }
+        let unlabelled: Vec<_> = images.values().map(|file| file.display()).collect();
+        unmatched(&labels_file, &missing, &unlabelled, self.options.unmatched)?;
+        if samples.is_empty() {
+            let file = labels_file.display();
+            return Err(PluginError::data(format!("{file}: no row has a file in {}", self.root.display())));
+        }
+        Ok(samples)
+    }
+
+    fn samples(&self) -> Result<&[Sample]> {
+        if let Some(samples) = self.samples.get() {
+            return Ok(samples);
+        }
+        let samples = self.find()?;
+        Ok(self.samples.get_or_init(|| samples))
+    }
+}
+
+/// Rows without a file and files without a row.
+pub fn unmatched<T: std::fmt::Display>(csv: &Path, missing: &[String], unlabelled: &[T], policy: Policy) -> Result<()> {
+    let mut parts = Vec::new();
+    if !missing.is_empty() {
+        let missing: Vec<_> = missing.iter().map(|id| shown(id)).collect();
+        parts.push(format!("rows without a file: {}", few(&missing)));
+    }
+    if !unlabelled.is_empty() {
+        parts.push(format!("files without a row: {}", few(unlabelled)));
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{}: {}", csv.display(), parts.join("; "));
+    match policy {
+        Policy::Stop => Err(PluginError::data(format!(
+            "{message}; complete the files, or set dataset.options.unmatched to leave_out"
+        ))),
+        Policy::LeaveOut => {
+            tracing::warn!("{message}; left out");
+            Ok(())
+        }
+    }
+}
+
+fn images_in(root: &Path, folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
+    let mut images = BTreeMap::new();
+    for path in entries(folder)? {
+        let is_dicom = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm"));
+        let (Some(subject), true) = (path.file_stem().and_then(|stem| stem.to_str()), is_dicom) else { continue };
+        let relative = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
+        if let Some(other) = images.insert(subject.to_owned(), relative) {
+            let (one, other) = (path.display(), other.display());
+            return Err(PluginError::data(format!("{one} and {other} are the same subject; remove one")));
+        }
+    }
+    Ok(images)
+}
+
+/// One label for each subject; `merge` says what several rows mean, none when they contradict each other.
+fn by_subject(
+    table: &Table,
+    label: impl Fn(&str) -> Option<usize>,
+    merge: impl Fn(usize, usize) -> Option<usize>,
+) -> Result<BTreeMap<String, usize>> {
+    let mut labels = BTreeMap::new();
+    for (line, values) in &table.rows {
+        let [subject, text] = &values[..] else { continue };
+        let subject = subject.strip_suffix(".dcm").unwrap_or(subject);
+        if subject.is_empty() {
+            return Err(table.wrong(*line, "the subject is empty"));
+        }
+        let Some(class) = label(text) else {
+            return Err(table.wrong(*line, &format!("`{}` is not a label of this data set", shown(text))));
+        };
+        let merged = match labels.get(subject) {
+            None => Some(class),
+            Some(&earlier) => merge(earlier, class),
+        };
+        let Some(merged) = merged else {
+            let message = format!("`{}` has another label than in an earlier row", shown(subject));
+            return Err(table.wrong(*line, &message));
+        };
+        labels.insert(subject.to_owned(), merged);
+    }
+    Ok(labels)
+}
+
+fn same(one: usize, other: usize) -> Option<usize> {
+    (one == other).then_some(one)
+}
+
+fn binary(text: &str) -> Option<usize> {
+    match text.to_ascii_lowercase().as_str() {
+        "0" | "false" | "0.0" => Some(0),
+        "1" | "true" | "1.0" => Some(1),
+        _ => None,
+    }
+}
+
+fn detailed(text: &str) -> Option<usize> {
+    DETAILED_CLASSES.iter().position(|class| class.eq_ignore_ascii_case(text))
+}
+
+impl Dataset for RsnaKaggle {
+    fn prepare(&self, services: &dyn Services) -> Result<()> {
+        services.progress(&format!("listing {}", self.root.display()), 0, None)?;
+        let samples = self.samples()?;
+        tracing::info!("{}: {} images", self.root.display(), samples.len());
+        Ok(())
+    }
+
+    fn card(&self) -> Result<Option<Card>> {
+        let first = self.samples()?.first().map(|sample| self.root.join(&sample.file));
+        Ok(Some(cards::rsna_found(&self.options, first.as_deref())))
+    }
+
+    fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
+        if split == Split::Val {
+            return Err(PluginError::data("RSNAKaggle has no validation split of its own"));
+        }
+        let is_wanted = |sample: &&Sample| is_test(&sample.group, self.options.test_fraction) == (split == Split::Test);
+        let samples: Vec<_> = self.samples()?.iter().filter(is_wanted).cloned().collect();
+        if let Some(sample) = samples.first() {
+            let path = self.root.join(&sample.file);
+            std::fs::File::open(&path).map_err(|error| unreadable(&path, &error))?;
+        }
+        Ok(Box::new(Frames { root: Arc::clone(&self.root), samples, look: self.options.look }))
+    }
+}

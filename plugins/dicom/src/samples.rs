@@ -1,0 +1,117 @@
+//! One split: which frame of which file each sample is.
+
+use crate::codec;
+use crate::header;
+use crate::options::Look;
+use crate::render;
+use crate::source::{Refusal, Source};
+use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+/// One frame of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Relative to the data set's folder.
+    pub file: PathBuf,
+    pub frame: u32,
+    /// Whether the file has others, so that the frame belongs into the sample's name.
+    pub is_one_of_many: bool,
+    /// The patient.
+    pub group: String,
+    /// Index of the class, where there are labels.
+    pub class: Option<usize>,
+}
+
+/// The samples of one split in the order of their names.
+#[derive(Debug)]
+pub struct Frames {
+    pub root: Arc<PathBuf>,
+    pub samples: Vec<Sample>,
+    pub look: Look,
+}
+
+impl Frames {
+    fn sample(&self, index: usize) -> Result<&Sample> {
+        self.samples.get(index).ok_or_else(|| {
+            PluginError::plugin(format!("sample {index} was asked for, but there are {}", self.samples.len()))
+        })
+    }
+
+    fn wrong(&self, index: usize, sample: &Sample, why: &str) -> PluginError {
+        PluginError::data(format!("sample {index}, {} {why}", self.root.join(&sample.file).display()))
+    }
+}
+
+fn id(sample: &Sample) -> String {
+    let file = sample.file.display();
+    if sample.is_one_of_many { format!("{file}#{}", sample.frame) } else { file.to_string() }
+}
+
+impl Samples for Frames {
+    fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn targets(&self) -> Targets {
+        let classes: Option<Vec<i64>> = self.samples.iter().map(|s| s.class.map(|class| class as i64)).collect();
+        classes.filter(|classes| !classes.is_empty()).map_or(Targets::None, Targets::Classes)
+    }
+
+    fn groups(&self) -> Option<Vec<String>> {
+        Some(self.samples.iter().map(|sample| sample.group.clone()).collect())
+    }
+
+    fn ids(&self) -> Option<Vec<String>> {
+        Some(self.samples.iter().map(id).collect())
+    }
+
+    fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
+        let image = |&index: &usize| {
+            let sample = self.sample(index)?;
+            render::frame(&self.root.join(&sample.file), sample.frame, self.look)
+                .map_err(|why| self.wrong(index, sample, &why))
+        };
+        indices.iter().map(image).collect()
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        let mut digest = Sha256::new();
+        let look = self.look;
+        digest.update(format!("{} {} {look:?}\n", env!("CARGO_PKG_VERSION"), codec::VERSION));
+        for sample in &self.samples {
+            let facts = self.root.join(&sample.file).metadata().ok()?;
+            let changed = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            digest.update(format!("{} {} {}\n", id(sample), facts.len(), changed.as_nanos()));
+        }
+        Some(hexadecimal(&digest.finalize()))
+    }
+
+    fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
+        let sample = self.sample(index)?;
+        let facts = facts(&self.root.join(&sample.file)).map_err(|why| self.wrong(index, sample, &why))?;
+        Ok(facts)
+    }
+}
+
+fn facts(path: &Path) -> std::result::Result<BTreeMap<String, String>, String> {
+    let mut source = Source::open(path).map_err(Refusal::why)?;
+    let facts = source.header(&header::wanted, |elements, _| Ok(header::facts(elements)))?;
+    let mut facts: BTreeMap<_, _> = facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    facts.insert("transfer syntax".into(), codec::name(&source.syntax));
+    Ok(facts)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a patient belongs to the test split: a function of the id alone, so that more files change no choice.
+pub fn is_test(group: &str, fraction: f64) -> bool {
+    let digest = Sha256::digest(group.as_bytes());
+    let number = digest.iter().take(6).fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    (number as f64) < fraction * (1u64 << 48) as f64
+}

@@ -1,0 +1,244 @@
+//! Folders as users have them.
+
+use super::writer::{LITTLE, Picture, RLE};
+use super::{Silent, dataset, request};
+use selfsame_plugin_api::{Samples, Split, Targets, Task};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use tempfile::{TempDir, tempdir};
+
+fn put(folder: &Path, name: &str, bytes: &[u8]) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+fn image(patient: &'static str, level: i32) -> Vec<u8> {
+    Picture { patient, ..Picture::grey(2, 2, 8, vec![level, 0, 0, 255]) }.file(LITTLE, &[])
+}
+
+const BOXES: &str =
+    "patientId,x,y,width,height,Target\np1,264,152,213,379,1\np1,562,152,256,453,1\np0,,,,,0\np2,,,,,0\n";
+
+/// The challenge's folder with three patients, images in `place`.
+fn challenge(place: &str, labels: &[(&str, &str)]) -> TempDir {
+    let folder = tempdir().unwrap();
+    for (index, name) in ["p0", "p1", "p2"].iter().enumerate() {
+        put(folder.path(), &format!("{place}{name}.dcm"), &image("x", index as i32 + 10));
+    }
+    for (name, text) in labels {
+        put(folder.path(), name, text.as_bytes());
+    }
+    folder
+}
+
+fn opened(name: &str, folder: &Path, options: Value, split: Split) -> Box<dyn Samples> {
+    let dataset = dataset(name, folder, options);
+    dataset.prepare(&Silent).unwrap();
+    dataset.open(split).unwrap()
+}
+
+fn refused(name: &str, folder: &Path, options: Value, parts: &[&str]) {
+    let error = dataset(name, folder, options).prepare(&Silent).unwrap_err();
+    for part in parts {
+        assert!(error.message.contains(part), "`{part}` is not in `{error}`");
+    }
+}
+
+fn all() -> Value {
+    json!({ "test_fraction": 0 })
+}
+
+#[test]
+fn the_challenge_is_found_in_every_layout() {
+    let simple = "subject,label\np0,FALSE\np1,TRUE\np2,0\n";
+    for place in ["", "stage_2_train_images/", "anything/"] {
+        for labels in [("dataset.csv", simple), ("stage_2_train_labels.csv", BOXES)] {
+            let folder = challenge(place, &[labels]);
+            put(folder.path(), "stage_2_test_images/other.dcm", b"");
+            let samples = opened("RSNAKaggle", folder.path(), all(), Split::Train);
+            assert_eq!(samples.targets(), Targets::Classes(vec![0, 1, 0]), "{place} {labels:?}");
+            assert_eq!(samples.groups().unwrap(), ["p0", "p1", "p2"]);
+            assert_eq!(samples.ids().unwrap()[2], format!("{place}p2.dcm"));
+            let images = samples.read(&[2, 0]).unwrap();
+            assert_eq!((images[0].data[0], images[1].data[0]), (12, 10));
+        }
+    }
+}
+
+#[test]
+fn the_challenges_three_classes_are_an_option() {
+    let detailed = "patientId,class\np0,Normal\np1,Lung Opacity\np1,Lung Opacity\np2,No Lung Opacity / Not Normal\n";
+    let folder = challenge("", &[("stage_2_train_labels.csv", BOXES), ("stage_2_detailed_class_info.csv", detailed)]);
+    let dataset = dataset("RSNAKaggle", folder.path(), json!({ "labels": "detailed", "test_fraction": 0 }));
+    dataset.prepare(&Silent).unwrap();
+    let card = dataset.card().unwrap().unwrap();
+    assert_eq!((card.task, card.classes.len(), card.nominal_size), (Task::Multiclass, 3, (2, 2)));
+    assert_eq!(dataset.open(Split::Train).unwrap().targets(), Targets::Classes(vec![0, 2, 1]));
+}
+
+#[test]
+fn rows_and_files_that_do_not_match_stop_or_are_left_out() {
+    let folder = challenge("", &[("dataset.csv", "subject,label\np0,0\np1,1\ngone,1\n")]);
+    refused("RSNAKaggle", folder.path(), all(), &["rows without a file: 1 (gone)", "files without a row: 1 (p2.dcm)"]);
+    let options = json!({ "unmatched": "leave_out", "test_fraction": 0 });
+    assert_eq!(opened("RSNAKaggle", folder.path(), options, Split::Train).len(), 2);
+}
+
+#[test]
+fn wrong_challenge_folders_say_what_is_missing() {
+    refused("RSNAKaggle", Path::new("/nowhere/at/all"), all(), &["/nowhere/at/all", "dataset.dataset_dir"]);
+    let folder = challenge("", &[]);
+    refused("RSNAKaggle", folder.path(), all(), &["dataset.csv", "stage_2_train_labels.csv"]);
+    let wrong = |csv: &str, parts: &[&str]| {
+        refused("RSNAKaggle", challenge("", &[("dataset.csv", csv)]).path(), all(), parts);
+    };
+    wrong("", &["dataset.csv", "is empty"]);
+    wrong("id,label\np0,1\n", &["no column `subject`", "id, label"]);
+    wrong("subject,label\np0,1\np1,maybe\n", &["line 3", "`maybe` is not a label"]);
+    wrong("subject,label\np0,1\np0,0\n", &["line 3", "`p0` has another label"]);
+    wrong("subject,label\np0,1,2\n", &["dataset.csv"]);
+    let several = challenge("a/", &[("dataset.csv", "subject,label\np0,0\n")]);
+    put(several.path(), "b/p0.dcm", b"");
+    refused("RSNAKaggle", several.path(), all(), &["several folders", "/a", "/b"]);
+    let none = crate::create(&selfsame_plugin_api::DatasetRequest {
+        dataset_dir: None,
+        ..request("RSNAKaggle", folder.path(), all())
+    });
+    assert!(none.err().unwrap().message.contains("dataset.dataset_dir"));
+}
+
+#[test]
+fn the_test_split_is_a_function_of_the_patients_alone() {
+    let folder = tempdir().unwrap();
+    let mut csv = String::from("subject,label\n");
+    for index in 0..400 {
+        put(folder.path(), &format!("s{index}.dcm"), &image("x", 1));
+        csv += &format!("s{index},{}\n", index % 2);
+    }
+    put(folder.path(), "dataset.csv", csv.as_bytes());
+    let groups = |fraction: f64, split| -> BTreeSet<String> {
+        let samples = opened("RSNAKaggle", folder.path(), json!({ "test_fraction": fraction }), split);
+        samples.groups().unwrap().into_iter().collect()
+    };
+    let (train, test, larger) = (groups(0.1, Split::Train), groups(0.1, Split::Test), groups(0.3, Split::Test));
+    assert!(train.is_disjoint(&test) && train.len() + test.len() == 400);
+    assert!((20..=60).contains(&test.len()), "{}", test.len());
+    assert!(test.is_subset(&larger));
+}
+
+#[test]
+fn any_tree_is_searched_by_content() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "deep/er/no-ending", &image("a", 1));
+    put(folder.path(), "IM0001", &image("a", 2)[132 + 12 + 8 + 20..]);
+    put(folder.path(), "b.dcm", &image("b", 3));
+    put(folder.path(), "c.dcm", &image("", 4));
+    put(folder.path(), "notes.txt", b"not an image at all");
+    put(folder.path(), "empty", b"");
+    let dataset = dataset("DicomFolder", folder.path(), Value::Null);
+    dataset.prepare(&Silent).unwrap();
+    let card = dataset.card().unwrap().unwrap();
+    assert_eq!((card.task, card.splits.as_slice(), card.classes.len()), (Task::None, &[Split::Train][..], 0));
+    let samples = dataset.open(Split::Train).unwrap();
+    assert_eq!(samples.ids().unwrap(), ["IM0001", "b.dcm", "c.dcm", "deep/er/no-ending"]);
+    assert_eq!(samples.groups().unwrap(), ["a", "b", "file c.dcm", "a"]);
+    assert_eq!(samples.targets(), Targets::None);
+    assert!(dataset.open(Split::Test).is_err());
+}
+
+#[test]
+fn labels_are_found_by_path_name_instance_or_patient() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "x/1.dcm", &image("ann", 1));
+    put(folder.path(), "y/2.dcm", &image("bob", 2));
+    put(folder.path(), "y/3.dcm", &image("bob", 3));
+    let classes = |csv: &str| {
+        put(folder.path(), "list.csv", csv.as_bytes());
+        let options = json!({ "csv": "list.csv", "label_column": "kind", "test_fraction": 0 });
+        opened("DicomFolder", folder.path(), options, Split::Train).targets()
+    };
+    let expected = Targets::Classes(vec![1, 0, 0]);
+    assert_eq!(classes("id,kind\nx/1.dcm,sick\ny/2.dcm,fit\ny/3.dcm,fit\n"), expected);
+    assert_eq!(classes("id,kind\n1.dcm,sick\n2,fit\n./y/3.dcm,fit\n"), expected);
+    assert_eq!(classes("id,kind\nann,sick\nbob,fit\n"), expected);
+    assert_eq!(classes("id,kind\nann,10\nbob,9\n"), expected);
+    put(folder.path(), "list.csv", b"id,kind\nann,sick\nbob,fit\n3.dcm,sick\n");
+    let options = json!({ "csv": "list.csv", "label_column": "kind" });
+    refused("DicomFolder", folder.path(), options, &["list.csv, line 4", "y/3.dcm"]);
+}
+
+#[test]
+fn a_patient_in_two_splits_of_the_table_is_an_error() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "1.dcm", &image("ann", 1));
+    put(folder.path(), "2.dcm", &image("ann", 2));
+    let options = json!({ "csv": "list.csv", "split_column": "part" });
+    put(folder.path(), "list.csv", b"id,part\n1,train\n2,test\n");
+    refused("DicomFolder", folder.path(), options.clone(), &["patient `ann`", "train and test"]);
+    put(folder.path(), "2.dcm", &image("bob", 2));
+    assert_eq!(opened("DicomFolder", folder.path(), options.clone(), Split::Test).ids().unwrap(), ["2.dcm"]);
+    put(folder.path(), "list.csv", b"id,part\n1,train\n2,later\n");
+    refused("DicomFolder", folder.path(), options, &["line 3", "`later` is not a split"]);
+}
+
+#[test]
+fn frames_are_samples_by_option() {
+    let folder = tempdir().unwrap();
+    let mut film = Picture::grey(1, 2, 8, vec![0, 1, 0, 2, 0, 3]);
+    film.frames = 3;
+    put(folder.path(), "film", &film.file(LITTLE, &[]));
+    put(folder.path(), "single", &image("x", 1));
+    let ids =
+        |frames: &str| opened("DicomFolder", folder.path(), json!({ "frames": frames, "voi": "none" }), Split::Train);
+    assert_eq!(ids("middle").ids().unwrap(), ["film#1", "single"]);
+    assert_eq!(ids("middle").read(&[0]).unwrap()[0].data, [0, 2]);
+    assert_eq!(ids("all").ids().unwrap(), ["film#0", "film#1", "film#2", "single"]);
+    assert_eq!(ids("all").read(&[2]).unwrap()[0].data, [0, 3]);
+}
+
+#[test]
+fn damaged_headers_stop_or_are_left_out() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "good", &image("x", 1));
+    put(folder.path(), "bad", &image("x", 1)[..200]);
+    refused("DicomFolder", folder.path(), Value::Null, &["1 damaged", "/bad", "leave_out"]);
+    let samples = opened("DicomFolder", folder.path(), json!({ "damaged": "leave_out" }), Split::Train);
+    assert_eq!(samples.ids().unwrap(), ["good"]);
+}
+
+#[test]
+fn facts_are_read_without_pixels_and_the_fingerprint_changes_with_files_and_options() {
+    let folder = tempdir().unwrap();
+    let picture = Picture::grey(3, 2, 12, vec![0, 1, 2, 3, 4, 5]);
+    put(folder.path(), "a", &picture.file(RLE, &[vec![0; 4]]));
+    let open = |options: Value| opened("DicomFolder", folder.path(), options, Split::Train);
+    let samples = open(Value::Null);
+    let facts = samples.facts(0).unwrap();
+    assert_eq!(facts["transfer syntax"], "RLE Lossless (1.2.840.10008.1.2.5)");
+    assert_eq!((facts["bits stored"].as_str(), facts["size"].as_str()), ("12", "3×2"));
+    assert_eq!((facts["modality"].as_str(), facts["manufacturer"].as_str()), ("DX", "not stated"));
+    let first = samples.fingerprint().unwrap();
+    assert_eq!(open(Value::Null).fingerprint().unwrap(), first);
+    assert_ne!(open(json!({ "voi": "minmax" })).fingerprint().unwrap(), first);
+    put(folder.path(), "a", &picture.file(LITTLE, &[]));
+    assert_ne!(open(Value::Null).fingerprint().unwrap(), first);
+}
+
+#[test]
+fn wrong_options_are_named() {
+    let wrong = |name: &str, options: Value, parts: &[&str]| {
+        let error = crate::create(&request(name, Path::new("."), options)).err().unwrap();
+        for part in parts {
+            assert!(error.message.contains(part), "`{part}` is not in `{error}`");
+        }
+    };
+    wrong("RSNAKaggle", json!({ "voi": "bright" }), &["voi", "bright", "percentile"]);
+    wrong("RSNAKaggle", json!({ "bit_depth": 12 }), &["bit_depth", "12", "8 or 16"]);
+    wrong("RSNAKaggle", json!({ "test_fraction": 1.5 }), &["test_fraction", "1.5", "0 to 0.9"]);
+    wrong("DicomFolder", json!({ "label_column": "x" }), &["label_column", "csv"]);
+    wrong("DicomFolder", json!({ "cvs": "x" }), &["cvs", "csv"]);
+    wrong("Other", Value::Null, &["Other", "RSNAKaggle, DicomFolder"]);
+}

@@ -1,0 +1,179 @@
+//! From stored samples to grey. Numbers are pydicom 3.0.2's (`apply_windowing`, `apply_voi`, `apply_modality_lut`,
+//! `convert_color_space`), NumPy's (`percentile`) and Pillow's (conversion to `L`), divided by their range.
+
+use super::writer::{LITTLE, Picture};
+use crate::header::{Function, Window};
+use crate::options::{Color, Look, Voi};
+use crate::render::frame;
+
+fn shown_with(picture: &Picture, look: Look) -> Result<Vec<u8>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("image");
+    std::fs::write(&path, picture.file(LITTLE, &[])).unwrap();
+    frame(&path, 0, look).map(|image| image.data)
+}
+
+fn shown(picture: &Picture, voi: Voi) -> Vec<u8> {
+    shown_with(picture, Look { voi, color: Color::Grey, bit_depth: 8 }).unwrap()
+}
+
+fn row(bits: u16, values: &[i32]) -> Picture {
+    Picture::grey(1, values.len() as u16, bits, values.to_vec())
+}
+
+const CENTER: (u32, [u8; 2]) = (0x0028_1050, *b"DS");
+const WIDTH: (u32, [u8; 2]) = (0x0028_1051, *b"DS");
+
+fn windowed(values: &[i32], center: &str, width: &str) -> Picture {
+    let texts = vec![(CENTER.0, CENTER.1, center.into()), (WIDTH.0, WIDTH.1, width.into())];
+    Picture { texts, ..row(16, values) }
+}
+
+#[test]
+fn windows_have_the_values_of_the_standard() {
+    let values = [-200., -161., -160., -100., 0., 39., 40., 41., 100., 239., 240., 300.];
+    let cases = [
+        (Function::Linear, [0., 0., 0., 0.150376, 0.401003, 0.498747, 0.501253, 0.503759, 0.651629, 1., 1., 1.]),
+        (Function::LinearExact, [0., 0., 0., 0.15, 0.4, 0.4975, 0.5, 0.5025, 0.65, 0.9975, 1., 1.]),
+        (
+            Function::Sigmoid,
+            [
+                0.083173, 0.118157, 0.119203, 0.197816, 0.401312, 0.4975, 0.5, 0.5025, 0.645656, 0.879743, 0.880797,
+                0.930862,
+            ],
+        ),
+    ];
+    for (function, expected) in cases {
+        let window = Window { center: 40.0, width: 400.0, function };
+        for (value, expected) in values.into_iter().zip(expected) {
+            assert!((window.grey(value) - expected).abs() < 1e-6, "{function:?} of {value}");
+        }
+    }
+    let step = Window { center: 128.0, width: 1.0, function: Function::Linear };
+    assert_eq!([127.0, 127.5, 128.0].map(|value| step.grey(value)), [0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn a_window_applies_after_slope_and_intercept() {
+    let mut picture = windowed(&[824, 1024, 1063, 1064, 1264, 2000], "40\\500", "400\\9");
+    picture.texts.extend([(0x0028_1052, *b"DS", "-1024".into()), (0x0028_1053, *b"DS", "1".into())]);
+    // -200, 0, 39, 40, 240 and 976 in Hounsfield units.
+    assert_eq!(shown(&picture, Voi::Window), [0, 102, 127, 128, 255, 255]);
+}
+
+#[test]
+fn monochrome1_is_inverted() {
+    let picture = Picture { photometric: "MONOCHROME1", ..row(8, &[0, 51, 255]) };
+    for voi in [Voi::Window, Voi::Minmax, Voi::None] {
+        assert_eq!(shown(&picture, voi), [255, 204, 0], "{voi:?}");
+    }
+}
+
+#[test]
+fn without_a_window_grey_reaches_from_minimum_to_maximum() {
+    assert_eq!(shown(&row(12, &[1000, 1500, 2000]), Voi::Window), [0, 128, 255]);
+    assert_eq!(shown(&windowed(&[1000, 1500, 2000], "1", "2"), Voi::Minmax), [0, 128, 255]);
+    assert_eq!(shown(&row(12, &[0, 2048, 4095]), Voi::None), [0, 128, 255]);
+}
+
+#[test]
+fn a_constant_image_is_black() {
+    for voi in [Voi::Window, Voi::Percentile, Voi::Minmax] {
+        for photometric in ["MONOCHROME1", "MONOCHROME2"] {
+            assert_eq!(shown(&Picture { photometric, ..row(8, &[1; 9]) }, voi), [0; 9], "{voi:?}, {photometric}");
+        }
+    }
+}
+
+#[test]
+fn padding_is_black_and_counts_for_nothing() {
+    let mut picture = row(16, &[60000, 100, 150, 200, 60000]);
+    picture.shorts.push((0x0028_0120, *b"US", vec![60000]));
+    assert_eq!(shown(&picture, Voi::Minmax), [0, 0, 128, 255, 0]);
+    picture.photometric = "MONOCHROME1";
+    assert_eq!(shown(&picture, Voi::Minmax), [0, 255, 128, 0, 0]);
+    let mut range = Picture { signed: true, ..row(16, &[-2000, -1990, 0, 100]) };
+    range.shorts.extend([(0x0028_0120, *b"SS", vec![-2000_i16 as u16]), (0x0028_0121, *b"SS", vec![-1980_i16 as u16])]);
+    assert_eq!(shown(&range, Voi::Minmax), [0, 0, 0, 255]);
+    let mut all = row(16, &[7, 7]);
+    all.shorts.push((0x0028_0120, *b"US", vec![7]));
+    assert_eq!(shown(&all, Voi::Window), [0, 0]);
+}
+
+#[test]
+fn percentiles_are_those_of_numpy() {
+    let values: Vec<i32> = (0..50).map(|x| x * x % 977).collect();
+    // numpy.percentile(values, [0.5, 99.5]) = [0.245, 960.51]
+    let expected: Vec<u8> = values
+        .iter()
+        .map(|&v| ((f64::from(v) - 0.245) / (960.51 - 0.245) * 255.0).clamp(0.0, 255.0).round() as u8)
+        .collect();
+    assert_eq!(shown(&row(16, &values), Voi::Percentile), expected);
+    // Nearly constant: the percentiles are equal, the extremes are not.
+    let mut nearly = vec![5; 999];
+    nearly.push(9);
+    assert_eq!(shown(&row(16, &nearly), Voi::Percentile).iter().filter(|&&level| level == 255).count(), 1);
+}
+
+#[test]
+fn lookup_tables_come_before_windows() {
+    let mut picture = windowed(&[0, 9, 10, 11, 12, 13, 14, 200], "40", "400");
+    picture.tables.push((0x0028_3010, vec![(0x0028_3002, vec![4, 10, 8]), (0x0028_3006, vec![0, 100, 200, 255])]));
+    assert_eq!(shown(&picture, Voi::Window), [0, 0, 0, 100, 200, 255, 255, 255]);
+    let mut picture = row(8, &[0, 10, 11, 12, 13, 255]);
+    picture.tables.push((0x0028_3000, vec![(0x0028_3002, vec![4, 10, 16]), (0x0028_3006, vec![64536, 5, 70, 900])]));
+    // Modality units 64536, 64536, 5, 70, 900, 900.
+    assert_eq!(shown(&picture, Voi::Minmax), [255, 255, 0, 0, 4, 4]);
+}
+
+#[test]
+fn sixteen_bits_keep_sixteen_bits() {
+    let look = Look { voi: Voi::None, color: Color::Grey, bit_depth: 16 };
+    let data = shown_with(&row(16, &[0, 1, 258, 65535]), look).unwrap();
+    assert_eq!(data, [0, 0, 1, 0, 2, 1, 255, 255]);
+}
+
+#[test]
+fn colour_becomes_luminance_or_stays_by_option() {
+    let colours = vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 200, 30, 255, 255, 255];
+    let picture = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 5, 8, colours) };
+    assert_eq!(shown(&picture, Voi::Window), [76, 150, 29, 124, 255]);
+    let rgb = Look { voi: Voi::Window, color: Color::Rgb, bit_depth: 8 };
+    assert_eq!(shown_with(&picture, rgb).unwrap(), [255, 0, 0, 10, 255, 0, 255, 0, 200, 255, 0, 0, 255, 30, 255]);
+    assert_eq!(shown_with(&row(8, &[0, 255]), rgb).unwrap(), [0, 255, 0, 255, 0, 255]);
+}
+
+#[test]
+fn luminance_and_colour_differences_become_rgb() {
+    let values = vec![81, 90, 240, 145, 54, 34, 41, 240, 110, 128, 128, 128];
+    let picture = Picture { samples: 3, photometric: "YBR_FULL", ..Picture::grey(1, 4, 8, values) };
+    let rgb = Look { voi: Voi::Window, color: Color::Rgb, bit_depth: 8 };
+    let expected = [238, 13, 16, 128, 14, 238, 15, 128, 14, 14, 239, 128];
+    assert_eq!(shown_with(&picture, rgb).unwrap(), expected);
+}
+
+#[test]
+fn palettes_are_looked_up() {
+    let mut picture = Picture { photometric: "PALETTE COLOR", ..row(8, &[0, 1, 2]) };
+    for (tag, values) in [(0x1101, [0, 255, 0]), (0x1102, [0, 0, 128]), (0x1103, [0, 0, 255])] {
+        picture.shorts.push((0x0028_0000 | tag, *b"US", vec![3, 0, 8]));
+        picture.shorts.push((0x0028_0000 | (tag + 0x100), *b"OW", values.to_vec()));
+    }
+    let rgb = Look { voi: Voi::Window, color: Color::Rgb, bit_depth: 8 };
+    assert_eq!(shown_with(&picture, rgb).unwrap(), [0, 255, 0, 0, 0, 128, 0, 0, 255]);
+}
+
+#[test]
+fn impossible_attributes_are_refused_by_name() {
+    let refused = |picture: Picture, part: &str| {
+        let error = shown_with(&picture, Look { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    };
+    refused(windowed(&[0, 1], "40", "0"), "window width of 0");
+    refused(windowed(&[0, 1], "forty", "400"), "(0028,1050) is `forty`");
+    refused(Picture { rows: 0, ..row(8, &[0]) }, "0 rows");
+    refused(Picture { rows: 60000, columns: 60000, ..row(8, &[0]) }, "at most");
+    refused(Picture { samples: 2, ..row(8, &[0, 0]) }, "2 samples");
+    refused(Picture { rows: 9, ..row(8, &[0]) }, "expected 9");
+    refused(Picture { frames: 1_000_000, ..row(8, &[0]) }, "1000000 frames");
+}

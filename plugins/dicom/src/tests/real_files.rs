@@ -1,0 +1,60 @@
+//! Files of other makers against digests of what pydicom decodes; they are not shipped, so the test is asked for by name.
+
+use crate::render::stored;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+
+/// Reads `MANIFEST.tsv` (columns `file`, `decoded_dtype`, `decoded_sha256_le`: little-endian samples as pydicom has them)
+/// in the folder that `SELFSAME_DICOM_FILES` names, and prints a table.
+#[test]
+#[ignore = "needs a folder of DICOM files, named by SELFSAME_DICOM_FILES"]
+fn files_of_other_makers_decode_to_the_samples_of_pydicom() {
+    let folder = PathBuf::from(std::env::var("SELFSAME_DICOM_FILES").expect("SELFSAME_DICOM_FILES"));
+    let manifest = std::fs::read_to_string(folder.join("MANIFEST.tsv")).unwrap();
+    let mut lines = manifest.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    let names = lines.next().unwrap();
+    let column = |name: &str| names.iter().position(|found| *found == name).unwrap_or_else(|| panic!("{names:?}"));
+    let (file, dtype, sha) = (column("file"), column("decoded_dtype"), column("decoded_sha256_le"));
+    let (frames, syntax) = (column("frames"), column("transfer_syntax"));
+    for row in lines {
+        let width: usize = row[dtype].chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
+        let width = if row[dtype].starts_with(['u', 'i']) { width / 8 } else { width };
+        let count: u32 = row[frames].parse().unwrap_or(1);
+        let mut digest = Sha256::new();
+        let mut refused = None;
+        for frame in 0..count {
+            match stored(&folder.join(row[file]), frame) {
+                Ok((_, _, stored)) => {
+                    for value in stored.values.wide().iter() {
+                        digest.update(&value.to_le_bytes()[..width.max(1)]);
+                    }
+                }
+                Err(why) => refused = Some(why),
+            }
+        }
+        let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let outcome = match refused {
+            Some(why) => format!("refused: {why}"),
+            None if digest == row[sha] => "same".into(),
+            None => "different".into(),
+        };
+        println!("{}\t{}\t{outcome}", row[file], row[syntax]);
+    }
+}
+
+/// Prints the time that one thread takes for a file, from disk to grey, over the `.dcm` files of the folder that
+/// `SELFSAME_DICOM_FILES` names.
+#[test]
+#[ignore = "a measurement of the folder named by SELFSAME_DICOM_FILES"]
+fn time_for_each_file() {
+    let folder = PathBuf::from(std::env::var("SELFSAME_DICOM_FILES").expect("SELFSAME_DICOM_FILES"));
+    let files = crate::listing::files(&folder, &super::Silent).unwrap();
+    let look =
+        crate::options::Look { voi: crate::options::Voi::Window, color: crate::options::Color::Grey, bit_depth: 8 };
+    for _ in 0..3 {
+        let start = std::time::Instant::now();
+        let read = files.iter().filter(|path| crate::render::frame(path, 0, look).is_ok()).count();
+        let each = start.elapsed().as_secs_f64() * 1e3 / read.max(1) as f64;
+        println!("{read} files, {each:.2} ms each");
+    }
+}
