@@ -4,10 +4,11 @@ use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, Plugins
 use super::failure::Failure;
 use super::{data, doctor, embed, evaluate, open, preview, train};
 use crate::config;
+use crate::evaluate::TrainedRun;
 use crate::output::{export, report, torchscript};
 use crate::plugin::{install, listing, search};
-use crate::train::run_folder::RunRecord;
-use crate::train::{TrainError, checkpoint, session, state};
+use crate::train::session::Compute;
+use crate::train::{TrainError, state};
 use indicatif::MultiProgress;
 use std::io::Write;
 use std::path::Path;
@@ -47,32 +48,20 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
 
 /// Writes the encoder of the newest checkpoint, so that a run need not be finished.
 fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
-    let record = RunRecord::read(&arguments.run).map_err(TrainError::from)?;
-    let checkpoint = checkpoint::latest(&arguments.run).map_err(TrainError::from)?;
-    let checkpoint = checkpoint.ok_or_else(|| {
-        Failure::data(format!("{} holds no intact checkpoint to export from", arguments.run.display()))
-    })?;
-    let mut contents = checkpoint.load().map_err(TrainError::from)?;
-    let model = contents.groups.remove("model").unwrap_or_default().into_iter();
-    let tensors: Vec<_> =
-        model.filter_map(|(name, tensor)| Some((name.strip_prefix("encoder.")?.to_owned(), tensor))).collect();
-    let out = &arguments.out;
+    let run = TrainedRun::open(&arguments.run)?;
+    let registry = open::registry(&cli.common);
+    // Of several encoders (BYOL's target, a moving average), the one that is evaluated.
+    let (method, weights) = run.load(&registry, Compute { device: Device::Cpu, autocast: false })?;
+    let (out, record) = (&arguments.out, &run.record);
     match arguments.format {
         ExportFormat::Safetensors => {
+            let tensors = state::encoder_tensors(method.encoder());
             export::export_encoder(out, &tensors, &record.encoder, &record.dataset).map_err(TrainError::from)?;
         }
-        ExportFormat::Torchscript => {
-            let config = serde_json::from_value(contents.state["config"].take())
-                .map_err(|error| Failure::data(format!("{}: its configuration: {error}", checkpoint.path.display())))?;
-            let input = record.input_size;
-            let [channels, height, width] = input;
-            let registry = open::registry(&cli.common);
-            let encoder = session::build_encoder(&config, &registry, channels, (height, width), Device::Cpu)?;
-            state::restore(&state::encoder_tensors(encoder.as_ref()), &tensors.into_iter().collect())?;
-            torchscript::export_torchscript(out, encoder.as_ref(), input)?;
-        }
+        ExportFormat::Torchscript => torchscript::export_torchscript(out, method.encoder(), record.input_size)?,
     }
-    say(&format!("{} (after step {})", arguments.out.display(), checkpoint.step));
+    let step = weights.step.map(|step| format!(" (after step {step})")).unwrap_or_default();
+    say(&format!("{}{step}", out.display()));
     Ok(())
 }
 

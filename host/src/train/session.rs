@@ -205,7 +205,7 @@ pub fn build_method(
 ///
 /// # Errors
 /// What the plugin says about the encoder's options.
-pub fn build_encoder(
+fn build_encoder(
     config: &Config,
     registry: &Registry,
     channels: usize,
