@@ -22,6 +22,9 @@ pub const FRAMES: u32 = 1 << 16;
 /// Most fragments of one file's pixel data.
 pub const FRAGMENTS: usize = 1 << 18;
 
+/// Most bytes of the elements of one header that are kept; read, they can take twenty times as many.
+pub const KEPT: usize = 16 << 20;
+
 /// Most elements and items of one header that are kept.
 pub const ELEMENTS: usize = 1 << 20;
 

@@ -1,12 +1,12 @@
 //! A frame as a viewer shows it.
 
 use crate::codec::{self, Colours, Stored, Values};
-use crate::header::{self, Layout, Presentation};
+use crate::guard::caught;
+use crate::header::{Layout, Presentation};
 use crate::options::{Color, Look, Voi};
 use crate::source::{Refusal, Source};
 use crate::voi;
 use selfsame_plugin_api::Image;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Reads, decodes and renders one frame of a file.
@@ -14,22 +14,16 @@ use std::path::Path;
 /// # Errors
 /// Why the file cannot be shown, without its name.
 pub fn frame(path: &Path, frame: u32, look: Look) -> Result<Image, String> {
-    // Decoders are other people's, and files anybody's.
-    catch_unwind(AssertUnwindSafe(|| {
+    caught(|| {
         let (layout, shown, stored) = stored(path, frame)?;
         Ok(image(&stored, &layout, &shown, look))
-    }))
-    .unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(format!("made its decoder panic ({text}); the file is most likely damaged"))
     })
 }
 
 /// The stored samples of one frame and what they mean.
 pub fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored), String> {
     let mut source = Source::open(path).map_err(Refusal::why)?;
-    let (layout, shown, pixels) = source.header(&header::wanted, |elements, pixels| {
+    let (layout, shown, pixels) = source.header(|elements, pixels| {
         let layout = Layout::read(elements)?;
         let shown = Presentation::read(elements, &layout, frame)?;
         let pixels = pixels.ok_or("has no pixels (7fe0,0010)")?;

@@ -7,10 +7,9 @@ mod jpegls;
 mod native;
 mod rle;
 
-use crate::elements::Pixels;
 use crate::frame;
 use crate::header::Layout;
-use crate::source::Source;
+use crate::source::{Pixels, Source};
 use std::borrow::Cow;
 
 /// Raise it when any decoder's pixels change: kept pixels are then decoded again.

@@ -2,7 +2,7 @@
 
 use super::writer::{BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_LS, LITTLE, Picture, RLE, element, head, rough};
 use super::{Silent, dataset};
-use crate::elements::EXPLICIT_LITTLE;
+use crate::source::EXPLICIT_LITTLE;
 use peak_alloc::PeakAlloc;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
