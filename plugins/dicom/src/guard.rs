@@ -73,7 +73,7 @@ struct Walk<'b> {
     end: u64,
     at: u64,
     coding: Coding,
-    /// Elements and items that are kept.
+    /// Elements, items and texts that are kept.
     entries: usize,
 }
 
@@ -123,23 +123,30 @@ impl<'b> Walk<'b> {
         Ok(())
     }
 
-    fn count(&mut self, is_kept: bool) -> Result<(), Fault> {
-        self.entries += usize::from(is_kept);
+    fn count(&mut self, entries: usize) -> Result<(), Fault> {
+        self.entries += entries;
         if self.entries > bounds::ELEMENTS {
-            return Err(Fault::Damaged(format!("the header has more than {} elements", bounds::ELEMENTS)));
+            return Err(Fault::Damaged(format!("the header has more than {} elements and values", bounds::ELEMENTS)));
         }
         Ok(())
     }
 
     /// Passes the value behind `header`, which must end before `end`.
     fn value(&mut self, header: DataElementHeader, end: u64, depth: usize, is_kept: bool) -> Result<(), Fault> {
-        self.count(is_kept)?;
+        self.count(is_kept.into())?;
         let own_end = match header.len.get() {
             Some(length) => Some(self.bound(header.tag, length, end)?),
             None => None,
         };
         match own_end {
-            Some(end) if !is_kept || header.vr != VR::SQ => return self.skip_to(end),
+            Some(end) if !is_kept || header.vr != VR::SQ => {
+                let begin = self.at as usize;
+                self.skip_to(end)?;
+                // Each part of a text becomes a text of its own.
+                let is_text = is_kept && !matches!(header.vr, VR::OB | VR::OW | VR::US | VR::SS | VR::UN);
+                let parts = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\\').count();
+                return self.count(if is_text { parts(&self.bytes[begin..end as usize]) } else { 0 });
+            }
             _ => {}
         }
         if depth >= bounds::DEPTH {
@@ -175,7 +182,7 @@ impl<'b> Walk<'b> {
 
     /// Passes an item that ends at `own_end`, or with its delimiter before `end`.
     fn item(&mut self, own_end: Option<u64>, end: u64, depth: usize, is_kept: bool) -> Result<(), Fault> {
-        self.count(is_kept)?;
+        self.count(is_kept.into())?;
         while own_end != Some(self.at) {
             let end = own_end.unwrap_or(end);
             let header = self.header(end)?;

@@ -16,7 +16,7 @@ use std::path::Path;
 pub fn frame(path: &Path, frame: u32, look: Look) -> Result<Image, String> {
     caught(|| {
         let (layout, shown, stored) = stored(path, frame)?;
-        Ok(image(&stored, &layout, &shown, look))
+        Ok(image(stored, &layout, &shown, look))
     })
 }
 
@@ -40,7 +40,7 @@ pub fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored),
 }
 
 /// Renders stored samples, planar `[channels, rows, columns]`.
-pub fn image(stored: &Stored, layout: &Layout, shown: &Presentation, look: Look) -> Image {
+pub fn image(stored: Stored, layout: &Layout, shown: &Presentation, look: Look) -> Image {
     let ceiling = if look.bit_depth == 8 { u16::from(u8::MAX) } else { u16::MAX };
     let colours = match (&shown.palette, layout.samples) {
         (Some(luts), 1) => Some(luts.each_ref().map(|lut| {
@@ -48,14 +48,14 @@ pub fn image(stored: &Stored, layout: &Layout, shown: &Presentation, look: Look)
             let level = |&value: &i32| (f64::from(lut.get(value.into())) * scale).round() as u16;
             stored.values.wide().iter().map(level).collect()
         })),
-        (_, 3) => Some(rgb(stored, layout, ceiling)),
+        (_, 3) => Some(rgb(&stored, layout, ceiling)),
         _ => None,
     };
     let data = match (colours, look.bit_depth) {
         (Some(planes), 8) => mixed(planes, look.color).into_iter().map(|level| level as u8).collect(),
         (Some(planes), _) => mixed(planes, look.color).into_iter().flat_map(u16::to_le_bytes).collect(),
-        (None, 8) => grey(stored, layout, shown, look.voi, ceiling, |level| level as u8),
-        (None, _) => grey(stored, layout, shown, look.voi, ceiling, u16::to_le_bytes).into_flattened(),
+        (None, 8) => grey(stored.values, layout, shown, look.voi, ceiling, |level| level as u8),
+        (None, _) => grey(stored.values, layout, shown, look.voi, ceiling, u16::to_le_bytes).into_flattened(),
     };
     let is_repeated = layout.samples == 1 && shown.palette.is_none() && look.color == Color::Rgb;
     let data = if is_repeated { data.repeat(3) } else { data };
@@ -64,14 +64,14 @@ pub fn image(stored: &Stored, layout: &Layout, shown: &Presentation, look: Look)
 }
 
 fn grey<L: Copy>(
-    stored: &Stored,
+    stored: Values,
     layout: &Layout,
     shown: &Presentation,
     voi: Voi,
     ceiling: u16,
     place: fn(u16) -> L,
 ) -> Vec<L> {
-    match &stored.values {
+    match stored {
         Values::Bytes(bytes) => voi::monochrome(bytes, layout, shown, voi, ceiling, place),
         Values::Wide(values) => voi::monochrome(values, layout, shown, voi, ceiling, place),
     }
