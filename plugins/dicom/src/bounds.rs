@@ -26,7 +26,7 @@ pub const FRAGMENTS: usize = 1 << 18;
 pub const KEPT: usize = 16 << 20;
 
 /// Most elements, items and texts of one header that are kept; an item takes more than a kilobyte once it is read.
-pub const ELEMENTS: usize = 1 << 19;
+pub const ELEMENTS: usize = 1 << 18;
 
 /// Deepest nesting of sequences.
 pub const DEPTH: usize = 12;
