@@ -4,6 +4,7 @@ use crate::attributes::Attributes;
 use crate::bounds;
 use crate::guard::{self, Fault, Walked};
 use crate::header;
+use dicom_core::header::DataElementHeader;
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_encoding::transfer_syntax::TransferSyntax;
@@ -113,7 +114,7 @@ impl Source {
         }
         let mut source =
             Self { stream: Box::new(file), total, syntax: String::new(), coding: EXPLICIT_LITTLE, start: 132 };
-        source.meta().map_err(Refusal::Failed)?;
+        guard::caught(|| source.meta()).map_err(Refusal::Failed)?;
         if source.syntax != uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
             return Ok(source);
         }
@@ -136,10 +137,8 @@ impl Source {
     fn meta(&mut self) -> Result<(), String> {
         let is_syntax = |tag| tag == tags::TRANSFER_SYNTAX_UID;
         let walked = self.walk(self.start, EXPLICIT_LITTLE, is_syntax, |tag| tag.group() != 2)?;
-        let syntax = guard::caught(|| {
-            let object = parse(&walked, EXPLICIT_LITTLE)?;
-            Attributes::new(&object, true).text(tags::TRANSFER_SYNTAX_UID)
-        })?;
+        let object = parse(&walked, EXPLICIT_LITTLE)?;
+        let syntax = Attributes::new(&object, true).text(tags::TRANSFER_SYNTAX_UID)?;
         self.syntax = syntax.ok_or("the file meta information names no transfer syntax")?;
         self.start = walked.end;
         self.coding = match self.syntax.as_str() {
@@ -172,21 +171,24 @@ impl Source {
         &mut self,
         then: impl FnOnce(Attributes<'_>, Option<Pixels>) -> Result<T, String>,
     ) -> Result<T, String> {
-        let (start, coding) = (self.start, self.coding);
-        let walked = self.walk(start, coding, header::is_wanted, |tag| tag == tags::PIXEL_DATA)?;
-        let pixels = match walked.last {
-            None => None,
-            Some((header, offset)) => {
-                let length = header.len.get().map(u64::from);
-                let left = self.total - offset;
-                if let Some(length) = length.filter(|&length| length > left) {
-                    let tag = guard::shown(header.tag);
-                    return Err(format!("{tag} declares {length} bytes at byte {offset}, but {left} are left"));
-                }
-                Some(Pixels { offset, length, representation: header.vr })
+        guard::caught(|| {
+            let (start, coding) = (self.start, self.coding);
+            let walked = self.walk(start, coding, header::is_wanted, |tag| tag == tags::PIXEL_DATA)?;
+            let pixels = walked.last.map(|last| self.pixels(last)).transpose()?;
+            then(Attributes::new(&parse(&walked, coding)?, coding.explicit), pixels)
+        })
+    }
+
+    fn pixels(&self, (header, offset): (DataElementHeader, u64)) -> Result<Pixels, String> {
+        let length = header.len.get().map(u64::from);
+        let left = self.total - offset;
+        match length.filter(|&length| length > left) {
+            None => Ok(Pixels { offset, length, representation: header.vr }),
+            Some(length) => {
+                let tag = guard::shown(header.tag);
+                Err(format!("{tag} declares {length} bytes at byte {offset}, but {left} are left"))
             }
-        };
-        guard::caught(|| then(Attributes::new(&parse(&walked, coding)?, coding.explicit), pixels))
+        }
     }
 
     /// Walks a data set, reading as much of the file as that takes.

@@ -1,4 +1,7 @@
 //! From a frame's bytes to its stored samples, by transfer syntax.
+//!
+//! The decoders' crates are called directly: dicom-rs's adapters around them read 8 and 16 bits only and trust the stream's
+//! size; its RLE panics on damaged code, its baseline JPEG is slower than zune-jpeg, its JPEG-LS needs CMake.
 
 mod jpeg;
 mod jpeg12;

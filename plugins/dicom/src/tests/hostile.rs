@@ -203,3 +203,9 @@ fn declared_sizes_are_checked_before_memory_is_asked_for() {
     let texts = vec![(0x0028_1050, *b"DS", "\\".repeat(1 << 20))];
     refused(&Picture { texts, ..picture }.file(IMPLICIT, &[]), "elements and values");
 }
+
+#[test]
+fn a_panic_is_an_error_with_its_words() {
+    let error = crate::guard::caught::<()>(|| panic!("index {}", 7)).unwrap_err();
+    assert_eq!(error, "made its decoder panic (index 7); the file is most likely damaged");
+}
