@@ -22,8 +22,11 @@ pub const FRAMES: u32 = 1 << 16;
 /// Most fragments of one file's pixel data.
 pub const FRAGMENTS: usize = 1 << 18;
 
-/// Most elements and items of one header that are kept.
-pub const ELEMENTS: usize = 1 << 20;
+/// Most bytes of the elements of one header that are kept.
+pub const KEPT: usize = 16 << 20;
+
+/// Most elements, items and texts of one header that are kept; an item takes more than a kilobyte once it is read.
+pub const ELEMENTS: usize = 1 << 18;
 
 /// Deepest nesting of sequences.
 pub const DEPTH: usize = 12;

@@ -1,6 +1,6 @@
 //! Facts about the data sets.
 
-use crate::header::{self, Layout};
+use crate::header::Layout;
 use crate::options::{self, Labels, Look, Rsna};
 use crate::rsna::DETAILED_CLASSES;
 use crate::source::Source;
@@ -100,7 +100,7 @@ fn with_look(mut card: Card, look: Look, first: Option<&Path>) -> Card {
 
 fn size(path: &Path) -> Option<(usize, usize)> {
     let mut source = Source::open(path).ok()?;
-    let layout = source.header(&header::wanted, |elements, _| Layout::read(elements)).ok()?;
+    let layout = source.header(|elements, _| Layout::read(elements)).ok()?;
     Some((layout.rows, layout.columns))
 }
 

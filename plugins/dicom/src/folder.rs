@@ -1,7 +1,7 @@
 //! Any folder of DICOM files.
 
 use crate::cards;
-use crate::header::{self, Identity};
+use crate::header::Identity;
 use crate::labels::{self, Marks};
 use crate::listing::{few, files};
 use crate::options::{Folder, Frames as Choice, Policy};
@@ -165,7 +165,7 @@ fn identity(path: &Path) -> std::result::Result<Option<Identity>, String> {
         Err(Refusal::Failed(why)) => return Err(why),
     };
     let has_meta = !source.syntax.is_empty();
-    match source.header(&header::wanted, Identity::read) {
+    match source.header(Identity::read) {
         // Without the magic word, a file that cannot be read is no DICOM file.
         Err(_) if !has_meta => Ok(None),
         other => other,

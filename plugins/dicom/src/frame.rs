@@ -1,9 +1,8 @@
 //! The bytes of one frame (PS3.5 §8 and Annex A.4).
 
 use crate::bounds;
-use crate::elements::Pixels;
 use crate::header::Layout;
-use crate::source::Source;
+use crate::source::{Pixels, Source};
 
 const ITEM: [u8; 4] = [0xfe, 0xff, 0x00, 0xe0];
 const SEQUENCE_END: [u8; 4] = [0xfe, 0xff, 0xdd, 0xe0];

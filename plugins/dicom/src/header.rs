@@ -1,47 +1,32 @@
 //! The attributes of a DICOM image that its pixels depend on (PS3.3 §C.7.6.3, C.11.1, C.11.2).
 
+use crate::attributes::Attributes;
 use crate::bounds;
-use crate::elements::{Elements, Pixels, Tag};
 use crate::lut::Lut;
+use crate::source::Pixels;
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::tags;
 
-const SOP_CLASS: Tag = 0x0008_0016;
-const SOP_INSTANCE: Tag = 0x0008_0018;
-const MODALITY: Tag = 0x0008_0060;
-const MANUFACTURER: Tag = 0x0008_0070;
-const PATIENT_ID: Tag = 0x0010_0020;
-const SAMPLES: Tag = 0x0028_0002;
-const PHOTOMETRIC: Tag = 0x0028_0004;
-const PLANAR: Tag = 0x0028_0006;
-const FRAMES: Tag = 0x0028_0008;
-const ROWS: Tag = 0x0028_0010;
-const COLUMNS: Tag = 0x0028_0011;
-const ALLOCATED: Tag = 0x0028_0100;
-const STORED: Tag = 0x0028_0101;
-const HIGH: Tag = 0x0028_0102;
-const REPRESENTATION: Tag = 0x0028_0103;
-const PADDING: Tag = 0x0028_0120;
-const PADDING_LIMIT: Tag = 0x0028_0121;
-const CENTER: Tag = 0x0028_1050;
-const WIDTH: Tag = 0x0028_1051;
-const INTERCEPT: Tag = 0x0028_1052;
-const SLOPE: Tag = 0x0028_1053;
-const FUNCTION: Tag = 0x0028_1056;
-const PALETTES: [(Tag, Tag); 3] = [(0x0028_1101, 0x0028_1201), (0x0028_1102, 0x0028_1202), (0x0028_1103, 0x0028_1203)];
-const MODALITY_LUTS: Tag = 0x0028_3000;
-const LUT_DESCRIPTOR: Tag = 0x0028_3002;
-const LUT_DATA: Tag = 0x0028_3006;
-const VOI_LUTS: Tag = 0x0028_3010;
-const FRAME_VOI: Tag = 0x0028_9132;
-const TRANSFORMATION: Tag = 0x0028_9145;
-const SHARED: Tag = 0x5200_9229;
-const PER_FRAME: Tag = 0x5200_9230;
+/// Descriptor and data of each colour's table.
+const PALETTES: [(Tag, Tag); 3] = [
+    (tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA),
+    (tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA),
+    (tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA),
+];
 
 /// Whether a header's reader needs this element.
-pub fn wanted(tag: Tag) -> bool {
-    matches!(
-        tag,
-        SOP_CLASS | SOP_INSTANCE | MODALITY | MANUFACTURER | PATIENT_ID | MODALITY_LUTS | VOI_LUTS | SHARED | PER_FRAME
-    ) || tag >> 16 == 0x0028
+pub fn is_wanted(tag: Tag) -> bool {
+    const OTHERS: [Tag; 8] = [
+        tags::SPECIFIC_CHARACTER_SET,
+        tags::SOP_CLASS_UID,
+        tags::SOP_INSTANCE_UID,
+        tags::MODALITY,
+        tags::MANUFACTURER,
+        tags::PATIENT_ID,
+        tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
+        tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+    ];
+    tag.group() == 0x0028 || OTHERS.contains(&tag)
 }
 
 /// Who and what a file is.
@@ -55,13 +40,13 @@ pub struct Identity {
 
 impl Identity {
     /// From the elements of a file; none when nothing in them is DICOM's.
-    pub fn read(elements: &Elements<'_>, pixels: Option<Pixels>) -> Result<Option<Self>, String> {
-        if elements.bytes(SOP_CLASS).is_none() && elements.bytes(ROWS).is_none() {
+    pub fn read(elements: Attributes<'_>, pixels: Option<Pixels>) -> Result<Option<Self>, String> {
+        if !elements.has(tags::SOP_CLASS_UID) && !elements.has(tags::ROWS) {
             return Ok(None);
         }
         let has_pixels = pixels.is_some();
         let frames = if has_pixels { frames(elements)? } else { 0 };
-        let (patient, instance) = (elements.text(PATIENT_ID), elements.text(SOP_INSTANCE));
+        let (patient, instance) = (elements.text(tags::PATIENT_ID)?, elements.text(tags::SOP_INSTANCE_UID)?);
         Ok(Some(Self { patient, instance, has_pixels, frames }))
     }
 }
@@ -94,13 +79,13 @@ impl Layout {
     ///
     /// # Errors
     /// An attribute that is missing, impossible, or beyond the bounds.
-    pub fn read(elements: &Elements<'_>) -> Result<Self, String> {
-        let need = |tag, name: &str| elements.short(tag).map(u32::from).ok_or_else(|| format!("has no {name}"));
-        let (rows, columns) = (need(ROWS, "Rows")?, need(COLUMNS, "Columns")?);
-        let samples = elements.short(SAMPLES).map_or(1, u32::from);
-        let allocated = need(ALLOCATED, "Bits Allocated")?;
-        let stored = elements.short(STORED).map_or(allocated, u32::from);
-        let high = elements.short(HIGH).map_or(stored.saturating_sub(1), u32::from);
+    pub fn read(elements: Attributes<'_>) -> Result<Self, String> {
+        let need = |tag, name: &str| elements.short(tag)?.map(u32::from).ok_or_else(|| format!("has no {name}"));
+        let (rows, columns) = (need(tags::ROWS, "Rows")?, need(tags::COLUMNS, "Columns")?);
+        let samples = elements.short(tags::SAMPLES_PER_PIXEL)?.map_or(1, u32::from);
+        let allocated = need(tags::BITS_ALLOCATED, "Bits Allocated")?;
+        let stored = elements.short(tags::BITS_STORED)?.map_or(allocated, u32::from);
+        let high = elements.short(tags::HIGH_BIT)?.map_or(stored.saturating_sub(1), u32::from);
         if rows == 0 || columns == 0 {
             return Err(format!("has {rows} rows and {columns} columns"));
         }
@@ -120,7 +105,7 @@ impl Layout {
             let most = bounds::SAMPLES;
             return Err(format!("has frames of {rows}×{columns} pixels, {count} samples; at most {most} are read"));
         }
-        let photometric = elements.text(PHOTOMETRIC).unwrap_or_else(|| "MONOCHROME2".into());
+        let photometric = elements.text(tags::PHOTOMETRIC_INTERPRETATION)?.unwrap_or_else(|| "MONOCHROME2".into());
         Ok(Self {
             rows: rows as usize,
             columns: columns as usize,
@@ -128,16 +113,16 @@ impl Layout {
             allocated,
             stored,
             high,
-            signed: elements.short(REPRESENTATION) == Some(1),
-            planar: elements.short(PLANAR) == Some(1),
+            signed: elements.short(tags::PIXEL_REPRESENTATION)? == Some(1),
+            planar: elements.short(tags::PLANAR_CONFIGURATION)? == Some(1),
             photometric,
             frames: frames(elements)?,
         })
     }
 }
 
-fn frames(elements: &Elements<'_>) -> Result<u32, String> {
-    match elements.decimals(FRAMES)?.first() {
+fn frames(elements: Attributes<'_>) -> Result<u32, String> {
+    match elements.decimals(tags::NUMBER_OF_FRAMES)?.first() {
         None => Ok(1),
         Some(&count) if count >= 1.0 && count <= f64::from(bounds::FRAMES) && count.fract() == 0.0 => Ok(count as u32),
         Some(count) => Err(format!("has {count} frames, expected 1 to {}", bounds::FRAMES)),
@@ -184,35 +169,37 @@ impl Presentation {
     ///
     /// # Errors
     /// Values that are no numbers, or tables whose lengths contradict each other.
-    pub fn read(elements: &Elements<'_>, layout: &Layout, frame: u32) -> Result<Self, String> {
-        let own = elements.items(PER_FRAME).get(frame as usize);
-        let groups = || own.into_iter().chain(elements.items(SHARED).first());
+    pub fn read(elements: Attributes<'_>, layout: &Layout, frame: u32) -> Result<Self, String> {
+        let own = elements.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).nth(frame as usize);
+        let groups = || own.into_iter().chain(elements.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).next());
         let scope = |macro_tag, tag| {
-            let macros = groups().filter_map(|group| group.items(macro_tag).first());
-            macros.chain([elements]).find(|scope| scope.bytes(tag).is_some()).unwrap_or(elements)
+            let macros = groups().filter_map(|group| group.items(macro_tag).next());
+            macros.chain([elements]).find(|scope| scope.has(tag)).unwrap_or(elements)
         };
-        let transformation = scope(TRANSFORMATION, SLOPE);
-        let modality = match elements.items(MODALITY_LUTS).first() {
+        let transformation = scope(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, tags::RESCALE_SLOPE);
+        let modality = match elements.items(tags::MODALITY_LUT_SEQUENCE).next() {
             Some(item) => Modality::Table(table(item, layout.signed)?),
             None => Modality::Linear {
-                slope: transformation.decimals(SLOPE)?.first().copied().unwrap_or(1.0),
-                intercept: transformation.decimals(INTERCEPT)?.first().copied().unwrap_or(0.0),
+                slope: transformation.decimals(tags::RESCALE_SLOPE)?.first().copied().unwrap_or(1.0),
+                intercept: transformation.decimals(tags::RESCALE_INTERCEPT)?.first().copied().unwrap_or(0.0),
             },
         };
         let is_signed_after = match &modality {
             Modality::Linear { intercept, .. } => layout.signed || *intercept < 0.0,
             Modality::Table(_) => false,
         };
-        let voi_lut = elements.items(VOI_LUTS).first().map(|item| table(item, is_signed_after)).transpose()?;
-        let padding = elements.short(PADDING).map(|first| {
+        let voi_lut =
+            elements.items(tags::VOILUT_SEQUENCE).next().map(|item| table(item, is_signed_after)).transpose()?;
+        let limit = elements.short(tags::PIXEL_PADDING_RANGE_LIMIT)?;
+        let padding = elements.short(tags::PIXEL_PADDING_VALUE)?.map(|first| {
             let value = |bits: u16| if layout.signed { i64::from(bits as i16) } else { i64::from(bits) };
-            let limit = elements.short(PADDING_LIMIT).unwrap_or(first);
+            let limit = limit.unwrap_or(first);
             (value(first).min(value(limit)), value(first).max(value(limit)))
         });
         Ok(Self {
             modality,
             voi_lut,
-            window: window(scope(FRAME_VOI, CENTER))?,
+            window: window(scope(tags::FRAME_VOILUT_SEQUENCE, tags::WINDOW_CENTER))?,
             padding,
             palette: (layout.photometric == "PALETTE COLOR").then(|| palette(elements)).transpose()?,
         })
@@ -220,10 +207,10 @@ impl Presentation {
 }
 
 /// The first window. A width that the function does not allow is an error, not a different picture.
-fn window(scope: &Elements<'_>) -> Result<Option<Window>, String> {
-    let (centers, widths) = (scope.decimals(CENTER)?, scope.decimals(WIDTH)?);
+fn window(scope: Attributes<'_>) -> Result<Option<Window>, String> {
+    let (centers, widths) = (scope.decimals(tags::WINDOW_CENTER)?, scope.decimals(tags::WINDOW_WIDTH)?);
     let (Some(&center), Some(&width)) = (centers.first(), widths.first()) else { return Ok(None) };
-    let function = match scope.text(FUNCTION).as_deref() {
+    let function = match scope.text(tags::VOILUT_FUNCTION)?.as_deref() {
         None | Some("LINEAR") => Function::Linear,
         Some("LINEAR_EXACT") => Function::LinearExact,
         Some("SIGMOID") => Function::Sigmoid,
@@ -236,39 +223,41 @@ fn window(scope: &Elements<'_>) -> Result<Option<Window>, String> {
     Ok(Some(Window { center, width, function }))
 }
 
-fn table(item: &Elements<'_>, is_signed: bool) -> Result<Lut, String> {
-    let descriptor = item.shorts(LUT_DESCRIPTOR).unwrap_or_default();
-    let is_signed = item.representation(LUT_DESCRIPTOR).map_or(is_signed, |written| &written == b"SS");
-    Lut::new(&descriptor, item.bytes(LUT_DATA).unwrap_or_default(), item.coding, is_signed)
+fn table(item: Attributes<'_>, is_signed: bool) -> Result<Lut, String> {
+    let is_signed = item.representation(tags::LUT_DESCRIPTOR).map_or(is_signed, |written| written == VR::SS);
+    Lut::new(&item.shorts(tags::LUT_DESCRIPTOR)?, &item.bytes(tags::LUT_DATA)?, is_signed)
         .map_err(|why| format!("has a lookup table that cannot be: {why}"))
 }
 
-fn palette(elements: &Elements<'_>) -> Result<[Lut; 3], String> {
+fn palette(elements: Attributes<'_>) -> Result<[Lut; 3], String> {
     let [red, green, blue] = PALETTES.map(|(descriptor, data)| {
-        let Some(bytes) = elements.bytes(data) else {
+        if !elements.has(data) {
             return Err("has palette colours without (plain) palette tables".to_string());
-        };
-        Lut::new(&elements.shorts(descriptor).unwrap_or_default(), bytes, elements.coding, false)
+        }
+        Lut::new(&elements.shorts(descriptor)?, &elements.bytes(data)?, false)
             .map_err(|why| format!("has a palette that cannot be: {why}"))
     });
     Ok([red?, green?, blue?])
 }
 
 /// What `selfsame data stats` counts, by name.
-pub fn facts(elements: &Elements<'_>) -> Vec<(&'static str, String)> {
-    let text = |tag| elements.text(tag).unwrap_or_else(|| "not stated".into());
-    let short = |tag| elements.short(tag).map_or_else(|| "not stated".into(), |number| number.to_string());
-    let voi = match (elements.items(VOI_LUTS).is_empty(), elements.text(CENTER)) {
-        (false, _) => "lookup table",
-        (true, Some(_)) => "window",
-        (true, None) => "none in the file",
+pub fn facts(elements: Attributes<'_>) -> Result<Vec<(&'static str, String)>, String> {
+    let text = |tag| elements.text(tag).map(|text| text.unwrap_or_else(|| "not stated".into()));
+    let short = |tag| {
+        let number = elements.short(tag)?;
+        Ok::<_, String>(number.map_or_else(|| "not stated".into(), |number| number.to_string()))
     };
-    vec![
-        ("photometric interpretation", text(PHOTOMETRIC)),
-        ("bits stored", short(STORED)),
-        ("size", format!("{}×{}", short(ROWS), short(COLUMNS))),
-        ("modality", text(MODALITY)),
-        ("manufacturer", text(MANUFACTURER)),
+    let voi = match (elements.items(tags::VOILUT_SEQUENCE).len(), elements.has(tags::WINDOW_CENTER)) {
+        (1.., _) => "lookup table",
+        (0, true) => "window",
+        (0, false) => "none in the file",
+    };
+    Ok(vec![
+        ("photometric interpretation", text(tags::PHOTOMETRIC_INTERPRETATION)?),
+        ("bits stored", short(tags::BITS_STORED)?),
+        ("size", format!("{}×{}", short(tags::ROWS)?, short(tags::COLUMNS)?)),
+        ("modality", text(tags::MODALITY)?),
+        ("manufacturer", text(tags::MANUFACTURER)?),
         ("value of interest", voi.into()),
-    ]
+    ])
 }

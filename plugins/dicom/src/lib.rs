@@ -1,15 +1,16 @@
 //! DICOM files as data sets: the RSNA Pneumonia Detection Challenge, and any folder.
 //!
 //! A file is read in steps, each of which trusts nothing that the one before did not check: [`source`] (how it is
-//! written), [`elements`] (lengths against the file), [`header`] (attributes against the bounds), [`frame`] (bytes of one
-//! frame), [`codec`] (stored samples), [`voi`] and [`render`] (what a viewer shows).
+//! written), [`guard`] (lengths against the file), dicom-rs with [`attributes`] (values), [`header`] (against the bounds),
+//! [`frame`] (bytes of one frame), [`codec`] (stored samples), [`voi`] and [`render`] (what a viewer shows).
 
+mod attributes;
 mod bounds;
 mod cards;
 mod codec;
-mod elements;
 mod folder;
 mod frame;
+mod guard;
 mod header;
 mod labels;
 mod listing;

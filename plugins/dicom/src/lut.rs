@@ -1,7 +1,5 @@
 //! Lookup tables (PS3.3 §C.11.1.1, C.11.2.1.1 and C.7.6.3.1.5).
 
-use crate::elements::Coding;
-
 /// A table from whole numbers to values of [`Lut::bits`] bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lut {
@@ -12,11 +10,12 @@ pub struct Lut {
 }
 
 impl Lut {
-    /// From a descriptor (number of entries, first mapped value, bits) and the table's bytes.
+    /// From a descriptor (number of entries, first mapped value, bits) and the table's bytes, words with the low byte
+    /// first.
     ///
     /// # Errors
     /// A descriptor that is incomplete or does not fit the bytes.
-    pub fn new(descriptor: &[u16], data: &[u8], coding: Coding, is_signed: bool) -> Result<Self, String> {
+    pub fn new(descriptor: &[u16], data: &[u8], is_signed: bool) -> Result<Self, String> {
         let &[entries, first, bits, ..] = descriptor else {
             return Err(format!("its descriptor has {} values, expected 3", descriptor.len()));
         };
@@ -30,7 +29,7 @@ impl Lut {
         let values: Vec<u16> = if is_packed {
             data[..entries].iter().map(|&byte| byte.into()).collect()
         } else {
-            data.chunks_exact(2).take(entries).map(|pair| coding.u16([pair[0], pair[1]])).collect()
+            data.chunks_exact(2).take(entries).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
         };
         if values.len() != entries {
             return Err(format!("it has {} bytes for {entries} entries", data.len()));

@@ -1,12 +1,12 @@
 //! A frame as a viewer shows it.
 
 use crate::codec::{self, Colours, Stored, Values};
-use crate::header::{self, Layout, Presentation};
+use crate::guard::caught;
+use crate::header::{Layout, Presentation};
 use crate::options::{Color, Look, Voi};
 use crate::source::{Refusal, Source};
 use crate::voi;
 use selfsame_plugin_api::Image;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// Reads, decodes and renders one frame of a file.
@@ -14,22 +14,16 @@ use std::path::Path;
 /// # Errors
 /// Why the file cannot be shown, without its name.
 pub fn frame(path: &Path, frame: u32, look: Look) -> Result<Image, String> {
-    // Decoders are other people's, and files anybody's.
-    catch_unwind(AssertUnwindSafe(|| {
+    caught(|| {
         let (layout, shown, stored) = stored(path, frame)?;
-        Ok(image(&stored, &layout, &shown, look))
-    }))
-    .unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(format!("made its decoder panic ({text}); the file is most likely damaged"))
+        Ok(image(stored, &layout, &shown, look))
     })
 }
 
 /// The stored samples of one frame and what they mean.
 pub fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored), String> {
     let mut source = Source::open(path).map_err(Refusal::why)?;
-    let (layout, shown, pixels) = source.header(&header::wanted, |elements, pixels| {
+    let (layout, shown, pixels) = source.header(|elements, pixels| {
         let layout = Layout::read(elements)?;
         let shown = Presentation::read(elements, &layout, frame)?;
         let pixels = pixels.ok_or("has no pixels (7fe0,0010)")?;
@@ -46,7 +40,7 @@ pub fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored),
 }
 
 /// Renders stored samples, planar `[channels, rows, columns]`.
-pub fn image(stored: &Stored, layout: &Layout, shown: &Presentation, look: Look) -> Image {
+pub fn image(stored: Stored, layout: &Layout, shown: &Presentation, look: Look) -> Image {
     let ceiling = if look.bit_depth == 8 { u16::from(u8::MAX) } else { u16::MAX };
     let colours = match (&shown.palette, layout.samples) {
         (Some(luts), 1) => Some(luts.each_ref().map(|lut| {
@@ -54,14 +48,14 @@ pub fn image(stored: &Stored, layout: &Layout, shown: &Presentation, look: Look)
             let level = |&value: &i32| (f64::from(lut.get(value.into())) * scale).round() as u16;
             stored.values.wide().iter().map(level).collect()
         })),
-        (_, 3) => Some(rgb(stored, layout, ceiling)),
+        (_, 3) => Some(rgb(&stored, layout, ceiling)),
         _ => None,
     };
     let data = match (colours, look.bit_depth) {
         (Some(planes), 8) => mixed(planes, look.color).into_iter().map(|level| level as u8).collect(),
         (Some(planes), _) => mixed(planes, look.color).into_iter().flat_map(u16::to_le_bytes).collect(),
-        (None, 8) => grey(stored, layout, shown, look.voi, ceiling, |level| level as u8),
-        (None, _) => grey(stored, layout, shown, look.voi, ceiling, u16::to_le_bytes).into_flattened(),
+        (None, 8) => grey(stored.values, layout, shown, look.voi, ceiling, |level| level as u8),
+        (None, _) => grey(stored.values, layout, shown, look.voi, ceiling, u16::to_le_bytes).into_flattened(),
     };
     let is_repeated = layout.samples == 1 && shown.palette.is_none() && look.color == Color::Rgb;
     let data = if is_repeated { data.repeat(3) } else { data };
@@ -70,14 +64,14 @@ pub fn image(stored: &Stored, layout: &Layout, shown: &Presentation, look: Look)
 }
 
 fn grey<L: Copy>(
-    stored: &Stored,
+    stored: Values,
     layout: &Layout,
     shown: &Presentation,
     voi: Voi,
     ceiling: u16,
     place: fn(u16) -> L,
 ) -> Vec<L> {
-    match &stored.values {
+    match stored {
         Values::Bytes(bytes) => voi::monochrome(bytes, layout, shown, voi, ceiling, place),
         Values::Wide(values) => voi::monochrome(values, layout, shown, voi, ceiling, place),
     }

@@ -99,7 +99,7 @@ impl Samples for Frames {
 
 fn facts(path: &Path) -> std::result::Result<BTreeMap<String, String>, String> {
     let mut source = Source::open(path).map_err(Refusal::why)?;
-    let facts = source.header(&header::wanted, |elements, _| Ok(header::facts(elements)))?;
+    let facts = source.header(|elements, _| header::facts(elements))?;
     let mut facts: BTreeMap<_, _> = facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     facts.insert("transfer syntax".into(), codec::name(&source.syntax));
     Ok(facts)

@@ -1,16 +1,66 @@
 //! A DICOM file as a stream of bytes with its file meta information (PS3.10 §7.1) read.
 
+use crate::attributes::Attributes;
 use crate::bounds;
-use crate::elements::{self, Coding, EXPLICIT_BIG, EXPLICIT_LITTLE, Elements, Fault, IMPLICIT_LITTLE, Pixels, Tag};
+use crate::guard::{self, Fault, Walked};
+use crate::header;
+use dicom_core::header::DataElementHeader;
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::{tags, uids};
+use dicom_encoding::transfer_syntax::TransferSyntax;
+use dicom_object::InMemDicomObject;
+use dicom_transfer_syntax_registry::entries::{
+    EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN,
+};
 use flate2::read::DeflateDecoder;
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
-const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 /// What is read of a file at first; most headers fit.
 const FIRST: u64 = 16 << 10;
-const SYNTAX: Tag = 0x0002_0010;
+
+/// Byte order and whether value representations are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coding {
+    pub big_endian: bool,
+    pub explicit: bool,
+}
+
+pub const IMPLICIT_LITTLE: Coding = Coding { big_endian: false, explicit: false };
+pub const EXPLICIT_LITTLE: Coding = Coding { big_endian: false, explicit: true };
+pub const EXPLICIT_BIG: Coding = Coding { big_endian: true, explicit: true };
+
+impl Coding {
+    pub fn u16(self, bytes: [u8; 2]) -> u16 {
+        if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+    }
+
+    pub fn u32(self, bytes: [u8; 4]) -> u32 {
+        if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    }
+
+    /// The uncompressed transfer syntax whose elements are written so.
+    pub fn syntax(self) -> TransferSyntax {
+        match self {
+            Coding { explicit: false, .. } => IMPLICIT_VR_LITTLE_ENDIAN.erased(),
+            Coding { big_endian: false, .. } => EXPLICIT_VR_LITTLE_ENDIAN.erased(),
+            Coding { big_endian: true, .. } => EXPLICIT_VR_BIG_ENDIAN.erased(),
+        }
+    }
+}
+
+/// Where the pixels stand in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pixels {
+    /// Of the value, or of the first item when encapsulated; from the file's start.
+    pub offset: u64,
+    /// None: encapsulated in fragments.
+    pub length: Option<u64>,
+    /// Of words, which matters for big endian.
+    pub representation: VR,
+}
 
 /// Why a file yields no header.
 #[derive(Debug)]
@@ -62,19 +112,16 @@ impl Source {
         if head.get(128..132) != Some(b"DICM") {
             return Self::bare(file, total, &head);
         }
-        let (syntax, start) = meta(&mut file, total).map_err(Refusal::Failed)?;
-        let coding = match syntax.as_str() {
-            "1.2.840.10008.1.2" => IMPLICIT_LITTLE,
-            "1.2.840.10008.1.2.2" => EXPLICIT_BIG,
-            _ => EXPLICIT_LITTLE,
-        };
-        if syntax != DEFLATED {
-            return Ok(Self { stream: Box::new(file), total, syntax, coding, start });
+        let mut source =
+            Self { stream: Box::new(file), total, syntax: String::new(), coding: EXPLICIT_LITTLE, start: 132 };
+        guard::caught(|| source.meta()).map_err(Refusal::Failed)?;
+        if source.syntax != uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+            return Ok(source);
         }
-        file.seek(SeekFrom::Start(start))?;
         let mut inflated = Vec::new();
+        source.stream.seek(SeekFrom::Start(source.start))?;
         // The decoder's own buffer is small; the sum is bounded by `take`.
-        let count = DeflateDecoder::new(file)
+        let count = DeflateDecoder::new(&mut source.stream)
             .take(bounds::INFLATED + 1)
             .read_to_end(&mut inflated)
             .map_err(|error| Refusal::Failed(format!("the deflated data set is damaged: {error}")))?;
@@ -83,7 +130,23 @@ impl Source {
             return Err(Refusal::Failed(message));
         }
         let total = inflated.len() as u64;
-        Ok(Self { stream: Box::new(Cursor::new(inflated)), total, syntax, coding, start: 0 })
+        Ok(Self { stream: Box::new(Cursor::new(inflated)), total, start: 0, ..source })
+    }
+
+    /// Reads the file meta information: the transfer syntax and where the data set begins.
+    fn meta(&mut self) -> Result<(), String> {
+        let is_syntax = |tag| tag == tags::TRANSFER_SYNTAX_UID;
+        let walked = self.walk(self.start, EXPLICIT_LITTLE, is_syntax, |tag| tag.group() != 2)?;
+        let object = parse(&walked, EXPLICIT_LITTLE)?;
+        let syntax = Attributes::new(&object, true).text(tags::TRANSFER_SYNTAX_UID)?;
+        self.syntax = syntax.ok_or("the file meta information names no transfer syntax")?;
+        self.start = walked.end;
+        self.coding = match self.syntax.as_str() {
+            uids::IMPLICIT_VR_LITTLE_ENDIAN => IMPLICIT_LITTLE,
+            syntax if syntax == EXPLICIT_VR_BIG_ENDIAN.uid() => EXPLICIT_BIG,
+            _ => EXPLICIT_LITTLE,
+        };
+        Ok(())
     }
 
     /// A data set without preamble and meta information, known by its first element.
@@ -103,17 +166,44 @@ impl Source {
         Ok(Self { stream: Box::new(file), total, syntax: String::new(), coding, start: 0 })
     }
 
-    /// Reads the elements that `wanted` names and hands them to `then`, with the place of the pixels.
+    /// Reads the attributes of the image and hands them to `then`, with the place of the pixels.
     pub fn header<T>(
         &mut self,
-        wanted: &dyn Fn(Tag) -> bool,
-        then: impl FnOnce(&Elements<'_>, Option<Pixels>) -> Result<T, String>,
+        then: impl FnOnce(Attributes<'_>, Option<Pixels>) -> Result<T, String>,
     ) -> Result<T, String> {
+        guard::caught(|| {
+            let (start, coding) = (self.start, self.coding);
+            let walked = self.walk(start, coding, header::is_wanted, |tag| tag == tags::PIXEL_DATA)?;
+            let pixels = walked.last.map(|last| self.pixels(last)).transpose()?;
+            then(Attributes::new(&parse(&walked, coding)?, coding.explicit), pixels)
+        })
+    }
+
+    fn pixels(&self, (header, offset): (DataElementHeader, u64)) -> Result<Pixels, String> {
+        let length = header.len.get().map(u64::from);
+        let left = self.total - offset;
+        match length.filter(|&length| length > left) {
+            None => Ok(Pixels { offset, length, representation: header.vr }),
+            Some(length) => {
+                let tag = guard::shown(header.tag);
+                Err(format!("{tag} declares {length} bytes at byte {offset}, but {left} are left"))
+            }
+        }
+    }
+
+    /// Walks a data set, reading as much of the file as that takes.
+    fn walk(
+        &mut self,
+        start: u64,
+        coding: Coding,
+        is_wanted: impl Fn(Tag) -> bool,
+        is_last: impl Fn(Tag) -> bool,
+    ) -> Result<Walked, String> {
         let mut length = FIRST;
         loop {
-            let bytes = self.read(self.start, length.min(self.total - self.start))?;
-            match elements::read(&bytes, self.start, self.total, self.coding, wanted) {
-                Ok((elements, pixels)) => return then(&elements, pixels),
+            let bytes = self.read(start, length.min(self.total - start))?;
+            match guard::walk(&bytes, start, self.total, coding, &is_wanted, &is_last) {
+                Ok(walked) => return Ok(walked),
                 Err(Fault::Damaged(why)) => return Err(why),
                 Err(Fault::Incomplete) if length >= bounds::HEADER => {
                     return Err(format!("the header is larger than {} MiB", bounds::HEADER >> 20));
@@ -137,23 +227,14 @@ impl Source {
     }
 }
 
-/// The transfer syntax and where the data set begins.
-fn meta(file: &mut File, total: u64) -> Result<(String, u64), String> {
-    let mut length = FIRST;
-    loop {
-        file.seek(SeekFrom::Start(132)).map_err(|error| error.to_string())?;
-        let mut bytes = Vec::new();
-        file.take(length).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        match elements::read_meta(&bytes, total - 132) {
-            Ok((meta, used)) => {
-                let syntax = meta.text(SYNTAX).ok_or("the file meta information names no transfer syntax")?;
-                return Ok((syntax, 132 + used));
-            }
-            Err(Fault::Damaged(why)) => return Err(why),
-            Err(Fault::Incomplete) if length >= bounds::HEADER => {
-                return Err("the file meta information is too large".into());
-            }
-            Err(Fault::Incomplete) => length = (length * 8).min(bounds::HEADER),
-        }
-    }
+/// Reads what a walk kept.
+fn parse(walked: &Walked, coding: Coding) -> Result<InMemDicomObject, String> {
+    InMemDicomObject::read_dataset_with_ts(&walked.kept[..], &coding.syntax())
+        .map_err(|error| format!("has a damaged header: {}", chain(&error)))
+}
+
+/// An error and its causes.
+fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

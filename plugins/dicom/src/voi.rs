@@ -64,12 +64,38 @@ impl Map<'_> {
     }
 }
 
+/// A type of stored samples.
+pub trait Sample: Copy + Ord + Into<i32> {
+    /// Applies a function of the value to every sample, computed once for each value where that is less work.
+    fn map_all<L: Copy>(stored: Vec<Self>, level: impl Fn(i32) -> L) -> Vec<L>;
+}
+
+impl Sample for u8 {
+    fn map_all<L: Copy>(stored: Vec<Self>, level: impl Fn(i32) -> L) -> Vec<L> {
+        let table: [L; 256] = std::array::from_fn(|value| level(value as i32));
+        // Levels that are bytes take their samples' memory.
+        stored.into_iter().map(|value| table[usize::from(value)]).collect()
+    }
+}
+
+impl Sample for i32 {
+    fn map_all<L: Copy>(stored: Vec<Self>, level: impl Fn(i32) -> L) -> Vec<L> {
+        let Some((low, high)) = ends(&stored) else { return Vec::new() };
+        let span = i64::from(high) - i64::from(low);
+        if span >= stored.len() as i64 {
+            return stored.into_iter().map(level).collect();
+        }
+        let table: Vec<L> = (low..=high).map(level).collect();
+        stored.into_iter().map(|value| table[(value - low) as usize]).collect()
+    }
+}
+
 /// Grey levels from 0 to `ceiling` of a monochrome frame: modality transformation, value of interest, inversion of
 /// `MONOCHROME1`. Padding is black and takes no part in any statistic; a constant frame is black.
 ///
 /// `place` puts a level into the type that is kept.
-pub fn monochrome<T: Copy + Ord + Into<i32>, L: Copy>(
-    stored: &[T],
+pub fn monochrome<T: Sample, L: Copy>(
+    stored: Vec<T>,
     layout: &Layout,
     shown: &Presentation,
     voi: Voi,
@@ -79,13 +105,13 @@ pub fn monochrome<T: Copy + Ord + Into<i32>, L: Copy>(
     let is_padding = |value: i32| shown.padding.is_some_and(|(first, last)| (first..=last).contains(&i64::from(value)));
     let range = || {
         let padding = shown.padding.is_some().then_some(&is_padding as &dyn Fn(i32) -> bool);
-        Map::Range(extremes(stored, padding, &shown.modality))
+        Map::Range(extremes(&stored, padding, &shown.modality))
     };
     let map = match (voi, &shown.voi_lut, &shown.window) {
         (Voi::Window, Some(lut), _) => Map::Table(lut),
         (Voi::Window, None, Some(window)) => Map::Window(window),
         (Voi::Window, None, None) | (Voi::Minmax, ..) => range(),
-        (Voi::Percentile, ..) => match percentiles(stored, is_padding, &shown.modality) {
+        (Voi::Percentile, ..) => match percentiles(&stored, is_padding, &shown.modality) {
             Some(ends) => Map::Range(Some(ends)),
             // Nearly all values are equal: what differs is the image.
             None => range(),
@@ -103,30 +129,18 @@ pub fn monochrome<T: Copy + Ord + Into<i32>, L: Copy>(
         let grey = if is_inverted { 1.0 - grey } else { grey };
         place((grey * f64::from(ceiling)).round() as u16)
     };
-    by_table(stored, level)
-}
-
-/// Applies a function of the value, computed once for each value when their range is small against their number.
-fn by_table<T: Copy + Ord + Into<i32>, L: Copy>(stored: &[T], level: impl Fn(i32) -> L) -> Vec<L> {
-    let values = || stored.iter().map(|&value| value.into());
-    let Some((low, high)) = ends(stored) else { return Vec::new() };
-    let span = i64::from(high) - i64::from(low);
-    if span < 0 || span >= stored.len() as i64 {
-        return values().map(level).collect();
-    }
-    let table: Vec<L> = (low..=high).map(level).collect();
-    values().map(|value| table[(value - low) as usize]).collect()
+    T::map_all(stored, level)
 }
 
 /// The smallest and the largest sample.
-fn ends<T: Copy + Ord + Into<i32>>(stored: &[T]) -> Option<(i32, i32)> {
+fn ends<T: Sample>(stored: &[T]) -> Option<(i32, i32)> {
     // In the samples' own type: sixteen bytes are compared at once.
     let (low, high) = (stored.iter().copied().min()?, stored.iter().copied().max()?);
     Some((low.into(), high.into()))
 }
 
 /// The smallest and the largest value in modality units; none when they are equal or all is padding.
-fn extremes<T: Copy + Ord + Into<i32>>(
+fn extremes<T: Sample>(
     stored: &[T],
     is_padding: Option<&dyn Fn(i32) -> bool>,
     modality: &Modality,
@@ -151,11 +165,7 @@ fn extremes<T: Copy + Ord + Into<i32>>(
 }
 
 /// The percentiles in modality units, linearly interpolated between the two nearest ranks; none when they are equal.
-fn percentiles<T: Copy + Ord + Into<i32>>(
-    stored: &[T],
-    is_padding: impl Fn(i32) -> bool,
-    modality: &Modality,
-) -> Option<(f64, f64)> {
+fn percentiles<T: Sample>(stored: &[T], is_padding: impl Fn(i32) -> bool, modality: &Modality) -> Option<(f64, f64)> {
     let mut values: Vec<f64> = stored
         .iter()
         .map(|&value| value.into())

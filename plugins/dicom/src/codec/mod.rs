@@ -1,4 +1,7 @@
 //! From a frame's bytes to its stored samples, by transfer syntax.
+//!
+//! The decoders' crates are called directly: dicom-rs's adapters around them read 8 and 16 bits only and trust the stream's
+//! size; its RLE panics on damaged code, its baseline JPEG is slower than zune-jpeg, its JPEG-LS needs CMake.
 
 mod jpeg;
 mod jpeg12;
@@ -7,10 +10,13 @@ mod jpegls;
 mod native;
 mod rle;
 
-use crate::elements::Pixels;
 use crate::frame;
 use crate::header::Layout;
-use crate::source::Source;
+use crate::source::{Pixels, Source};
+use dicom_dictionary_std::uids;
+use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_BIG_ENDIAN;
 use std::borrow::Cow;
 
 /// Raise it when any decoder's pixels change: kept pixels are then decoded again.
@@ -68,50 +74,36 @@ enum Kind {
 
 fn kind(syntax: &str) -> Result<Kind, String> {
     match syntax {
-        "" | "1.2.840.10008.1.2" | "1.2.840.10008.1.2.1" | "1.2.840.10008.1.2.1.99" | "1.2.840.10008.1.2.2" => {
-            Ok(Kind::Native)
-        }
-        "1.2.840.10008.1.2.5" => Ok(Kind::Rle),
-        "1.2.840.10008.1.2.4.50"
-        | "1.2.840.10008.1.2.4.51"
+        ""
+        | uids::IMPLICIT_VR_LITTLE_ENDIAN
+        | uids::EXPLICIT_VR_LITTLE_ENDIAN
+        | uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN => Ok(Kind::Native),
+        big if big == EXPLICIT_VR_BIG_ENDIAN.uid() => Ok(Kind::Native),
+        uids::RLE_LOSSLESS => Ok(Kind::Rle),
+        // Spectral selection and full progression are retired, but read.
+        uids::JPEG_BASELINE8_BIT
+        | uids::JPEG_EXTENDED12_BIT
         | "1.2.840.10008.1.2.4.53"
         | "1.2.840.10008.1.2.4.55"
-        | "1.2.840.10008.1.2.4.57"
-        | "1.2.840.10008.1.2.4.70" => Ok(Kind::Jpeg),
-        "1.2.840.10008.1.2.4.80" | "1.2.840.10008.1.2.4.81" => Ok(Kind::JpegLs),
-        "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => Ok(Kind::Jpeg2000),
+        | uids::JPEG_LOSSLESS
+        | uids::JPEG_LOSSLESS_SV1 => Ok(Kind::Jpeg),
+        uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => Ok(Kind::JpegLs),
+        uids::JPEG2000_LOSSLESS | uids::JPEG2000 => Ok(Kind::Jpeg2000),
         other => Err(format!(
-            "has the transfer syntax {}, which is not read; convert it (to 1.2.840.10008.1.2.4.90, say)",
-            name(other)
+            "has the transfer syntax {}, which is not read; convert it (to {}, say)",
+            name(other),
+            uids::JPEG2000_LOSSLESS
         )),
     }
 }
 
 /// A transfer syntax in words, with its UID.
 pub fn name(syntax: &str) -> String {
-    let words = match syntax {
-        "" => return "none stated (no file meta information)".into(),
-        "1.2.840.10008.1.2" => "Implicit VR Little Endian",
-        "1.2.840.10008.1.2.1" => "Explicit VR Little Endian",
-        "1.2.840.10008.1.2.1.99" => "Deflated Explicit VR Little Endian",
-        "1.2.840.10008.1.2.2" => "Explicit VR Big Endian",
-        "1.2.840.10008.1.2.5" => "RLE Lossless",
-        "1.2.840.10008.1.2.4.50" => "JPEG Baseline",
-        "1.2.840.10008.1.2.4.51" => "JPEG Extended",
-        "1.2.840.10008.1.2.4.53" => "JPEG Spectral Selection",
-        "1.2.840.10008.1.2.4.55" => "JPEG Full Progression",
-        "1.2.840.10008.1.2.4.57" => "JPEG Lossless",
-        "1.2.840.10008.1.2.4.70" => "JPEG Lossless SV1",
-        "1.2.840.10008.1.2.4.80" => "JPEG-LS Lossless",
-        "1.2.840.10008.1.2.4.81" => "JPEG-LS Near-Lossless",
-        "1.2.840.10008.1.2.4.90" => "JPEG 2000 Lossless",
-        "1.2.840.10008.1.2.4.91" => "JPEG 2000",
-        "1.2.840.10008.1.2.4.201" | "1.2.840.10008.1.2.4.202" | "1.2.840.10008.1.2.4.203" => {
-            "High-Throughput JPEG 2000"
-        }
-        other => return other.chars().filter(|c| !c.is_control()).take(64).collect(),
-    };
-    format!("{words} ({syntax})")
+    match TransferSyntaxRegistry.get(syntax) {
+        _ if syntax.is_empty() => "none stated (no file meta information)".into(),
+        Some(known) => format!("{} ({syntax})", known.name()),
+        None => syntax.chars().filter(|c| !c.is_control()).take(64).collect(),
+    }
 }
 
 /// Reads and decodes one frame.

@@ -2,7 +2,7 @@
 
 use super::writer::{BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_LS, LITTLE, Picture, RLE, element, head, rough};
 use super::{Silent, dataset};
-use crate::elements::EXPLICIT_LITTLE;
+use crate::source::EXPLICIT_LITTLE;
 use peak_alloc::PeakAlloc;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -192,4 +192,20 @@ fn declared_sizes_are_checked_before_memory_is_asked_for() {
         deep.extend(head(EXPLICIT_LITTLE, 0xfffe_e000, b"UN", u32::MAX));
     }
     refused(&deep, "nested more than");
+    // A sequence that does not end, and one that dicom-rs would misread.
+    let mut endless = picture.attributes(EXPLICIT_LITTLE);
+    endless.extend(head(EXPLICIT_LITTLE, 0x5200_9229, b"SQ", u32::MAX));
+    refused(&endless, "at byte");
+    let mut unknown = picture.attributes(EXPLICIT_LITTLE);
+    unknown.extend(head(EXPLICIT_LITTLE, 0x5200_9229, b"UN", u32::MAX));
+    refused(&unknown, "(5200,9229) is a sequence of the value representation UN");
+    // A text of so many parts that each would cost more than it is long.
+    let texts = vec![(0x0028_1050, *b"DS", "\\".repeat(1 << 20))];
+    refused(&Picture { texts, ..picture }.file(IMPLICIT, &[]), "elements and values");
+}
+
+#[test]
+fn a_panic_is_an_error_with_its_words() {
+    let error = crate::guard::caught::<()>(|| panic!("index {}", 7)).unwrap_err();
+    assert_eq!(error, "made its decoder panic (index 7); the file is most likely damaged");
 }

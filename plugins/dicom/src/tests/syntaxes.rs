@@ -4,10 +4,11 @@
 //! `ljpeg_encode`, JPEG-LS: `jpegls_encode`, JPEG 2000: `jpeg2k_encode`, JPEG: `jpeg8_encode`) and by pydicom's own RLE
 //! encoder. Lossless ones hold `rough`; what lossy ones hold after pydicom's decoding stands in the `.raw` beside them.
 
-use super::writer::{BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_LS, LITTLE, Picture, RLE, rough};
+use super::writer::{BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_LS, LITTLE, Picture, RLE, element, head, rough};
 use crate::codec::Colours;
 use crate::options::{Color, Look, Voi};
 use crate::render::{frame, stored};
+use crate::source::{EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 use std::path::PathBuf;
 
 const LOOK: Look = Look { voi: Voi::None, color: Color::Grey, bit_depth: 8 };
@@ -69,6 +70,25 @@ fn a_file_without_preamble_is_known_by_its_first_element() {
     }
     assert_eq!(samples(b"\x89PNG\r\n\x1a\n0123456789", 0).unwrap_err(), "is not a DICOM file");
     assert_eq!(samples(b"", 0).unwrap_err(), "is not a DICOM file");
+}
+
+/// What nobody asks for need not be understood, only passed.
+#[test]
+fn sequences_that_dicom_rs_would_misread_are_passed_over() {
+    let picture = Picture::grey(9, 7, 8, rough(9, 7, 8));
+    let mut file = picture.attributes(EXPLICIT_LITTLE);
+    let item = |coding| head(coding, 0xfffe_e000, b"UN", u32::MAX);
+    let ends = [head(EXPLICIT_LITTLE, 0xfffe_e00d, b"UN", 0), head(EXPLICIT_LITTLE, 0xfffe_e0dd, b"UN", 0)].concat();
+    // Of unknown representation: implicit inside.
+    file.extend([head(EXPLICIT_LITTLE, 0x0029_1010, b"UN", u32::MAX), item(EXPLICIT_LITTLE)].concat());
+    file.extend([element(IMPLICIT_LITTLE, 0x0029_1011, b"LO", b"private"), ends.clone()].concat());
+    // An icon with fragments of its own.
+    file.extend([head(EXPLICIT_LITTLE, 0x0088_0200, b"SQ", u32::MAX), item(EXPLICIT_LITTLE)].concat());
+    file.extend(head(EXPLICIT_LITTLE, 0x7fe0_0010, b"OB", u32::MAX));
+    file.extend(element(EXPLICIT_LITTLE, 0xfffe_e000, b"OB", &[1, 2, 3, 4]));
+    file.extend([head(EXPLICIT_LITTLE, 0xfffe_e0dd, b"UN", 0), ends].concat());
+    file.extend(element(EXPLICIT_LITTLE, 0x7fe0_0010, b"OB", &picture.cells(EXPLICIT_LITTLE)));
+    assert_eq!(samples(&file, 0).unwrap(), picture.values);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! DICOM files written by the tests themselves, after PS3.5 and PS3.10.
 
-use crate::elements::{Coding, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Tag};
+use crate::source::{Coding, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use std::io::Write;
+
+/// Group and element number in one number.
+type Tag = u32;
 
 pub const IMPLICIT: &str = "1.2.840.10008.1.2";
 pub const LITTLE: &str = "1.2.840.10008.1.2.1";
