@@ -1,7 +1,9 @@
 //! Helpers for whole-program tests: the built binary in a folder of its own.
 
+pub mod dicom;
 pub mod mirror;
 pub mod rsna;
+pub mod wrap;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -9,8 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Most samples of one call into the plugin.
 const CHUNK: usize = 64;
-/// Decoded bytes that one worker holds at once, as far as the images seen so far tell.
-const CHUNK_BYTES: usize = 64 << 20;
+/// Decoded bytes that one worker holds at once, as far as the images seen so far tell. Few, so that they are reduced
+/// while they are in the processor's cache, and that no worker is left with a long chunk at the end.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// A sample that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,9 +21,10 @@ extern "C" fn receive(plugin: RStr<'_>, level: u8, target: RStr<'_>, message: RS
     let _ = catch_unwind(|| {
         let text = with_fields(message.as_str(), fields);
         match level {
-            1 => tracing::error!(plugin, module = target, "{text}"),
-            2 => tracing::warn!(plugin, module = target, "{text}"),
-            3 => tracing::info!(plugin, module = target, "{text}"),
+            // A person reads these.
+            1 => tracing::error!("{plugin}: {text}"),
+            2 => tracing::warn!("{plugin}: {text}"),
+            3 => tracing::info!("{plugin}: {text}"),
             4 => tracing::debug!(plugin, module = target, "{text}"),
             _ => tracing::trace!(plugin, module = target, "{text}"),
         }
