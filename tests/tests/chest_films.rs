@@ -44,7 +44,10 @@ fn the_shipped_byol_run_trains_on_films_and_a_second_run_decodes_none() {
         assert_eq!(series(&sandbox.path("first"), "online/val/auroc").len(), 2, "one AUROC an epoch");
         let record: serde_json::Value =
             serde_json::from_slice(&fs::read(sandbox.path("first/run.json")).unwrap()).unwrap();
-        assert_eq!(record["split_sizes"]["train"].as_u64().unwrap() + record["split_sizes"]["val"].as_u64().unwrap(), 70);
+        assert_eq!(
+            record["split_sizes"]["train"].as_u64().unwrap() + record["split_sizes"]["val"].as_u64().unwrap(),
+            70
+        );
 
         spoil_pixels(&sandbox.path("films/stage_2_train_images"));
         let verified = sandbox.run("data verify --set dataset.name=RSNAKaggle --set dataset.dataset_dir=films");
@@ -148,7 +151,8 @@ fn no_patient_stands_on_both_sides_of_a_split() {
         }
         assert_eq!(split_of.len(), 48);
         assert!(split_of.values().all(|splits| splits.len() == 1), "{split_of:?}");
-        let held: Vec<_> = split_of.iter().filter(|(_, splits)| splits.contains("val")).map(|(id, _)| id.clone()).collect();
+        let held: Vec<_> =
+            split_of.iter().filter(|(_, splits)| splits.contains("val")).map(|(id, _)| id.clone()).collect();
         assert!(!held.is_empty(), "nobody is held out");
         validation.insert(held);
     }

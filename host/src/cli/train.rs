@@ -145,7 +145,7 @@ fn next_steps(run: &Path) -> Vec<String> {
     vec![
         format!("selfsame report {run}    (the page with curves is {run}/report.html)"),
         format!("selfsame export {run} --out encoder.safetensors"),
-        "selfsame train --config configs/cifar10_simclr.yaml".to_owned(),
+        format!("selfsame evaluate {run}    (kNN and linear probe on the test split, with intervals)"),
     ]
 }
 
