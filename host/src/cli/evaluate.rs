@@ -64,8 +64,8 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
             first.encoder, first.dataset, first.split, first.samples, first.train_samples
         );
     }
-    let rows: Vec<_> = results.iter().map(|(_, result)| (result.protocol.name().to_owned(), result)).collect();
-    let _ = writeln!(text, "{}", evaluate::summary(&rows));
+    let named: Vec<_> = results.iter().map(|(_, result)| (result.protocol.name().to_owned(), result.clone())).collect();
+    let _ = writeln!(text, "{}", evaluate::summary(&named));
     for (file, result) in &results {
         let _ = writeln!(text, "\n{}\n{}\n{}", result.protocol.name(), evaluate::tables(result), file.display());
     }

@@ -13,5 +13,5 @@ pub use evaluation::{
 };
 pub use protocol::{Bench, Protocol, Recipes, views};
 pub use splits::{Part, Splits};
-pub use table::{summary, tables};
+pub use table::{rows, summary, tables};
 pub use trained::{TrainedRun, WeightsOrigin};
