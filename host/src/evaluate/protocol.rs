@@ -1,7 +1,6 @@
 //! The protocols, run on one encoder and one data set.
 
 use super::evaluation::{Prediction, Verdict};
-use super::splits::{Part, Splits};
 use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{AugmentationConfig, RandomCropConfig};
@@ -11,6 +10,7 @@ use crate::probe::{
 };
 use crate::train::run_folder::RunRecord;
 use crate::train::session::Compute;
+use crate::train::splits::{Part, Splits};
 use crate::train::{TrainError, state};
 use clap::ValueEnum;
 use selfsame_plugin_api::{Card, Encoder, Targets, Task};

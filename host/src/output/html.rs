@@ -79,9 +79,8 @@ fn evaluated(evaluations: &[(String, Evaluation)]) -> String {
 /// A table of numbers; the first column names the rows.
 fn table(title: &str, titles: &[&str], rows: &[Vec<String>]) -> String {
     let line = |tag: &str, cells: &mut dyn Iterator<Item = &str>| {
-        let cells: String = cells
-            .map(|cell| format!("<{tag}>{}</{tag}>", escape(cell).replace('\n', "<br>")))
-            .collect();
+        let cells: String =
+            cells.map(|cell| format!("<{tag}>{}</{tag}>", escape(cell).replace('\n', "<br>"))).collect();
         format!("<tr>{cells}</tr>\n")
     };
     let head = line("th", &mut titles.iter().copied());

@@ -97,12 +97,7 @@ impl Evaluator<'_> {
 
     /// Accuracy where each sample is of one class, and AUROC and AUPRC where there are positives and negatives: of the
     /// second class for binary tasks, the mean over the labels for multilabel ones.
-    fn scores(
-        &self,
-        prefix: &str,
-        probabilities: &Tensor,
-        truth: &Tensor,
-    ) -> Result<Vec<(String, f64)>, TrainError> {
+    fn scores(&self, prefix: &str, probabilities: &Tensor, truth: &Tensor) -> Result<Vec<(String, f64)>, TrainError> {
         let task = self.data.task().card.task;
         let names: &[&str] = match task {
             Task::Multilabel => &["auroc", "auprc"],
