@@ -1,8 +1,8 @@
 //! The data set `{{name}}`: upright and level stripes, computed. Put your own images in their place.
 
 use selfsame_plugin_api::{
-    Card, Dataset, DatasetRequest, Image, Normalization, OptionSpec, PluginError, Result, Samples, Services, Split,
-    Targets, Task, export_plugin, parse_options,
+    Card, Dataset, DatasetRequest, Image, Normalization, OptionSpec, PluginError, Result, Samples,
+    Services, Split, Targets, Task, export_plugin, parse_options,
 };
 use serde::Deserialize;
 
@@ -27,7 +27,10 @@ impl Default for Options {
 }
 
 fn option_specs() -> Vec<OptionSpec> {
-    vec![OptionSpec::new("train_size", "number of training images, at least 2; default 1000")]
+    vec![OptionSpec::new(
+        "train_size",
+        "number of training images, at least 2; default 1000",
+    )]
 }
 
 /// Facts that are known without reading a file.
@@ -41,7 +44,10 @@ fn card(name: &str) -> Card {
         bit_depth: 8,
         nominal_size: (SIZE, SIZE),
         // Of the training split's pixels, scaled to 0–1.
-        normalization: Some(Normalization { mean: vec![0.5], std: vec![0.25] }),
+        normalization: Some(Normalization {
+            mean: vec![0.5],
+            std: vec![0.25],
+        }),
         // Without a validation split of its own, the host cuts one from the training split.
         splits: vec![Split::Train, Split::Test],
         licence: "none needed: the images are computed".into(),
@@ -98,7 +104,9 @@ impl Part {
     fn pixels(&self, index: usize) -> Vec<u8> {
         let mut random = self.first + index;
         let mut next = |below: usize| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (random >> 33) % below
         };
         let (width, shift) = (3 + next(4), next(16));
@@ -106,7 +114,11 @@ impl Part {
         for y in 0..SIZE {
             for x in 0..SIZE {
                 let along = if self.is_upright(index) { x } else { y };
-                let stripe = if (along + shift) / width % 2 == 0 { 64 } else { 160 };
+                let stripe = if (along + shift) / width % 2 == 0 {
+                    64
+                } else {
+                    160
+                };
                 pixels.push((stripe + next(32)) as u8);
             }
         }
@@ -120,7 +132,11 @@ impl Samples for Part {
     }
 
     fn targets(&self) -> Targets {
-        Targets::Classes((0..self.count).map(|index| i64::from(self.is_upright(index))).collect())
+        Targets::Classes(
+            (0..self.count)
+                .map(|index| i64::from(self.is_upright(index)))
+                .collect(),
+        )
     }
 
     /// May be called from several threads, for a batch at a time.
@@ -142,7 +158,10 @@ mod tests {
 
     #[test]
     fn an_image_is_the_same_twice_and_another_one_is_not() {
-        let part = Part { first: 0, count: 10 };
+        let part = Part {
+            first: 0,
+            count: 10,
+        };
         let [first, again, other] = [0, 0, 2].map(|index| part.read(&[index]).unwrap());
         assert_eq!(first, again);
         assert_ne!(first, other);

@@ -2,8 +2,8 @@
 
 use selfsame_plugin_api::tch::{Device, Kind, Tensor};
 use selfsame_plugin_api::{
-    Buffer, Encoder, EncoderCard, EncoderRequest, OptionSpec, Parameter, ParameterKind, PluginError, Result,
-    export_plugin, parse_options,
+    Buffer, Encoder, EncoderCard, EncoderRequest, OptionSpec, Parameter, ParameterKind,
+    PluginError, Result, export_plugin, parse_options,
 };
 use serde::Deserialize;
 
@@ -25,7 +25,10 @@ impl Default for Options {
 }
 
 fn option_specs() -> Vec<OptionSpec> {
-    vec![OptionSpec::new("width", "channels after the first convolution, at least 1; default 16")]
+    vec![OptionSpec::new(
+        "width",
+        "channels after the first convolution, at least 1; default 16",
+    )]
 }
 
 fn card(name: &str) -> EncoderCard {
@@ -41,7 +44,9 @@ fn card(name: &str) -> EncoderCard {
 fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
     let Options { width } = parse_options(&request.options, &option_specs())?;
     if width < 1 {
-        return Err(PluginError::configuration(format!("option `width` = `{width}`: expected at least 1")));
+        return Err(PluginError::configuration(format!(
+            "option `width` = `{width}`: expected at least 1"
+        )));
     }
     let channels = request.channels as i64;
     let layers = [
@@ -49,7 +54,10 @@ fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> 
         Convolution::new(width, 2 * width, 2, device)?,
         Convolution::new(2 * width, 4 * width, 2, device)?,
     ];
-    Ok(Box::new(Network { layers, feature_dim: 4 * width as usize }))
+    Ok(Box::new(Network {
+        layers,
+        feature_dim: 4 * width as usize,
+    }))
 }
 
 struct Network {
@@ -106,12 +114,26 @@ impl Convolution {
     fn new(inputs: i64, outputs: i64, stride: i64, device: Device) -> Result<Self> {
         let deviation = (2.0 / (9 * inputs) as f64).sqrt();
         let drawn = Tensor::f_randn([outputs, inputs, 3, 3], (Kind::Float, Device::Cpu))?;
-        let weight = drawn.f_mul_scalar(deviation)?.f_to_device(device)?.f_requires_grad_(true)?;
+        let weight = drawn
+            .f_mul_scalar(deviation)?
+            .f_to_device(device)?
+            .f_requires_grad_(true)?;
         let bias = Tensor::f_zeros([outputs], (Kind::Float, device))?.f_requires_grad_(true)?;
-        Ok(Self { weight, bias, stride })
+        Ok(Self {
+            weight,
+            bias,
+            stride,
+        })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_conv2d(&self.weight, Some(&self.bias), [self.stride; 2], [1, 1], [1, 1], 1)?)
+        Ok(x.f_conv2d(
+            &self.weight,
+            Some(&self.bias),
+            [self.stride; 2],
+            [1, 1],
+            [1, 1],
+            1,
+        )?)
     }
 }
