@@ -159,7 +159,8 @@ impl<'a> Bench<'a> {
             Protocol::LinearAug => with(
                 &recipes.augmented,
                 json!({
-                    "optimizer": "SGD", "schedule": "cosine", "standardized": true, "balanced": balanced,
+                    "optimizer": "SGD", "schedule": "cosine", "starts_from": "the linear protocol",
+                    "standardized": true, "balanced": balanced,
                     "choice_fraction": CHOICE_FRACTION, "views": crop_and_flip(&self.config.augmentation)
                 }),
             ),
