@@ -67,6 +67,8 @@ fn evaluating_writes_the_same_results_twice_and_changes_nothing_else() {
     // The report shows them.
     let report = sandbox.run("report run").succeeded();
     assert!(report.stdout.contains("linear-shapes-test"), "{}", report.stdout);
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("<h2>Evaluations</h2>") && page.contains("<td>linear-shapes-test</td>"));
 }
 
 #[test]

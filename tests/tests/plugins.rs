@@ -1,6 +1,6 @@
 //! Plugins come and go as files; the program is never rebuilt.
 
-use selfsame_tests::{Sandbox, TINY, plugins};
+use selfsame_tests::{Sandbox, TINY, plugins, repository};
 
 /// Copies of the staged plugins in a folder of the sandbox, and the arguments that make them the only ones.
 fn own_plugins(sandbox: &Sandbox) -> std::path::PathBuf {
@@ -82,4 +82,52 @@ fn an_installed_plugin_is_found_from_everywhere_and_not_replaced_by_accident() {
     run(&sandbox, "plugins install no_plugin.so").failed(4, &["no_plugin.so"]);
     let kept = std::fs::read_dir(sandbox.path("data-home/selfsame/plugins")).unwrap().count();
     assert_eq!(kept, 1, "nothing but the plugin");
+}
+
+/// The skeletons' own compiler runs are shared with the workspace's, so that only the skeleton itself is compiled.
+fn build(crate_folder: &std::path::Path) {
+    // The versions that the workspace has downloaded.
+    std::fs::copy(repository().join("Cargo.lock"), crate_folder.join("Cargo.lock")).unwrap();
+    let target = selfsame_tests::binary();
+    let target = target.parent().and_then(std::path::Path::parent).unwrap();
+    let built = std::process::Command::new(env!("CARGO"))
+        .args(["build", "--release", "--offline", "--config", "profile.release.debug='line-tables-only'"])
+        .current_dir(crate_folder)
+        .env("CARGO_TARGET_DIR", target)
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+}
+
+#[test]
+fn a_new_plugin_compiles_as_it_is_and_trains() {
+    let sandbox = Sandbox::new();
+    let api = repository().join("plugin-api");
+    sandbox.run(&format!("plugins new own-stripes --api {}", api.display())).succeeded();
+    build(&sandbox.path("own-stripes"));
+    let library = selfsame_tests::binary().with_file_name("libown_stripes.so");
+    let shown = sandbox.run(&format!("plugins inspect {}", library.display())).succeeded();
+    assert!(shown.stdout.contains("own-stripes") && shown.stdout.contains("train_size"), "{}", shown.stdout);
+    std::fs::create_dir(sandbox.path("plugins")).unwrap();
+    std::fs::rename(&library, sandbox.path("plugins/libown_stripes.so")).unwrap();
+    let small = "--set dataset.name=own-stripes --set dataset.options.train_size=64 --set scheduler.epochs=1";
+    sandbox.run(&format!("train {TINY} {small} --output-dir run")).succeeded();
+}
+
+#[test]
+fn a_new_plugin_is_a_folder_of_its_own() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.run("plugins new my_net --encoder").succeeded();
+    assert!(said.stdout.contains("my_net"), "{}", said.stdout);
+    let read = |file: &str| std::fs::read_to_string(sandbox.path("my_net").join(file)).unwrap();
+    let text = ["Cargo.toml", "README.md", "src/lib.rs", ".gitignore"].map(read).concat();
+    assert!(!text.contains("{{") && text.contains("features = [\"encoder\"]"), "{text}");
+    for command in ["plugins install target/release/libmy_net.so", "encoder_name=my_net"] {
+        assert!(text.contains(command), "`{command}` is not in:\n{text}");
+    }
+    sandbox.run("plugins new my_net").failed(2, &["my_net", "already"]);
+    sandbox.run("plugins new ../up").failed(2, &["../up", "lower-case"]);
+    sandbox.run("plugins new other --api nowhere").failed(2, &["nowhere", "selfsame-plugin-api"]);
+    sandbox.run("plugins new other --dataset --encoder").failed(2, &["--encoder"]);
+    assert!(!sandbox.path("other").exists());
 }

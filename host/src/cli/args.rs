@@ -254,6 +254,20 @@ pub enum PluginsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write a new plugin's crate, which compiles as it is, into a folder of its name
+    New {
+        /// The name of crate, folder, and data set or encoder
+        name: String,
+        /// A data set of computed images [default]
+        #[arg(long)]
+        dataset: bool,
+        /// A small convolutional encoder
+        #[arg(long, conflicts_with = "dataset")]
+        encoder: bool,
+        /// The folder of `selfsame-plugin-api` to build against [default: the released version]
+        #[arg(long, value_name = "PATH")]
+        api: Option<PathBuf>,
+    },
     /// Check one plugin file and copy it into your data folder, where every run finds it
     Install {
         /// The plugin file

@@ -6,7 +6,7 @@ use super::{data, doctor, embed, evaluate, open, preview, train};
 use crate::config;
 use crate::evaluate::TrainedRun;
 use crate::output::{export, report, torchscript};
-use crate::plugin::{install, listing, search};
+use crate::plugin::{install, listing, search, skeleton};
 use crate::train::session::Compute;
 use crate::train::{TrainError, state};
 use indicatif::MultiProgress;
@@ -30,6 +30,11 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
         Command::Plugins(PluginsCommand::Inspect { file, json }) => {
             let inspection = listing::inspect(file)?;
             say(&if *json { pretty(&inspection.json()) } else { inspection.text() });
+        }
+        Command::Plugins(PluginsCommand::New { name, encoder, api, .. }) => {
+            let kind = if *encoder { skeleton::Kind::Encoder } else { skeleton::Kind::Dataset };
+            let folder = skeleton::create(Path::new(""), name, kind, api.as_deref())?;
+            say(&format!("{0}\nBuild it with `cd {0} && cargo build --release`", folder.display()));
         }
         Command::Plugins(PluginsCommand::Install { file, force }) => {
             let folder = search::user_directory().ok_or_else(|| {

@@ -1,16 +1,17 @@
 //! `selfsame embed`: the embeddings of a data set's images as a file.
 
 use super::args::{Cli, EmbedArgs};
-use super::evaluate::dataset;
+use super::evaluate::{dataset, splits};
 use super::failure::Failure;
 use super::open;
-use crate::evaluate::{self, Part, Splits, TrainedRun};
+use crate::evaluate::{self, TrainedRun};
 use crate::output::counter::Counter;
 use crate::output::embeddings::{Embeddings, Rows};
 use crate::output::host_services::HostServices;
 use crate::probe::Embedder;
 use crate::train::TrainError;
 use crate::train::session::Compute;
+use crate::train::splits::Part;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::Targets;
 
@@ -22,8 +23,8 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
     let compute = Compute::select(&config)?;
     let (method, weights) = run.load(&registry, compute)?;
     let services = HostServices::new(bars, &|| false);
-    let splits = Splits::prepare(&config, &registry, &services)?;
-    let names = if arguments.split == "all" { splits.names() } else { vec![arguments.split.as_str()] };
+    let splits = splits(&config, &registry, &services)?;
+    let names = if arguments.split == "all" { splits.names()? } else { vec![arguments.split.as_str()] };
     let mut parts =
         names.into_iter().map(|name| Ok(splits.open(name)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;
     let read = |part: &mut Part| splits.read(part, compute.device);

@@ -3,13 +3,17 @@
 use super::args::{Cli, EvaluateArgs, TrainedArgs};
 use super::failure::Failure;
 use super::open;
-use crate::evaluate::{self, Bench, Evaluation, Protocol, Recipes, Splits, Subject, TrainedRun};
+use crate::config::Config;
+use crate::evaluate::{self, Bench, Evaluation, Protocol, Recipes, Subject, TrainedRun};
 use crate::output::counter::Counter;
 use crate::output::host_services::HostServices;
 use crate::plugin::Registry;
+use crate::train::run_data;
 use crate::train::run_folder::PluginFile;
 use crate::train::session::Compute;
+use crate::train::splits::Splits;
 use indicatif::MultiProgress;
+use selfsame_plugin_api::Services;
 use std::fmt::Write;
 
 /// Runs the protocols, writes their results into the run's folder, and answers them as tables or JSON.
@@ -24,7 +28,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     let (method, weights) = run.load(&registry, compute)?;
 
     let services = HostServices::new(bars, &|| false);
-    let splits = Splits::prepare(&config, &registry, &services)?;
+    let splits = splits(&config, &registry, &services)?;
     let scored = splits.open(arguments.split.as_deref().unwrap_or(splits.default_scored()))?;
     let split = scored.name;
     let counter = Counter::new(bars);
@@ -64,12 +68,22 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
             first.encoder, first.dataset, first.split, first.samples, first.train_samples
         );
     }
-    let rows: Vec<_> = results.iter().map(|(_, result)| (result.protocol.name().to_owned(), result)).collect();
-    let _ = writeln!(text, "{}", evaluate::summary(&rows));
+    let named: Vec<_> = results.iter().map(|(_, result)| (result.protocol.name().to_owned(), result.clone())).collect();
+    let _ = writeln!(text, "{}", evaluate::summary(&named));
     for (file, result) in &results {
         let _ = writeln!(text, "\n{}\n{}\n{}", result.protocol.name(), evaluate::tables(result), file.display());
     }
     Ok(text)
+}
+
+/// The splits of the configuration's first data set.
+pub(super) fn splits<'a>(
+    config: &'a Config,
+    registry: &Registry,
+    services: &'a dyn Services,
+) -> Result<Splits<'a>, Failure> {
+    let request = run_data::requests(config)?.0.remove(0);
+    Ok(Splits::prepare(config, request, config.dataset.num_workers, registry, services)?)
 }
 
 /// The data set that was named in place of the run's.

@@ -4,7 +4,6 @@
 
 mod evaluation;
 mod protocol;
-mod splits;
 mod table;
 mod trained;
 
@@ -12,6 +11,5 @@ pub use evaluation::{
     ClassResult, EVALUATIONS_DIR, Evaluation, Intervals, Measure, SeedResult, Subject, Verdict, read_all,
 };
 pub use protocol::{Bench, Protocol, Recipes, views};
-pub use splits::{Part, Splits};
-pub use table::{summary, tables};
+pub use table::{rows, summary, tables};
 pub use trained::{TrainedRun, WeightsOrigin};

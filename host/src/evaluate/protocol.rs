@@ -1,7 +1,6 @@
 //! The protocols, run on one encoder and one data set.
 
 use super::evaluation::{Prediction, Verdict};
-use super::splits::{Part, Splits};
 use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{AugmentationConfig, RandomCropConfig};
@@ -11,6 +10,7 @@ use crate::probe::{
 };
 use crate::train::run_folder::RunRecord;
 use crate::train::session::Compute;
+use crate::train::splits::{Part, Splits};
 use crate::train::{TrainError, state};
 use clap::ValueEnum;
 use selfsame_plugin_api::{Card, Encoder, Targets, Task};
@@ -159,7 +159,8 @@ impl<'a> Bench<'a> {
             Protocol::LinearAug => with(
                 &recipes.augmented,
                 json!({
-                    "optimizer": "SGD", "schedule": "cosine", "standardized": true, "balanced": balanced,
+                    "optimizer": "SGD", "schedule": "cosine", "starts_from": "the linear protocol",
+                    "standardized": true, "balanced": balanced,
                     "choice_fraction": CHOICE_FRACTION, "views": crop_and_flip(&self.config.augmentation)
                 }),
             ),

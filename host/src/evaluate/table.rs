@@ -16,19 +16,27 @@ const COLUMNS: [(&str, &str); 6] = [
     ("auprc", "AUPRC"),
 ];
 
-/// One line for each named result: mean, standard deviation over seeds, 95 % interval.
-pub fn summary(results: &[(String, &Evaluation)]) -> String {
+/// Titles of the scores that any of the results has, and a row of cells for each: its name, its seeds, and its scores as
+/// mean, standard deviation over seeds, 95 % interval.
+pub fn rows(results: &[(String, Evaluation)]) -> (Vec<&'static str>, Vec<Vec<String>>) {
     let shown: Vec<_> = COLUMNS
         .into_iter()
         .filter(|(name, _)| results.iter().any(|(_, result)| result.metrics.contains_key(*name)))
         .collect();
-    let mut table = new_table();
-    let header = ["result".to_owned(), "seeds".to_owned()].into_iter();
-    table.set_header(header.chain(shown.iter().map(|(_, title)| (*title).to_owned())));
-    for (name, result) in results {
+    let row = |(name, result): &(String, Evaluation)| {
         let cells = shown.iter().map(|(name, _)| result.metrics.get(*name).map_or("–".into(), measure));
-        table.add_row([name.clone(), result.seeds.len().to_string()].into_iter().chain(cells));
-    }
+        [name.clone(), result.seeds.len().to_string()].into_iter().chain(cells).collect()
+    };
+    let titles = ["result", "seeds"].into_iter().chain(shown.iter().map(|(_, title)| *title)).collect();
+    (titles, results.iter().map(row).collect())
+}
+
+/// [`rows`] as a table.
+pub fn summary(results: &[(String, Evaluation)]) -> String {
+    let (titles, rows) = rows(results);
+    let mut table = new_table();
+    table.set_header(titles);
+    table.add_rows(rows);
     align_right(&mut table);
     table.to_string()
 }

@@ -17,11 +17,13 @@ use std::path::{Path, PathBuf};
 
 /// Keys that say which images the encoder learnt from and what it is; to change one would be to evaluate something else
 /// than the run.
-const FIXED: [&str; 8] = [
+const FIXED: [&str; 10] = [
     "dataset.name",
     "dataset.options",
+    "dataset.mix",
     "data.val_fraction",
     "encoder",
+    "linear_head.dataset",
     "method",
     "train.seed",
     "train.self_supervision.encoder_name",

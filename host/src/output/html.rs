@@ -2,13 +2,15 @@
 
 use super::curves::{COLORS, Series, svg};
 use super::metrics::Record;
-use super::report::{Scores, facts, percent};
+use super::report::{Scores, facts, score_rows};
+use crate::evaluate::{self, Evaluation};
 use crate::train::run_folder::RunRecord;
 
 /// Title and metrics of each chart.
-const CHARTS: [(&str, &[&str]); 5] = [
+const CHARTS: [(&str, &[&str]); 6] = [
     ("Loss", &["ssl/train/loss", "ssl/val/loss"]),
     ("Accuracy", &["knn/val/accuracy", "online/val/accuracy", "online/train/accuracy"]),
+    ("AUROC", &["knn/val/auroc", "online/val/auroc", "online/train/auroc"]),
     ("Learning rate", &["optim/lr"]),
     ("Images per second", &["throughput/images_per_s"]),
     ("Standard deviation of the features (near 0: collapse)", &["features/std"]),
@@ -29,7 +31,12 @@ pre { background: #f4f6f8; border-radius: 6px; padding: 1rem; overflow-x: auto; 
 ";
 
 /// The page's HTML.
-pub(super) fn page(record: &RunRecord, config: &str, metrics: &[Record]) -> String {
+pub(super) fn page(
+    record: &RunRecord,
+    config: &str,
+    metrics: &[Record],
+    evaluations: &[(String, Evaluation)],
+) -> String {
     let title = escape(&format!("{} on {}", record.encoder, record.dataset));
     let mut facts_rows = String::new();
     for (name, value) in facts(record) {
@@ -43,10 +50,11 @@ pub(super) fn page(record: &RunRecord, config: &str, metrics: &[Record]) -> Stri
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-         {scores}<h2>Run</h2>\n<table>\n{facts_rows}</table>\n\
+         {scores}{evaluations}<h2>Run</h2>\n<table>\n{facts_rows}</table>\n\
          <h2>Curves</h2>\n<div class=\"charts\">\n{charts}</div>\n\
          <h2>Configuration</h2>\n<pre>{config}</pre>\n</body>\n</html>\n",
         scores = scores(record),
+        evaluations = evaluated(evaluations),
         config = escape(config),
     )
 }
@@ -56,15 +64,28 @@ fn scores(record: &RunRecord) -> String {
     if (untrained, trained) == Default::default() {
         return String::new();
     }
-    let row = |name: &str, scores: &Scores| {
-        format!("<tr><td>{name}</td><td>{}</td><td>{}</td></tr>\n", percent(scores.knn), percent(scores.linear))
+    let (titles, rows) = score_rows(&untrained, &trained);
+    table("Scores", &titles, &rows)
+}
+
+fn evaluated(evaluations: &[(String, Evaluation)]) -> String {
+    if evaluations.is_empty() {
+        return String::new();
+    }
+    let (titles, rows) = evaluate::rows(evaluations);
+    table("Evaluations", &titles, &rows)
+}
+
+/// A table of numbers; the first column names the rows.
+fn table(title: &str, titles: &[&str], rows: &[Vec<String>]) -> String {
+    let line = |tag: &str, cells: &mut dyn Iterator<Item = &str>| {
+        let cells: String =
+            cells.map(|cell| format!("<{tag}>{}</{tag}>", escape(cell).replace('\n', "<br>"))).collect();
+        format!("<tr>{cells}</tr>\n")
     };
-    format!(
-        "<h2>Scores</h2>\n<table class=\"scores\">\n\
-         <tr><th>Encoder</th><th>kNN top-1</th><th>Linear top-1</th></tr>\n{}{}</table>\n",
-        row("untrained", &untrained),
-        row("trained", &trained)
-    )
+    let head = line("th", &mut titles.iter().copied());
+    let body: String = rows.iter().map(|row| line("td", &mut row.iter().map(String::as_str))).collect();
+    format!("<h2>{title}</h2>\n<table class=\"scores\">\n{head}{body}</table>\n")
 }
 
 fn chart(title: &str, names: &[&str], metrics: &[Record]) -> String {

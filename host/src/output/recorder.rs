@@ -67,9 +67,14 @@ impl Observer for Recorder {
         self.record(if epoch == 0 { "untrained" } else { "epoch" }, step, epoch, metrics)?;
         self.log.sync()?;
         if let Some(pace) = &self.pace {
-            let shown = |name| metrics.get(name).map(|value| format!("{:.1} %", 100.0 * value));
-            let named = [("kNN top-1", shown("knn/val/accuracy")), ("head top-1", shown("online/val/accuracy"))];
-            let values: Vec<_> = named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+            // Where positives are few, accuracy says little: their ranking stands in its place.
+            let ranked = metrics.contains_key("knn/val/auroc") || metrics.contains_key("online/val/auroc");
+            let names = match ranked {
+                true => [("kNN AUROC", "knn/val/auroc"), ("head AUROC", "online/val/auroc")],
+                false => [("kNN top-1", "knn/val/accuracy"), ("head top-1", "online/val/accuracy")],
+            };
+            let shown = |(title, name)| Some((title, format!("{:.1} %", 100.0 * metrics.get(name)?)));
+            let values: Vec<_> = names.into_iter().filter_map(shown).collect();
             self.progress.epoch(epoch as u64, pace, &values);
         }
         Ok(())

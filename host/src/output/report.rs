@@ -2,7 +2,7 @@
 
 use super::html;
 use super::metrics;
-use crate::evaluate;
+use crate::evaluate::{self, Evaluation};
 use crate::train::run_folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
 use crate::train::storage::{Disk, FileError, Naming, write_atomically};
 use comfy_table::{CellAlignment, Table, presets};
@@ -33,25 +33,51 @@ pub struct Scores {
     pub knn: Option<f64>,
     /// Top-1 accuracy of a linear classifier.
     pub linear: Option<f64>,
+    /// AUROC of the neighbours' votes.
+    pub knn_auroc: Option<f64>,
+    /// AUROC of a linear classifier.
+    pub linear_auroc: Option<f64>,
 }
 
 impl Scores {
     /// The scores in a record's metrics: those of the test split where there are any, else of the validation split.
     ///
-    /// Names are `knn/SPLIT/accuracy` and `linear/SPLIT/accuracy` (else `online/SPLIT/accuracy`), after `untrained/` for
-    /// the encoder before its first step.
+    /// Names are `knn/SPLIT/accuracy` and `linear/SPLIT/accuracy` (else `online/SPLIT/accuracy`), likewise `auroc`, after
+    /// `untrained/` for the encoder before its first step.
     pub fn of(record: &RunRecord, untrained: bool) -> Self {
         let prefix = if untrained { "untrained/" } else { "" };
-        let find = |kind: &str| {
-            let name = |split| format!("{prefix}{kind}/{split}/accuracy");
+        let find = |kind: &str, score: &str| {
+            let name = |split| format!("{prefix}{kind}/{split}/{score}");
             ["test", "val"].iter().find_map(|split| record.metrics.get(&name(split)).copied())
         };
-        Self { knn: find("knn"), linear: find("linear").or_else(|| find("online")) }
+        let linear = ["accuracy", "auroc"].map(|score| find("linear", score));
+        // The online head stands for a linear classifier where there is none.
+        let [linear, linear_auroc] = match linear {
+            [None, None] => ["accuracy", "auroc"].map(|score| find("online", score)),
+            found => found,
+        };
+        Self { knn: find("knn", "accuracy"), linear, knn_auroc: find("knn", "auroc"), linear_auroc }
     }
 
-    fn row(&self, name: &str) -> [String; 3] {
-        [name.into(), percent(self.knn), percent(self.linear)]
+    fn columns(&self) -> [(&'static str, Option<f64>); 4] {
+        [
+            ("kNN top-1", self.knn),
+            ("linear top-1", self.linear),
+            ("kNN AUROC", self.knn_auroc),
+            ("linear AUROC", self.linear_auroc),
+        ]
     }
+}
+
+/// Titles of the columns that have a value, and the cells of the rows `untrained` and `trained`.
+pub(super) fn score_rows(untrained: &Scores, trained: &Scores) -> (Vec<&'static str>, [Vec<String>; 2]) {
+    let columns = untrained.columns().into_iter().zip(trained.columns());
+    let shown: Vec<_> = columns.filter(|((_, before), (_, after))| before.is_some() || after.is_some()).collect();
+    let title = |((title, _), _): &((&'static str, _), _)| *title;
+    let mut rows = [vec!["untrained".to_owned()], vec!["trained".to_owned()]];
+    rows[0].extend(shown.iter().map(|((_, before), _)| percent(*before)));
+    rows[1].extend(shown.iter().map(|(_, (_, after))| percent(*after)));
+    (std::iter::once("encoder").chain(shown.iter().map(title)).collect(), rows)
 }
 
 /// A share as a percentage with one decimal; a dash where there is none.
@@ -63,9 +89,9 @@ pub(super) fn percent(share: Option<f64>) -> String {
 pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
-    table.set_header(["encoder", "kNN top-1", "linear top-1"]);
-    table.add_row(untrained.row("untrained"));
-    table.add_row(trained.row("trained"));
+    let (titles, rows) = score_rows(untrained, trained);
+    table.set_header(titles);
+    table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -86,16 +112,20 @@ pub fn scored_on(record: &RunRecord) -> Option<String> {
 /// The scores before and after training, and what they are of.
 fn scores(record: &RunRecord) -> String {
     let (untrained, trained) = (Scores::of(record, true), Scores::of(record, false));
-    let table = score_table(&untrained, &trained);
-    match scored_on(record).filter(|_| (untrained, trained) != Default::default()) {
-        Some(line) => format!("{table}\n{line}\n"),
-        None => format!("{table}\n"),
+    if (untrained, trained) == Default::default() {
+        return String::new();
     }
+    let table = score_table(&untrained, &trained);
+    scored_on(record).map_or_else(|| format!("{table}\n"), |line| format!("{table}\n{line}\n"))
 }
 
 /// What a finished run prints: the scores, the run's folder, and commands to run next.
 pub fn final_report(record: &RunRecord, run_dir: &Path, next: &[String]) -> String {
-    let mut text = format!("{}\nEmbedding   {}\nRun folder  {}\n", scores(record), record.embedding, run_dir.display());
+    let mut scores = scores(record);
+    if !scores.is_empty() {
+        scores.push('\n');
+    }
+    let mut text = format!("{scores}Embedding   {}\nRun folder  {}\n", record.embedding, run_dir.display());
     for (i, command) in next.iter().enumerate() {
         text.push_str(&format!("{}  {command}\n", if i == 0 { "Next      " } else { "          " }));
     }
@@ -109,13 +139,13 @@ pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
     for (name, value) in facts(&record) {
         text.push_str(&format!("{name:<12}{value}\n"));
     }
-    if (Scores::of(&record, true), Scores::of(&record, false)) != Default::default() {
-        text.push_str(&format!("\n{}", scores(&record)));
+    let scores = scores(&record);
+    if !scores.is_empty() {
+        text.push_str(&format!("\n{scores}"));
     }
-    let evaluations = evaluate::read_all(run_dir).map_err(|error| ReportError::Evaluation(error.to_string()))?;
+    let evaluations = evaluations(run_dir)?;
     if !evaluations.is_empty() {
-        let rows: Vec<_> = evaluations.iter().map(|(name, result)| (name.clone(), result)).collect();
-        text.push_str(&format!("\n{}\n", evaluate::summary(&rows)));
+        text.push_str(&format!("\n{}\n", evaluate::summary(&evaluations)));
     }
     if !record.metrics.is_empty() {
         let width = record.metrics.keys().map(String::len).max().unwrap_or(0);
@@ -127,12 +157,18 @@ pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
     Ok(text)
 }
 
+/// What was found by evaluating the run, by the name of its file.
+fn evaluations(run_dir: &Path) -> Result<Vec<(String, Evaluation)>, ReportError> {
+    evaluate::read_all(run_dir).map_err(|error| ReportError::Evaluation(error.to_string()))
+}
+
 /// Writes a run's page, which needs no other file and no network, and says where it is.
 pub fn write_html(run_dir: &Path) -> Result<PathBuf, ReportError> {
     let record = RunRecord::read(run_dir)?;
     let config_path = run_dir.join(CONFIG_FILE);
     let config = fs::read_to_string(&config_path).naming("read", &config_path)?;
-    let page = html::page(&record, &config, &metrics::read(run_dir)?);
+    let evaluations = evaluations(run_dir)?;
+    let page = html::page(&record, &config, &metrics::read(run_dir)?, &evaluations);
     let path = run_dir.join(REPORT_FILE);
     write_atomically(&Disk, &path, page.as_bytes())?;
     Ok(path)
@@ -219,8 +255,9 @@ mod tests {
 
     #[test]
     fn the_table_shows_percentages_with_one_decimal() {
-        let untrained = Scores { knn: Some(0.2549), linear: None };
-        let table = score_table(&untrained, &Scores { knn: Some(0.75), linear: Some(1.0) });
+        let untrained = Scores { knn: Some(0.2549), ..Scores::default() };
+        let trained = Scores { knn: Some(0.75), linear: Some(1.0), ..Scores::default() };
+        let table = score_table(&untrained, &trained);
         let expected = "\
 ╭───────────┬───────────┬──────────────╮
 │ encoder   ┆ kNN top-1 ┆ linear top-1 │
@@ -229,6 +266,23 @@ mod tests {
 │ trained   ┆    75.0 % ┆      100.0 % │
 ╰───────────┴───────────┴──────────────╯";
         assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn columns_without_a_value_are_not_shown() {
+        let mut record = example_record();
+        record.metrics.clear();
+        for (name, value) in [("knn/val/auroc", 0.625), ("linear/val/auroc", 0.75), ("online/val/accuracy", 0.9)] {
+            record.metrics.insert(name.into(), value);
+        }
+        let expected = "\
+╭───────────┬───────────┬──────────────╮
+│ encoder   ┆ kNN AUROC ┆ linear AUROC │
+╞═══════════╪═══════════╪══════════════╡
+│ untrained ┆         – ┆            – │
+│ trained   ┆    62.5 % ┆       75.0 % │
+╰───────────┴───────────┴──────────────╯";
+        assert_eq!(score_table(&Scores::of(&record, true), &Scores::of(&record, false)), expected);
     }
 
     #[test]
@@ -261,7 +315,7 @@ mod tests {
     #[test]
     fn the_test_split_is_preferred_to_the_validation_split() {
         let mut record = example_record();
-        assert_eq!(Scores::of(&record, false), Scores { knn: Some(0.75), linear: None });
+        assert_eq!(Scores::of(&record, false), Scores { knn: Some(0.75), ..Scores::default() });
         record.metrics.insert("knn/test/accuracy".into(), 0.7);
         assert_eq!(Scores::of(&record, false).knn, Some(0.7));
         assert_eq!(Scores::of(&record, true), Scores::default());

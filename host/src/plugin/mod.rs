@@ -12,6 +12,7 @@ mod log;
 mod manifest;
 mod registry;
 pub mod search;
+pub mod skeleton;
 mod subject;
 mod watch;
 

@@ -1,7 +1,7 @@
 //! Linear evaluation on features of randomly cropped and flipped images; the encoder stays frozen.
 
 use super::embedder::{Embedder, Labelled, Progress, select};
-use super::linear_probe::{Cut, LinearModel, choice_score};
+use super::linear_probe::{Cut, LinearFit, LinearModel, choice_score, tuned_linear};
 use super::objective::Objective;
 use crate::augment::ViewKey;
 use crate::config::schema::{LrScaling, SchedulerConfig};
@@ -10,7 +10,7 @@ use crate::optim::{Optimizer, Schedule, Sgd};
 use crate::random;
 use selfsame_plugin_api::{Parameter, ParameterKind};
 use serde::Serialize;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// How the probe learns.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,8 +42,11 @@ struct Candidate {
 /// do, on the rows of the cut's `fit`, and answers the one that scores best on its `held` rows (plainly cropped), with
 /// its learning rate. Without rows to choose by, the largest rate whose loss stays finite.
 ///
-/// `plain` are the features `[N, D]` of the plainly cropped training split, whose mean and standard deviation
-/// standardise; `embedder` makes the random views. Order and views are drawn from `seed`.
+/// Each starts as the linear probe of those rows' plain features, so that a small data set, which has few steps, does not
+/// end before it has come as far.
+///
+/// `plain` are the features `[N, D]` of the plainly cropped training split; `embedder` makes the random views. Order and
+/// views are drawn from `seed`.
 ///
 /// # Errors
 /// No samples, no learning rate that works; what the encoder or libtorch refuses.
@@ -60,10 +63,13 @@ pub fn augmented_probe(
 ) -> Result<(LinearModel, f64)> {
     let rows = if cut.fit.is_empty() { (0..train.source.len()).collect() } else { cut.fit.clone() };
     let steps_per_epoch = rows.len().div_ceil(recipe.batch_size);
+    let (_, l2) = tuned_linear(objective, plain, train.labels, cut)?;
+    let known = select(train.labels, &rows)?;
+    let start = LinearFit::new(objective, &select(plain, &rows)?, &known)?.minimize(l2)?;
     let mut candidates = recipe
         .learning_rates
         .iter()
-        .map(|&learning_rate| candidate(objective, plain, recipe, learning_rate, steps_per_epoch))
+        .map(|&learning_rate| candidate(&start, recipe, learning_rate, steps_per_epoch))
         .collect::<Result<Vec<_>>>()?;
     let (view_seed, mut step) = (random::derive_seed(seed, "linear-aug views", &[]), 0);
     for epoch in 0..recipe.epochs as u64 {
@@ -87,13 +93,12 @@ pub fn augmented_probe(
 }
 
 fn candidate(
-    objective: &Objective,
-    plain: &Tensor,
+    start: &LinearModel,
     recipe: &AugmentedRecipe,
     learning_rate: f64,
     steps_per_epoch: usize,
 ) -> Result<Candidate> {
-    let model = LinearModel::untrained(objective.classes(), plain)?;
+    let model = start.trainable()?;
     let cosine = SchedulerConfig { epochs: recipe.epochs, warmup_epochs: 0.0, final_lr_fraction: 0.0 };
     let schedule = Schedule::new(&cosine, learning_rate, LrScaling::None, 0, steps_per_epoch as u64);
     let optimizer = Sgd::new(model.parameters(), recipe.momentum, false, 0.0)?;
@@ -134,13 +139,11 @@ fn choose(
 }
 
 impl LinearModel {
-    /// A classifier with zero weights, to be trained, of features standardised as `features` (`[N, D]`) are.
-    fn untrained(classes: usize, features: &Tensor) -> Result<Self> {
-        let (mean, std) = Self::statistics(features)?;
-        let options = (Kind::Float, features.device());
-        let zeros = |size: &[i64]| -> Result<Tensor> { Ok(Tensor::f_zeros(size, options)?.f_set_requires_grad(true)?) };
-        let (weight, bias) = (zeros(&[classes as i64, features.size2()?.1])?, zeros(&[classes as i64])?);
-        Ok(Self { mean, std, weight, bias })
+    /// A copy whose weight and bias can be trained.
+    fn trainable(&self) -> Result<Self> {
+        let leaf = |tensor: &Tensor| -> Result<Tensor> { Ok(tensor.f_detach_copy()?.f_set_requires_grad(true)?) };
+        let (mean, std) = (self.mean.shallow_clone(), self.std.shallow_clone());
+        Ok(Self { mean, std, weight: leaf(&self.weight)?, bias: leaf(&self.bias)? })
     }
 
     fn parameters(&self) -> Vec<Parameter> {

@@ -8,45 +8,15 @@ use tch::{Kind, Tensor};
 /// Floats in the largest temporary of a chunk (64 MiB).
 const CHUNK_FLOATS: i64 = 1 << 24;
 
-/// What the neighbours said.
-#[derive(Debug)]
-pub struct KnnScore {
-    /// Share of queries whose prediction is right, in [0, 1].
-    pub accuracy: f64,
-    /// The predicted classes, `[M]`, int64.
-    pub predictions: Tensor,
-}
-
-/// Predicts a class for each of `queries` (`[M, D]`) from the labelled `bank` (`[N, D]`); labels are int64 in
-/// 0..`classes`, and all tensors lie on one device.
+/// The votes of the neighbours of `queries` (`[M, D]`) in the `bank` (`[N, D]`) as shares, `[M, classes]` in [0, 1]: the
+/// weight of the neighbours that have a label over the weight of all. `bank` labels are int64 `[N]` in 0..`classes`, or 0
+/// and 1 `[N, classes]` for multilabel; all tensors lie on one device.
 ///
 /// The k nearest by cosine similarity s vote for their class with weight exp(s / temperature); k is N where the bank
-/// is smaller. Of neighbours that are equally near, those first in the bank count; of classes with equal votes, the
-/// lowest wins.
+/// is smaller. Of neighbours that are equally near, those first in the bank count.
 ///
 /// # Errors
 /// No features, or labels that do not match them in number; anything libtorch refuses.
-pub fn knn(
-    config: &KnnConfig,
-    classes: usize,
-    bank: (&Tensor, &Tensor),
-    queries: (&Tensor, &Tensor),
-) -> Result<KnnScore> {
-    let _no_grad = tch::no_grad_guard();
-    let predictions = knn_votes(config, classes, bank, queries.0)?.f_argmax(1, false)?;
-    let (rows, labelled) = (queries.0.size2()?.0, queries.1.size1()?);
-    if rows != labelled {
-        return Err(Error::Input(format!("kNN: {rows} features and {labelled} labels in the queries")));
-    }
-    let correct = predictions.f_eq_tensor(queries.1)?.f_to_kind(Kind::Double)?;
-    Ok(KnnScore { accuracy: correct.f_mean(None)?.f_double_value(&[])?, predictions })
-}
-
-/// The votes of [`knn`] as shares, `[M, classes]` in [0, 1]: the weight of the neighbours that have a label over the
-/// weight of all. `bank` labels are int64 `[N]`, or 0 and 1 `[N, classes]` for multilabel.
-///
-/// # Errors
-/// As [`knn`].
 pub fn knn_votes(config: &KnnConfig, classes: usize, bank: (&Tensor, &Tensor), queries: &Tensor) -> Result<Tensor> {
     let _no_grad = tch::no_grad_guard();
     let (n, labelled) = (bank.0.size2()?.0, bank.1.size().first().copied().unwrap_or(0));

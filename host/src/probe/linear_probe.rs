@@ -103,24 +103,18 @@ impl<'a> LinearFit<'a> {
     }
 }
 
-/// Multinomial logistic regression on standardised features: minimises mean cross-entropy + ‖W‖²/2N, the objective of
-/// scikit-learn's `LogisticRegression(C=1)`. Draws nothing at random.
+/// Logistic regression on standardised features: minimises mean loss + ‖W‖²/2N, the objective of scikit-learn's
+/// `LogisticRegression(C=1)`. Draws nothing at random.
 ///
-/// `train` and `eval` are features (`[N, D]`, `[M, D]`) with int64 labels in 0..`classes`, all on one device. Mean and
-/// standard deviation come from `train`. Returns the share of `eval` that is predicted right, in [0, 1].
+/// `train` is features `[N, D]` with their labels, on the device of `queries` (`[M, D]`). Mean and standard deviation come
+/// from `train`. Returns the probabilities of `queries`, `[M, classes]`.
 ///
 /// # Errors
 /// No features, or labels that do not match them in number; anything libtorch refuses.
-pub fn linear_probe(classes: usize, train: (&Tensor, &Tensor), eval: (&Tensor, &Tensor)) -> Result<f64> {
-    let (rows, labelled) = (eval.0.size2()?.0, eval.1.size1()?);
-    if rows == 0 || rows != labelled {
-        return Err(Error::Input(format!("linear probe: {rows} evaluation features and {labelled} labels")));
-    }
-    let objective = Objective::new(Task::Multiclass, classes, None)?;
-    let model = LinearFit::new(&objective, train.0, train.1)?.minimize(1.0 / train.0.size2()?.0 as f64)?;
+pub fn linear_probe(objective: &Objective, train: (&Tensor, &Tensor), queries: &Tensor) -> Result<Tensor> {
+    let model = LinearFit::new(objective, train.0, train.1)?.minimize(1.0 / train.0.size2()?.0 as f64)?;
     let _no_grad = tch::no_grad_guard();
-    let correct = model.logits(eval.0)?.f_argmax(1, false)?.f_eq_tensor(eval.1)?;
-    Ok(correct.f_to_kind(Kind::Double)?.f_mean(None)?.f_double_value(&[])?)
+    objective.probabilities(&model.logits(queries)?)
 }
 
 /// Rows to learn from and rows to choose by, of one training split.

@@ -21,7 +21,7 @@ pub use confusion::{ClassScore, Confusion, balanced_accuracy, macro_f1};
 pub use embedder::{Embedder, Labelled, Progress};
 pub use feature_std::feature_std;
 pub use finetune::{FinetuneRecipe, finetune};
-pub use knn::{KnnScore, knn, knn_votes};
+pub use knn::knn_votes;
 pub use linear_head::{HeadMetrics, LinearHead};
 pub use linear_probe::{Cut, L2_GRID, LinearFit, LinearModel, choice_score, linear_probe, tuned_linear};
 pub use metrics::{Ranking, auroc, average_precision};

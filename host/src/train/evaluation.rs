@@ -2,12 +2,12 @@
 
 use super::error::TrainError;
 use super::run_data::{RunData, RunViews};
-use super::session::{Compute, Data};
+use super::session::Compute;
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::{Batch, Source};
 use crate::method::{self, Method, StepContext};
-use crate::probe::{self, Embedder, HeadMetrics, LinearHead};
+use crate::probe::{self, Embedder, HeadMetrics, LinearHead, Objective, Scored};
 use selfsame_plugin_api::{Encoder, Task};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
@@ -28,7 +28,7 @@ pub struct Evaluator<'a> {
 impl Evaluator<'_> {
     /// What is recorded between epochs: the loss on random views of the encoder's validation images, and of the validation
     /// split of the data set that head and probes use the head's scores, the spread of the features (of the encoder's data
-    /// where the former has none), and with `neighbours` the kNN score.
+    /// where the former has none), and with `neighbours` the scores of kNN.
     ///
     /// # Errors
     /// What encoder or libtorch refuse.
@@ -56,52 +56,56 @@ impl Evaluator<'_> {
             let labels = labels.to_device(self.compute.device);
             metrics.extend(head_metrics("val", &head.evaluate(&features, &labels)?));
         }
-        if neighbours && is_single_label(task) {
+        if let (true, Some((known, truth))) = (neighbours, self.labels(val)) {
             let bank = embed(method.encoder(), &task.train, self.views.task(), self.compute)?;
-            metrics.insert("knn/val/accuracy".to_owned(), self.knn(&bank, &features, val)?);
+            metrics.extend(self.scores("knn/val", &self.knn(&bank, &known, &features)?, &truth)?);
         }
         Ok(metrics)
     }
 
-    /// kNN and linear accuracy of frozen features on the scored split (validation, else test) of the data set that head and
-    /// probes use, by metric name; empty where there are no single labels.
+    /// The scores of kNN and of a linear classifier on frozen features of the scored split (validation, else test) of the
+    /// data set that head and probes use, by metric name; empty where there are no labels.
     ///
     /// # Errors
     /// What encoder or libtorch refuse.
     pub fn probe(&self, encoder: &dyn Encoder) -> Result<BTreeMap<String, f64>, TrainError> {
         let mut metrics = BTreeMap::new();
         let task = self.data.task();
-        let (Some((split, scored)), true) = (task.scored(), is_single_label(task)) else { return Ok(metrics) };
+        let Some((split, scored)) = task.scored() else { return Ok(metrics) };
+        let Some((known, truth)) = self.labels(scored) else { return Ok(metrics) };
         let bank = embed(encoder, &task.train, self.views.task(), self.compute)?;
         let features = embed(encoder, scored, self.views.task(), self.compute)?;
-        metrics.insert(format!("knn/{split}/accuracy"), self.knn(&bank, &features, scored)?);
-        let (Some(train_labels), Some(labels)) = (task.train.labels(), scored.labels()) else {
-            return Ok(metrics);
-        };
-        let device = self.compute.device;
-        let accuracy = probe::linear_probe(
-            task.card.classes.len(),
-            (&bank, &train_labels.to_device(device)),
-            (&features, &labels.to_device(device)),
-        )?;
-        metrics.insert(format!("linear/{split}/accuracy"), accuracy);
+        metrics.extend(self.scores(&format!("knn/{split}"), &self.knn(&bank, &known, &features)?, &truth)?);
+        let objective = Objective::new(task.card.task, task.card.classes.len(), None)?;
+        let linear = probe::linear_probe(&objective, (&bank, &known), &features)?;
+        metrics.extend(self.scores(&format!("linear/{split}"), &linear, &truth)?);
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         Ok(metrics)
     }
 
-    fn knn(&self, bank: &Tensor, features: &Tensor, scored: &Source) -> Result<f64, TrainError> {
-        let device = self.compute.device;
+    /// The labels of the training split of the data set that head and probes use, and those of its split `scored`; none
+    /// where it has no labels.
+    fn labels(&self, scored: &Source) -> Option<(Tensor, Tensor)> {
         let task = self.data.task();
-        let (Some(bank_labels), Some(labels)) = (task.train.labels(), scored.labels()) else {
-            return Err(TrainError::data("kNN needs labels, and the data set has none"));
+        let here = |source: &Source| Some(source.labels()?.to_device(self.compute.device));
+        (task.card.task != Task::None).then(|| Some((here(&task.train)?, here(scored)?)))?
+    }
+
+    fn knn(&self, bank: &Tensor, known: &Tensor, features: &Tensor) -> Result<Tensor, TrainError> {
+        Ok(probe::knn_votes(&self.config.knn, self.data.task().card.classes.len(), (bank, known), features)?)
+    }
+
+    /// Accuracy where each sample is of one class, and AUROC and AUPRC where there are positives and negatives: of the
+    /// second class for binary tasks, the mean over the labels for multilabel ones.
+    fn scores(&self, prefix: &str, probabilities: &Tensor, truth: &Tensor) -> Result<Vec<(String, f64)>, TrainError> {
+        let task = self.data.task().card.task;
+        let names: &[&str] = match task {
+            Task::Multilabel => &["auroc", "auprc"],
+            _ => &["accuracy", "auroc", "auprc"],
         };
-        let score = probe::knn(
-            &self.config.knn,
-            task.card.classes.len(),
-            (bank, &bank_labels.to_device(device)),
-            (features, &labels.to_device(device)),
-        )?;
-        Ok(score.accuracy)
+        let scores = Scored::new(task, probabilities, truth)?.weighted(&|_| 1.0).into_iter();
+        let named = scores.filter(|(name, _)| names.contains(name));
+        Ok(named.filter_map(|(name, score)| Some((format!("{prefix}/{name}"), score?))).collect())
     }
 
     /// Mean loss over the validation splits of the encoder's data sets in batches of the training size; the last one may
@@ -128,10 +132,6 @@ impl Evaluator<'_> {
         }
         Ok((count > 0).then(|| sum / count as f64))
     }
-}
-
-fn is_single_label(data: &Data) -> bool {
-    matches!(data.card.task, Task::Binary | Task::Multiclass) && data.train.labels().is_some()
 }
 
 /// A head's scores under their metric names.

@@ -13,6 +13,7 @@ pub mod run_data;
 pub mod run_folder;
 pub mod session;
 pub mod signals;
+pub mod splits;
 pub mod state;
 pub mod storage;
 pub mod tensors;

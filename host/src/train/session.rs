@@ -4,15 +4,15 @@
 use super::error::TrainError;
 use super::initial_weights::InitialWeights;
 use super::run_folder::LeftOut;
+use super::splits::Splits;
 use crate::config::Config;
 use crate::config::schema::{Precision, StemChoice};
-use crate::data::{Loader, Source, loader, split};
+use crate::data::{Loader, Source, loader};
 use crate::method::{self, Method};
 use crate::plugin::Registry;
 use crate::{device, native, random};
-use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderRequest, Samples, Services, Split, Stem};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderRequest, Services, Stem};
 use std::path::PathBuf;
-use std::sync::Arc;
 use tch::Device;
 
 /// One data set of a run.
@@ -102,38 +102,14 @@ pub fn load_data(
     services: &dyn Services,
     device: Device,
 ) -> Result<Data, TrainError> {
-    let (card, dataset) = prepare_dataset(request, registry, services)?;
-    let open = |split: Split| dataset.open(split).map(Arc::<dyn Samples>::from);
-    let train = open(Split::Train)?;
-    let own_val = card.splits.contains(&Split::Val).then(|| open(Split::Val)).transpose()?;
-    let fraction = if own_val.is_some() { 0.0 } else { config.data.val_fraction };
-    let parts = split::cut(train.len(), &train.targets(), train.groups().as_deref(), fraction, config.train.seed);
-
-    let limit = &config.data.limit;
-    let loader = loader(config, request, workers, &card, services, device)?;
-    let load = |split: Split, samples: &Arc<dyn Samples>, indices: Vec<usize>, limit: Option<usize>| {
-        loader.load(split, samples, &split::limited(indices, limit))
-    };
-    let shuffled =
-        |samples: &dyn Samples, purpose: &str| random::permutation(samples.len(), config.train.seed, purpose, &[]);
-
-    let source = load(Split::Train, &train, parts.train, limit.train)?;
-    if source.is_empty() {
-        return Err(TrainError::data(format!("data set {}: its training split has no samples", card.name)));
-    }
-    let val = match own_val {
-        Some(samples) => Some(load(Split::Val, &samples, shuffled(samples.as_ref(), "val"), limit.val)?),
-        None if !parts.val.is_empty() => Some(load(Split::Train, &train, parts.val, limit.val)?),
-        None => None,
-    };
-    let test = match (&val, card.splits.contains(&Split::Test)) {
-        (None, true) => {
-            let samples = open(Split::Test)?;
-            Some(load(Split::Test, &samples, shuffled(samples.as_ref(), "test"), limit.test)?)
-        }
-        _ => None,
-    };
-    Ok(Data { card, train: source, val, test })
+    let splits = Splits::prepare(config, request.clone(), workers, registry, services)?;
+    let names = splits.names()?;
+    let load = |name: &str| splits.read(&mut splits.open(name)?, device);
+    let load_if = |wanted: bool, name| (wanted && names.contains(&name)).then(|| load(name)).transpose();
+    let train = load("train")?;
+    let val = load_if(true, "val")?;
+    let test = load_if(val.is_none(), "test")?;
+    Ok(Data { card: splits.into_card(), train, val, test })
 }
 
 /// What loads the splits of one data set.

@@ -1,11 +1,17 @@
 use crate::support::{assert_close, elements, fixture, labels, numbers, tensor};
 use selfsame::config::schema::{KnnConfig, LinearHeadConfig};
-use selfsame::probe::{LinearHead, auroc, average_precision, feature_std, knn, linear_probe};
+use selfsame::probe::{LinearHead, Objective, Scored, auroc, average_precision, feature_std, knn_votes, linear_probe};
 use selfsame_plugin_api::Task;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// Share of the rows whose largest probability is that of their class.
+fn accuracy(probabilities: &Tensor, truth: &Tensor) -> f64 {
+    let scores = Scored::new(Task::Multiclass, probabilities, truth).unwrap().scores();
+    scores.iter().find(|(name, _)| *name == "accuracy").and_then(|(_, score)| *score).unwrap()
+}
 
 #[test]
 fn knn_equals_a_plain_implementation_ties_included() {
@@ -18,9 +24,9 @@ fn knn_equals_a_plain_implementation_ties_included() {
         let (bank, known) = (tensor(&case["bank"]), labels(&case["labels"]));
         let (queries, truth) = (tensor(&case["queries"]), labels(&case["truth"]));
         let classes = case["classes"].as_u64().unwrap() as usize;
-        let score = knn(&config, classes, (&bank, &known), (&queries, &truth)).unwrap();
-        assert_eq!(elements(&score.predictions), numbers(&case["predictions"]));
-        assert_close(&[score.accuracy], &numbers(&case["accuracy"]), 1e-12);
+        let votes = knn_votes(&config, classes, (&bank, &known), &queries).unwrap();
+        assert_eq!(elements(&votes.argmax(1, false)), numbers(&case["predictions"]));
+        assert_close(&[accuracy(&votes, &truth)], &numbers(&case["accuracy"]), 1e-12);
     }
 }
 
@@ -29,7 +35,7 @@ fn knn_survives_a_temperature_that_overflows_an_exponential() {
     let features = Tensor::from_slice(&[1.0_f32, 0.0, 0.0, 1.0]).reshape([2, 2]);
     let known = Tensor::from_slice(&[0_i64, 1]);
     let config = KnnConfig { k: 2, temperature: 1e-3, ..KnnConfig::default() };
-    assert_eq!(knn(&config, 2, (&features, &known), (&features, &known)).unwrap().accuracy, 1.0);
+    assert_eq!(accuracy(&knn_votes(&config, 2, (&features, &known), &features).unwrap(), &known), 1.0);
 }
 
 #[test]
@@ -38,14 +44,14 @@ fn knn_chunks_its_queries_without_changing_them() {
     let bank = Tensor::eye(5, CPU);
     let known = Tensor::arange(5, (Kind::Int64, Device::Cpu));
     let config = KnnConfig { k: 5, ..KnnConfig::default() };
-    let score = knn(&config, 1_500_000, (&bank, &known), (&bank, &known)).unwrap();
-    assert_eq!(elements(&score.predictions), [0.0, 1.0, 2.0, 3.0, 4.0]);
+    let votes = knn_votes(&config, 1_500_000, (&bank, &known), &bank).unwrap();
+    assert_eq!(elements(&votes.argmax(1, false)), [0.0, 1.0, 2.0, 3.0, 4.0]);
 }
 
 #[test]
 fn knn_rejects_features_without_their_labels() {
     let (bank, known) = (Tensor::eye(3, CPU), Tensor::from_slice(&[0_i64, 1]));
-    let error = knn(&KnnConfig::default(), 2, (&bank, &known), (&bank, &known)).unwrap_err().to_string();
+    let error = knn_votes(&KnnConfig::default(), 2, (&bank, &known), &bank).unwrap_err().to_string();
     assert!(error.contains("3 features and 2 labels in the bank"), "{error}");
 }
 
@@ -237,15 +243,17 @@ fn the_linear_probe_agrees_with_logistic_regression() {
     let data = fixture("linear_probe");
     let (train, known) = (tensor(&data["train"]), labels(&data["train_labels"]));
     let (eval, truth) = (tensor(&data["eval"]), labels(&data["eval_labels"]));
-    let accuracy = linear_probe(3, (&train, &known), (&eval, &truth)).unwrap();
-    let expected = data["accuracy"].as_f64().unwrap();
-    assert!((accuracy - expected).abs() <= 0.01, "found {accuracy}, scikit-learn {expected}");
-    assert_eq!(accuracy, linear_probe(3, (&train, &known), (&eval, &truth)).unwrap());
+    let objective = Objective::new(Task::Multiclass, 3, None).unwrap();
+    let probabilities = || linear_probe(&objective, (&train, &known), &eval).unwrap();
+    let (found, expected) = (accuracy(&probabilities(), &truth), data["accuracy"].as_f64().unwrap());
+    assert!((found - expected).abs() <= 0.01, "found {found}, scikit-learn {expected}");
+    assert_eq!(probabilities(), probabilities());
 }
 
 #[test]
 fn the_linear_probe_ignores_constant_features() {
     let x = Tensor::cat(&[corners(), Tensor::full([4, 1], 7.0, CPU)], 1);
     let y = Tensor::arange(4, (Kind::Int64, Device::Cpu));
-    assert_eq!(linear_probe(4, (&x, &y), (&x, &y)).unwrap(), 1.0);
+    let objective = Objective::new(Task::Multiclass, 4, None).unwrap();
+    assert_eq!(accuracy(&linear_probe(&objective, (&x, &y), &x).unwrap(), &y), 1.0);
 }

@@ -19,13 +19,14 @@ struct Options {
     count: usize,
     bad: Vec<usize>,
     leak: bool,
+    multilabel: bool,
     version: u32,
     delay_ms: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { count: 48, bad: Vec::new(), leak: false, version: 1, delay_ms: 0 }
+        Self { count: 48, bad: Vec::new(), leak: false, multilabel: false, version: 1, delay_ms: 0 }
     }
 }
 
@@ -34,6 +35,7 @@ fn options() -> Vec<OptionSpec> {
         OptionSpec::new("count", "Training samples; default 48."),
         OptionSpec::new("bad", "Indices of training samples that cannot be read; default none."),
         OptionSpec::new("leak", "Whether the first test image is the first training image; default no."),
+        OptionSpec::new("multilabel", "Whether `level` and `upright` are labels of their own; default no."),
         OptionSpec::new("version", "What the fingerprint says; default 1."),
         OptionSpec::new("delay_ms", "What reading one image takes, in milliseconds; default 0."),
     ]
@@ -72,6 +74,10 @@ impl Dataset for Stripes {
         Ok(())
     }
 
+    fn card(&self) -> Result<Option<Card>> {
+        Ok(self.options.multilabel.then(|| Card { task: Task::Multilabel, ..card("uneven") }))
+    }
+
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
         Ok(Box::new(Part { split, options: self.options.clone(), folder: self.folder.clone() }))
     }
@@ -100,6 +106,9 @@ impl Samples for Part {
     }
 
     fn targets(&self) -> Targets {
+        if self.options.multilabel {
+            return Targets::Multilabel((0..self.len()).flat_map(|index| [[1, 0], [0, 1]][index % 2]).collect());
+        }
         Targets::Classes((0..self.len() as i64).map(|index| index % 2).collect())
     }
 

@@ -1,0 +1,123 @@
+//! The skeleton of a plugin's crate: a folder that compiles as it is.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// What a plugin provides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A data set of computed images.
+    Dataset,
+    /// A small convolutional encoder.
+    Encoder,
+}
+
+/// Why there is no skeleton.
+#[derive(Debug, thiserror::Error)]
+pub enum SkeletonError {
+    /// The name cannot be that of a crate.
+    #[error(
+        "`{0}` cannot name a plugin: expected a lower-case letter, then lower-case letters, digits, `-` and `_`, at most 64"
+    )]
+    Name(String),
+    /// Something of that name is there.
+    #[error("{} is there already; choose another name, or remove it", .0.display())]
+    Occupied(PathBuf),
+    /// `--api` names another folder.
+    #[error("{} is not the folder of `selfsame-plugin-api`: {reason}", path.display())]
+    Api {
+        /// The folder.
+        path: PathBuf,
+        /// One clause.
+        reason: String,
+    },
+    /// A file cannot be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// A file's path in the folder, and its text.
+type Template = (&'static str, &'static str);
+
+const DATASET: [Template; 3] = [
+    ("Cargo.toml", include_str!("../../templates/dataset/Cargo.toml")),
+    ("README.md", include_str!("../../templates/dataset/README.md")),
+    ("src/lib.rs", include_str!("../../templates/dataset/lib.rs")),
+];
+const ENCODER: [Template; 3] = [
+    ("Cargo.toml", include_str!("../../templates/encoder/Cargo.toml")),
+    ("README.md", include_str!("../../templates/encoder/README.md")),
+    ("src/lib.rs", include_str!("../../templates/encoder/lib.rs")),
+];
+
+/// Writes the crate `name` into a new folder of that name below `parent`, and answers the folder. `api` is the folder of
+/// `selfsame-plugin-api`; none: its released version of this program's.
+///
+/// # Errors
+/// A name that no crate can have, a folder that is there already, and files that cannot be written.
+pub fn create(parent: &Path, name: &str, kind: Kind, api: Option<&Path>) -> Result<PathBuf, SkeletonError> {
+    let lower = |c: char| c.is_ascii_lowercase();
+    if !name.starts_with(lower) || name.len() > 64 || !name.chars().all(|c| lower(c) || "0123456789-_".contains(c)) {
+        return Err(SkeletonError::Name(name.to_owned()));
+    }
+    let (api, api_note) = dependency(kind, api)?;
+    let folder = parent.join(name);
+    let fill = |text: &str| {
+        let library = name.replace('-', "_");
+        let filled = text.replace("{{name}}", name).replace("{{library}}", &library);
+        filled.replace("{{api}}", &api).replace("{{api_note}}", &api_note)
+    };
+    fs::create_dir(&folder).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => SkeletonError::Occupied(folder.clone()),
+        _ => SkeletonError::Write { path: folder.clone(), source },
+    })?;
+    let write = |path: &Path, text: &str| {
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, text)
+    };
+    let files = match kind {
+        Kind::Dataset => DATASET,
+        Kind::Encoder => ENCODER,
+    };
+    for (file, text) in files {
+        let path = folder.join(file);
+        write(&path, &fill(text)).map_err(|source| SkeletonError::Write { path, source })?;
+    }
+    write(&folder.join(".gitignore"), "/target\n")
+        .map_err(|source| SkeletonError::Write { path: folder.join(".gitignore"), source })?;
+    Ok(folder)
+}
+
+/// The value of `selfsame-plugin-api` in `Cargo.toml`, and what the README says about it.
+fn dependency(kind: Kind, api: Option<&Path>) -> Result<(String, String), SkeletonError> {
+    let (source, note) = match api {
+        Some(path) => {
+            let refused = |reason: String| SkeletonError::Api { path: path.to_owned(), reason };
+            let folder = path.canonicalize().map_err(|error| refused(error.to_string()))?;
+            let manifest = fs::read_to_string(folder.join("Cargo.toml"));
+            let manifest = manifest.map_err(|error| refused(format!("its Cargo.toml: {error}")))?;
+            if !manifest.contains("name = \"selfsame-plugin-api\"") {
+                return Err(refused("its Cargo.toml names another crate".into()));
+            }
+            // A JSON string is a TOML string too.
+            let quoted = serde_json::Value::from(folder.to_string_lossy()).to_string();
+            (format!("path = {quoted}"), "the copy that `--api` named.".to_owned())
+        }
+        None => {
+            let version = env!("CARGO_PKG_VERSION");
+            let note = format!(
+                "version {version}, this program's own. To take it from a copy of selfsame's repository, write\n\
+                 `{{ path = \"…/selfsame/plugin-api\" }}`, or `{{ git = \"URL\" }}` with the repository's address."
+            );
+            (format!("version = {}", serde_json::Value::from(version)), note)
+        }
+    };
+    let features = if kind == Kind::Encoder { ", features = [\"encoder\"]" } else { "" };
+    Ok((format!("{{ {source}{features} }}"), note))
+}

@@ -1,0 +1,181 @@
+//! The splits of a data set. Training and evaluation both open them here, so that they mean the same samples.
+
+use super::error::TrainError;
+use super::session;
+use crate::config::Config;
+use crate::data::{Source, split};
+use crate::plugin::Registry;
+use crate::random;
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Samples, Services, Split, Targets};
+use std::cell::OnceCell;
+use std::sync::Arc;
+use tch::Device;
+
+/// A data set whose files are ready.
+pub struct Splits<'a> {
+    config: &'a Config,
+    request: DatasetRequest,
+    workers: Option<usize>,
+    services: &'a dyn Services,
+    card: Card,
+    dataset: Box<dyn Dataset>,
+    /// The publisher's training split and its cut, once opened.
+    train: OnceCell<(Arc<dyn Samples>, split::Parts)>,
+}
+
+/// One split before its pixels are read.
+pub struct Part {
+    /// `train`, `val` or `test`.
+    pub name: &'static str,
+    /// The publisher's split that the samples are from.
+    samples: Arc<dyn Samples>,
+    split: Split,
+    indices: Vec<usize>,
+}
+
+impl<'a> Splits<'a> {
+    /// Makes the files of a data set ready. `workers` threads read its samples; none: one for each core.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn prepare(
+        config: &'a Config,
+        request: DatasetRequest,
+        workers: Option<usize>,
+        registry: &Registry,
+        services: &'a dyn Services,
+    ) -> Result<Self, TrainError> {
+        let (card, dataset) = session::prepare_dataset(&request, registry, services)?;
+        Ok(Self { config, request, workers, services, card, dataset, train: OnceCell::new() })
+    }
+
+    /// Facts about the data set.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The facts alone.
+    pub fn into_card(self) -> Card {
+        self.card
+    }
+
+    /// The split that is scored when none is named: test, or validation where there is no test split.
+    pub fn default_scored(&self) -> &'static str {
+        if self.card.splits.contains(&Split::Test) { "test" } else { "val" }
+    }
+
+    /// The names of the splits that there are.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn names(&self) -> Result<Vec<&'static str>, TrainError> {
+        let own = |split| self.card.splits.contains(&split);
+        let val = own(Split::Val) || !self.train()?.1.val.is_empty();
+        let names = [("train", true), ("val", val), ("test", own(Split::Test))];
+        Ok(names.into_iter().filter_map(|(name, exists)| exists.then_some(name)).collect())
+    }
+
+    /// Opens `train`, `val` or `test`, in seeded order and within `data.limit`. Validation is the publisher's own split, or
+    /// what the seed cuts from the publisher's training split (`data.val_fraction`).
+    ///
+    /// # Errors
+    /// A split that there is not or without samples; what the plugin says.
+    pub fn open(&self, name: &str) -> Result<Part, TrainError> {
+        let names = self.names()?;
+        let Some(name) = names.iter().copied().find(|known| *known == name) else {
+            return Err(TrainError::configuration(format!(
+                "data set {} has no {name} split for this run; it has: {}",
+                self.card.name,
+                names.join(", ")
+            )));
+        };
+        let limit = &self.config.data.limit;
+        let (split, limit) = match name {
+            "train" => (Split::Train, limit.train),
+            "val" if self.card.splits.contains(&Split::Val) => (Split::Val, limit.val),
+            "val" => (Split::Train, limit.val),
+            _ => (Split::Test, limit.test),
+        };
+        let (samples, indices) = if split == Split::Train {
+            let opened = self.train()?;
+            let part = if name == "train" { &opened.1.train } else { &opened.1.val };
+            (Arc::clone(&opened.0), part.clone())
+        } else {
+            let samples = self.samples(split)?;
+            let shuffled = random::permutation(samples.len(), self.config.train.seed, name, &[]);
+            (samples, shuffled)
+        };
+        let indices = split::limited(indices, limit);
+        if indices.is_empty() {
+            return Err(TrainError::data(format!("the {name} split of data set {} has no samples", self.card.name)));
+        }
+        Ok(Part { name, samples, split, indices })
+    }
+
+    fn samples(&self, split: Split) -> Result<Arc<dyn Samples>, TrainError> {
+        Ok(self.dataset.open(split).map(Arc::from)?)
+    }
+
+    /// The publisher's training split, and what of it is learned from and what is held out.
+    fn train(&self) -> Result<&(Arc<dyn Samples>, split::Parts), TrainError> {
+        if let Some(train) = self.train.get() {
+            return Ok(train);
+        }
+        let samples = self.samples(Split::Train)?;
+        let own_val = self.card.splits.contains(&Split::Val);
+        let fraction = if own_val { 0.0 } else { self.config.data.val_fraction };
+        let (targets, groups) = (samples.targets(), samples.groups());
+        let parts = split::cut(samples.len(), &targets, groups.as_deref(), fraction, self.config.train.seed);
+        Ok(self.train.get_or_init(|| (samples, parts)))
+    }
+
+    /// Reads a part's pixels and labels. Samples that cannot be read and are to be skipped leave the part.
+    ///
+    /// # Errors
+    /// Samples that cannot be read.
+    pub fn read(&self, part: &mut Part, device: Device) -> Result<Source, TrainError> {
+        let loader = session::loader(self.config, &self.request, self.workers, &self.card, self.services, device)?;
+        let source = loader.load(part.split, &part.samples, &part.indices)?;
+        part.indices.retain(|index| source.damaged().iter().all(|damaged| damaged.index != *index));
+        Ok(source)
+    }
+}
+
+impl Part {
+    /// Number of samples.
+    #[expect(clippy::len_without_is_empty, reason = "a part without samples is refused when it is opened")]
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// The same samples in the publisher's order.
+    pub fn sorted(mut self) -> Self {
+        self.indices.sort_unstable();
+        self
+    }
+
+    /// The samples' names: the data set's own ids, or their indices in the publisher's split.
+    pub fn ids(&self) -> Vec<String> {
+        let ids = self.samples.ids();
+        let name = |&index: &usize| ids.as_ref().map_or_else(|| index.to_string(), |ids| ids[index].clone());
+        self.indices.iter().map(name).collect()
+    }
+
+    /// The group (a patient's id) of each sample.
+    pub fn groups(&self) -> Option<Vec<String>> {
+        let groups = self.samples.groups()?;
+        Some(self.indices.iter().map(|&index| groups[index].clone()).collect())
+    }
+
+    /// Labels of the samples; `classes` is the number of classes.
+    pub fn targets(&self, classes: usize) -> Targets {
+        match self.samples.targets() {
+            Targets::None => Targets::None,
+            Targets::Classes(all) => Targets::Classes(self.indices.iter().map(|&index| all[index]).collect()),
+            Targets::Multilabel(all) => {
+                let rows = self.indices.iter().flat_map(|&index| &all[index * classes..(index + 1) * classes]);
+                Targets::Multilabel(rows.copied().collect())
+            }
+        }
+    }
+}
