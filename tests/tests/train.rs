@@ -102,11 +102,12 @@ fn every_shipped_configuration_passes_the_check() {
     let sandbox = Sandbox::new();
     let configs = repository().join("configs");
     let mut seen = 0;
-    for folder in [configs.clone(), configs.join("augmentation"), configs.join("innereye")] {
-        for entry in std::fs::read_dir(folder).unwrap() {
+    // What stands in `augmentation` is for runs whose head has a data set of its own.
+    for (folder, set) in [("", ""), ("augmentation", " --set linear_head.dataset.name=shapes"), ("innereye", "")] {
+        for entry in std::fs::read_dir(configs.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "yaml") {
-                sandbox.run(&format!("config check --config {}", path.display())).succeeded();
+                sandbox.run(&format!("config check --config {}{set}", path.display())).succeeded();
                 seen += 1;
             }
         }
