@@ -169,3 +169,13 @@ fn embeddings_are_written_with_ids_labels_and_splits() {
     let left: Vec<_> = std::fs::read_dir(sandbox.path(".")).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
 }
+
+#[test]
+fn the_untrained_encoder_scores_what_the_run_measured_before_its_first_step() {
+    let sandbox = trained();
+    sandbox.run("evaluate run --untrained --protocol knn --split val").succeeded();
+    let record = json(&sandbox.path("run/run.json"));
+    let result = json(&sandbox.path("run/evaluations/knn-shapes-val-untrained.json"));
+    assert_eq!(result["metrics"]["accuracy"]["mean"], record["metrics"]["untrained/knn/val/accuracy"]);
+    assert_eq!(result["weights"]["step"], 0);
+}

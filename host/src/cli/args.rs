@@ -172,6 +172,9 @@ pub struct EvaluateArgs {
     /// The split to score [default: test, or val where there is no test split]
     #[arg(long, value_name = "SPLIT", value_parser = ["val", "test"])]
     pub split: Option<String>,
+    /// Score the encoder as it was before training: the baseline
+    #[arg(long)]
+    pub untrained: bool,
     /// Seeds of each protocol but kNN, which draws nothing [default: 1 for linear, 3 for linear-aug and finetune]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub seeds: Option<u16>,

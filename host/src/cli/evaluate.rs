@@ -25,7 +25,9 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     sets.extend(arguments.temperature.map(|temperature| format!("knn.temperature={temperature}")));
     let config = run.configured(dataset(&arguments.trained), &sets)?;
     let compute = Compute::select(&config)?;
-    let (method, weights) = run.load(&registry, compute)?;
+    let (method, weights) =
+        if arguments.untrained { run.untrained(&registry, compute)? } else { run.load(&registry, compute)? };
+    let suffix = if arguments.untrained { "-untrained".to_owned() } else { run.suffix() };
 
     let services = HostServices::new(bars, &|| false);
     let splits = splits(&config, &registry, &services)?;
@@ -51,7 +53,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
                 seed: config.train.seed,
             },
         );
-        let file = result.write(&run.folder, &run.suffix())?;
+        let file = result.write(&run.folder, &suffix)?;
         results.push((file, result));
     }
     drop(counter);

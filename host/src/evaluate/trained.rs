@@ -5,13 +5,15 @@ use crate::config::{self, Config, Recommended, Sources};
 use crate::method::Method;
 use crate::plugin::Registry;
 use crate::train::checkpoint::{self, CHECKPOINTS_DIR, Checkpoint, Tensors};
+use crate::train::initial_weights::InitialWeights;
 use crate::train::run_folder::{CONFIG_FILE, ENCODER_FILE, RunRecord, RunStatus};
 use crate::train::session::{self, Compute};
 use crate::train::storage::{Naming, sha256_of_bytes};
-use crate::train::tensors::from_safetensors;
+use crate::train::tensors::{from_safetensors, to_safetensors};
 use crate::train::{TrainError, state};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -46,7 +48,7 @@ pub struct TrainedRun {
 /// Where an evaluated encoder's weights came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WeightsOrigin {
-    /// The file, relative to the run's folder.
+    /// The file, relative to the run's folder; `untrained` where no file was read.
     pub file: String,
     /// Its SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
@@ -158,6 +160,25 @@ impl TrainedRun {
         let sha256 = sha256_of_bytes(&fs::read(&path).naming("read", &path)?);
         let file = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
         Ok((method, WeightsOrigin { file, sha256, step: Some(checkpoint.step) }))
+    }
+
+    /// The method as it was before the first step: the same seed, or the weights that the run started from.
+    ///
+    /// # Errors
+    /// Starting weights that are gone; what the plugin refuses.
+    pub fn untrained(
+        &self,
+        registry: &Registry,
+        compute: Compute,
+    ) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
+        let [channels, height, width] = self.record.input_size;
+        let init = self.config.train.self_supervision.init.as_deref().map(InitialWeights::read).transpose()?;
+        let size = (height, width);
+        let method = session::build_method(init.as_ref(), &self.config, registry, channels, size, compute.device)?;
+        let tensors = state::encoder_tensors(method.encoder());
+        let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| TrainError::data(error.to_string()))?;
+        let origin = WeightsOrigin { file: "untrained".into(), sha256: sha256_of_bytes(&bytes), step: Some(0) };
+        Ok((method, origin))
     }
 
     /// What distinguishes the results of a named checkpoint from those of the run: `-step-NNNNNNNN`.
