@@ -59,7 +59,7 @@ fn ours(folder: &str, side: usize, workers: usize) -> f64 {
         options: request.options.clone(),
         side: Some(side),
         cache_dir,
-        place: CachePlace::Host,
+        place: CachePlace::Disk,
         device: Device::Cpu,
         on_error: OnError::Stop,
         workers,

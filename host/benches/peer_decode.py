@@ -1,7 +1,7 @@
 """Decodes DICOM films with pydicom and Pillow in worker processes: the peer of `decode.rs`.
 
 The same work: decode, minimum to maximum on 8 bits, shorter side reduced to SIDE with Pillow's bicubic filter, pixels with
-their CRC-32 written to one file. Prints films per second. Start-up and imports of the workers are not counted.
+their CRC-32 written to one file and synced. Prints films per second. Start-up and imports of the workers are not counted.
 
     python peer_decode.py FOLDER SIDE WORKERS [DECODER]
 
@@ -9,6 +9,7 @@ DECODER names pydicom's decoding plugin (`pylibjpeg`, `pillow`); without it pydi
 """
 
 import multiprocessing
+import os
 import pathlib
 import sys
 import tempfile
@@ -42,6 +43,7 @@ def main():
         for data, _ in pool.imap_unordered(film, paths, chunksize=4):
             store.write(data)
         store.flush()
+        os.fsync(store.fileno())
         print(f"{len(paths) / (time.perf_counter() - start):.2f}")
 
 

@@ -13,9 +13,14 @@ use std::sync::{Arc, Mutex};
 ///
 /// Waiting passively keeps libtorch's threads from spinning against each other on a busy machine. The other two keep
 /// freed tensors in the process: glibc otherwise gives large ones back to the kernel after every operation, and a
-/// training step spends a quarter of its time on page faults.
-const VARIABLES: [(&str, &str); 3] =
-    [("OMP_WAIT_POLICY", "PASSIVE"), ("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "1099511627776")];
+/// training step spends a quarter of its time on page faults. dicom-rs makes an error at the end of every header; where
+/// `RUST_BACKTRACE` is set, each would look at the stack.
+const VARIABLES: [(&str, &str); 4] = [
+    ("OMP_WAIT_POLICY", "PASSIVE"),
+    ("MALLOC_MMAP_MAX_", "0"),
+    ("MALLOC_TRIM_THRESHOLD_", "1099511627776"),
+    ("RUST_LIB_BACKTRACE", "0"),
+];
 
 /// Starts the process again, once, with the environment variables that libtorch and the allocator read before `main`; a
 /// user's own values win.

@@ -160,7 +160,7 @@ fn linear_head(
     let (true, Some(labels)) = (config.linear_head.enabled && task.card.task != Task::None, task.train.labels()) else {
         return Ok(None);
     };
-    let labels = labels.to_device(compute.device);
+    let labels = labels.f_to_device(compute.device)?;
     let balance = config.train.self_supervision.use_balanced_binary_loss_for_linear_head.then_some(&labels);
     let classes = task.card.classes.len();
     let head = LinearHead::new(&config.linear_head, task.card.task, feature_dim, classes, balance, compute.device)?;

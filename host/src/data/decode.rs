@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const CHUNK: usize = 64;
 /// Decoded bytes that one worker holds at once, as far as the images seen so far tell. Few, so that they are reduced
 /// while they are in the processor's cache, and that no worker is left with a long chunk at the end.
-const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// A sample that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,6 +33,14 @@ impl DataError {
         Self { dataset: dataset.into(), kind: error.kind, message: error.message }
     }
 
+    /// Images that libtorch cannot place, on a device that is full first of all.
+    pub(super) fn memory(dataset: &str, error: &TchError) -> Self {
+        let message = error.to_string();
+        let message = message.split("\nException raised from").next().unwrap_or_default();
+        let message = format!("libtorch: {message}; where memory is short, `data.cache` can be `host` or `disk`");
+        Self { dataset: dataset.into(), kind: ErrorKind::Device, message }
+    }
+
     /// The user's wish to stop.
     pub(super) fn cancelled(dataset: &str, cancelled: Cancelled) -> Self {
         Self::plugin(dataset, cancelled.into())
@@ -45,10 +53,9 @@ impl DataError {
     }
 }
 
+/// Of a batch of mixed data sets; those of one data set are named by [`DataError::memory`].
 impl From<TchError> for DataError {
     fn from(error: TchError) -> Self {
-        let message = error.to_string();
-        let message = message.split("\nException raised from").next().unwrap_or_default();
-        Self::data("batch", format!("libtorch: {message}"))
+        Self::memory("mixture", &error)
     }
 }

@@ -86,10 +86,12 @@ impl Loader<'_> {
             Pixels::Tensor(pixels) => pixels.device(),
             Pixels::Packed(_) => Device::Cpu,
         };
+        let labels = labels.map(|labels| labels.f_to_device(device)).transpose();
         Ok(Source {
+            dataset: self.card.name.clone(),
             size,
             uniform: sizes.iter().all(|each| *each == size),
-            labels: labels.map(|labels| labels.to_device(device)),
+            labels: labels.map_err(|error| DataError::memory(&self.card.name, &error))?,
             ids: loaded.kept.iter().map(|&index| index as i64).collect(),
             damaged: loaded.damaged,
             pixels: loaded.pixels,
@@ -105,7 +107,7 @@ impl Loader<'_> {
         for &index in indices {
             pixels.extend_from_slice(&block[index * bytes..][..bytes]);
         }
-        let pixels = self.tensor(&pixels, indices.len(), size);
+        let pixels = self.tensor(&pixels, indices.len(), size)?;
         let sizes = vec![size; indices.len().min(1)];
         Ok(Loaded { pixels: Pixels::Tensor(pixels), sizes, kept: indices.to_vec(), damaged: Vec::new() })
     }
@@ -137,7 +139,7 @@ impl Loader<'_> {
         }
         let mut damaged = std::mem::take(&mut *lock(&damaged));
         damaged.sort_by_key(|sample: &Damaged| sample.index);
-        let pixels = self.held(sizes.clone(), pixels);
+        let pixels = self.held(sizes.clone(), pixels)?;
         Ok(Loaded { pixels, sizes, kept, damaged })
     }
 
@@ -178,7 +180,7 @@ impl Loader<'_> {
         }
         let entry = OnDisk { store, card: self.card.clone(), samples: Arc::clone(samples), side: self.side, places };
         let pixels = if in_memory {
-            self.held(sizes.clone(), self.read_all(split, entry, bytes)?)
+            self.held(sizes.clone(), self.read_all(split, entry, bytes)?)?
         } else {
             let folder = entry.store.folder().display();
             let size = bytes as f64 / 1e9;
@@ -270,10 +272,10 @@ impl Loader<'_> {
     }
 
     /// Images in memory: as one tensor where all have one size, on the device where they fit there.
-    fn held(&self, sizes: Vec<(usize, usize)>, pixels: Vec<u8>) -> Pixels {
+    fn held(&self, sizes: Vec<(usize, usize)>, pixels: Vec<u8>) -> Result<Pixels, DataError> {
         let size = sizes.first().copied().unwrap_or(self.card.nominal_size);
         if sizes.iter().all(|each| *each == size) {
-            return Pixels::Tensor(self.tensor(&pixels, sizes.len(), size));
+            return Ok(Pixels::Tensor(self.tensor(&pixels, sizes.len(), size)?));
         }
         if self.place == CachePlace::Device {
             let name = &self.card.name;
@@ -281,10 +283,10 @@ impl Loader<'_> {
                 "{name}: images of unequal sizes stay in the host's memory; `data.cache: device` needs one size"
             );
         }
-        Pixels::Packed(Arc::new(Packed::in_memory(self.card, sizes, pixels)))
+        Ok(Pixels::Packed(Arc::new(Packed::in_memory(self.card, sizes, pixels))))
     }
 
-    fn tensor(&self, pixels: &[u8], count: usize, size: (usize, usize)) -> Tensor {
+    fn tensor(&self, pixels: &[u8], count: usize, size: (usize, usize)) -> Result<Tensor, DataError> {
         let shape = [count as i64, self.card.channels as i64, size.0 as i64, size.1 as i64];
         let device = match (self.place, self.device) {
             (CachePlace::Auto, Device::Cuda(index)) => {
@@ -301,7 +303,7 @@ impl Loader<'_> {
             Tensor::from_slice(pixels)
         };
         debug_assert!(matches!(tensor.kind(), Kind::Uint8 | Kind::Int16));
-        tensor.view(shape).to_device(device)
+        tensor.view(shape).f_to_device(device).map_err(|error| DataError::memory(&self.card.name, &error))
     }
 
     fn decoder<'a>(&'a self, split: Split, samples: &'a dyn Samples) -> Decoder<'a> {

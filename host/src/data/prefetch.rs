@@ -60,7 +60,7 @@ impl Iterator for Batches<'_> {
         };
         self.next += 1;
         Some(match gathered {
-            Some(images) => images.map(|images| self.source.assemble(images, places, self.device)),
+            Some(images) => images.and_then(|images| self.source.assemble(images, places, self.device)),
             // Gathered here where nothing is gathered ahead, or where a thread has ended early.
             None => self.source.batch(places, self.device),
         })

@@ -34,32 +34,28 @@ pub fn reduce(image: Image, side: usize) -> Result<Image, PluginError> {
         return Ok(image);
     }
     let (from, to) = ((image.height, image.width), (height, width));
-    let data = if image.bit_depth == 16 {
-        let pixels: Vec<U16> =
-            image.data.chunks_exact(2).map(|two| U16::new(u16::from_le_bytes([two[0], two[1]]))).collect();
-        let reduced = planes(&pixels, image.channels, from, to)?;
-        reduced.iter().flat_map(|pixel| pixel.0.to_le_bytes()).collect()
-    } else {
-        let pixels: Vec<U8> = image.data.iter().map(|byte| U8::new(*byte)).collect();
-        planes(&pixels, image.channels, from, to)?.iter().map(|pixel| pixel.0).collect()
-    };
+    let reduced = if image.bit_depth == 16 { planes::<U16> } else { planes::<U8> };
+    let data = reduced(&image.data, image.channels, from, to)?;
     Ok(Image { height, width, data, ..image })
 }
 
-fn planes<P: PixelTrait + Default>(
-    pixels: &[P],
+/// Each plane of an image reduced; the bytes are those of its pixels (little-endian, as the processor's).
+fn planes<P: PixelTrait>(
+    bytes: &[u8],
     channels: usize,
     from: (usize, usize),
     to: (usize, usize),
-) -> Result<Vec<P>, PluginError> {
+) -> Result<Vec<u8>, PluginError> {
     let wrong = |error: String| PluginError::data(format!("an image of {}×{} pixels: {error}", from.0, from.1));
     let length = |value: usize| u32::try_from(value).map_err(|_| wrong("a side is too long".into()));
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
     let mut resizer = Resizer::new();
-    let mut out = vec![P::default(); channels * to.0 * to.1];
-    for (plane, target) in pixels.chunks_exact(from.0 * from.1).zip(out.chunks_exact_mut(to.0 * to.1)) {
-        let source = TypedImageRef::new(length(from.1)?, length(from.0)?, plane).map_err(|e| wrong(e.to_string()))?;
-        let mut target = TypedImage::from_pixels_slice(length(to.1)?, length(to.0)?, target)
+    let size = |(height, width): (usize, usize)| height * width * P::size();
+    let mut out = vec![0; channels * size(to)];
+    for (plane, target) in bytes.chunks_exact(size(from)).zip(out.chunks_exact_mut(size(to))) {
+        let source = TypedImageRef::<P>::from_buffer(length(from.1)?, length(from.0)?, plane)
+            .map_err(|error| wrong(error.to_string()))?;
+        let mut target = TypedImage::<P>::from_buffer(length(to.1)?, length(to.0)?, target)
             .map_err(|error| wrong(error.to_string()))?;
         resizer.resize_typed(&source, &mut target, &options).map_err(|error| wrong(error.to_string()))?;
     }

@@ -7,10 +7,12 @@ use super::packed::Packed;
 use super::prefetch::Batches;
 use selfsame_plugin_api::{Card, Targets, Task};
 use std::sync::Arc;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 /// Samples: pixels, labels, and the index that each sample has in the data set.
 pub struct Source {
+    /// The data set's name, for errors.
+    pub(super) dataset: String,
     pub(super) pixels: Pixels,
     /// Height and width that all images fit in.
     pub(super) size: (usize, usize),
@@ -67,16 +69,11 @@ impl Source {
     pub fn batch(&self, places: &[usize], device: Device) -> Result<Batch, DataError> {
         let images = match &self.pixels {
             Pixels::Tensor(pixels) => {
-                let images = pixels.index_select(0, &indices(places, pixels.device())).to_device(device);
-                Images::whole(if images.kind() == Kind::Int16 {
-                    images.to_kind(Kind::Int).bitwise_and(0xffff)
-                } else {
-                    images
-                })
+                Images::whole(gather(pixels, places, device).map_err(|error| self.memory(&error))?)
             }
             Pixels::Packed(packed) => packed.gather(places)?,
         };
-        Ok(self.assemble(images, places, device))
+        self.assemble(images, places, device)
     }
 
     /// The batches at these places, in this order; those that are gathered from memory or disk image by image are gathered
@@ -94,21 +91,38 @@ impl Source {
     }
 
     /// Adds labels and ids, and moves all to `device`.
-    pub(super) fn assemble(&self, images: Images, places: &[usize], device: Device) -> Batch {
-        Batch {
-            images: Images { pixels: images.pixels.to_device(device), ..images },
-            labels: self
-                .labels
-                .as_ref()
-                .map(|labels| labels.index_select(0, &indices(places, labels.device())).to_device(device)),
+    ///
+    /// # Errors
+    /// A device without room.
+    pub(super) fn assemble(&self, images: Images, places: &[usize], device: Device) -> Result<Batch, DataError> {
+        let labels = self.labels.as_ref().map(|labels| select(labels, places)?.f_to_device(device)).transpose();
+        Ok(Batch {
+            images: Images {
+                pixels: images.pixels.f_to_device(device).map_err(|error| self.memory(&error))?,
+                sizes: images.sizes,
+            },
+            labels: labels.map_err(|error| self.memory(&error))?,
             ids: places.iter().map(|&place| self.ids[place]).collect(),
-        }
+        })
+    }
+
+    fn memory(&self, error: &TchError) -> DataError {
+        DataError::memory(&self.dataset, error)
     }
 }
 
-fn indices(places: &[usize], device: Device) -> Tensor {
+/// Images at these places on `device`; 16-bit ones as int32.
+fn gather(pixels: &Tensor, places: &[usize], device: Device) -> Result<Tensor, TchError> {
+    let images = select(pixels, places)?.f_to_device(device)?;
+    match images.kind() {
+        Kind::Int16 => images.f_to_kind(Kind::Int)?.f_bitwise_and(0xffff),
+        _ => Ok(images),
+    }
+}
+
+fn select(rows: &Tensor, places: &[usize]) -> Result<Tensor, TchError> {
     let index: Vec<i64> = places.iter().map(|&place| place as i64).collect();
-    Tensor::from_slice(&index).to_device(device)
+    rows.f_index_select(0, &Tensor::f_from_slice(&index)?.f_to_device(rows.device())?)
 }
 
 /// Labels of the samples at `indices`.

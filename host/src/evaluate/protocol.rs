@@ -113,7 +113,7 @@ impl<'a> Bench<'a> {
                     part.name, card.name
                 )));
             };
-            let labels = labels.to_device(compute.device);
+            let labels = labels.f_to_device(compute.device)?;
             let targets = part.targets(card.classes.len());
             Ok(Loaded { labels, targets, groups: part.groups(), source, features: OnceCell::new() })
         };

@@ -20,7 +20,7 @@ pub use vicreg::{VicReg, vicreg_terms};
 
 use crate::config::Config;
 use crate::config::schema::MethodName;
-use crate::model::{Error, Result};
+use crate::model::{Error, Network, Result};
 use selfsame_plugin_api::{Buffer, Encoder, Parameter};
 use tch::{Device, Tensor};
 
@@ -158,6 +158,13 @@ pub fn create<E: From<Error>>(
         Some(decay) => Box::new(Averaged::new(method, encoder()?, decay, config.linear_head.enabled)?),
         None => method,
     })
+}
+
+/// Each view through the network by itself, so that batch norm sees one view at a time.
+fn each_view(network: &Network, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {
+    let (h1, z1) = network.forward(&views[0], context.train, context.autocast)?;
+    let (h2, z2) = network.forward(&views[1], context.train, context.autocast)?;
+    Ok(Outputs { projections: vec![z1, z2], features: [h1.f_detach()?, h2.f_detach()?] })
 }
 
 /// The two inputs of a loss that compares two lists of projections.

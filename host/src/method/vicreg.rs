@@ -1,6 +1,6 @@
 //! VICReg (Bardes et al. 2022).
 
-use super::{Loss, Method, Outputs, StepContext, pair};
+use super::{Loss, Method, Outputs, StepContext, each_view, pair};
 use crate::config::schema::{MethodConfig, VicRegConfig};
 use crate::model::{Network, Result};
 use selfsame_plugin_api::{Buffer, Encoder, Parameter};
@@ -37,9 +37,7 @@ impl Method for VicReg {
     }
 
     fn outputs(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {
-        let (h1, z1) = self.network.forward(&views[0], context.train, context.autocast)?;
-        let (h2, z2) = self.network.forward(&views[1], context.train, context.autocast)?;
-        Ok(Outputs { projections: vec![z1, z2], features: [h1.f_detach()?, h2.f_detach()?] })
+        each_view(&self.network, views, context)
     }
 
     fn loss(&self, projections: &[Tensor], _targets: &[Tensor], _context: &StepContext) -> Result<Loss> {

@@ -53,10 +53,10 @@ impl Evaluator<'_> {
         let features = embed(method.encoder(), val, self.views.task(), self.compute)?;
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         if let (Some(head), Some(labels)) = (head, val.labels()) {
-            let labels = labels.to_device(self.compute.device);
+            let labels = labels.f_to_device(self.compute.device)?;
             metrics.extend(head_metrics("val", &head.evaluate(&features, &labels)?));
         }
-        if let (true, Some((known, truth))) = (neighbours, self.labels(val)) {
+        if let (true, Some((known, truth))) = (neighbours, self.labels(val)?) {
             let bank = embed(method.encoder(), &task.train, self.views.task(), self.compute)?;
             metrics.extend(self.scores("knn/val", &self.knn(&bank, &known, &features)?, &truth)?);
         }
@@ -72,7 +72,7 @@ impl Evaluator<'_> {
         let mut metrics = BTreeMap::new();
         let task = self.data.task();
         let Some((split, scored)) = task.scored() else { return Ok(metrics) };
-        let Some((known, truth)) = self.labels(scored) else { return Ok(metrics) };
+        let Some((known, truth)) = self.labels(scored)? else { return Ok(metrics) };
         let bank = embed(encoder, &task.train, self.views.task(), self.compute)?;
         let features = embed(encoder, scored, self.views.task(), self.compute)?;
         metrics.extend(self.scores(&format!("knn/{split}"), &self.knn(&bank, &known, &features)?, &truth)?);
@@ -85,10 +85,14 @@ impl Evaluator<'_> {
 
     /// The labels of the training split of the data set that head and probes use, and those of its split `scored`; none
     /// where it has no labels.
-    fn labels(&self, scored: &Source) -> Option<(Tensor, Tensor)> {
+    fn labels(&self, scored: &Source) -> Result<Option<(Tensor, Tensor)>, TrainError> {
         let task = self.data.task();
-        let here = |source: &Source| Some(source.labels()?.to_device(self.compute.device));
-        (task.card.task != Task::None).then(|| Some((here(&task.train)?, here(scored)?)))?
+        let (Some(known), Some(truth)) = (task.train.labels(), scored.labels()) else { return Ok(None) };
+        if task.card.task == Task::None {
+            return Ok(None);
+        }
+        let here = |labels: &Tensor| labels.f_to_device(self.compute.device);
+        Ok(Some((here(known)?, here(truth)?)))
     }
 
     fn knn(&self, bank: &Tensor, known: &Tensor, features: &Tensor) -> Result<Tensor, TrainError> {

@@ -64,6 +64,9 @@ pub fn encapsulated(source: &mut Source, layout: &Layout, pixels: Pixels, frame:
     if samples > bounds::FREE_SAMPLES && samples > length.saturating_mul(bounds::SAMPLES_PER_BYTE) {
         return Err(format!("has {length} bytes of code for {samples} samples, too few to be an image"));
     }
+    if let [whole] = own {
+        return source.read(whole.offset, whole.length);
+    }
     let mut code = Vec::new();
     for fragment in own {
         code.extend(source.read(fragment.offset, fragment.length)?);

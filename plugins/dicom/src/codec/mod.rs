@@ -1,10 +1,9 @@
 //! From a frame's bytes to its stored samples, by transfer syntax.
 //!
 //! The decoders' crates are called directly: dicom-rs's adapters around them read 8 and 16 bits only and trust the stream's
-//! size; its RLE panics on damaged code, its baseline JPEG is slower than zune-jpeg, its JPEG-LS needs CMake.
+//! size; its RLE panics on damaged code, its baseline JPEG is slower than libjpeg-turbo-rs, its JPEG-LS needs CMake.
 
 mod jpeg;
-mod jpeg12;
 mod jpeg2000;
 mod jpegls;
 mod native;
@@ -20,7 +19,7 @@ use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_BIG_ENDIAN;
 use std::borrow::Cow;
 
 /// Raise it when any decoder's pixels change: kept pixels are then decoded again.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Which colours three samples are, once a decoder has undone what its own stream says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +118,7 @@ pub fn decode(source: &mut Source, layout: &Layout, pixels: Pixels, frame: u32) 
     let code = frame::encapsulated(source, layout, pixels, frame)?;
     match kind {
         Kind::Native | Kind::Rle => rle::decode(&code, layout),
-        Kind::Jpeg => jpeg::decode(code, layout),
+        Kind::Jpeg => jpeg::decode(&code, layout),
         Kind::JpegLs => jpegls::decode(&code, layout),
         Kind::Jpeg2000 => jpeg2000::decode(&code, layout),
     }
