@@ -53,7 +53,7 @@ impl DataError {
     }
 }
 
-/// Of a batch of mixed data sets; those of one data set are named by [`DataError::memory`].
+/// Of a batch of mixed data sets; those of one data set are named by `memory`.
 impl From<TchError> for DataError {
     fn from(error: TchError) -> Self {
         Self::memory("mixture", &error)
