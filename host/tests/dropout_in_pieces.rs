@@ -1,5 +1,7 @@
 //! Alone in its process: libtorch's generator is one for all threads, and other tests would draw from it in between.
 
+#![allow(clippy::unwrap_used)]
+
 use selfsame::config::Config;
 use selfsame::config::schema::{MethodName, ProjectionConfig};
 use selfsame::method::{self, StepContext, cached_gradient_step};
