@@ -1,6 +1,6 @@
 //! Encoders: image to embedding, computed with libtorch inside the plugin.
 
-use crate::{OptionSpec, Result};
+use crate::{OptionSpec, PluginError, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -42,6 +42,19 @@ pub struct EncoderRequest {
     pub stem: Option<Stem>,
     /// The user's `encoder.options`.
     pub options: serde_json::Value,
+}
+
+impl EncoderRequest {
+    /// The one among `known` that the request names.
+    ///
+    /// # Errors
+    /// A configuration error with the known names when there is none.
+    pub fn find<'a, T>(&self, known: &'a [T], name: impl Fn(&T) -> &str) -> Result<&'a T> {
+        known.iter().find(|one| name(one) == self.name).ok_or_else(|| {
+            let names = known.iter().map(&name).collect::<Vec<_>>().join(", ");
+            PluginError::configuration(format!("unknown encoder `{}`; this plugin provides {names}", self.name))
+        })
+    }
 }
 
 /// What a parameter is, for the optimiser: only `Weight` is decayed and adapted by LARS.

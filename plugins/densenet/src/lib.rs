@@ -9,7 +9,6 @@
 //!
 //! Initialisation, as torchvision's: convolutions Kaiming-normal (fan-in, ReLU), normalisation γ = 1 and β = 0.
 
-mod layers;
 mod network;
 
 use network::{Architecture, DenseNet};
@@ -19,8 +18,8 @@ use tch::Device;
 
 selfsame_plugin_api::export_plugin! {
     encoders: {
-        "densenet121" => (card, encoder),
-        "densenet169" => (card, encoder),
+        "densenet121" => (card, create),
+        "densenet169" => (card, create),
     },
 }
 
@@ -56,19 +55,11 @@ fn card(name: &str) -> EncoderCard {
 /// Makes the encoder that the request names.
 ///
 /// # Errors
-/// Unknown names and options, channels other than 1 or 3, and images that are too small for the stem.
-fn encoder(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
+/// Unknown names and options, and images that are too small for the stem.
+fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
     let _: Options = parse_options(&request.options, &[])?;
     let (name, channels) = (&request.name, request.channels);
-    let architecture = ARCHITECTURES.iter().find(|architecture| architecture.name == name).ok_or_else(|| {
-        let names = ARCHITECTURES.map(|architecture| architecture.name).join(", ");
-        PluginError::configuration(format!("unknown encoder `{name}`; this plugin provides {names}"))
-    })?;
-    if !matches!(channels, 1 | 3) {
-        return Err(PluginError::configuration(format!(
-            "encoder `{name}` takes images of 1 or 3 channels, not {channels}"
-        )));
-    }
+    let architecture = request.find(&ARCHITECTURES, |architecture| architecture.name)?;
     let (height, width) = request.image_size;
     let shorter = height.min(width);
     let default = if shorter <= CIFAR_STEM_UP_TO { Stem::Cifar } else { Stem::Imagenet };

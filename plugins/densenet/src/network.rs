@@ -1,7 +1,7 @@
 //! The densely connected network itself (Huang et al. 2017, "DenseNet-BC": bottlenecks, and transitions that halve).
 
-use crate::layers::{BatchNorm2d, Conv2d};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind, Result, Stem};
+use selfsame_convolution::{BatchNorm2d, Conv2d, Fan};
+use selfsame_plugin_api::{Buffer, Encoder, Parameter, Result, Stem};
 use tch::{Device, Tensor};
 
 /// Channels that a layer's 1×1 convolution makes, in units of the growth rate.
@@ -52,8 +52,10 @@ impl DenseNet {
     /// Anything libtorch refuses.
     pub fn new(architecture: &Architecture, channels: usize, stem: Stem, device: Device) -> Result<Self> {
         let Architecture { stem_width, growth, blocks: depths, .. } = *architecture;
+        let conv = |inputs, outputs, kernel, stride| Conv2d::new(inputs, outputs, kernel, stride, Fan::In, device);
+        let norm = |channels| BatchNorm2d::new(channels, 1.0, device);
         let (kernel, stride) = if stem == Stem::Imagenet { (7, 2) } else { (3, 1) };
-        let conv0 = Conv2d::new(channels as i64, stem_width, kernel, stride, device)?;
+        let conv0 = conv(channels as i64, stem_width, kernel, stride)?;
         let mut width = stem_width;
         let mut blocks = Vec::new();
         for (number, &depth) in (1..).zip(&depths) {
@@ -62,19 +64,18 @@ impl DenseNet {
                 let inner = BOTTLENECK * growth;
                 layers.push(Layer {
                     name: format!("features.denseblock{number}.denselayer{index}"),
-                    norm1: BatchNorm2d::new(width, device)?,
-                    conv1: Conv2d::new(width, inner, 1, 1, device)?,
-                    norm2: BatchNorm2d::new(inner, device)?,
-                    conv2: Conv2d::new(inner, growth, 3, 1, device)?,
+                    norm1: norm(width)?,
+                    conv1: conv(width, inner, 1, 1)?,
+                    norm2: norm(inner)?,
+                    conv2: conv(inner, growth, 3, 1)?,
                 });
                 width += growth;
             }
             let transition = if number < depths.len() {
                 let name = format!("features.transition{number}");
-                let norm = BatchNorm2d::new(width, device)?;
-                let conv = Conv2d::new(width, width / 2, 1, 1, device)?;
+                let transition = Transition { name, norm: norm(width)?, conv: conv(width, width / 2, 1, 1)? };
                 width /= 2;
-                Some(Transition { name, norm, conv })
+                Some(transition)
             } else {
                 None
             };
@@ -82,10 +83,10 @@ impl DenseNet {
         }
         Ok(Self {
             conv0,
-            norm0: BatchNorm2d::new(stem_width, device)?,
+            norm0: norm(stem_width)?,
             max_pool: stem == Stem::Imagenet,
             blocks,
-            norm5: BatchNorm2d::new(width, device)?,
+            norm5: norm(width)?,
             feature_dim: width as usize,
         })
     }
@@ -118,6 +119,22 @@ enum Module<'a> {
     Norm(&'a BatchNorm2d),
 }
 
+impl Module<'_> {
+    fn parameters(&self, name: &str) -> Vec<Parameter> {
+        match self {
+            Self::Conv(conv) => conv.parameters(name).into(),
+            Self::Norm(norm) => norm.parameters(name).into(),
+        }
+    }
+
+    fn buffers(&self, name: &str) -> Vec<Buffer> {
+        match self {
+            Self::Conv(_) => Vec::new(),
+            Self::Norm(norm) => norm.buffers(name).into(),
+        }
+    }
+}
+
 impl Encoder for DenseNet {
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let mut x = self.norm0.forward_relu(&self.conv0.forward(x)?, train)?;
@@ -143,34 +160,12 @@ impl Encoder for DenseNet {
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        let parameter = |name: String, kind, tensor: &Tensor| Parameter { name, kind, tensor: tensor.shallow_clone() };
-        let mut all = Vec::new();
-        for (name, module) in self.modules() {
-            match module {
-                Module::Conv(conv) => {
-                    all.push(parameter(format!("{name}.weight"), ParameterKind::Weight, &conv.weight))
-                }
-                Module::Norm(norm) => {
-                    all.push(parameter(format!("{name}.weight"), ParameterKind::Norm, &norm.weight));
-                    all.push(parameter(format!("{name}.bias"), ParameterKind::Bias, &norm.bias));
-                }
-            }
-        }
-        all
+        let modules = self.modules().into_iter();
+        modules.flat_map(|(name, module)| module.parameters(&name)).collect()
     }
 
     fn buffers(&self) -> Vec<Buffer> {
-        let mut all = Vec::new();
-        for (name, module) in self.modules() {
-            let Module::Norm(norm) = module else { continue };
-            for (end, tensor) in [
-                ("running_mean", &norm.running_mean),
-                ("running_var", &norm.running_var),
-                ("num_batches_tracked", &norm.num_batches_tracked),
-            ] {
-                all.push(Buffer { name: format!("{name}.{end}"), tensor: tensor.shallow_clone() });
-            }
-        }
-        all
+        let modules = self.modules().into_iter();
+        modules.flat_map(|(name, module)| module.buffers(&name)).collect()
     }
 }

@@ -11,7 +11,6 @@
 //!
 //! Initialisation, as torchvision's: convolutions Kaiming-normal (fan-out, ReLU), normalisation γ = 1 and β = 0.
 
-mod layers;
 mod network;
 
 use network::{Architecture, BlockKind, ResNet};
@@ -21,12 +20,12 @@ use tch::Device;
 
 selfsame_plugin_api::export_plugin! {
     encoders: {
-        "resnet8" => (card, encoder),
-        "resnet20" => (card, encoder),
-        "resnet18" => (card, encoder),
-        "resnet34" => (card, encoder),
-        "resnet50" => (card, encoder),
-        "resnet101" => (card, encoder),
+        "resnet8" => (card, create),
+        "resnet20" => (card, create),
+        "resnet18" => (card, create),
+        "resnet34" => (card, create),
+        "resnet50" => (card, create),
+        "resnet101" => (card, create),
     },
 }
 
@@ -79,21 +78,12 @@ fn card(name: &str) -> EncoderCard {
 /// Makes the encoder that the request names.
 ///
 /// # Errors
-/// Unknown names and options, channels other than 1 or 3, and a stem that the network does not have.
-fn encoder(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
+/// Unknown names and options, and a stem that the network does not have.
+fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
     let options: Options = parse_options(&request.options, &option_specs())?;
-    let (name, channels) = (&request.name, request.channels);
-    let architecture = ARCHITECTURES.iter().find(|architecture| architecture.name == name).ok_or_else(|| {
-        let names = ARCHITECTURES.map(|architecture| architecture.name).join(", ");
-        PluginError::configuration(format!("unknown encoder `{name}`; this plugin provides {names}"))
-    })?;
-    if !matches!(channels, 1 | 3) {
-        return Err(PluginError::configuration(format!(
-            "encoder `{name}` takes images of 1 or 3 channels, not {channels}"
-        )));
-    }
+    let architecture = request.find(&ARCHITECTURES, |architecture| architecture.name)?;
     let stem = stem(request, architecture)?;
-    Ok(Box::new(ResNet::new(architecture, channels, stem, options.zero_init_residual, device)?))
+    Ok(Box::new(ResNet::new(architecture, request.channels, stem, options.zero_init_residual, device)?))
 }
 
 fn stem(request: &EncoderRequest, architecture: &Architecture) -> Result<Stem> {

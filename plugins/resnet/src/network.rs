@@ -1,7 +1,7 @@
 //! The residual network itself (He et al. 2016), with the bottleneck's stride in its 3×3 convolution ("v1.5").
 
-use crate::layers::{BatchNorm2d, Conv2d};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind, Result, Stem};
+use selfsame_convolution::{BatchNorm2d, Conv2d, Fan};
+use selfsame_plugin_api::{Buffer, Encoder, Parameter, Result, Stem};
 use tch::{Device, Tensor};
 
 /// The residual block.
@@ -82,7 +82,7 @@ impl ResNet {
         device: Device,
     ) -> Result<Self> {
         let unit = |inputs, outputs, kernel, stride, scale| -> Result<Unit> {
-            let conv = Conv2d::new(inputs, outputs, kernel, stride, device)?;
+            let conv = Conv2d::new(inputs, outputs, kernel, stride, Fan::Out, device)?;
             Ok(Unit { conv, norm: BatchNorm2d::new(outputs, scale, device)? })
         };
         let last_scale = if zero_init_residual { 0.0 } else { 1.0 };
@@ -148,26 +148,13 @@ impl Encoder for ResNet {
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        let units = self.units();
-        let named = units.iter().flat_map(|(conv, norm, unit)| {
-            [
-                (format!("{conv}.weight"), ParameterKind::Weight, &unit.conv.weight),
-                (format!("{norm}.weight"), ParameterKind::Norm, &unit.norm.weight),
-                (format!("{norm}.bias"), ParameterKind::Bias, &unit.norm.bias),
-            ]
-        });
-        named.map(|(name, kind, tensor)| Parameter { name, kind, tensor: tensor.shallow_clone() }).collect()
+        let units = self.units().into_iter();
+        units
+            .flat_map(|(conv, norm, unit)| unit.conv.parameters(&conv).into_iter().chain(unit.norm.parameters(&norm)))
+            .collect()
     }
 
     fn buffers(&self) -> Vec<Buffer> {
-        let units = self.units();
-        let named = units.iter().flat_map(|(_, norm, unit)| {
-            [
-                (format!("{norm}.running_mean"), &unit.norm.running_mean),
-                (format!("{norm}.running_var"), &unit.norm.running_var),
-                (format!("{norm}.num_batches_tracked"), &unit.norm.num_batches_tracked),
-            ]
-        });
-        named.map(|(name, tensor)| Buffer { name, tensor: tensor.shallow_clone() }).collect()
+        self.units().into_iter().flat_map(|(_, norm, unit)| unit.norm.buffers(&norm)).collect()
     }
 }

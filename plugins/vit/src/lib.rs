@@ -21,10 +21,10 @@ use tch::Device;
 
 selfsame_plugin_api::export_plugin! {
     encoders: {
-        "vit_tiny_patch4_32" => (card, encoder),
-        "vit_small_patch4_32" => (card, encoder),
-        "vit_tiny_patch16_224" => (card, encoder),
-        "vit_small_patch16_224" => (card, encoder),
+        "vit_tiny_patch4_32" => (card, create),
+        "vit_small_patch4_32" => (card, create),
+        "vit_tiny_patch16_224" => (card, create),
+        "vit_small_patch16_224" => (card, create),
     },
 }
 
@@ -75,19 +75,11 @@ fn card(name: &str) -> EncoderCard {
 /// Makes the encoder that the request names.
 ///
 /// # Errors
-/// Unknown names and options, channels other than 1 or 3, a stem, and images that patches do not tile.
-fn encoder(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
+/// Unknown names and options, a stem, and images that patches do not tile.
+fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
     let Options { pool } = parse_options(&request.options, &option_specs())?;
     let (name, channels) = (&request.name, request.channels);
-    let architecture = ARCHITECTURES.iter().find(|architecture| architecture.name == name).ok_or_else(|| {
-        let names = ARCHITECTURES.map(|architecture| architecture.name).join(", ");
-        PluginError::configuration(format!("unknown encoder `{name}`; this plugin provides {names}"))
-    })?;
-    if !matches!(channels, 1 | 3) {
-        return Err(PluginError::configuration(format!(
-            "encoder `{name}` takes images of 1 or 3 channels, not {channels}"
-        )));
-    }
+    let architecture = request.find(&ARCHITECTURES, |architecture| architecture.name)?;
     if request.stem.is_some() {
         return Err(PluginError::configuration(format!(
             "encoder `{name}` cuts images into patches and has no stem; leave `encoder.stem` at `auto`"

@@ -9,9 +9,9 @@
 //! ```
 
 use super::*;
-use crate::tests::{build, request};
+use selfsame_encoder_tests::{assert_close, build, fill, noise, request};
 use selfsame_plugin_api::Stem;
-use tch::{Kind, Tensor};
+use tch::Kind;
 
 struct Case {
     name: &'static str,
@@ -47,79 +47,35 @@ const CASES: [Case; 3] = [
     },
 ];
 
-/// An integer hash of the position and the tensor's number, uniform in [−0.5, 0.5).
-fn noise(count: usize, tensor: u64) -> Tensor {
-    let values: Vec<f64> = (0..count as u64)
-        .map(|position| {
-            let mut x = position.wrapping_mul(2_654_435_761).wrapping_add((tensor + 1) * 40_503 * 65_537) as u32;
-            x ^= x >> 15;
-            x = x.wrapping_mul(2_246_822_519);
-            x ^= x >> 13;
-            f64::from(x) / 2_f64.powi(32) - 0.5
-        })
-        .collect();
-    Tensor::from_slice(&values)
-}
-
-/// The same weights and running statistics as in Python, in float64, put in place as a host does it.
-fn fill(encoder: &dyn Encoder) {
-    for (number, parameter) in (0..).zip(encoder.parameters()) {
-        let mut tensor = parameter.tensor;
-        let shape = tensor.size();
-        let noise = noise(tensor.numel(), number).reshape(&shape);
-        let value = match shape[..] {
-            [_, inputs, kernel, _] => noise * (24.0 / (inputs * kernel * kernel) as f64).sqrt(),
-            _ if parameter.name.ends_with("weight") => 1.0 + 0.5 * noise,
-            _ => 0.5 * noise,
-        };
-        tensor.set_data(&value);
-    }
-    let statistics = encoder.buffers().into_iter().filter(|buffer| !buffer.name.ends_with("num_batches_tracked"));
-    for (number, mut buffer) in (1000..).zip(statistics) {
-        let noise = noise(buffer.tensor.numel(), number);
-        let value = if buffer.name.ends_with("mean") { 0.2 * noise } else { 1.0 + noise };
-        buffer.tensor.set_data(&value);
-    }
-}
-
-fn assert_close(case: &Case, what: &str, actual: &Tensor, expected: [f64; 4]) {
-    let flat = actual.detach().reshape([-1]);
-    let positions = [0, 1, 2, flat.size()[0] - 1];
-    for (position, expected) in positions.into_iter().zip(expected) {
-        let actual = flat.double_value(&[position]);
-        let error = (actual - expected).abs() / expected.abs().max(1.0);
-        assert!(error < 1e-6, "{} {what}[{position}]: {actual}, torchvision {expected}", case.name);
-    }
-}
-
 #[test]
 fn agrees_with_torchvision_in_both_modes_and_in_gradients_and_statistics() {
     for case in CASES {
         let image_size = (case.size, case.size);
         let stem = Some(case.stem);
         let asked = EncoderRequest { channels: case.channels, image_size, stem, ..request(case.name) };
-        let encoder = build(&asked);
-        fill(encoder.as_ref());
+        let encoder = build(create, &asked);
+        fill(encoder.as_ref(), 24.0, |shape| shape[1] * shape[2] * shape[3]);
+        let of = |what: &str| format!("{} {what}", case.name);
         let (channels, size) = (case.channels as i64, case.size as i64);
         let x = (noise(2 * case.channels * case.size * case.size, 5000) * 3.4).reshape([2, channels, size, size]);
 
         let embedded = encoder.forward(&x, false).unwrap();
         assert_eq!(embedded.size(), [2, encoder.feature_dim() as i64]);
-        assert_close(&case, "eval", &embedded, case.eval);
+        assert_close(&of("eval"), &embedded, case.eval);
 
         let embedded = encoder.forward(&x, true).unwrap();
-        assert_close(&case, "train", &embedded, case.train);
+        assert_close(&of("train"), &embedded, case.train);
         (&embedded * &embedded).sum(Kind::Double).backward();
         let conv0 = &encoder.parameters()[0];
         assert_eq!(conv0.name, "features.conv0.weight");
-        assert_close(&case, "gradient", &conv0.tensor.grad(), case.conv0_gradient);
+        assert_close(&of("gradient"), &conv0.tensor.grad(), case.conv0_gradient);
 
         let find = |end: &str| {
             let name = format!("features.norm5.{end}");
             encoder.buffers().into_iter().find(|buffer| buffer.name == name).unwrap().tensor
         };
-        assert_close(&case, "running_mean", &find("running_mean"), case.running_mean);
-        assert_close(&case, "running_var", &find("running_var"), case.running_var);
+        assert_close(&of("running_mean"), &find("running_mean"), case.running_mean);
+        assert_close(&of("running_var"), &find("running_var"), case.running_var);
         assert_eq!(find("num_batches_tracked").int64_value(&[]), 1);
     }
 }

@@ -9,8 +9,8 @@
 //! ```
 
 use super::*;
-use crate::tests::{build, request};
-use tch::{Kind, Tensor};
+use selfsame_encoder_tests::{assert_close, build, fill, noise, request};
+use tch::Kind;
 
 struct Case {
     name: &'static str,
@@ -55,65 +55,26 @@ const CASES: [Case; 3] = [
     },
 ];
 
-/// An integer hash of the position and the tensor's number, uniform in [−0.5, 0.5).
-fn noise(count: usize, tensor: u64) -> Tensor {
-    let values: Vec<f64> = (0..count as u64)
-        .map(|position| {
-            let mut x = position.wrapping_mul(2_654_435_761).wrapping_add((tensor + 1) * 40_503 * 65_537) as u32;
-            x ^= x >> 15;
-            x = x.wrapping_mul(2_246_822_519);
-            x ^= x >> 13;
-            f64::from(x) / 2_f64.powi(32) - 0.5
-        })
-        .collect();
-    Tensor::from_slice(&values)
-}
-
-/// The same weights as in Python, in float64, put in place as a host does it.
-fn fill(encoder: &dyn Encoder) {
-    for (number, parameter) in (0..).zip(encoder.parameters()) {
-        let mut tensor = parameter.tensor;
-        let shape = tensor.size();
-        let noise = noise(tensor.numel(), number).reshape(&shape);
-        let value = match shape[..] {
-            [_, inputs, kernel, _] => noise * (12.0 / (inputs * kernel * kernel) as f64).sqrt(),
-            [_, inputs] => noise * (12.0 / inputs as f64).sqrt(),
-            _ if parameter.kind == ParameterKind::Norm => 1.0 + 0.5 * noise,
-            _ => 0.5 * noise,
-        };
-        tensor.set_data(&value);
-    }
-}
-
-fn assert_close(case: &Case, what: &str, actual: &Tensor, expected: [f64; 4]) {
-    let flat = actual.detach().reshape([-1]);
-    let positions = [0, 1, 2, flat.size()[0] - 1];
-    for (position, expected) in positions.into_iter().zip(expected) {
-        let actual = flat.double_value(&[position]);
-        let error = (actual - expected).abs() / expected.abs().max(1.0);
-        assert!(error < 1e-6, "{} {what}[{position}]: {actual}, timm {expected}", case.name);
-    }
-}
-
 #[test]
 fn agrees_with_timm_in_embeddings_and_gradients() {
     for case in CASES {
         let options = serde_json::json!({ "pool": case.pool });
         let asked = EncoderRequest { channels: case.channels, image_size: case.size, options, ..request(case.name) };
-        let encoder = build(&asked);
-        fill(encoder.as_ref());
+        let encoder = build(create, &asked);
+        fill(encoder.as_ref(), 12.0, |shape| shape[1..].iter().product());
+        let of = |what: &str| format!("{} {what}", case.name);
         let (height, width) = case.size;
         let shape = [2, case.channels as i64, height as i64, width as i64];
         let x = (noise(2 * case.channels * height * width, 5000) * 3.4).reshape(shape);
 
         let embedded = encoder.forward(&x, false).unwrap();
-        assert_close(&case, "out", &embedded, case.out);
+        assert_close(&of("out"), &embedded, case.out);
         let weights = noise(embedded.numel(), 6000).reshape(embedded.size());
         (&embedded * &embedded * weights).sum(Kind::Double).backward();
         for (name, expected) in case.gradients {
             let parameters = encoder.parameters();
             let parameter = parameters.iter().find(|parameter| parameter.name == name).expect(name);
-            assert_close(&case, name, &parameter.tensor.grad(), expected);
+            assert_close(&of(name), &parameter.tensor.grad(), expected);
         }
     }
 }
