@@ -53,7 +53,7 @@ fn the_shipped_byol_run_trains_on_films_and_a_second_run_decodes_none() {
         let verified = sandbox.run("data verify --set dataset.name=RSNAKaggle --set dataset.dataset_dir=films");
         assert_eq!(verified.code, Some(3), "no film can be decoded any more:\n{}", verified.stdout);
         sandbox.run(&format!("train {arguments} --output-dir second")).succeeded();
-        let loss = "ssl/train/loss";
+        let loss = "ssl/train/epoch_loss";
         assert_eq!(series(&sandbox.path("first"), loss), series(&sandbox.path("second"), loss));
     }
 }
@@ -101,7 +101,7 @@ fn the_same_pixels_train_the_same_encoder_from_an_image_folder_and_from_dicom() 
     };
     train(&format!("--config {} {folder}", config.display()), "from-images");
     train(&format!("--config {} --config {}", recipe.display(), files.display()), "from-dicom");
-    for name in ["ssl/train/loss", "online/val/auroc"] {
+    for name in ["ssl/train/epoch_loss", "online/val/auroc"] {
         let of = |run: &str| series(&sandbox.path(run), name);
         assert_eq!(of("from-images"), of("from-dicom"), "{name}");
     }

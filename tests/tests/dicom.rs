@@ -14,7 +14,7 @@ fn the_challenges_folder_trains_in_both_forms_of_its_labels() {
         let set = format!("--set dataset.name=RSNAKaggle --set dataset.dataset_dir={name} --set scheduler.epochs=1");
         sandbox.run(&format!("train {tiny} {set} --output-dir run-{name}")).succeeded();
         let lines = metrics(&sandbox.path(&format!("run-{name}")));
-        let loss = lines.iter().rev().find_map(|line| line["metrics"]["ssl/train/loss"].as_f64());
+        let loss = lines.iter().rev().find_map(|line| line["metrics"]["ssl/train/epoch_loss"].as_f64());
         loss.expect("a loss")
     });
     assert_eq!(losses[0], losses[1]);

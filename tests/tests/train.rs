@@ -16,7 +16,7 @@ fn a_run_leaves_weights_metrics_report_and_checkpoint() {
     let lines = metrics(&run);
     let last =
         &lines.iter().rev().find(|line| line["metrics"].get("ssl/val/loss").is_some()).expect("validation")["metrics"];
-    for name in ["ssl/train/loss", "online/train/accuracy", "online/val/accuracy", "knn/val/accuracy", "features/std"] {
+    for name in ["ssl/train/epoch_loss", "online/train/accuracy", "online/val/accuracy", "knn/val/accuracy", "features/std"] {
         assert!(last.get(name).and_then(serde_json::Value::as_f64).is_some_and(f64::is_finite), "{name} in {last}");
     }
     let untrained = lines.iter().find(|line| line["epoch"] == 0).expect("a line of the untrained encoder");

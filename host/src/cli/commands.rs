@@ -10,31 +10,31 @@ use crate::plugin::{install, listing, search, skeleton};
 use crate::train::session::Compute;
 use crate::train::{TrainError, state};
 use indicatif::MultiProgress;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use tch::Device;
 
 /// Runs the command.
 pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
     match &cli.command {
-        Command::Train(arguments) => say(&train::train(cli, arguments, bars)?),
-        Command::Evaluate(arguments) => say(&evaluate::evaluate(cli, arguments, bars)?),
-        Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?),
+        Command::Train(arguments) => say(&train::train(cli, arguments, bars)?)?,
+        Command::Evaluate(arguments) => say(&evaluate::evaluate(cli, arguments, bars)?)?,
+        Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?)?,
         Command::Export(arguments) => export(cli, arguments)?,
         Command::Report(RunArgs { run }) => report(run)?,
-        Command::Preview(arguments) => say(&preview::preview(cli, arguments, bars)?),
+        Command::Preview(arguments) => say(&preview::preview(cli, arguments, bars)?)?,
         Command::Plugins(PluginsCommand::List { json }) => {
             let registry = open::registry(&cli.common);
-            say(&if *json { pretty(&listing::json(&registry)) } else { listing::table(&registry) });
+            say(&if *json { pretty(&listing::json(&registry)) } else { listing::table(&registry) })?;
         }
         Command::Plugins(PluginsCommand::Inspect { file, json }) => {
             let inspection = listing::inspect(file)?;
-            say(&if *json { pretty(&inspection.json()) } else { inspection.text() });
+            say(&if *json { pretty(&inspection.json()) } else { inspection.text() })?;
         }
         Command::Plugins(PluginsCommand::New { name, encoder, api, .. }) => {
             let kind = if *encoder { skeleton::Kind::Encoder } else { skeleton::Kind::Dataset };
             let folder = skeleton::create(Path::new(""), name, kind, api.as_deref())?;
-            say(&format!("{0}\nBuild it with `cd {0} && cargo build --release`", folder.display()));
+            say(&format!("{0}\nBuild it with `cd {0} && cargo build --release`", folder.display()))?;
         }
         Command::Plugins(PluginsCommand::Install { file, force }) => {
             let folder = search::user_directory().ok_or_else(|| {
@@ -42,11 +42,11 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
                     "there is no home folder to install into; set XDG_DATA_HOME, or copy the file into ./plugins",
                 )
             })?;
-            say(&install::install(file, &folder, *force)?.text());
+            say(&install::install(file, &folder, *force)?.text())?;
         }
         Command::Config(command) => configuration(cli, command)?,
         Command::Data(command) => data::data(cli, command, bars)?,
-        Command::Doctor => say(&doctor::report(&cli.common.plugins)),
+        Command::Doctor => say(&doctor::report(&cli.common.plugins))?,
     }
     Ok(())
 }
@@ -66,27 +66,27 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
         ExportFormat::Torchscript => torchscript::export_torchscript(out, method.encoder(), record.input_size)?,
     }
     let step = weights.step.map(|step| format!(" (after step {step})")).unwrap_or_default();
-    say(&format!("{}{step}", out.display()));
+    say(&format!("{}{step}", out.display()))?;
     Ok(())
 }
 
 fn report(run: &Path) -> Result<(), Failure> {
     let page = report::write_html(run).map_err(TrainError::from)?;
-    say(&format!("{}\n{}", report::summary(run).map_err(TrainError::from)?, page.display()));
+    say(&format!("{}\n{}", report::summary(run).map_err(TrainError::from)?, page.display()))?;
     Ok(())
 }
 
 fn configuration(cli: &Cli, command: &ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Show(arguments) => {
-            say(&config::show(&open::configuration(arguments, &[], &open::registry(&cli.common))?)?);
+            say(&config::show(&open::configuration(arguments, &[], &open::registry(&cli.common))?)?)?;
         }
         ConfigCommand::Check(arguments) => {
             open::checked_configuration(arguments, &open::registry(&cli.common))?;
-            say("the configuration is valid");
+            say("the configuration is valid")?;
         }
-        ConfigCommand::Explain { key } => say(&config::explain(key)?),
-        ConfigCommand::Schema => say(&pretty(&config::json_schema())),
+        ConfigCommand::Explain { key } => say(&config::explain(key)?)?,
+        ConfigCommand::Schema => say(&pretty(&config::json_schema()))?,
     }
     Ok(())
 }
@@ -97,7 +97,15 @@ pub(super) fn pretty(value: &serde_json::Value) -> String {
 }
 
 /// Prints a result to standard output; a reader that has gone away (`| head`) is no error.
-pub(super) fn say(text: &str) {
+///
+/// # Errors
+/// A full device.
+pub(super) fn say(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{}", text.trim_end());
+    match writeln!(stdout, "{}", text.trim_end()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::data(format!("the result cannot be written to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

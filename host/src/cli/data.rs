@@ -35,12 +35,12 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
             let (encoder, head) = run_data::requests(&config)?;
             for request in encoder.iter().chain(&head) {
                 session::prepare_dataset(request, &registry, &services)?;
-                say(&format!("data set {} is ready", request.name));
+                say(&format!("data set {} is ready", request.name))?;
             }
         }
         DataCommand::Verify(_) => {
             let splits = read(&config, &registry, &services)?;
-            say(&survey_table::failures(name, &splits));
+            say(&survey_table::failures(name, &splits))?;
             let count = |of: fn(&Survey) -> usize| splits.values().map(of).sum::<usize>();
             let (failing, all) = (count(|survey| survey.damaged.len()), count(|survey| survey.samples));
             if failing > 0 {
@@ -56,9 +56,9 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
             say(&match json {
                 true => pretty(&serde_json::json!({"dataset": name, "splits": splits, "leaks": leaks})),
                 false => survey_table::statistics(name, &splits, &leaks),
-            });
+            })?;
         }
-        DataCommand::Cache(command) => say(&cache(command, &session::packed_dir(&config)?)?),
+        DataCommand::Cache(command) => say(&cache(command, &session::packed_dir(&config)?)?)?,
     }
     Ok(())
 }

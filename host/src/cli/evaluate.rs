@@ -19,6 +19,8 @@ use std::fmt::Write;
 /// Runs the protocols, writes their results into the run's folder, and answers them as tables or JSON.
 pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Result<String, Failure> {
     let registry = open::registry(&cli.common);
+    let protocols = protocols(arguments);
+    warn_of_idle_options(arguments, &protocols);
     let run = TrainedRun::open(&arguments.trained.run)?;
     let mut sets = arguments.trained.sets.clone();
     sets.extend(arguments.k.map(|k| format!("knn.k={k}")));
@@ -37,8 +39,9 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     let progress = |what: &str, done, total| counter.show(what, done, total);
     let bench = Bench::new(&config, &splits, scored, compute, method.encoder(), &run.record, &progress)?;
     let recipes = recipes(arguments);
+    let departures = run.departures(&config)?;
     let mut results = Vec::new();
-    for protocol in protocols(arguments) {
+    for protocol in protocols {
         let verdict = bench.run(protocol, &recipes)?;
         progress("computing intervals", 0, 1);
         let result = Evaluation::new(
@@ -47,6 +50,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
                 card: splits.card(),
                 split,
                 train_samples: bench.sizes().0,
+                settings: settings(protocol, arguments, &departures),
                 weights: weights.clone(),
                 encoder: run.record.encoder.clone(),
                 plugins: used(&registry),
@@ -105,6 +109,36 @@ fn protocols(arguments: &EvaluateArgs) -> Vec<Protocol> {
         }
     }
     protocols
+}
+
+/// Where a protocol's result departs from the run and from the protocol's defaults.
+fn settings(protocol: Protocol, arguments: &EvaluateArgs, departures: &[String]) -> Vec<String> {
+    let knn = protocol == Protocol::Knn;
+    let mut settings: Vec<String> =
+        departures.iter().filter(|word| knn || !word.starts_with("knn.")).cloned().collect();
+    let options = [
+        ("seeds", arguments.seeds.map(|seeds| seeds.to_string())),
+        ("epochs", arguments.epochs.map(|epochs| epochs.to_string())),
+        ("lr", arguments.lr.map(|lr| lr.to_string())),
+    ];
+    let taken = options.into_iter().filter(|(name, _)| protocol.takes(name));
+    settings.extend(taken.filter_map(|(name, value)| Some(format!("{name}={}", value?))));
+    settings
+}
+
+/// Says which options no protocol of this call takes.
+fn warn_of_idle_options(arguments: &EvaluateArgs, protocols: &[Protocol]) {
+    let given = [
+        ("seeds", arguments.seeds.is_some()),
+        ("k", arguments.k.is_some()),
+        ("temperature", arguments.temperature.is_some()),
+        ("epochs", arguments.epochs.is_some()),
+        ("lr", arguments.lr.is_some()),
+    ];
+    for (name, _) in given.iter().filter(|(name, given)| *given && !protocols.iter().any(|p| p.takes(name))) {
+        let names: Vec<_> = protocols.iter().map(|protocol| protocol.name()).collect();
+        tracing::warn!("`--{name}` has no effect on {}", names.join(" and "));
+    }
 }
 
 fn recipes(arguments: &EvaluateArgs) -> Recipes {

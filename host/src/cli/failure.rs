@@ -5,6 +5,7 @@ use crate::plugin::PluginFailure;
 use crate::plugin::skeleton::SkeletonError;
 use crate::train::TrainError;
 use selfsame_plugin_api::ErrorKind;
+use std::io::Write;
 
 /// What ends a command: a message for standard error and the exit code.
 #[derive(Debug)]
@@ -51,9 +52,9 @@ impl Failure {
         }
     }
 
-    /// Prints the message to standard error.
+    /// Prints the message to standard error, where there is one.
     pub fn print(&self) {
-        eprintln!("error: {}", self.message);
+        let _ = writeln!(std::io::stderr(), "error: {}", self.message);
     }
 }
 

@@ -4,6 +4,7 @@ use super::args::Common;
 use super::failure::Failure;
 use crate::output::logging::{self, Verbosity};
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -33,7 +34,10 @@ pub fn restart_prepared() {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_else(|| "selfsame".into());
     let error = Command::new(program).arg0(name).args(arguments).envs(missing).exec();
-    eprintln!("warning: the program could not restart itself ({error}); training may be slow");
+    let _ = writeln!(
+        std::io::stderr(),
+        "warning: the program could not restart itself ({error}); training may be slow"
+    );
 }
 
 /// Sends log lines to standard error as the flags ask; progress goes to the bars answered.

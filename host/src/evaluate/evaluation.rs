@@ -6,7 +6,7 @@ use crate::native;
 use crate::probe::{RESAMPLES, Scored, Scores, intervals};
 use crate::train::TrainError;
 use crate::train::run_folder::PluginFile;
-use crate::train::storage::{Disk, Naming, write_atomically};
+use crate::train::storage::{Disk, Naming, sha256_of_bytes, write_atomically};
 use selfsame_plugin_api::Card;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -59,6 +59,9 @@ pub struct Evaluation {
     pub seeds: Vec<SeedResult>,
     /// The protocol's settings.
     pub recipe: Value,
+    /// Where the evaluation departed from the run and from the protocol's defaults, as `KEY=VALUE`.
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// The weights that were evaluated.
     pub weights: WeightsOrigin,
     /// Name of the encoder.
@@ -127,6 +130,8 @@ pub struct Subject<'a> {
     pub split: &'a str,
     /// Samples of the training split.
     pub train_samples: usize,
+    /// Where the evaluation departs from the run and from the protocol's defaults, as `KEY=VALUE`.
+    pub settings: Vec<String>,
     /// The weights.
     pub weights: WeightsOrigin,
     /// Name of the encoder.
@@ -186,6 +191,7 @@ impl Evaluation {
             confusion: confusion(subject.card, &all),
             seeds,
             recipe,
+            settings: subject.settings,
             weights: subject.weights,
             encoder: subject.encoder,
             versions: versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into(),
@@ -194,7 +200,8 @@ impl Evaluation {
     }
 
     /// Writes the result into the run's folder, replacing an earlier one in one step, and answers the file:
-    /// `evaluations/PROTOCOL-DATASET-SPLIT.json`, with `suffix` before the dot.
+    /// `evaluations/PROTOCOL-DATASET-SPLIT.json`, with `suffix` before the dot, and after that, where there are settings of
+    /// its own, the first eight digits of their SHA-256.
     ///
     /// # Errors
     /// A folder that cannot be written to.
@@ -203,7 +210,11 @@ impl Evaluation {
         fs::create_dir_all(&dir).naming("create", &dir)?;
         let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
         let dataset: String = self.dataset.chars().map(plain).collect();
-        let path = dir.join(format!("{}-{dataset}-{}{suffix}.json", self.protocol.name(), self.split));
+        let settings = match self.settings.is_empty() {
+            true => String::new(),
+            false => format!("-{}", &sha256_of_bytes(self.settings.join("\n").as_bytes())[..8]),
+        };
+        let path = dir.join(format!("{}-{dataset}-{}{suffix}{settings}.json", self.protocol.name(), self.split));
         let mut json = serde_json::to_string_pretty(self)
             .map_err(|error| TrainError::data(format!("{}: {error}", path.display())))?;
         json.push('\n');

@@ -48,6 +48,17 @@ impl Protocol {
         }
     }
 
+    /// Whether the protocol takes this option of the command line.
+    pub fn takes(self, option: &str) -> bool {
+        match option {
+            "k" | "temperature" => self == Protocol::Knn,
+            "seeds" => self != Protocol::Knn,
+            "epochs" => matches!(self, Protocol::LinearAug | Protocol::Finetune),
+            "lr" => self == Protocol::Finetune,
+            _ => false,
+        }
+    }
+
     /// Seeds that the protocol is run with unless the user says: kNN and the linear probe draw next to nothing.
     pub fn default_seeds(self) -> usize {
         match self {

@@ -16,18 +16,22 @@ const COLUMNS: [(&str, &str); 6] = [
     ("auprc", "AUPRC"),
 ];
 
-/// Titles of the scores that any of the results has, and a row of cells for each: its name, its seeds, and its scores as
-/// mean, standard deviation over seeds, 95 % interval.
+/// Titles of the scores that any of the results has, and a row of cells for each: its name, step, images and seeds, its
+/// scores as mean, standard deviation over seeds, 95 % interval, and, where any result has them, its own settings.
 pub fn rows(results: &[(String, Evaluation)]) -> (Vec<&'static str>, Vec<Vec<String>>) {
     let shown: Vec<_> = COLUMNS
         .into_iter()
         .filter(|(name, _)| results.iter().any(|(_, result)| result.metrics.contains_key(*name)))
         .collect();
+    let settings = results.iter().any(|(_, result)| !result.settings.is_empty());
     let row = |(name, result): &(String, Evaluation)| {
         let cells = shown.iter().map(|(name, _)| result.metrics.get(*name).map_or("–".into(), measure));
-        [name.clone(), result.seeds.len().to_string()].into_iter().chain(cells).collect()
+        let step = result.weights.step.map_or("–".into(), |step| step.to_string());
+        let facts = [name.clone(), step, result.samples.to_string(), result.seeds.len().to_string()];
+        facts.into_iter().chain(cells).chain(settings.then(|| result.settings.join("\n"))).collect()
     };
-    let titles = ["result", "seeds"].into_iter().chain(shown.iter().map(|(_, title)| *title)).collect();
+    let facts = ["result", "step", "images", "seeds"].into_iter();
+    let titles = facts.chain(shown.iter().map(|(_, title)| *title)).chain(settings.then_some("settings")).collect();
     (titles, results.iter().map(row).collect())
 }
 

@@ -13,13 +13,14 @@ use crate::train::tensors::{from_safetensors, to_safetensors};
 use crate::train::{TrainError, state};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Keys that say which images the encoder learnt from and what it is; to change one would be to evaluate something else
 /// than the run.
-const FIXED: [&str; 10] = [
+const FIXED: [&str; 12] = [
+    "augmentation.normalize",
     "dataset.name",
     "dataset.options",
     "dataset.mix",
@@ -27,9 +28,26 @@ const FIXED: [&str; 10] = [
     "encoder",
     "linear_head.dataset",
     "method",
+    "preprocess",
     "train.seed",
     "train.self_supervision.encoder_name",
     "train.self_supervision.type",
+];
+
+/// Of [`FIXED`], those that describe the run's own images, and may differ for another data set's.
+const OF_THE_IMAGES: [&str; 2] = ["dataset.options", "preprocess"];
+
+/// What decides a result beside the run and the protocol: the values of these keys and of those below them.
+const DECISIVE: [&str; 9] = [
+    "augmentation",
+    "data.limit",
+    "data.on_error",
+    "dataset.dataset_dir",
+    "dataset.name",
+    "dataset.options",
+    "knn",
+    "preprocess",
+    "train.precision",
 ];
 
 /// A run whose encoder is to be evaluated.
@@ -118,16 +136,39 @@ impl TrainedRun {
         let (before, now) = (before.unwrap_or_default(), now.unwrap_or_default());
         for key in FIXED {
             let pointer = format!("/{}", key.replace('.', "/"));
-            let own_options = dataset.is_some() && key == "dataset.options";
-            if before.pointer(&pointer) != now.pointer(&pointer) && !own_options {
+            let others = dataset.is_some() && OF_THE_IMAGES.contains(&key);
+            if before.pointer(&pointer) != now.pointer(&pointer) && !others {
+                let advice = match key.starts_with("dataset") || key == "preprocess" {
+                    true => "; to evaluate on another data set, use `--dataset`",
+                    false => "; a run with another value is another run",
+                };
                 return Err(failed(format!(
-                    "`{key}` says what the run {} was and cannot be changed with `--set` afterwards; to evaluate on \
-                     another data set, use `--dataset`",
+                    "`{key}` says what the run {} was and cannot be changed with `--set` afterwards{advice}",
                     self.folder.display()
                 )));
             }
         }
         Ok(config)
+    }
+
+    /// Where `config`, made by [`configured`](Self::configured), departs from an evaluation of the run as it is:
+    /// `KEY=VALUE`, sorted by key. Keys that cannot change a result, such as the device, are left out.
+    ///
+    /// # Errors
+    /// A run whose own configuration cannot be evaluated.
+    pub fn departures(&self, config: &Config) -> Result<Vec<String>, TrainError> {
+        let flat = |config: &Config| {
+            let mut values = BTreeMap::new();
+            flatten("", &serde_json::to_value(config).unwrap_or_default(), &mut values);
+            values
+        };
+        let (own, now) = (flat(&self.configured(None, &[])?), flat(config));
+        let keys: BTreeSet<&String> = own.keys().chain(now.keys()).collect();
+        let within = |key: &str, of: &str| key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let departs =
+            |key: &&String| DECISIVE.iter().any(|of| within(key, of)) && own.get(*key) != now.get(*key);
+        let word = |key: &String| format!("{key}={}", now.get(key).map_or("null".into(), plain));
+        Ok(keys.into_iter().filter(departs).map(word).collect())
     }
 
     /// Builds the method around the encoder and loads the weights: those of the named checkpoint, else of the finished
@@ -205,6 +246,23 @@ fn without_nulls(value: Value) -> Value {
         }
         other => other,
     }
+}
+
+/// The leaves of nested mappings by dotted key.
+fn flatten(prefix: &str, value: &Value, leaves: &mut BTreeMap<String, Value>) {
+    let Value::Object(entries) = value else {
+        leaves.insert(prefix.to_owned(), value.clone());
+        return;
+    };
+    for (key, value) in entries {
+        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        flatten(&key, value, leaves);
+    }
+}
+
+/// A text without its quotes, anything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Takes the value at a dotted key out of nested mappings.

@@ -75,7 +75,8 @@ impl Observer for Recorder {
             };
             let shown = |(title, name)| Some((title, format!("{:.1} %", 100.0 * metrics.get(name)?)));
             let values: Vec<_> = names.into_iter().filter_map(shown).collect();
-            self.progress.epoch(epoch as u64, pace, &values);
+            let loss = metrics.get("ssl/train/epoch_loss").copied().unwrap_or(pace.loss);
+            self.progress.epoch(epoch as u64, &Pace { loss, ..pace.clone() }, &values);
         }
         Ok(())
     }

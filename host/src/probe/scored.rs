@@ -114,7 +114,8 @@ impl Scored {
         }
         let share = |holds: &dyn Fn(&Single) -> bool| {
             let held = self.single.iter().enumerate().filter(|(_, single)| holds(single));
-            Some(held.map(|(sample, _)| weight(sample)).sum::<f64>() / total)
+            // Rust's sum of nothing is −0.
+            Some((held.map(|(sample, _)| weight(sample)).sum::<f64>() + 0.0) / total)
         };
         let mut scores = vec![("accuracy", share(&|single| single.class == single.predicted))];
         if self.classes >= TOP5_FROM {
@@ -138,7 +139,7 @@ impl Scored {
         let score = |class: usize| {
             let sum = |holds: &dyn Fn(usize) -> bool| {
                 let held = (0..self.samples()).filter(|sample| holds(sample * self.classes + class));
-                held.map(weight).sum::<f64>()
+                held.map(weight).sum::<f64>() + 0.0
             };
             ClassScore::of(
                 sum(&|at| self.flags[at] && self.truth[at]),

@@ -296,7 +296,7 @@ impl<'a> Engine<'a> {
     fn finish_epoch(&mut self, steps: usize) -> Result<(), TrainError> {
         self.position.epoch += 1;
         let epoch = self.position.epoch;
-        let mut metrics = BTreeMap::from([("ssl/train/loss".to_owned(), self.position.loss_sum / steps as f64)]);
+        let mut metrics = BTreeMap::from([("ssl/train/epoch_loss".to_owned(), self.position.loss_sum / steps as f64)]);
         if let Some(head) = &mut self.head {
             metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics("train", train)));
         }
