@@ -36,7 +36,10 @@ impl FileLock {
                 let holder = if readable { format!("process {}", pid.trim()) } else { "another process".into() };
                 return Ok(Attempt::Held(holder));
             }
-            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+            // A network file system without its lock server says ENOLCK.
+            Err(TryLockError::Error(error))
+                if error.kind() == ErrorKind::Unsupported || error.raw_os_error() == Some(libc::ENOLCK) =>
+            {
                 tracing::warn!("{} cannot be locked here ({error}); let no second process write there", path.display());
             }
             Err(TryLockError::Error(error)) => return Err(error),

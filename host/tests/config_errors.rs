@@ -3,7 +3,7 @@
 mod config_common;
 
 use config_common::{Files, yaml};
-use selfsame::config::{Recommended, Sources, load};
+use selfsame::config::{Recommended, Sources, load, unknown_options};
 
 /// Files in which one thing is wrong, and the whole message.
 const WRONG: &[(&str, &str)] = &[
@@ -129,6 +129,17 @@ const WRONG: &[(&str, &str)] = &[
         "preprocess:\n  resize: 32\n  center_crop_size: 33\n",
         "`preprocess.center_crop_size` = 33 (a.yaml:3:3): expected at most `preprocess.resize`, which is 32",
     ),
+    (
+        "linear_head:\n  augmentation:\n    gamma:\n      scale: [1, 2]\n",
+        "`linear_head.augmentation` = set (a.yaml:4:7): expected nothing: the head learns from the encoder's batches unless \
+         `linear_head.dataset.name` names a data set of its own, or `dataset.mix` further ones for the encoder",
+    ),
+    (
+        "linear_head:\n  dataset: {name: a}\n  augmentation: {view2: {use_solarize: true}}\n",
+        "`linear_head.augmentation.view2` = {use_solarize: true} (a.yaml:3:26): expected nothing: the head sees one view of \
+         each image",
+    ),
+    ("dataset:\n  mix:\n    - {name: ''}\n", "`dataset.mix.name` = \"\" (a.yaml:2:3): expected text that is not empty"),
     ("knn:\n  k: 0\n", "`knn.k` = 0 (a.yaml:2:3): expected an integer of at least 1"),
     ("knn:\n  k: 1\n  k: 2\n", "a.yaml:3:3: the key `k` a second time; it is already on line 2"),
     ("knn:\n  k: 1\n---\nknn:\n  k: 2\n", "a.yaml:3:1: a second document; a file holds one"),
@@ -331,4 +342,21 @@ fn a_store_size_is_a_word_or_a_number_in_every_layer() {
         let again = yaml(&selfsame::config::to_yaml(&config).unwrap()).unwrap().config;
         assert_eq!(again, config);
     }
+}
+
+#[test]
+fn unknown_options_are_named_where_they_stand() {
+    let resolved = yaml("dataset:\n  mix:\n    - {name: a, options: {chanels: 1}}\nencoder:\n  options: {deep: {x: 2}}\n").unwrap();
+    let config = &resolved.config;
+    let said = |section, options, known: &[&str]| {
+        let problems = unknown_options(&resolved, section, options, known);
+        problems.iter().map(ToString::to_string).map(|text| text.split('/').next_back().unwrap().to_owned()).collect()
+    };
+    let mixed: Vec<String> = said("dataset.mix.options", &config.dataset.mix[0].options, &["channels", "csv"]);
+    assert_eq!(mixed, ["a.yaml:2:3): unknown key; did you mean `dataset.mix.options.channels`?"]);
+    let nested: Vec<String> = said("encoder.options", &config.encoder.options, &["pool"]);
+    assert_eq!(nested, ["a.yaml:5:20): unknown key; known here: `pool`"]);
+    let none: Vec<String> = said("encoder.options", &config.encoder.options, &[]);
+    assert_eq!(none, ["a.yaml:5:20): unknown key; there are no options"]);
+    assert!(unknown_options(&resolved, "encoder.options", &config.encoder.options, &["deep"]).is_empty());
 }

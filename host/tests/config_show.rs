@@ -15,7 +15,7 @@ fn every_shipped_file_loads() {
     let mut loaded = 0;
     // What stands in `augmentation` is for runs whose head has a data set of its own.
     let parts = vec!["linear_head.dataset.name=labelled".to_owned()];
-    for (folder, sets) in [("", vec![]), ("augmentation", parts), ("innereye", vec![])] {
+    for (folder, sets) in [("", vec![]), ("augmentation", parts), ("datasets", vec![]), ("innereye", vec![])] {
         for entry in std::fs::read_dir(configs.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "yaml") {
@@ -25,7 +25,7 @@ fn every_shipped_file_loads() {
             }
         }
     }
-    assert!(loaded >= 10);
+    assert_eq!(loaded, 19);
 }
 
 #[test]
@@ -81,7 +81,17 @@ fn explains_keys_sections_and_choices() {
     assert!(text.contains("    adamw  AdamW (Loshchilov & Hutter 2019), decoupled weight decay.\n"), "{text}");
     assert!(text.ends_with("  default: sgd\n"), "{text}");
     let text = explain("knn").unwrap();
-    assert!(text.contains("  keys:\n    k             Neighbours, at least 1.\n    temperature "), "{text}");
+    let first = "  keys:\n    k             Neighbours, at least 1.\n                  an integer of at least 1; default: 20\n    \
+                 temperature ";
+    assert!(text.contains(first), "{text}");
+    let text = explain("augmentation.random_affine").unwrap();
+    assert!(text.contains("\n  Parameters of the random affine map (`use_random_affine`).\n"), "{text}");
+    assert!(text.contains("  a number in [0, 90); default: 5.0\n"), "{text}");
+    assert!(text.contains("  one of `zeros`, `edge`, `reflect`; default: reflect\n"), "{text}");
+    // What stands in a list, and what follows the first view, has no default of its own.
+    for key in ["dataset.mix.name", "augmentation.view2.use_solarize"] {
+        assert!(!explain(key).unwrap().contains("default"), "{key}");
+    }
     assert!(explain("dataset.options.mirror").unwrap().starts_with("dataset.options\n"));
     assert_eq!(
         explain("train.batchsize").unwrap_err().to_string(),
@@ -96,6 +106,15 @@ fn explains_keys_sections_and_choices() {
     assert!(text.ends_with(each), "{text}");
     assert!(explain("train.self_supervision.type").unwrap().ends_with("  default: simclr\n"));
     assert!(explain("").is_err());
+}
+
+#[test]
+fn explains_keys_that_have_no_effect_and_what_replaced_them() {
+    let text = explain("preprocess.use_center_crop").unwrap();
+    assert!(text.contains("no effect") && text.contains("InnerEye"), "{text}");
+    assert!(text.contains("\n  instead: `preprocess.center_crop_size`"), "{text}");
+    assert!(explain("preprocess.histogram_normalization").unwrap().contains("disk_size"));
+    assert!(explain("preprocess.use_center").is_err());
 }
 
 #[test]

@@ -176,7 +176,7 @@ pub trait Samples: Send + Sync {
     /// Names the file and the sample index that cannot be read.
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>>;
 
-    /// A digest of everything that [`Samples::read`] depends on: the files' names, sizes and times of modification, the
+    /// A digest of everything that [`Samples::read`] depends on: the files' paths, sizes and times of modification, the
     /// options, the decoder's version. The host keeps decoded pixels on disk under it and decodes again when it changes;
     /// none: pixels are never kept.
     fn fingerprint(&self) -> Option<String> {

@@ -110,6 +110,7 @@ fn stats_describe_a_data_set() {
     }
     let ran = sandbox.run(&format!("{stats} --json")).succeeded();
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let json = &json[0];
     let train = &json["splits"]["train"];
     assert_eq!(train["samples"], 48);
     assert_eq!(train["labels"], serde_json::json!([["level", 24], ["upright", 24]]));

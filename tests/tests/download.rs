@@ -34,5 +34,13 @@ fn files_that_are_not_the_published_ones_are_refused_by_name() {
 fn a_folder_without_the_files_and_without_a_network_says_what_to_do() {
     let sandbox = Sandbox::new();
     let mirror = "--set dataset.options.mirror=http://127.0.0.1:9";
-    sandbox.run(&format!("data fetch --set dataset.name=CIFAR10 {mirror}")).failed(3, &["CIFAR10", "127.0.0.1:9"]);
+    sandbox.run(&format!("data fetch --set dataset.name=CIFAR10 {mirror}")).failed(
+        3,
+        &[
+            "CIFAR10",
+            "127.0.0.1:9",
+            "run again",
+            "set dataset.options.mirror, or put the files into dataset.dataset_dir",
+        ],
+    );
 }

@@ -120,9 +120,54 @@ fn a_checkpoint_is_evaluated_by_itself_and_damage_is_noticed() {
 fn another_data_set_is_evaluated_at_the_size_that_the_encoder_knows() {
     let sandbox = trained();
     let other = "--dataset shapes --set dataset.options.size=48 --set dataset.options.train_size=60 --protocol knn";
-    sandbox.run(&format!("evaluate run {other}")).succeeded();
-    let result = json(&sandbox.path("run/evaluations/knn-shapes-test.json"));
+    let ran = sandbox.run(&format!("evaluate run --json {other}")).succeeded();
+    let result = &serde_json::from_str::<Value>(&ran.stdout).unwrap()[0];
     assert_eq!(result["train_samples"], 60);
+    let settings =
+        serde_json::json!(["dataset.options.size=48", "dataset.options.train_size=60", "preprocess.resize=32"]);
+    assert_eq!(result["settings"], settings);
+}
+
+#[test]
+fn an_evaluation_under_other_settings_replaces_no_other() {
+    let sandbox = trained();
+    let run = sandbox.path("run");
+    sandbox.run("evaluate run --protocol knn").succeeded();
+    let own = std::fs::read(run.join("evaluations/knn-shapes-test.json")).unwrap();
+    let ran =
+        sandbox.run("evaluate run --protocol knn --k 1 --set data.limit.test=30 --set train.device=cpu").succeeded();
+    assert!(ran.stdout.contains("data.limit.test=30"), "{}", ran.stdout);
+    assert_eq!(std::fs::read(run.join("evaluations/knn-shapes-test.json")).unwrap(), own);
+    let mut names: Vec<_> = std::fs::read_dir(run.join("evaluations")).unwrap().flatten().collect();
+    names.sort_by_key(|entry| entry.file_name().len());
+    assert_eq!(names.len(), 2);
+    let other = json(&names[1].path());
+    assert_eq!(other["settings"], serde_json::json!(["data.limit.test=30", "knn.k=1"]));
+    assert_eq!(other["samples"], 30);
+    // The only neighbour's class is the only one with a vote.
+    assert_eq!(other["metrics"]["top5_accuracy"]["mean"], other["metrics"]["accuracy"]["mean"]);
+    let report = sandbox.run("report run").succeeded();
+    for word in ["settings", "knn.k=1", "step", "images"] {
+        assert!(report.stdout.contains(word), "`{word}` is not in:\n{}", report.stdout);
+    }
+    let idle = sandbox.run("evaluate run --protocol knn --epochs 3").succeeded();
+    assert!(idle.stderr.contains("`--epochs` has no effect on knn"), "{}", idle.stderr);
+    // A file that is no result costs neither the report nor the others.
+    sandbox.write("run/evaluations/old.json", "{}");
+    let report = sandbox.run("report run").succeeded();
+    assert!(report.stderr.contains("old.json") && report.stdout.contains("knn.k=1"), "{}", report.stderr);
+}
+
+#[test]
+fn images_are_prepared_as_the_run_prepared_them() {
+    let sandbox = Sandbox::new();
+    let cropped = "--set preprocess.center_crop_size=24 --set scheduler.epochs=1";
+    sandbox.run(&format!("train {TINY} {cropped} --output-dir run")).succeeded();
+    let ran = sandbox.run("evaluate run --split val --protocol knn --json").succeeded();
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let record = json(&sandbox.path("run/run.json"));
+    assert_eq!(found[0]["metrics"]["accuracy"]["mean"], record["metrics"]["knn/val/accuracy"]);
+    sandbox.run("evaluate run --set preprocess.center_crop_size=28").failed(2, &["preprocess", "--set"]);
 }
 
 #[test]

@@ -144,3 +144,49 @@ fn the_covid_preset_reads_the_list() {
     let lines = metrics(&sandbox.path("run"));
     assert!(lines.iter().any(|line| line["metrics"]["online/val/auroc"].is_f64()), "{lines:?}");
 }
+
+#[test]
+fn a_run_whose_samples_changed_is_not_continued_and_its_evaluation_says_so() {
+    let sandbox = with_images(class_folders());
+    let folder = "--set dataset.name=ImageFolder --set data.val_fraction=0.2";
+    train(&sandbox, folder).succeeded();
+    write_image(&sandbox.path("images/train/dark/0-more.png"), 99, false);
+    train(&sandbox, &format!("{folder} --set scheduler.epochs=2 --resume"))
+        .failed(3, &["ImageFolder", "other samples", "--output-dir"]);
+    let ran = sandbox.run("evaluate run --protocol knn --json").succeeded();
+    assert!(ran.stderr.contains("other samples"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("samples=other than the run's"), "{}", ran.stdout);
+    std::fs::remove_file(sandbox.path("images/train/dark/0-more.png")).unwrap();
+    train(&sandbox, &format!("{folder} --set scheduler.epochs=2 --resume")).succeeded();
+    train(&sandbox, &format!("{folder} --set scheduler.epochs=1 --resume"))
+        .failed(2, &["scheduler.epochs", "2 epochs"]);
+}
+
+#[test]
+fn a_cut_that_holds_nothing_out_is_said_and_the_test_split_stays_unseen() {
+    let sandbox = with_images(class_folders());
+    let ran = train(&sandbox, "--set dataset.name=ImageFolder --set data.val_fraction=0.01").succeeded();
+    assert!(ran.stderr.contains("`data.val_fraction` = 0.01 holds out nothing of 40 samples"), "{}", ran.stderr);
+    assert_eq!(split_sizes(&sandbox), serde_json::json!({"train": 40}));
+    assert!(!ran.stdout.contains("test images"), "{}", ran.stdout);
+}
+
+#[test]
+fn folders_with_equal_names_sizes_and_times_are_two_data_sets() {
+    let sandbox = Sandbox::new();
+    for (folder, value) in [("one", 10), ("other", 200)] {
+        for number in 0..24 {
+            let path = sandbox.path(folder).join(format!("{number}.bmp"));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            GrayImage::from_pixel(16, 16, Luma([value])).save(&path).unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(315_532_800);
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        }
+        let small = SMALL.replace("dataset.dataset_dir=images", &format!("dataset.dataset_dir={folder}"));
+        sandbox.run(&format!("train {small} --set dataset.name=ImageFolder --output-dir run-{folder}")).succeeded();
+    }
+    let loss = |folder: &str| metrics(&sandbox.path(&format!("run-{folder}"))).pop();
+    assert_ne!(loss("one").unwrap()["metrics"], loss("other").unwrap()["metrics"]);
+    let entries = sandbox.run("data cache list").succeeded();
+    assert_eq!(entries.stdout.lines().count(), 2, "{}", entries.stdout);
+}

@@ -1,6 +1,6 @@
 //! Plugins come and go as files; the program is never rebuilt.
 
-use selfsame_tests::{Sandbox, TINY, plugins, repository};
+use selfsame_tests::{Ran, Sandbox, TINY, plugins, repository, test_plugin};
 
 /// Copies of the staged plugins in a folder of the sandbox, and the arguments that make them the only ones.
 fn own_plugins(sandbox: &Sandbox) -> std::path::PathBuf {
@@ -15,7 +15,7 @@ fn own_plugins(sandbox: &Sandbox) -> std::path::PathBuf {
     folder
 }
 
-fn run(sandbox: &Sandbox, arguments: &str) -> selfsame_tests::Ran {
+fn run(sandbox: &Sandbox, arguments: &str) -> Ran {
     let elsewhere = sandbox.command(arguments);
     let mut command = std::process::Command::new(sandbox.path("selfsame"));
     command.args(elsewhere.get_args()).current_dir(sandbox.path(""));
@@ -25,7 +25,7 @@ fn run(sandbox: &Sandbox, arguments: &str) -> selfsame_tests::Ran {
             None => command.env_remove(name),
         };
     }
-    selfsame_tests::Ran::new(command.output().unwrap())
+    Ran::new(command.output().unwrap())
 }
 
 #[test]
@@ -50,7 +50,9 @@ fn a_damaged_plugin_is_named_with_the_reason_and_does_no_harm() {
     std::fs::write(&shapes, &bytes[..bytes.len() / 2]).unwrap();
     run(&sandbox, &format!("train --plugins own {TINY}")).failed(2, &["shapes", "libselfsame_plugin_shapes.so"]);
     let listed = run(&sandbox, "plugins list --plugins own").succeeded();
-    assert!(listed.stdout.contains("libselfsame_plugin_shapes.so") && listed.stdout.contains("CIFAR100"));
+    let row = |name: &str| listed.stdout.lines().find(|line| line.contains(name)).expect(name);
+    assert!(row("libselfsame_plugin_shapes.so").contains("truncated"), "{}", listed.stdout);
+    assert!(row("libselfsame_plugin_cifar.so").contains("CIFAR10, CIFAR100"), "{}", listed.stdout);
 }
 
 #[test]
@@ -64,6 +66,39 @@ fn plugins_can_be_listed_and_inspected() {
     for word in ["CIFAR10", "CIFAR100", "mirror", "Krizhevsky"] {
         assert!(shown.stdout.contains(word), "`{word}` is not in:\n{}", shown.stdout);
     }
+    for name in ["CIFAR10", "selfsame-plugin-cifar"] {
+        assert_eq!(sandbox.run(&format!("plugins inspect {name}")).succeeded().stdout, shown.stdout);
+    }
+    assert!(sandbox.run("plugins inspect resnet18").succeeded().stdout.contains("encoder resnet18"));
+    sandbox.run("plugins inspect resnet_18").failed(2, &["`resnet_18`", "did you mean `resnet18`?"]);
+    sandbox.run("plugins inspect nowhere.so").failed(4, &["nowhere.so", "cannot be opened"]);
+}
+
+#[test]
+fn a_plugin_with_broken_cards_is_shown_as_far_as_it_goes_and_not_installed() {
+    let sandbox = Sandbox::new();
+    let file = test_plugin("hostile");
+    for command in ["inspect", "install", "inspect --json"] {
+        let ran = sandbox.run(&format!("plugins {command} {}", file.display()));
+        assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+        for part in ["error: ", "libselfsame_hostile_plugin.so", "`bad-card`", "positive std", "no card today"] {
+            assert!(ran.stderr.contains(part), "`{part}` is not in:\n{}", ran.stderr);
+        }
+        assert_eq!(ran.stdout.contains("Four 2×2 images, and faults."), command != "install", "{}", ran.stdout);
+    }
+    assert!(!sandbox.path("data-home/selfsame").exists());
+}
+
+#[test]
+fn a_folder_that_was_named_and_does_not_exist_is_warned_of() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command("plugins list --plugins flag --plugins there");
+    std::fs::create_dir(sandbox.path("there")).unwrap();
+    let ran = Ran::new(command.env("SELFSAME_PLUGINS", "variable").output().unwrap()).succeeded();
+    let warnings: Vec<_> = ran.stderr.lines().collect();
+    assert_eq!(warnings.len(), 2, "{}", ran.stderr);
+    assert!(warnings[0].contains("flag (--plugins, no such folder)"), "{}", ran.stderr);
+    assert!(warnings[1].contains("variable (SELFSAME_PLUGINS, no such folder)"), "{}", ran.stderr);
 }
 
 #[test]
@@ -99,19 +134,30 @@ fn build(crate_folder: &std::path::Path) {
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
 }
 
-#[test]
-fn a_new_plugin_compiles_as_it_is_and_trains() {
-    let sandbox = Sandbox::new();
+/// Writes, builds and inspects a skeleton, and moves its library to where `sandbox`'s runs find it.
+fn new_plugin(sandbox: &Sandbox, name: &str, kind: &str, option: &str) {
     let api = repository().join("plugin-api");
-    sandbox.run(&format!("plugins new own-stripes --api {}", api.display())).succeeded();
-    build(&sandbox.path("own-stripes"));
-    let library = selfsame_tests::binary().with_file_name("libown_stripes.so");
+    sandbox.run(&format!("plugins new {name} {kind} --api {}", api.display())).succeeded();
+    build(&sandbox.path(name));
+    let file = format!("lib{}.so", name.replace('-', "_"));
+    let library = selfsame_tests::binary().with_file_name(&file);
     let shown = sandbox.run(&format!("plugins inspect {}", library.display())).succeeded();
-    assert!(shown.stdout.contains("own-stripes") && shown.stdout.contains("train_size"), "{}", shown.stdout);
+    assert!(shown.stdout.contains(name) && shown.stdout.contains(option), "{}", shown.stdout);
+    std::fs::rename(&library, sandbox.path("plugins").join(file)).unwrap();
+}
+
+#[test]
+fn new_plugins_compile_as_they_are_and_train() {
+    let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("plugins")).unwrap();
-    std::fs::rename(&library, sandbox.path("plugins/libown_stripes.so")).unwrap();
+    new_plugin(&sandbox, "own-stripes", "--dataset", "train_size");
+    new_plugin(&sandbox, "own-net", "--encoder", "width");
     let small = "--set dataset.name=own-stripes --set dataset.options.train_size=64 --set scheduler.epochs=1";
-    sandbox.run(&format!("train {TINY} {small} --output-dir run")).succeeded();
+    let own = "--set train.self_supervision.encoder_name=own-net --set encoder.options.width=4";
+    sandbox.run(&format!("train {TINY} {small} {own} --output-dir run")).succeeded();
+    let weights = std::fs::read(sandbox.path("run/encoder.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    assert_eq!(tensors.tensor("conv3.weight").unwrap().shape(), [16, 8, 3, 3]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The contact sheet, and what a check says about files written for the predecessor.
 
+use selfsame_tests::rsna::{Labels, write};
 use selfsame_tests::{Sandbox, TINY};
 
 /// Width and height from a PNG file's header.
@@ -38,19 +39,38 @@ fn a_preview_that_cannot_be_made_says_why() {
 
 #[test]
 fn films_train_with_every_operation_on() {
+    const OPERATIONS: [&str; 11] = [
+        "use_random_affine",
+        "use_random_crop",
+        "use_random_horizontal_flip",
+        "use_elastic_transform",
+        "use_gamma_transform",
+        "use_random_color",
+        "use_random_grayscale",
+        "use_gaussian_blur",
+        "use_solarize",
+        "use_random_erasing",
+        "add_gaussian_noise",
+    ];
     let sandbox = Sandbox::new();
-    let all = "--set augmentation.use_random_affine=true --set augmentation.random_affine.max_angle=180 --set \
-               augmentation.use_elastic_transform=true --set augmentation.use_gamma_transform=true --set \
-               augmentation.use_random_erasing=true --set augmentation.add_gaussian_noise=true --set \
-               augmentation.view2.use_solarize=true --set augmentation.view2.gaussian_blur.prob=0.1";
-    let train = |name: &str| {
-        sandbox.run(&format!("train {TINY} {all} --set scheduler.epochs=1 --output-dir {name}")).succeeded();
+    write(&sandbox.path("films"), 80, 40, Labels::Boxes, 0).unwrap();
+    let train = |name: &str, on: bool, more: &str| {
+        let operations = OPERATIONS.map(|name| format!("--set augmentation.{name}={on}")).join(" ");
+        let films = "--set dataset.name=RSNAKaggle --set dataset.dataset_dir=films --set preprocess.resize=32";
+        let small = TINY.replace("--set dataset.name=shapes --set dataset.options.train_size=64", films);
+        let arguments = format!("{small} {operations} {more} --set scheduler.epochs=1 --output-dir {name}");
+        sandbox.run(&format!("train {arguments}")).succeeded();
         std::fs::read(sandbox.path(name).join("encoder.safetensors")).unwrap()
     };
-    assert_eq!(train("a"), train("b"));
-    let config = std::fs::read_to_string(sandbox.path("a").join("config.yaml")).unwrap();
-    assert!(config.contains("  view2:\n"), "{config}");
-    sandbox.run(&format!("config check --config {}", sandbox.path("a").join("config.yaml").display())).succeeded();
+    let all = "--set preprocess.use_clahe=true --set augmentation.random_affine.max_angle=180 --set \
+               augmentation.view2.use_solarize=false --set augmentation.view2.gaussian_blur.prob=0.1";
+    let on = train("on", true, all);
+    assert_eq!(on, train("again", true, all));
+    assert_ne!(on, train("off", false, ""));
+    assert_ne!(on, train("equalised", true, &all.replace("use_clahe", "use_histogram_equalization")));
+    let config = sandbox.path("on/config.yaml");
+    assert!(std::fs::read_to_string(&config).unwrap().contains("  view2:\n    "));
+    sandbox.run(&format!("config check --config {}", config.display())).succeeded();
 }
 
 #[test]

@@ -29,6 +29,13 @@ fn wait_for_checkpoints(child: &mut Child, run: &Path, step: u64) {
     panic!("no checkpoint of step {step}");
 }
 
+/// Finishes a run, and fails the test unless it went on from a checkpoint.
+#[track_caller]
+fn resume(sandbox: &Sandbox, arguments: &str) {
+    let resumed = sandbox.run(&format!("train {TINY} {arguments} --resume")).succeeded();
+    assert!(resumed.stderr.contains("continuing after step"), "{}", resumed.stderr);
+}
+
 /// The other methods, small, with everything that has a state of its own.
 const METHODS: [&str; 3] = [
     "--set train.self_supervision.type=byol --set method.byol.predictor_hidden_dim=16",
@@ -55,7 +62,7 @@ fn ctrl_c_saves_and_resume_continues_exactly() {
         let ran = Ran::new(child.wait_with_output().unwrap());
         assert_eq!(ran.code, Some(code), "{}", ran.stderr);
         assert!(ran.stderr.contains("--resume"), "{}", ran.stderr);
-        sandbox.run(&format!("train {TINY} {RUN} --output-dir {name} --resume")).succeeded();
+        resume(&sandbox, &format!("{RUN} --output-dir {name}"));
         assert_eq!(weights(&sandbox.path("straight")), weights(&run), "after {name}");
     }
 }
@@ -71,7 +78,7 @@ fn a_killed_run_continues_exactly_from_its_newest_checkpoint() {
         signal(&child, libc::SIGKILL);
         child.wait().unwrap();
     }
-    sandbox.run(&format!("train {TINY} {RUN} --output-dir killed --resume")).succeeded();
+    resume(&sandbox, &format!("{RUN} --output-dir killed"));
     assert_eq!(weights(&sandbox.path("straight")), weights(&run));
 }
 
@@ -79,18 +86,17 @@ fn a_killed_run_continues_exactly_from_its_newest_checkpoint() {
 fn every_methods_own_state_continues_exactly() {
     let sandbox = Sandbox::new();
     for (index, method) in METHODS.iter().enumerate() {
-        let run = |name: &str, more: &str| {
-            let folder = format!("{name}-{index}");
-            sandbox.run(&format!("train {TINY} {method} {more} --output-dir {folder}")).succeeded();
-            weights(&sandbox.path(&folder))
-        };
-        let straight = run("straight", "--set scheduler.epochs=3");
+        let [straight, killed] = ["straight", "killed"].map(|name| sandbox.path(&format!("{name}-{index}")));
+        let arguments = |run: &Path, more: &str| format!("{method} {more} --output-dir {}", run.display());
+        let whole = "--set scheduler.epochs=3";
+        sandbox.run(&format!("train {TINY} {}", arguments(&straight, whole))).succeeded();
         // Stopped within an epoch, at a step that a checkpoint was asked for.
-        let mut child = sandbox.start(&format!("train {TINY} {method} {RUN} --output-dir killed-{index}"));
-        wait_for_checkpoints(&mut child, &sandbox.path(&format!("killed-{index}")), 2);
+        let mut child = sandbox.start(&format!("train {TINY} {}", arguments(&killed, RUN)));
+        wait_for_checkpoints(&mut child, &killed, 2);
         signal(&child, libc::SIGKILL);
         child.wait().unwrap();
-        assert_eq!(run("killed", "--set scheduler.epochs=3 --resume"), straight, "{method}");
+        resume(&sandbox, &arguments(&killed, whole));
+        assert_eq!(weights(&killed), weights(&straight), "{method}");
     }
 }
 
@@ -107,6 +113,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_used() {
     bytes[last] ^= 1;
     std::fs::write(&file, bytes).unwrap();
     let ran = sandbox.run(&format!("{long} --resume")).succeeded();
+    assert!(ran.stderr.contains("continuing after step"), "{}", ran.stderr);
     assert!(ran.stderr.contains("model.safetensors"), "{}", ran.stderr);
     assert_eq!(weights(&sandbox.path("run")), expected);
 }

@@ -1,14 +1,21 @@
 //! A run from start to end, and what it leaves behind.
 
 use selfsame_tests::{Sandbox, TINY, metrics, repository};
+use std::collections::BTreeMap;
 
 #[test]
 fn a_run_leaves_weights_metrics_report_and_checkpoint() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run(&format!("train {TINY} --set scheduler.epochs=2 --output-dir run")).succeeded();
-    for word in ["untrained", "trained", "kNN", "linear", "run"] {
-        assert!(ran.stdout.contains(word), "`{word}` is not in:\n{}", ran.stdout);
+    let cells = |line: &'_ str| line.split(['│', '┆']).map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let rows: Vec<_> = ran.stdout.lines().map(cells).filter(|cells| cells.len() > 1).collect();
+    assert_eq!(rows[0], ["", "encoder", "kNN top-1", "linear top-1", ""], "{}", ran.stdout);
+    assert_eq!([rows[1][1].as_str(), rows[2][1].as_str()], ["untrained", "trained"], "{}", ran.stdout);
+    for score in [&rows[1][2..4], &rows[2][2..4]].concat() {
+        let share: f64 = score.strip_suffix(" %").and_then(|share| share.parse().ok()).expect(&ran.stdout);
+        assert!((0.0..=100.0).contains(&share), "{}", ran.stdout);
     }
+    assert!(ran.stdout.contains("\nRun folder  run\n"), "{}", ran.stdout);
     let run = sandbox.path("run");
     for file in ["config.yaml", "run.json", "metrics.jsonl", "encoder.safetensors", "report.html"] {
         assert!(run.join(file).exists(), "{file} is missing");
@@ -16,7 +23,9 @@ fn a_run_leaves_weights_metrics_report_and_checkpoint() {
     let lines = metrics(&run);
     let last =
         &lines.iter().rev().find(|line| line["metrics"].get("ssl/val/loss").is_some()).expect("validation")["metrics"];
-    for name in ["ssl/train/epoch_loss", "online/train/accuracy", "online/val/accuracy", "knn/val/accuracy", "features/std"] {
+    for name in
+        ["ssl/train/epoch_loss", "online/train/accuracy", "online/val/accuracy", "knn/val/accuracy", "features/std"]
+    {
         assert!(last.get(name).and_then(serde_json::Value::as_f64).is_some_and(f64::is_finite), "{name} in {last}");
     }
     let untrained = lines.iter().find(|line| line["epoch"] == 0).expect("a line of the untrained encoder");
@@ -101,16 +110,18 @@ fn a_batch_larger_than_the_training_split_is_refused() {
 fn every_shipped_configuration_passes_the_check() {
     let sandbox = Sandbox::new();
     let configs = repository().join("configs");
-    let mut seen = 0;
+    let mut seen = BTreeMap::new();
     // What stands in `augmentation` is for runs whose head has a data set of its own.
-    for (folder, set) in [("", ""), ("augmentation", " --set linear_head.dataset.name=shapes"), ("innereye", "")] {
+    let parts = [("augmentation", " --set linear_head.dataset.name=shapes")];
+    for (folder, set) in [("", ""), ("datasets", ""), ("innereye", "")].into_iter().chain(parts) {
         for entry in std::fs::read_dir(configs.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "yaml") {
-                sandbox.run(&format!("config check --config {}{set}", path.display())).succeeded();
-                seen += 1;
+                let ran = sandbox.run(&format!("config check --config {}{set}", path.display())).succeeded();
+                assert!(!ran.stderr.contains("no plugin"), "{}: {}", path.display(), ran.stderr);
+                *seen.entry(folder).or_insert(0) += 1;
             }
         }
     }
-    assert!(seen >= 10);
+    assert_eq!(seen, BTreeMap::from([("", 10), ("augmentation", 2), ("datasets", 3), ("innereye", 4)]));
 }

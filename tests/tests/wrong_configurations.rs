@@ -39,17 +39,23 @@ fn a_misspelt_section_gets_the_nearest_one() {
 
 #[test]
 fn a_word_where_a_number_belongs() {
-    with_file("dataset:\n  name: shapes\ntrain:\n  batch_size: many\n", &["train.batch_size", "many", "run.yaml:4"]);
+    with_file(
+        "dataset:\n  name: shapes\ntrain:\n  batch_size: many\n",
+        &["train.batch_size", "many", "run.yaml:4", "at least 2"],
+    );
 }
 
 #[test]
 fn a_list_where_a_mapping_belongs() {
-    with_file("dataset: [shapes]\n", &["dataset", "run.yaml:1"]);
+    with_file("dataset: [shapes]\n", &["`dataset`", "run.yaml:1", "a section with the keys `dataset_dir`"]);
 }
 
 #[test]
 fn a_fraction_where_a_whole_number_belongs() {
-    with_file("dataset:\n  name: shapes\nscheduler:\n  epochs: 1.5\n", &["scheduler.epochs", "1.5", "run.yaml:4"]);
+    with_file(
+        "dataset:\n  name: shapes\nscheduler:\n  epochs: 1.5\n",
+        &["scheduler.epochs", "1.5", "run.yaml:4", "an integer of at least 1"],
+    );
 }
 
 #[test]
@@ -71,32 +77,35 @@ fn an_average_of_an_average() {
 
 #[test]
 fn a_validation_share_of_all_samples() {
-    with_file("dataset:\n  name: shapes\ndata:\n  val_fraction: 1.0\n", &["data.val_fraction", "1", "run.yaml:4"]);
+    with_file(
+        "dataset:\n  name: shapes\ndata:\n  val_fraction: 1.0\n",
+        &["data.val_fraction", "run.yaml:4", "a number in [0, 1)"],
+    );
 }
 
 #[test]
 fn a_negative_learning_rate() {
-    with_set("train.base_lr=-0.1", &["train.base_lr", "-0.1", "--set"]);
+    with_set("train.base_lr=-0.1", &["`train.base_lr` = -0.1 (--set", "expected a number above 0"]);
 }
 
 #[test]
 fn a_learning_rate_that_is_not_a_number() {
-    with_set("train.base_lr=.nan", &["train.base_lr", "--set"]);
+    with_set("train.base_lr=.nan", &["`train.base_lr` = .nan (--set", "expected a number above 0; a finite one"]);
 }
 
 #[test]
 fn a_temperature_of_zero() {
-    with_set("method.temperature=0", &["method.temperature", "0", "--set"]);
+    with_set("method.temperature=0", &["`method.temperature` = 0.0 (--set", "expected a number above 0"]);
 }
 
 #[test]
 fn a_batch_of_one() {
-    with_set("train.batch_size=1", &["train.batch_size", "1", "2"]);
+    with_set("train.batch_size=1", &["`train.batch_size` = 1 (--set", "expected an integer of at least 2"]);
 }
 
 #[test]
 fn a_set_without_an_equals_sign() {
-    with_set("train.batch_size", &["train.batch_size", "="]);
+    with_set("train.batch_size", &["--set train.batch_size: has no `=`", "train.batch_size=64"]);
 }
 
 #[test]
@@ -106,17 +115,23 @@ fn an_unknown_key_in_a_set() {
 
 #[test]
 fn a_crop_scale_upside_down() {
-    with_set("augmentation.random_crop.scale=[1.0,0.2]", &["augmentation.random_crop.scale"]);
+    with_set(
+        "augmentation.random_crop.scale=[1.0,0.2]",
+        &["`augmentation.random_crop.scale` = [1, 0.2]", "the smaller number first"],
+    );
 }
 
 #[test]
 fn more_warm_up_than_epochs() {
-    with_set("scheduler.epochs=2 --set scheduler.warmup_epochs=5", &["scheduler.warmup_epochs", "5"]);
+    with_set(
+        "scheduler.epochs=2 --set scheduler.warmup_epochs=5",
+        &["`scheduler.warmup_epochs` = 5", "at most `scheduler.epochs`, which is 2"],
+    );
 }
 
 #[test]
 fn a_device_that_does_not_exist() {
-    with_set("train.device=gpu0", &["train.device", "gpu0", "cuda"]);
+    with_set("train.device=gpu0", &["`train.device` = \"gpu0\"", "expected `auto`, `cpu`, `cuda` or `cuda:N`"]);
 }
 
 #[test]
@@ -126,22 +141,22 @@ fn a_variable_with_an_unknown_key() {
 
 #[test]
 fn a_variable_with_a_wrong_type() {
-    with_variable("SELFSAME_TRAIN__BATCH_SIZE", "plenty", &["SELFSAME_TRAIN__BATCH_SIZE", "plenty"]);
+    with_variable("SELFSAME_TRAIN__BATCH_SIZE", "plenty", &["SELFSAME_TRAIN__BATCH_SIZE", "plenty", "at least 2"]);
 }
 
 #[test]
 fn a_file_that_is_not_there() {
-    Sandbox::new().run("train --config nowhere.yaml").failed(2, &["nowhere.yaml"]);
+    Sandbox::new().run("train --config nowhere.yaml").failed(2, &["nowhere.yaml", "cannot be read"]);
 }
 
 #[test]
 fn a_file_that_is_not_yaml() {
-    with_file("dataset:\n  name: [shapes\ntrain: }\n", &["run.yaml:"]);
+    with_file("dataset:\n  name: [shapes\ntrain: }\n", &["run.yaml:", "not valid YAML"]);
 }
 
 #[test]
 fn a_key_given_twice() {
-    with_file("dataset:\n  name: shapes\n  name: CIFAR10\n", &["name", "run.yaml:3"]);
+    with_file("dataset:\n  name: shapes\n  name: CIFAR10\n", &["`name` a second time", "run.yaml:3", "on line 2"]);
 }
 
 #[test]
@@ -149,12 +164,52 @@ fn files_that_extend_each_other() {
     let sandbox = Sandbox::new();
     sandbox.write("a.yaml", "extends: b.yaml\n");
     sandbox.write("b.yaml", "extends: a.yaml\n");
-    sandbox.run("train --config a.yaml").failed(2, &["a.yaml", "b.yaml"]);
+    sandbox.run("train --config a.yaml").failed(2, &["a.yaml", "b.yaml", "in a circle"]);
 }
 
 #[test]
 fn an_unknown_option_of_the_data_set() {
-    with_set("dataset.options.sides=7", &["sides", "train_size"]);
+    with_set("dataset.options.sides=7", &["`dataset.options.sides` = 7 (--set", "known here: ", "`train_size`"]);
+}
+
+#[test]
+fn options_are_checked_wherever_a_data_set_or_an_encoder_takes_some() {
+    let refused = |more: &str, parts: &[&str]| {
+        let sandbox = Sandbox::new();
+        sandbox.write("run.yaml", &format!("dataset:\n  name: shapes\n{more}"));
+        for command in ["config check", "config show", "data fetch", "train", "preview --out views.png"] {
+            sandbox.run(&format!("{command} --config run.yaml")).failed(2, parts);
+        }
+    };
+    refused(
+        "  options:\n    train_sise: 64\n",
+        &["`dataset.options.train_sise` = 64 (run.yaml:4:5): unknown key; did you mean `dataset.options.train_size`?"],
+    );
+    refused(
+        "  options: {nested: {deeply: 1}}\n",
+        &["`dataset.options.nested` (run.yaml:3:22): unknown key; known here: ", "`train_size`"],
+    );
+    refused(
+        "  mix:\n    - {name: shapes, options: {sise: 64}}\n",
+        &["`dataset.mix.options.sise` = 64 (run.yaml:3:3): unknown key; did you mean `dataset.mix.options.size`?"],
+    );
+    refused(
+        "linear_head:\n  dataset:\n    name: shapes\n    options: {train_sise: 64}\n",
+        &["`linear_head.dataset.options.train_sise` = 64 (run.yaml:6:15)", "`linear_head.dataset.options.train_size`"],
+    );
+    refused("encoder:\n  options: {pool: avg}\n", &["`encoder.options.pool` = \"avg\" (run.yaml:4:13): unknown key"]);
+}
+
+#[test]
+fn settings_of_a_head_without_batches_of_its_own_are_named_where_they_stand() {
+    let augmentation = "dataset:\n  name: shapes\nlinear_head:\n  augmentation:\n    use_gaussian_blur: true\n";
+    with_file(
+        augmentation,
+        &["`linear_head.augmentation` = set (run.yaml:5:5)", "`linear_head.dataset.name`", "`dataset.mix`"],
+    );
+    let view2 = "dataset:\n  name: shapes\nlinear_head:\n  dataset: {name: shapes}\n  augmentation:\n    view2:\n      \
+                 use_gaussian_blur: true\n";
+    with_file(view2, &["`linear_head.augmentation.view2` = {use_gaussian_blur: true} (run.yaml:7:7)", "one view"]);
 }
 
 #[test]

@@ -98,6 +98,9 @@ pub struct PreviewArgs {
     /// The PNG file to write
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
+    /// Replace the file where it exists
+    #[arg(long)]
+    pub force: bool,
     /// Images shown, drawn by `train.seed`
     #[arg(long, value_name = "N", default_value = "8", value_parser = positive(64))]
     pub samples: usize,
@@ -220,15 +223,18 @@ pub struct EmbedArgs {
 /// `selfsame export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The run's folder
+    /// The run's folder, or one of its checkpoints (`RUN/checkpoints/step-NNNNNNNN`)
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// The kind of file
-    #[arg(long, value_name = "FORMAT", default_value = "safetensors")]
-    pub format: ExportFormat,
+    /// The kind of file [default: by its ending, .safetensors or .pt]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<ExportFormat>,
     /// The file to write
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
+    /// Replace the file where it exists
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Kinds of exported files.
@@ -249,9 +255,10 @@ pub enum PluginsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Open one plugin file and show its cards
+    /// Open one plugin and show the cards of what it provides, options included
     Inspect {
-        /// The plugin file
+        /// The name of a data set, an encoder or a plugin, or a plugin file
+        #[arg(value_name = "NAME|FILE")]
         file: PathBuf,
         /// As JSON
         #[arg(long)]
@@ -300,11 +307,11 @@ pub enum ConfigCommand {
 /// `selfsame data`.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// Download and verify the files of `dataset`
+    /// Download and verify the files of all data sets of the configuration
     Fetch(ConfigArgs),
-    /// Read every sample of `dataset`, and list those that cannot be read and why (exit code 3)
+    /// Read every sample of all data sets, and list those that cannot be read and why (exit code 3)
     Verify(ConfigArgs),
-    /// Describe `dataset`: labels, sizes, values, duplicates, and what its plugin tells about samples
+    /// Describe all data sets: labels, sizes, values, duplicates, and what its plugin tells about samples
     Stats {
         /// Where the configuration comes from.
         #[command(flatten)]

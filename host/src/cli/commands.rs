@@ -28,8 +28,9 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
             say(&if *json { pretty(&listing::json(&registry)) } else { listing::table(&registry) })?;
         }
         Command::Plugins(PluginsCommand::Inspect { file, json }) => {
-            let inspection = listing::inspect(file)?;
+            let inspection = listing::inspect(&open::registry(&cli.common).locate(file)?)?;
             say(&if *json { pretty(&inspection.json()) } else { inspection.text() })?;
+            inspection.judge()?;
         }
         Command::Plugins(PluginsCommand::New { name, encoder, api, .. }) => {
             let kind = if *encoder { skeleton::Kind::Encoder } else { skeleton::Kind::Dataset };
@@ -53,12 +54,24 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
 
 /// Writes the encoder of the newest checkpoint, so that a run need not be finished.
 fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
+    let format = match (arguments.format, arguments.out.extension().and_then(|extension| extension.to_str())) {
+        (Some(format), _) => format,
+        (None, Some("safetensors")) => ExportFormat::Safetensors,
+        (None, Some("pt")) => ExportFormat::Torchscript,
+        _ => {
+            let out = arguments.out.display();
+            return Err(Failure::usage(format!(
+                "{out}: expected a name that ends in .safetensors or .pt, or --format"
+            )));
+        }
+    };
+    ensure_new(&arguments.out, arguments.force)?;
     let run = TrainedRun::open(&arguments.run)?;
     let registry = open::registry(&cli.common);
     // Of several encoders (BYOL's target, a moving average), the one that is evaluated.
     let (method, weights) = run.load(&registry, Compute { device: Device::Cpu, autocast: false })?;
     let (out, record) = (&arguments.out, &run.record);
-    match arguments.format {
+    match format {
         ExportFormat::Safetensors => {
             let tensors = state::encoder_tensors(method.encoder());
             export::export_encoder(out, &tensors, &record.encoder, &record.dataset).map_err(TrainError::from)?;
@@ -68,6 +81,16 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
     let step = weights.step.map(|step| format!(" (after step {step})")).unwrap_or_default();
     say(&format!("{}{step}", out.display()))?;
     Ok(())
+}
+
+/// Refuses to replace a file that the user did not say to replace.
+pub(super) fn ensure_new(out: &Path, force: bool) -> Result<(), Failure> {
+    match out.exists() && !force {
+        true => {
+            Err(Failure::usage(format!("{} exists; replace it with --force, or choose another name", out.display())))
+        }
+        false => Ok(()),
+    }
 }
 
 fn report(run: &Path) -> Result<(), Failure> {

@@ -12,8 +12,8 @@ use crate::output::survey_table;
 use crate::plugin::Registry;
 use crate::train::signals::Stop;
 use crate::train::{TrainError, run_data, session};
-use indicatif::MultiProgress;
-use selfsame_plugin_api::Services;
+use indicatif::{DecimalBytes, MultiProgress};
+use selfsame_plugin_api::{DatasetRequest, Services};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -29,34 +29,43 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
     let stop = Stop::install().map_err(TrainError::from)?;
     let stopped = || stop.requested().is_some();
     let services = HostServices::new(bars, &stopped);
-    let name = &config.dataset.name;
     match command {
         DataCommand::Fetch(_) => {
-            let (encoder, head) = run_data::requests(&config)?;
-            for request in encoder.iter().chain(&head) {
-                session::prepare_dataset(request, &registry, &services)?;
+            for request in requests(&config)? {
+                session::prepare_dataset(&request, &registry, &services)?;
                 say(&format!("data set {} is ready", request.name))?;
             }
         }
         DataCommand::Verify(_) => {
-            let splits = read(&config, &registry, &services)?;
-            say(&survey_table::failures(name, &splits))?;
-            let count = |of: fn(&Survey) -> usize| splits.values().map(of).sum::<usize>();
-            let (failing, all) = (count(|survey| survey.damaged.len()), count(|survey| survey.samples));
+            let (mut failing, mut all) = (0, 0);
+            for request in requests(&config)? {
+                let splits = read(&config, &request, &registry, &services)?;
+                say(&survey_table::failures(&request.name, &splits))?;
+                failing += splits.values().map(|survey| survey.damaged.len()).sum::<usize>();
+                all += splits.values().map(|survey| survey.samples).sum::<usize>();
+            }
             if failing > 0 {
                 return Err(Failure::data(format!(
-                    "data set {name}: {failing} of {all} samples cannot be read; repair or remove them, or leave them out with \
+                    "{failing} of {all} samples cannot be read; repair or remove them, or leave them out with \
                      `data.on_error=skip`"
                 )));
             }
         }
         DataCommand::Stats { json, .. } => {
-            let splits = read(&config, &registry, &services)?;
-            let leaks = survey::leaks(&splits);
-            say(&match json {
-                true => pretty(&serde_json::json!({"dataset": name, "splits": splits, "leaks": leaks})),
-                false => survey_table::statistics(name, &splits, &leaks),
-            })?;
+            let mut described = Vec::new();
+            for request in requests(&config)? {
+                let splits = read(&config, &request, &registry, &services)?;
+                let leaks = survey::leaks(&splits);
+                match json {
+                    true => {
+                        described.push(serde_json::json!({"dataset": request.name, "splits": splits, "leaks": leaks}));
+                    }
+                    false => say(&survey_table::statistics(&request.name, &splits, &leaks))?,
+                }
+            }
+            if *json {
+                say(&pretty(&described.into()))?;
+            }
         }
         DataCommand::Cache(command) => say(&cache(command, &session::packed_dir(&config)?)?)?,
     }
@@ -68,9 +77,9 @@ fn cache(command: &CacheCommand, folder: &Path) -> Result<String, Failure> {
     let failed = |error: std::io::Error| Failure::data(format!("packed cache {}: {error}", folder.display()));
     let mut lines = Vec::new();
     for entry in entries::entries(folder).map_err(failed)? {
-        let (key, size) = (&entry.key, entry.bytes as f64 / 1e9);
+        let (key, size) = (&entry.key, DecimalBytes(entry.bytes).to_string());
         let side = key.store_size.map_or("original size".to_owned(), |side| format!("reduced to {side} pixels"));
-        let described = format!("{size:8.3} GB  {} {}, {side}  {}", key.dataset, key.split, entry.folder.display());
+        let described = format!("{size:>10}  {} {}, {side}  {}", key.dataset, key.split, entry.folder.display());
         let done = match command {
             CacheCommand::List(_) => "",
             CacheCommand::Clear(_) if entries::remove(&entry).map_err(failed)? => "  removed",
@@ -88,10 +97,26 @@ fn configuration(arguments: &ConfigArgs, registry: &Registry) -> Result<Config, 
     Ok(open::configuration(arguments, &[], registry)?.config)
 }
 
-/// Reads every sample of every split that the data set publishes.
-fn read(config: &Config, registry: &Registry, services: &dyn Services) -> Result<BTreeMap<String, Survey>, TrainError> {
-    let (requests, _) = run_data::requests(config)?;
-    let (card, dataset) = session::prepare_dataset(&requests[0], registry, services)?;
+/// All data sets of the configuration, each once: the encoder's, then the head's.
+fn requests(config: &Config) -> Result<Vec<DatasetRequest>, TrainError> {
+    let (encoder, head) = run_data::requests(config)?;
+    let mut requests = Vec::new();
+    for request in encoder.into_iter().chain(head) {
+        if !requests.contains(&request) {
+            requests.push(request);
+        }
+    }
+    Ok(requests)
+}
+
+/// Reads every sample of every split that a data set publishes.
+fn read(
+    config: &Config,
+    request: &DatasetRequest,
+    registry: &Registry,
+    services: &dyn Services,
+) -> Result<BTreeMap<String, Survey>, TrainError> {
+    let (card, dataset) = session::prepare_dataset(request, registry, services)?;
     let mut splits = BTreeMap::new();
     for split in &card.splits {
         let samples = dataset.open(*split)?;

@@ -23,7 +23,7 @@ pub fn report(plugins: &[PathBuf]) -> String {
     );
     let directories = search::directories(plugins);
     for directory in &directories {
-        line("plugins in", format!("{} ({})", directory.path.display(), directory.origin));
+        line("plugins in", directory.to_string());
     }
     let registry = Registry::scan(&directories);
     let usable = registry.files().iter().filter(|file| file.manifest.is_ok()).count();

@@ -1,7 +1,7 @@
 //! `selfsame embed`: the embeddings of a data set's images as a file.
 
 use super::args::{Cli, EmbedArgs};
-use super::evaluate::{dataset, splits};
+use super::evaluate::{dataset, splits, warn_of_other_samples};
 use super::failure::Failure;
 use super::open;
 use crate::evaluate::{self, TrainedRun};
@@ -24,6 +24,7 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
     let (method, weights) = run.load(&registry, compute)?;
     let services = HostServices::new(bars, &|| false);
     let splits = splits(&config, &registry, &services)?;
+    warn_of_other_samples(&run, &arguments.trained, &splits)?;
     let names = if arguments.split == "all" { splits.names()? } else { vec![arguments.split.as_str()] };
     let mut parts =
         names.into_iter().map(|name| Ok(splits.open(name)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;

@@ -39,7 +39,10 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     let progress = |what: &str, done, total| counter.show(what, done, total);
     let bench = Bench::new(&config, &splits, scored, compute, method.encoder(), &run.record, &progress)?;
     let recipes = recipes(arguments);
-    let departures = run.departures(&config)?;
+    let mut departures = run.departures(&config)?;
+    if warn_of_other_samples(&run, &arguments.trained, &splits)? {
+        departures.push("samples=other than the run's".to_owned());
+    }
     let mut results = Vec::new();
     for protocol in protocols {
         let verdict = bench.run(protocol, &recipes)?;
@@ -90,6 +93,23 @@ pub(super) fn splits<'a>(
 ) -> Result<Splits<'a>, Failure> {
     let request = run_data::requests(config)?.0.remove(0);
     Ok(Splits::prepare(config, request, config.dataset.num_workers, registry, services)?)
+}
+
+/// Says where the run's own data set is not what it was, and answers whether that is so.
+pub(super) fn warn_of_other_samples(
+    run: &TrainedRun,
+    arguments: &TrainedArgs,
+    splits: &Splits,
+) -> Result<bool, Failure> {
+    let name = &splits.card().name;
+    let other = arguments.dataset.is_none() && run.has_other_samples(name, &splits.digest()?);
+    if other {
+        tracing::warn!(
+            "the training split of {name} has other samples, labels or groups than when the run was trained; its cut is \
+             another, and images of `val` may have been trained on"
+        );
+    }
+    Ok(other)
 }
 
 /// The data set that was named in place of the run's.

@@ -1,6 +1,6 @@
 //! The command line: words in, one exit code out.
 //!
-//! 0 done; 2 usage or configuration; 3 data; 4 plugin; 5 device or memory; 130 and 143 stopped by a signal.
+//! 0 done; 2 usage or configuration; 3 data; 4 plugin; 5 device or memory; 129, 130 and 143 stopped by a signal.
 
 mod args;
 mod commands;

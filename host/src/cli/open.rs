@@ -2,8 +2,10 @@
 
 use super::args::{Common, ConfigArgs};
 use super::failure::Failure;
-use crate::config::{self, Recommended, Resolved, Sources};
+use crate::config::{self, Config, ConfigError, Recommended, Resolved, Sources};
 use crate::plugin::{PluginFailure, Registry, search};
+use selfsame_plugin_api::OptionSpec;
+use serde_json::{Map, Value};
 
 /// The plugins of the search path, judged but not opened.
 pub fn registry(common: &Common) -> Registry {
@@ -39,34 +41,56 @@ fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent
     };
     // Once without recommendations, to learn which data set and encoder there are to ask.
     let names = config::peek(&sources)?;
-    let dataset = registry
-        .dataset_card(&names.dataset)
-        .map(|card| Recommended { origin: format!("data set {}", card.name), values: card.recommended });
-    let encoder = registry
-        .encoder_card(&names.encoder)
-        .map(|card| Recommended { origin: format!("encoder {}", card.name), values: card.recommended });
-    for recommended in [dataset, encoder] {
-        match recommended {
-            Ok(recommended) => sources.recommended.push(recommended),
-            Err(PluginFailure::Unknown(unknown)) if absent == Absent::Warned => {
-                warn_absent(&unknown.to_string());
-            }
-            Err(failure) => return Err(failure.into()),
-        }
-    }
+    let dataset = provided(registry.dataset_card(&names.dataset), absent)?;
+    let encoder = provided(registry.encoder_card(&names.encoder), absent)?;
+    sources.recommended.extend(
+        dataset
+            .iter()
+            .map(|card| Recommended { origin: format!("data set {}", card.name), values: card.recommended.clone() }),
+    );
+    sources.recommended.extend(
+        encoder
+            .iter()
+            .map(|card| Recommended { origin: format!("encoder {}", card.name), values: card.recommended.clone() }),
+    );
     let resolved = config::load(&sources)?;
     resolved.retired.iter().for_each(|retired| tracing::warn!("{retired}"));
+
+    let Config { dataset: first, encoder: architecture, linear_head, .. } = &resolved.config;
+    let mut problems = Vec::new();
+    let mut check = |section: &str, options: &Map<String, Value>, known: &[OptionSpec]| {
+        let known: Vec<_> = known.iter().map(|option| option.name.as_str()).collect();
+        problems.extend(config::unknown_options(&resolved, section, options, &known));
+    };
+    if let Some(card) = dataset {
+        check("dataset.options", &first.options, &card.options);
+    }
+    if let Some(card) = encoder {
+        check("encoder.options", &architecture.options, &card.options);
+    }
     // Further data sets recommend nothing, but a plugin must provide them.
-    let further = resolved.config.dataset.mix.iter().map(|set| &set.name);
-    for name in further.chain(&resolved.config.linear_head.dataset.name) {
-        match registry.dataset_card(name) {
-            Err(PluginFailure::Unknown(unknown)) if absent == Absent::Warned => warn_absent(&unknown.to_string()),
-            answer => drop(answer?),
+    for set in &first.mix {
+        if let Some(card) = provided(registry.dataset_card(&set.name), absent)? {
+            check("dataset.mix.options", &set.options, &card.options);
         }
     }
-    Ok(resolved)
+    if let Some(name) = &linear_head.dataset.name
+        && let Some(card) = provided(registry.dataset_card(name), absent)?
+    {
+        check("linear_head.dataset.options", &linear_head.dataset.options, &card.options);
+    }
+    if problems.is_empty() { Ok(resolved) } else { Err(ConfigError { problems }.into()) }
 }
 
-fn warn_absent(message: &str) {
-    tracing::warn!("{}; checked without what it recommends", message.lines().next().unwrap_or_default());
+/// The card, or nothing where no plugin provides the name and a warning is enough.
+fn provided<T>(card: Result<T, PluginFailure>, absent: Absent) -> Result<Option<T>, Failure> {
+    match card {
+        Ok(card) => Ok(Some(card)),
+        Err(PluginFailure::Unknown(unknown)) if absent == Absent::Warned => {
+            let message = unknown.to_string();
+            tracing::warn!("{}; checked without what it recommends", message.lines().next().unwrap_or_default());
+            Ok(None)
+        }
+        Err(failure) => Err(failure.into()),
+    }
 }

@@ -1,12 +1,13 @@
 //! `selfsame preview`: what the views of a configuration look like.
 
 use super::args::{Cli, PreviewArgs};
+use super::commands::ensure_new;
 use super::failure::Failure;
 use super::open;
 use crate::augment::resized_crop::{CropBox, Params};
 use crate::augment::{AugmentError, ViewKey, Views, describe, resized_crop};
 use crate::config::Config;
-use crate::config::schema::Interpolation;
+use crate::config::schema::{Interpolation, OnError};
 use crate::data::Images;
 use crate::output::contact_sheet::{Row, Sheet, draw};
 use crate::output::host_services::HostServices;
@@ -15,11 +16,15 @@ use crate::random;
 use crate::train::signals::Stop;
 use crate::train::{TrainError, run_data, session};
 use indicatif::MultiProgress;
-use selfsame_plugin_api::{Card, Image, Normalization, Samples, Split, Targets};
+use selfsame_plugin_api::{Card, ErrorKind, Image, Normalization, Samples, Split, Targets};
 use tch::{Kind, Tensor};
 
 /// Draws the contact sheet and answers what was written.
 pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Result<String, Failure> {
+    if arguments.out.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
+        return Err(Failure::usage(format!("{}: expected a name that ends in .png", arguments.out.display())));
+    }
+    ensure_new(&arguments.out, arguments.force)?;
     let registry = open::registry(&cli.common);
     let resolved = open::configuration(&arguments.config, &[], &registry)?;
     let config = &resolved.config;
@@ -34,9 +39,23 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
         return Err(Failure::usage(message));
     }
     let samples = dataset.open(split).map_err(|error| Failure::of_kind(error.kind, error.message))?;
-    let mut indices = random::permutation(samples.len(), config.train.seed, "preview", &[]);
-    indices.truncate(arguments.samples);
-    let images = samples.read(&indices).map_err(|error| Failure::of_kind(error.kind, error.message))?;
+    let order = random::permutation(samples.len(), config.train.seed, "preview", &[]);
+    let (mut indices, mut images) = (Vec::new(), Vec::new());
+    for index in order {
+        if indices.len() == arguments.samples {
+            break;
+        }
+        match samples.read(&[index]) {
+            Ok(mut read) => {
+                images.append(&mut read);
+                indices.push(index);
+            }
+            Err(error) if error.kind == ErrorKind::Data && config.data.on_error == OnError::Skip => {
+                tracing::warn!("left out: {error}");
+            }
+            Err(error) => return Err(Failure::of_kind(error.kind, error.message)),
+        }
+    }
     let sheet = sheet(config, arguments.views, &card, samples.as_ref(), split, &indices, &images)?;
     let picture = draw(&sheet);
     let out = &arguments.out;

@@ -34,10 +34,8 @@ pub fn restart_prepared() {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_else(|| "selfsame".into());
     let error = Command::new(program).arg0(name).args(arguments).envs(missing).exec();
-    let _ = writeln!(
-        std::io::stderr(),
-        "warning: the program could not restart itself ({error}); training may be slow"
-    );
+    let _ =
+        writeln!(std::io::stderr(), "warning: the program could not restart itself ({error}); training may be slow");
 }
 
 /// Sends log lines to standard error as the flags ask; progress goes to the bars answered.

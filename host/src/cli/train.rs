@@ -20,7 +20,7 @@ use crate::train::signals::Stop;
 use crate::train::{TrainError, checkpoint, continuity, state};
 use indicatif::MultiProgress;
 use jiff::Timestamp;
-use selfsame_plugin_api::{Normalization, Task};
+use selfsame_plugin_api::{Normalization, Split, Task};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -58,6 +58,8 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
     let data = run_data::load(config, registry, &HostServices::new(bars, &stopped), compute.device)?;
+    let earlier = checkpoint.as_ref().and_then(|_| RunRecord::read(folder.path()).ok());
+    earlier.iter().try_for_each(|earlier| continuity::check_samples(&earlier.data_sets, &data.record()))?;
     folder.write_left_out(&data.left_out(), checkpoint.is_some())?;
     let views = run_data::views(config, &data)?;
     let (channels, size) = (views.encoder.output_channels(), views.encoder.output_size());
@@ -67,15 +69,15 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     let mut record = new_record(config, registry, compute, &data, [channels, size.0, size.1]);
     record.embedding = method.embedding();
     record.init = init.as_ref().map(InitialWeights::file);
-    if let (Some(_), Ok(earlier)) = (&checkpoint, RunRecord::read(folder.path())) {
+    if let Some(earlier) = earlier {
         record.started = earlier.started;
         record.init = earlier.init;
+        record.metrics = earlier.metrics;
     }
     let steps_done = checkpoint.as_ref().map(|checkpoint| checkpoint.step);
     let plan = Plan {
         epochs: config.scheduler.epochs as u64,
         steps_per_epoch: (data.mixture.epoch_len() / config.train.batch_size) as u64,
-        steps_done: steps_done.unwrap_or(0),
     };
     let mut recorder = Recorder::open(folder.path(), steps_done, bars, plan)?;
     let checkpoints = folder.checkpoints()?;
@@ -89,7 +91,8 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
         tracing::info!("continuing after step {}", checkpoint.step);
     }
     let outcome = engine.run();
-    finish(config, &folder, &engine, record, outcome)
+    let next = next_steps(folder.path(), &data);
+    finish(config, &folder, &engine, record, outcome, &next)
 }
 
 /// Starts anew in a folder without a usable checkpoint only when there is none at all.
@@ -117,6 +120,7 @@ fn finish(
     engine: &Engine,
     mut record: RunRecord,
     outcome: Result<BTreeMap<String, f64>, TrainError>,
+    next: &[String],
 ) -> Result<String, TrainError> {
     record.status = match &outcome {
         Ok(_) => RunStatus::Completed,
@@ -125,7 +129,7 @@ fn finish(
     };
     record.finished = Some(Timestamp::now());
     record.epochs_done = engine.position().epoch;
-    record.metrics = engine.last_metrics().clone();
+    record.metrics.extend(engine.last_metrics().clone());
     let untrained = engine.position().untrained.iter();
     record.metrics.extend(untrained.map(|(name, value)| (format!("untrained/{name}"), *value)));
     record.metrics.extend(outcome.as_ref().ok().into_iter().flatten().map(|(name, value)| (name.clone(), *value)));
@@ -135,18 +139,30 @@ fn finish(
         export::export_encoder(&folder.path().join(export::ENCODER_FILE), &tensors, encoder, &record.dataset)?;
     }
     folder.write_record(&record)?;
-    report::write_html(folder.path())?;
+    if let Err(error) = report::write_html(folder.path()) {
+        tracing::warn!("the page cannot be written: {error}");
+    }
     outcome?;
-    Ok(report::final_report(&record, folder.path(), &next_steps(folder.path())))
+    Ok(report::final_report(&record, folder.path(), next))
 }
 
-fn next_steps(run: &Path) -> Vec<String> {
-    let run = run.display();
-    vec![
-        format!("selfsame report {run}    (the page with curves is {run}/report.html)"),
+/// Commands that make something of the run.
+fn next_steps(run: &Path, data: &RunData) -> Vec<String> {
+    let (page, run) = (run.join(report::REPORT_FILE), run.to_string_lossy());
+    let run = shell_words::quote(&run);
+    let mut next = vec![
+        format!("selfsame report {run}    (the page with curves is {})", page.display()),
         format!("selfsame export {run} --out encoder.safetensors"),
-        format!("selfsame evaluate {run}    (kNN and linear probe on the test split, with intervals)"),
-    ]
+    ];
+    let task = data.task();
+    let scored = match task.card.splits.contains(&Split::Test) {
+        true => Some("test"),
+        false => task.val.is_some().then_some("val"),
+    };
+    if let Some(split) = scored.filter(|_| task.card.task != Task::None) {
+        next.push(format!("selfsame evaluate {run}    (kNN and linear probe on the {split} split, with intervals)"));
+    }
+    next
 }
 
 /// The online head, where the data set that it learns from has labels.
@@ -199,6 +215,7 @@ fn new_record(
         embedding: String::new(),
         dataset: data.encoder_name(),
         input_size,
+        image_size: Some(data.image_size()),
         normalization: data.statistics().map(|(mean, std)| Normalization { mean, std }),
         split_sizes,
         data_sets,

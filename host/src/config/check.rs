@@ -47,7 +47,7 @@ pub(super) fn hint(root: &Key, section: &Key, name: &str) -> String {
 }
 
 /// How many slips still make a word recognisable.
-fn reach(word: &str) -> usize {
+pub(super) fn reach(word: &str) -> usize {
     (word.chars().count() / 3).max(1)
 }
 

@@ -4,6 +4,7 @@ use super::check::hint;
 use super::error::{ConfigError, Problem};
 use super::keys::{self, Key, Kind};
 use super::node::Node;
+use super::retired;
 use super::schema::{Config, MethodName};
 use super::show::{flow, ordered};
 use serde_json::{Value, json};
@@ -19,14 +20,14 @@ pub fn json_schema() -> Value {
     schema
 }
 
-/// What a key means, what it takes and what it is without being set; for a section, its keys.
+/// What a key means, what it takes and what it is without being set; for a section, the same of its keys.
 ///
 /// # Errors
 /// When there is no such key.
 pub fn explain(path: &str) -> Result<String, ConfigError> {
     let root = Key::root();
     let Some(key) = root.find(path) else {
-        return Err(unknown(&root, path).into());
+        return retired::explain(path).ok_or_else(|| unknown(&root, path).into());
     };
     let mut out = format!("{}\n  {}\n", key.path, key.doc);
     match &key.kind {
@@ -38,6 +39,10 @@ pub fn explain(path: &str) -> Result<String, ConfigError> {
             out.push_str("  keys:\n");
             for key in keys {
                 let _ = writeln!(out, "    {:width$}  {}", key.name(), key.doc);
+                if !matches!(key.kind, Kind::Section(_) | Kind::Sections(_) | Kind::Free) {
+                    let default = default(key)?.map(|default| format!("; default: {default}")).unwrap_or_default();
+                    let _ = writeln!(out, "    {:width$}  {}{default}", "", key.expected());
+                }
             }
             return Ok(out);
         }
@@ -55,23 +60,26 @@ pub fn explain(path: &str) -> Result<String, ConfigError> {
             let _ = writeln!(out, "  type: {}", key.expected());
         }
     }
-    let _ = writeln!(out, "  default: {}", default(key)?);
+    if let Some(default) = default(key)? {
+        let _ = writeln!(out, "  default: {default}");
+    }
     Ok(out)
 }
 
-/// The default of a key; where it depends on the method, each method's.
-fn default(key: &Key) -> Result<String, ConfigError> {
-    let of = |method| -> Result<String, ConfigError> {
+/// The default of a key; where it depends on the method, each method's. Keys of lists and of the second view have none.
+fn default(key: &Key) -> Result<Option<String>, ConfigError> {
+    let mut each = Vec::new();
+    for method in MethodName::ALL {
         let config = serde_json::to_value(Config::of(method)).map_err(|e| Problem::Conversion(e.to_string()))?;
-        let value = key.path.split('.').try_fold(&config, |value, name| value.get(name));
-        Ok(flow(&Node::from(value.unwrap_or(&key.default))))
-    };
-    let each =
-        MethodName::ALL.into_iter().map(|method| Ok((method, of(method)?))).collect::<Result<Vec<_>, ConfigError>>()?;
-    if key.path == METHOD || each.iter().all(|(_, value)| *value == each[0].1) {
-        return Ok(flow(&Node::from(&key.default)));
+        match key.path.split('.').try_fold(&config, |value, name| value.get(name)) {
+            Some(value) => each.push((method, flow(&Node::from(value)))),
+            None => return Ok(None),
+        }
     }
-    Ok(each.iter().map(|(method, value)| format!("{value} ({method})")).collect::<Vec<_>>().join(", "))
+    if key.path == METHOD || each.iter().all(|(_, value)| *value == each[0].1) {
+        return Ok(Some(flow(&Node::from(&key.default))));
+    }
+    Ok(Some(each.iter().map(|(method, value)| format!("{value} ({method})")).collect::<Vec<_>>().join(", ")))
 }
 
 /// The key that names the method, on which other defaults depend.

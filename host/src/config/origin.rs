@@ -1,6 +1,7 @@
 //! Where a value came from.
 
 use super::node::Mark;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -36,6 +37,15 @@ impl Origin {
             _ => self.clone(),
         }
     }
+}
+
+/// Where a key was set: a section by the first value set below it, a key of a list's entry by the list.
+pub(super) fn find(origins: &BTreeMap<String, Origin>, key: &str) -> Origin {
+    let below = format!("{key}.");
+    let inside = origins.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below));
+    let above = key.rmatch_indices('.').find_map(|(dot, _)| origins.get(&key[..dot]));
+    let set = inside.map(|(_, origin)| origin).find(|origin| **origin != Origin::Default);
+    origins.get(key).or(set).or(above).cloned().unwrap_or(Origin::Default)
 }
 
 impl fmt::Display for Origin {

@@ -4,15 +4,25 @@
 use super::node::{Entry, Node};
 use super::origin::Origin;
 
-/// The dotted keys.
-const KEYS: [&str; 6] = [
-    "augmentation.label_smoothing.epsilon",
-    "augmentation.use_label_smoothing",
-    "preprocess.histogram_normalization.disk_size",
-    "preprocess.use_center_crop",
-    "preprocess.use_histogram_normalization",
-    "preprocess.use_resize",
+/// The dotted keys, and what serves their purpose.
+const KEYS: [(&str, &str); 6] = [
+    ("augmentation.label_smoothing.epsilon", "nothing: labels are not smoothed"),
+    ("augmentation.use_label_smoothing", "nothing: labels are not smoothed"),
+    ("preprocess.histogram_normalization.disk_size", "`preprocess.clahe.tiles`, with `preprocess.use_clahe`"),
+    ("preprocess.use_center_crop", "`preprocess.center_crop_size`, which crops where it is set"),
+    ("preprocess.use_histogram_normalization", "`preprocess.use_histogram_equalization` or `preprocess.use_clahe`"),
+    ("preprocess.use_resize", "`preprocess.resize`, which resizes where it is set"),
 ];
+
+/// Why these keys are still known.
+const REASON: &str = "has no effect and never had one; it is accepted so that files written for InnerEye load";
+
+/// What a key without effect, or the section of one, was and what serves its purpose now.
+pub(super) fn explain(path: &str) -> Option<String> {
+    let is_within = |key: &str| key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let (key, instead) = KEYS.iter().find(|(key, _)| is_within(key))?;
+    Some(format!("{key}\n  It {REASON}.\n  instead: {instead}\n"))
+}
 
 /// A key that was set and has no effect.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,17 +35,13 @@ pub struct Retired {
 
 impl std::fmt::Display for Retired {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "`{}` ({}) has no effect and never had one; it is accepted so that files written for InnerEye load",
-            self.key, self.origin
-        )
+        write!(f, "`{}` ({}) {REASON}", self.key, self.origin)
     }
 }
 
 /// Takes the keys without effect out of a layer.
 pub(super) fn take(node: &mut Node, origin: &Origin) -> Vec<Retired> {
-    let found = KEYS.iter().filter_map(|key| {
+    let found = KEYS.iter().filter_map(|(key, _)| {
         let path: Vec<&str> = key.split('.').collect();
         let entry = remove(node, &path)?;
         Some(Retired { key, origin: origin.at(entry.mark) })

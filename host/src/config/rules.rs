@@ -3,7 +3,7 @@
 use super::error::Problem;
 use super::keys::{Key, Kind};
 use super::node::Node;
-use super::origin::Origin;
+use super::origin::{self, Origin};
 use super::schema::{
     AugmentationConfig, ByolEmbedding, Config, Interpolation, LinearHeadConfig, MethodName, OptimizerName,
 };
@@ -18,9 +18,9 @@ pub(super) fn ranges(root: &Key, config: &Value, origins: &BTreeMap<String, Orig
     let mut problems = Vec::new();
     for key in root.all() {
         let value = key.path.split('.').try_fold(config, |value, name| value.get(name));
-        let mut check = |key: &Key, value, set_at: &str| {
+        let mut check = |key: &Key, value| {
             if !fits(key, value) {
-                let origin = origins.get(set_at).cloned().unwrap_or(Origin::Default);
+                let origin = origin::find(origins, &key.path);
                 let (key, value, expected) = (key.path.clone(), Node::from(value).brief(), key.expected());
                 problems.push(Problem::Value { key, value, origin, expected });
             }
@@ -28,10 +28,10 @@ pub(super) fn ranges(root: &Key, config: &Value, origins: &BTreeMap<String, Orig
         match (&key.kind, value) {
             (Kind::Sections(keys), Some(Value::Array(items))) => {
                 for (item, inner) in items.iter().flat_map(|item| keys.iter().map(move |inner| (item, inner))) {
-                    check(inner, &item[inner.name()], &key.path);
+                    check(inner, &item[inner.name()]);
                 }
             }
-            (_, Some(value)) => check(key, value, &key.path),
+            (_, Some(value)) => check(key, value),
             (_, None) => {}
         }
     }
@@ -169,13 +169,18 @@ fn data_sets(config: &Config, refuse: &mut dyn FnMut(&str, String, String)) {
     }
     if head.dataset.name.is_none() && dataset.mix.is_empty() {
         let expected = "nothing: the head learns from the encoder's batches unless `linear_head.dataset.name` names a \
-                        data set of its own";
+                        data set of its own, or `dataset.mix` further ones for the encoder";
         if let Some(size) = head.batch_size {
             refuse("linear_head.batch_size", size.to_string(), expected.into());
         }
         if head.augmentation != default.augmentation {
             refuse("linear_head.augmentation", "set".into(), expected.into());
         }
+    }
+    if !head.augmentation.view2.is_empty() {
+        let value = Node::from(&Value::Object(head.augmentation.view2.clone())).brief();
+        let expected = "nothing: the head sees one view of each image";
+        refuse("linear_head.augmentation.view2", value, expected.into());
     }
     let (own, encoder) = (head.augmentation.normalize, config.augmentation.normalize);
     if own != default.augmentation.normalize && own != encoder {
@@ -192,6 +197,5 @@ fn is_device(text: &str) -> bool {
 }
 
 fn refusal(key: &str, value: &str, expected: String, origins: &BTreeMap<String, Origin>) -> Problem {
-    let origin = origins.get(key).cloned().unwrap_or(Origin::Default);
-    Problem::Value { key: key.into(), value: value.into(), origin, expected }
+    Problem::Value { key: key.into(), value: value.into(), origin: origin::find(origins, key), expected }
 }

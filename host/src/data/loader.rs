@@ -8,7 +8,7 @@ use super::source::{Pixels, Source, labels};
 use super::store::{EntryKey, Place, Store, Writer};
 use crate::config::schema::{CachePlace, Config, OnError, StoreRule, StoreSize};
 use crate::{memory, native};
-use selfsame_plugin_api::{Card, Image, Samples, Services, Split};
+use selfsame_plugin_api::{Card, ErrorKind, Image, Samples, Services, Split};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -190,7 +190,8 @@ impl Loader<'_> {
         Ok(Loaded { pixels, sizes, kept, damaged })
     }
 
-    /// Decodes what the store lacks of `indices`. With `stop`, samples that could not be read before are tried again.
+    /// Decodes what the store lacks of `indices`. Samples that could not be read before are tried again, since a full file
+    /// system, a network or a permission may have been the reason; where the store cannot be written, they count as before.
     fn complete(
         &self,
         store: &mut Store,
@@ -199,17 +200,19 @@ impl Loader<'_> {
         indices: &[usize],
     ) -> Result<(), DataError> {
         let wanted = |store: &Store| -> Vec<usize> {
-            let known = |index: usize| {
-                store.place(index).is_some() || (self.on_error == OnError::Skip && store.damage(index).is_some())
-            };
-            let mut wanted: Vec<usize> = indices.iter().copied().filter(|&index| !known(index)).collect();
+            let mut wanted: Vec<_> = indices.iter().copied().filter(|&index| store.place(index).is_none()).collect();
             wanted.sort_unstable();
             wanted
         };
-        if wanted(store).is_empty() {
+        let missing = wanted(store);
+        if missing.is_empty() {
             return Ok(());
         }
-        let writer = store.writer(self.services)?;
+        let known = self.on_error == OnError::Skip && missing.iter().all(|&index| store.damage(index).is_some());
+        let writer = match store.writer(self.services) {
+            Err(error) if known && error.kind != ErrorKind::Cancelled => return Ok(()),
+            writer => writer?,
+        };
         let missing = wanted(store);
         if missing.len() < indices.len() {
             let (name, there) = (&self.card.name, indices.len() - missing.len());

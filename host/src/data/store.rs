@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -159,8 +159,9 @@ impl Store {
     /// # Errors
     /// A folder that cannot be written, and the user's wish to stop.
     pub fn writer(&mut self, services: &dyn Services) -> Result<Writer, DataError> {
-        fs::create_dir_all(&self.folder).map_err(|error| self.failed("create", "", &error))?;
         let lock = loop {
+            // Another process may have cleared the cache in the meantime.
+            fs::create_dir_all(&self.folder).map_err(|error| self.failed("create", "", &error))?;
             let path = self.folder.join("write.lock");
             match FileLock::attempt(&path).map_err(|error| self.failed("lock", "write.lock", &error))? {
                 Attempt::Locked(lock) => break lock,
@@ -273,7 +274,8 @@ impl Writer {
 
 /// Replaces a file in one step.
 fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // For whoever may read the folder, as the user's umask says, and not for the writer alone.
+    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(folder.join(name))?;

@@ -223,10 +223,11 @@ impl Evaluation {
     }
 }
 
-/// The results in a run's folder with their files' names, sorted by name; none where nothing was evaluated.
+/// The results in a run's folder with their files' names, sorted by name; none where nothing was evaluated. A file that is
+/// no result is named in a warning.
 ///
 /// # Errors
-/// A file that is not a result.
+/// A folder that cannot be listed.
 pub fn read_all(run: &Path) -> Result<Vec<(String, Evaluation)>, TrainError> {
     let dir = run.join(EVALUATIONS_DIR);
     if !dir.exists() {
@@ -240,12 +241,16 @@ pub fn read_all(run: &Path) -> Result<Vec<(String, Evaluation)>, TrainError> {
     names.sort_unstable();
     let read = |name: String| {
         let path = dir.join(&name);
-        let text = fs::read_to_string(&path).naming("read", &path)?;
-        let result = serde_json::from_str(&text);
-        let result = result.map_err(|error| TrainError::data(format!("{}: {error}", path.display())))?;
-        Ok((name.trim_end_matches(".json").to_owned(), result))
+        let text = fs::read_to_string(&path).map_err(|error| error.to_string());
+        match text.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string())) {
+            Ok(result) => Some((name.trim_end_matches(".json").to_owned(), result)),
+            Err(error) => {
+                tracing::warn!("{} is no result of an evaluation, and is left out: {error}", path.display());
+                None
+            }
+        }
     };
-    names.into_iter().map(read).collect()
+    Ok(names.into_iter().filter_map(read).collect())
 }
 
 impl Measure {

@@ -285,8 +285,9 @@ pub fn views(
     record: &RunRecord,
 ) -> Result<Views, TrainError> {
     let [channels, height, width] = record.input_size;
+    let size = record.image_size.unwrap_or((height, width));
     let statistics = record.normalization.as_ref().map(|statistics| (statistics.mean.clone(), statistics.std.clone()));
-    let views = Views::new(augmentation, &config.preprocess, card.channels, (height, width), statistics)?;
+    let views = Views::new(augmentation, &config.preprocess, card.channels, size, statistics)?;
     if views.output_channels() != channels {
         return Err(TrainError::configuration(format!(
             "data set {} has images of {} channels, the encoder was trained on {channels}",

@@ -53,12 +53,13 @@ pub fn tables(result: &Evaluation) -> String {
     let mut table = new_table();
     table.set_header(["class", "support", "precision", "recall", "F1", "AUROC"]);
     for class in &result.classes {
+        let of_samples = |score| if class.support == 0 { "–".into() } else { percent(score) };
         table.add_row([
             class.name.clone(),
             class.support.to_string(),
-            percent(class.precision),
-            percent(class.recall),
-            percent(class.f1),
+            of_samples(class.precision),
+            of_samples(class.recall),
+            of_samples(class.f1),
             class.auroc.map_or("–".into(), percent),
         ]);
     }

@@ -81,7 +81,10 @@ impl TrainedRun {
     /// A folder that is neither; a damaged checkpoint.
     pub fn open(path: &Path) -> Result<Self, TrainError> {
         // The name's own parents: `.` has none.
-        let path = path.canonicalize().naming("open", path)?;
+        let path = path.canonicalize().map_err(|error| {
+            let what = "name a run's folder, or one of its checkpoints";
+            TrainError::data(format!("cannot open {}: {error}; {what}", path.display()))
+        })?;
         let parent = path.parent().filter(|parent| parent.file_name().is_some_and(|name| name == CHECKPOINTS_DIR));
         let (folder, checkpoint) = match parent.and_then(Path::parent) {
             Some(run) => (run.to_owned(), Some(checkpoint::at(&path)?)),
@@ -164,9 +167,9 @@ impl TrainedRun {
         };
         let (own, now) = (flat(&self.configured(None, &[])?), flat(config));
         let keys: BTreeSet<&String> = own.keys().chain(now.keys()).collect();
-        let within = |key: &str, of: &str| key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        let departs =
-            |key: &&String| DECISIVE.iter().any(|of| within(key, of)) && own.get(*key) != now.get(*key);
+        let within =
+            |key: &str, of: &str| key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let departs = |key: &&String| DECISIVE.iter().any(|of| within(key, of)) && own.get(*key) != now.get(*key);
         let word = |key: &String| format!("{key}={}", now.get(key).map_or("null".into(), plain));
         Ok(keys.into_iter().filter(departs).map(word).collect())
     }
@@ -192,7 +195,11 @@ impl TrainedRun {
         let checkpoint = match &self.checkpoint {
             Some(checkpoint) => checkpoint.clone(),
             None => checkpoint::latest(&self.folder)?.ok_or_else(|| {
-                TrainError::data(format!("{} holds no intact checkpoint to evaluate", self.folder.display()))
+                TrainError::data(format!(
+                    "{} holds no intact checkpoint; the first one is written after an epoch, or after \
+                     `train.checkpoint_every_steps`",
+                    self.folder.display()
+                ))
             })?,
         };
         let model = checkpoint.load()?.groups.remove("model").unwrap_or_default();
@@ -214,12 +221,29 @@ impl TrainedRun {
     ) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
         let [channels, height, width] = self.record.input_size;
         let init = self.config.train.self_supervision.init.as_deref().map(InitialWeights::read).transpose()?;
+        let (then, now) = (&self.record.init, init.as_ref().map(InitialWeights::file));
+        if let (Some(then), Some(now)) = (then, now)
+            && then.sha256 != now.sha256
+        {
+            return Err(TrainError::data(format!(
+                "{} is not the file that the run started from any more: its SHA-256 was {} and is {}; put that file back",
+                now.path, then.sha256, now.sha256
+            )));
+        }
         let size = (height, width);
         let method = session::build_method(init.as_ref(), &self.config, registry, channels, size, compute.device)?;
         let tensors = state::encoder_tensors(method.encoder());
         let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| TrainError::data(error.to_string()))?;
         let origin = WeightsOrigin { file: "untrained".into(), sha256: sha256_of_bytes(&bytes), step: Some(0) };
         Ok((method, origin))
+    }
+
+    /// Whether the training split that the run's probes learned from has other samples, labels or groups now, or another
+    /// cut; unknown for another data set, and for a run of an earlier version.
+    pub fn has_other_samples(&self, dataset: &str, samples_sha256: &str) -> bool {
+        let probed = self.record.data_sets.iter().find(|data| data.probed && data.name == dataset);
+        let digest = probed.and_then(|data| data.samples_sha256.as_deref());
+        digest.is_some_and(|digest| digest != samples_sha256)
     }
 
     /// What distinguishes the results of a named checkpoint from those of the run: `-step-NNNNNNNN`.

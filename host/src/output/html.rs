@@ -19,8 +19,8 @@ const CHARTS: [(&str, &[&str]); 6] = [
 const STYLE: &str = "
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1120px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; } th { text-align: left; font-weight: 600; }
-td, th { padding: .25rem 1.5rem .25rem 0; vertical-align: top; overflow-wrap: anywhere; }
+table { border-collapse: collapse; } th { text-align: left; font-weight: 600; white-space: nowrap; }
+td, th { padding: .25rem 1.5rem .25rem 0; vertical-align: top; } td { overflow-wrap: anywhere; }
 .scores td, .scores th { border-bottom: 1px solid #d8dee6; } .scores td + td, .scores th + th { text-align: right; padding: .25rem 0 .25rem 1.5rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1.5rem; }
 figure { margin: 0; border: 1px solid #d8dee6; border-radius: 6px; padding: .75rem; }

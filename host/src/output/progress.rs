@@ -14,29 +14,29 @@ pub struct Plan {
     pub epochs: u64,
     /// Steps in each.
     pub steps_per_epoch: u64,
-    /// Global steps done before this process took over.
-    pub steps_done: u64,
 }
 
 /// Progress of one training run. It shows a bar when `bars` draws to a terminal, and otherwise logs a line now and then.
 pub struct Progress {
     plan: Plan,
-    started: Instant,
+    /// When the first steps of this process were seen, and how many there were: measuring comes before them.
+    first: Option<(Instant, u64)>,
     last_line: Instant,
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// Starts the clock that the time left is computed from.
+    /// Makes the bar.
     pub fn start(bars: &MultiProgress, plan: Plan) -> Self {
         let bar = bars.add(ProgressBar::new(plan.steps_per_epoch));
         let style = ProgressStyle::with_template("{prefix} {bar:16} {pos}/{len}  {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
-        Self { plan, started: Instant::now(), last_line: Instant::now(), bar }
+        Self { plan, first: None, last_line: Instant::now(), bar }
     }
 
     /// Shows how the latest steps went.
     pub fn step(&mut self, pace: &Pace) {
+        self.first.get_or_insert((Instant::now(), pace.step));
         let (epoch, within) = position(&self.plan, pace.step);
         let text = format!("{}{}", self.time_left(pace.step), describe(pace));
         self.bar.set_prefix(format!("epoch {epoch}/{}", self.plan.epochs));
@@ -66,8 +66,8 @@ impl Progress {
     /// The time left with two spaces after it; empty at the end and before anything is known.
     fn time_left(&self, step: u64) -> String {
         let remaining = (self.plan.epochs * self.plan.steps_per_epoch).saturating_sub(step);
-        let done = step.saturating_sub(self.plan.steps_done);
-        match time_left(self.started.elapsed(), done, remaining) {
+        let time = self.first.and_then(|(at, seen)| time_left(at.elapsed(), step.saturating_sub(seen), remaining));
+        match time {
             Some(time) if remaining > 0 => format!("{} left  ", readable(time)),
             _ => String::new(),
         }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_bar_is_full_at_the_end_of_an_epoch_and_restarts_in_the_next() {
-        let plan = Plan { epochs: 2, steps_per_epoch: 10, steps_done: 0 };
+        let plan = Plan { epochs: 2, steps_per_epoch: 10 };
         let positions = [0, 1, 9, 10, 11, 20].map(|step| position(&plan, step));
         assert_eq!(positions, [(1, 0), (1, 1), (1, 9), (1, 10), (2, 1), (2, 10)]);
     }

@@ -42,21 +42,20 @@ pub struct Scores {
 impl Scores {
     /// The scores in a record's metrics: those of the test split where there are any, else of the validation split.
     ///
-    /// Names are `knn/SPLIT/accuracy` and `linear/SPLIT/accuracy` (else `online/SPLIT/accuracy`), likewise `auroc`, after
-    /// `untrained/` for the encoder before its first step.
+    /// Names are `knn/SPLIT/accuracy` and `linear/SPLIT/accuracy`, likewise `auroc`, after `untrained/` for the encoder
+    /// before its first step. A run that was not finished has no linear probe.
     pub fn of(record: &RunRecord, untrained: bool) -> Self {
         let prefix = if untrained { "untrained/" } else { "" };
         let find = |kind: &str, score: &str| {
             let name = |split| format!("{prefix}{kind}/{split}/{score}");
             ["test", "val"].iter().find_map(|split| record.metrics.get(&name(split)).copied())
         };
-        let linear = ["accuracy", "auroc"].map(|score| find("linear", score));
-        // The online head stands for a linear classifier where there is none.
-        let [linear, linear_auroc] = match linear {
-            [None, None] => ["accuracy", "auroc"].map(|score| find("online", score)),
-            found => found,
-        };
-        Self { knn: find("knn", "accuracy"), linear, knn_auroc: find("knn", "auroc"), linear_auroc }
+        Self {
+            knn: find("knn", "accuracy"),
+            linear: find("linear", "accuracy"),
+            knn_auroc: find("knn", "auroc"),
+            linear_auroc: find("linear", "auroc"),
+        }
     }
 
     fn columns(&self) -> [(&'static str, Option<f64>); 4] {
@@ -179,7 +178,7 @@ pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
     let status = match record.status {
         RunStatus::Running => "running, or killed",
         RunStatus::Completed => "completed",
-        RunStatus::Interrupted => "interrupted; continue it with --resume",
+        RunStatus::Interrupted => "interrupted (continue it with --resume)",
         RunStatus::Failed => "failed",
     };
     let second = |time: jiff::Timestamp| time.round(jiff::Unit::Second).unwrap_or(time).to_string();
@@ -196,7 +195,7 @@ pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("Device", format!("{}, {} threads", record.device, record.threads)),
         ("Seed", record.seed.to_string()),
         ("Versions", format!("selfsame {}, libtorch {}", record.selfsame_version, record.libtorch_version)),
-        ("Command", record.command_line.join(" ")),
+        ("Command", shell_words::join(&record.command_line)),
     ];
     for plugin in &record.plugins {
         facts.push(("Plugin", format!("{} (SHA-256 {})", plugin.path, plugin.sha256)));
@@ -233,7 +232,7 @@ mod tests {
         let folder = RunFolder::open(dir.path(), false).unwrap();
         let mut record = example_record();
         record.metrics.insert("untrained/knn/val/accuracy".into(), 0.25);
-        record.metrics.insert("online/val/accuracy".into(), 0.8125);
+        record.metrics.insert("linear/val/accuracy".into(), 0.8125);
         folder.write_record(&record).unwrap();
         folder.write_config(config).unwrap();
         let mut log = MetricsLog::open(dir.path(), None).unwrap();
@@ -303,6 +302,7 @@ mod tests {
             images_per_epoch: 0,
             probed: true,
             split_sizes: BTreeMap::from([("test".into(), 10_000), ("train".into(), 50_000)]),
+            samples_sha256: None,
         });
         let line = "Scored on 10000 test images of CIFAR100; the encoder learned from CIFAR10 alone.";
         assert_eq!(scored_on(&record).as_deref(), Some(line));
@@ -328,7 +328,7 @@ mod tests {
             assert!(text.contains(part), "{part} in\n{text}");
         }
         let error = summary(Path::new("no/run")).unwrap_err().to_string();
-        assert!(error.contains("no/run/run.json"), "{error}");
+        assert!(error.contains("no/run holds no run"), "{error}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use abi_stable::{
     std_types::{ROption, RSlice, RStr, RString, RVec},
 };
 use selfsame_plugin_api::{
-    Card, Dataset, Image, PluginError, Result, Samples, Services, Split, Targets, Task,
+    Cancelled, Card, Dataset, Image, PluginError, Result, Samples, Services, Split, Targets, Task,
     abi::{DatasetObject, RawImage, RawTargets, SamplesObject, ServicesAbi, ServicesAbi_TO, TargetsKind},
 };
 use std::{
@@ -49,12 +49,21 @@ struct Progress<'a> {
     watched: &'a Watched,
 }
 
-impl ServicesAbi for Progress<'_> {
-    fn progress(&self, what: RStr<'_>, done: u64, total: ROption<u64>) -> bool {
+impl Progress<'_> {
+    fn report(&self, report: impl FnOnce() -> std::result::Result<(), Cancelled>) -> bool {
         self.watched.heard();
-        let report = || self.services.progress(what.as_str(), done, total.into_option());
         // A panic of the host's own display must not unwind into the plugin: it ends the call as a stop would.
         matches!(catch_unwind(AssertUnwindSafe(report)), Ok(Ok(())))
+    }
+}
+
+impl ServicesAbi for Progress<'_> {
+    fn progress(&self, what: RStr<'_>, done: u64, total: ROption<u64>) -> bool {
+        self.report(|| self.services.progress(what.as_str(), done, total.into_option()))
+    }
+
+    fn items(&self, what: RStr<'_>, done: u64, total: ROption<u64>) -> bool {
+        self.report(|| self.services.items(what.as_str(), done, total.into_option()))
     }
 }
 

@@ -28,7 +28,7 @@ pub enum PluginFailure {
         first.display(), second.display()
     )]
     Ambiguous {
-        /// `data set` or `encoder`.
+        /// `data set`, `encoder`, or `name` for any of them.
         what: &'static str,
         /// The name asked for.
         name: String,
@@ -63,7 +63,7 @@ impl From<PluginError> for PluginFailure {
 /// A name that no usable plugin provides, with all that helps to find out why.
 #[derive(Debug)]
 pub struct UnknownName {
-    /// `data set` or `encoder`.
+    /// `data set`, `encoder`, or `name` for any of them.
     pub what: &'static str,
     /// The name asked for.
     pub name: String,

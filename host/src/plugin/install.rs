@@ -1,6 +1,6 @@
 //! Puts a plugin file where every run finds it.
 
-use super::{PluginFailure, manifest};
+use super::{PluginFailure, listing};
 use selfsame_plugin_api::Manifest;
 use std::fs::{self, Permissions};
 use std::io::{Error, ErrorKind};
@@ -16,22 +16,24 @@ pub struct Installed {
     pub manifest: Manifest,
 }
 
-/// Judges a plugin file without running it, and copies it into `folder` in one step; `force` replaces a file of the same
+/// Opens a plugin file, reads its cards, and copies it into `folder` in one step; `force` replaces a file of the same
 /// name.
 ///
 /// # Errors
-/// A file that this host cannot use, one of the same name that is there already, or a folder that cannot be written.
+/// A file or a card that this host cannot use, a file of the same name that is there already, or a folder that cannot be
+/// written.
 pub fn install(file: &Path, folder: &Path, force: bool) -> Result<Installed, PluginFailure> {
     let unusable = |reason: String| PluginFailure::Unusable { path: file.to_owned(), reason };
-    let manifest = manifest::read(file).map_err(unusable)?;
     let named = file.file_name().filter(|_| file.extension().is_some_and(|extension| extension == "so"));
     let name = named.ok_or_else(|| unusable("only files whose names end in `.so` are looked for; rename it".into()))?;
+    let inspection = listing::inspect(file)?;
+    inspection.judge()?;
     let path = folder.join(name);
     copy(file, folder, &path, force).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => PluginFailure::Occupied { path: path.clone() },
         _ => PluginFailure::Unusable { path: path.clone(), reason: format!("cannot be written: {error}") },
     })?;
-    Ok(Installed { path, manifest })
+    Ok(Installed { path, manifest: inspection.manifest })
 }
 
 /// A running program keeps the file that it has opened: the copy is another one, moved into its place.

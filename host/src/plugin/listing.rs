@@ -1,16 +1,19 @@
 //! What `selfsame plugins list` and `selfsame plugins inspect` print.
 
 use super::{PluginFailure, Registry, load};
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use selfsame_plugin_api::{Card, EncoderCard, Manifest, OptionSpec, PluginError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{fmt::Write, path::Path};
 
-/// All files of the search path, one a row, with the reason where a file cannot be used.
+/// All files of the search path, one a row, with the reason where a file cannot be used; as wide as the terminal, where
+/// there is one.
 pub fn table(registry: &Registry) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["file", "plugin", "data sets", "encoders", "status"]);
+    table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["file", "plugin", "data sets", "encoders", "status"]);
     for file in registry.files() {
         let path = file.path.display().to_string();
         match &file.manifest {
@@ -42,12 +45,12 @@ pub fn json(registry: &Registry) -> Value {
 pub struct Inspection {
     path: std::path::PathBuf,
     sha256: String,
-    manifest: Manifest,
+    pub(super) manifest: Manifest,
     datasets: Vec<Result<Card, PluginError>>,
     encoders: Vec<Result<EncoderCard, PluginError>>,
 }
 
-/// Opens a plugin and reads its cards. A card that breaks its contract is shown as its error.
+/// Opens a plugin and reads its cards, also those that break their contract.
 ///
 /// # Errors
 /// The file cannot be used.
@@ -63,6 +66,24 @@ pub fn inspect(path: &Path) -> Result<Inspection, PluginFailure> {
 }
 
 impl Inspection {
+    /// Whether all cards keep their contract.
+    ///
+    /// # Errors
+    /// Those that do not, and why.
+    pub fn judge(&self) -> Result<(), PluginFailure> {
+        let reasons: Vec<_> = self.errors().map(|error| error.message.as_str()).collect();
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        let reason = format!("cards that cannot be used; put them right in the plugin:\n  {}", reasons.join("\n  "));
+        Err(PluginFailure::Unusable { path: self.path.clone(), reason })
+    }
+
+    fn errors(&self) -> impl Iterator<Item = &PluginError> {
+        let datasets = self.datasets.iter().filter_map(|card| card.as_ref().err());
+        datasets.chain(self.encoders.iter().filter_map(|card| card.as_ref().err()))
+    }
+
     /// `{path, sha256, manifest, datasets, encoders}`; the last two are lists of cards, or `{error}`.
     pub fn json(&self) -> Value {
         json!({
@@ -74,7 +95,7 @@ impl Inspection {
         })
     }
 
-    /// For people.
+    /// For people; without the cards that break their contract.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -113,9 +134,7 @@ impl Inspection {
             writeln!(text, "  citation  {}", card.citation)?;
             write_options(text, &card.options)?;
         }
-        let errors = self.datasets.iter().filter_map(|card| card.as_ref().err());
-        let mut errors = errors.chain(self.encoders.iter().filter_map(|card| card.as_ref().err()));
-        errors.try_for_each(|error| writeln!(text, "\nerror: {error}"))
+        Ok(())
     }
 }
 

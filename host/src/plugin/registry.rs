@@ -42,6 +42,8 @@ pub struct Registry {
 enum Kind {
     Dataset,
     Encoder,
+    /// A data set, an encoder or a plugin.
+    Any,
 }
 
 impl Kind {
@@ -49,14 +51,18 @@ impl Kind {
         match self {
             Kind::Dataset => "data set",
             Kind::Encoder => "encoder",
+            Kind::Any => "name",
         }
     }
 
-    fn names(self, manifest: &Manifest) -> &[String] {
-        match self {
-            Kind::Dataset => &manifest.datasets,
-            Kind::Encoder => &manifest.encoders,
-        }
+    fn names(self, manifest: &Manifest) -> impl Iterator<Item = &String> {
+        let Manifest { name, datasets, encoders, .. } = manifest;
+        let (datasets, encoders, name): (&[String], &[String], &[String]) = match self {
+            Kind::Dataset => (datasets, &[], &[]),
+            Kind::Encoder => (&[], encoders, &[]),
+            Kind::Any => (datasets, encoders, std::slice::from_ref(name)),
+        };
+        datasets.iter().chain(encoders).chain(name)
     }
 }
 
@@ -111,9 +117,22 @@ impl Registry {
         Ok(self.provider(Kind::Encoder, &request.name)?.create_encoder(request, device)?)
     }
 
-    fn provider(&self, kind: Kind, name: &str) -> Result<Arc<Library>, PluginFailure> {
+    /// `wanted` where it is a path, and otherwise the file of the data set, encoder or plugin that has this name.
+    ///
+    /// # Errors
+    /// An unknown or ambiguous name.
+    pub fn locate(&self, wanted: &Path) -> Result<PathBuf, PluginFailure> {
+        let looks_like_a_path = wanted.components().count() != 1 || wanted.extension().is_some_and(|end| end == "so");
+        match wanted.to_str() {
+            Some(name) if !looks_like_a_path && !wanted.is_file() => Ok(self.find(Kind::Any, name)?.to_owned()),
+            _ => Ok(wanted.to_owned()),
+        }
+    }
+
+    /// The first file that provides a name.
+    fn find(&self, kind: Kind, name: &str) -> Result<&Path, PluginFailure> {
         let provides = |file: &&ScannedFile| {
-            file.manifest.as_ref().is_ok_and(|manifest| kind.names(manifest).iter().any(|known| known == name))
+            file.manifest.as_ref().is_ok_and(|manifest| kind.names(manifest).any(|known| known == name))
         };
         let mut providers = self.files.iter().filter(provides).map(|file| file.path.as_path());
         let Some(first) = providers.next() else { return Err(self.unknown(kind, name)) };
@@ -121,11 +140,16 @@ impl Registry {
             let (first, second) = (first.to_owned(), second.to_owned());
             return Err(PluginFailure::Ambiguous { what: kind.what(), name: name.to_owned(), first, second });
         }
+        Ok(first)
+    }
+
+    fn provider(&self, kind: Kind, name: &str) -> Result<Arc<Library>, PluginFailure> {
+        let path = self.find(kind, name)?;
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(library) = opened.iter().find(|library| library.path == first) {
+        if let Some(library) = opened.iter().find(|library| library.path == path) {
             return Ok(library.clone());
         }
-        let library = Arc::new(load::open(first)?);
+        let library = Arc::new(load::open(path)?);
         opened.push(library.clone());
         Ok(library)
     }

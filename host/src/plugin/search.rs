@@ -1,6 +1,10 @@
 //! Where plugins are looked for.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+const FLAG: &str = "--plugins";
+const VARIABLE: &str = "SELFSAME_PLUGINS";
 
 /// A folder to look for `*.so` files in (not below it).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +20,11 @@ impl SearchDir {
     pub fn new(path: impl Into<PathBuf>, origin: &'static str) -> Self {
         Self { path: path.into(), origin }
     }
+
+    /// Whether a user named the folder, instead of it being searched where it exists.
+    fn is_named(&self) -> bool {
+        [FLAG, VARIABLE].contains(&self.origin)
+    }
 }
 
 impl std::fmt::Display for SearchDir {
@@ -28,10 +37,10 @@ impl std::fmt::Display for SearchDir {
 /// The search path, first to last: `--plugins`, `SELFSAME_PLUGINS` (separated by `:`), `./plugins`, the folder `plugins`
 /// beside the executable, and `selfsame/plugins` in the user's data folder.
 pub fn directories(flags: &[PathBuf]) -> Vec<SearchDir> {
-    let mut dirs: Vec<_> = flags.iter().map(|path| SearchDir::new(path, "--plugins")).collect();
-    if let Some(paths) = std::env::var_os("SELFSAME_PLUGINS") {
+    let mut dirs: Vec<_> = flags.iter().map(|path| SearchDir::new(path, FLAG)).collect();
+    if let Some(paths) = std::env::var_os(VARIABLE) {
         let paths = std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty());
-        dirs.extend(paths.map(|path| SearchDir::new(path, "SELFSAME_PLUGINS")));
+        dirs.extend(paths.map(|path| SearchDir::new(path, VARIABLE)));
     }
     dirs.push(SearchDir::new("plugins", "current folder"));
     if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
@@ -55,8 +64,12 @@ pub(super) fn files(dirs: &[SearchDir]) -> Vec<PathBuf> {
         let mut here: Vec<_> = match std::fs::read_dir(&dir.path) {
             Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
             Err(error) => {
-                if error.kind() != std::io::ErrorKind::NotFound {
-                    tracing::warn!("cannot search {dir}: {error}");
+                match error.kind() {
+                    ErrorKind::NotFound if dir.is_named() => {
+                        tracing::warn!("no plugins are found in {dir}; correct the path, or leave it out");
+                    }
+                    ErrorKind::NotFound => {}
+                    _ => tracing::warn!("cannot search {dir}: {error}"),
                 }
                 continue;
             }

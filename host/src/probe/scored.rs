@@ -37,7 +37,7 @@ impl Scored {
     /// multilabel. Of classes that are equally likely, the first is predicted.
     ///
     /// # Errors
-    /// No samples, shapes that do not fit, labels out of range.
+    /// No samples, shapes that do not fit, labels out of range, probabilities that are no numbers.
     pub fn new(task: Task, probabilities: &Tensor, labels: &Tensor) -> Result<Self> {
         let (n, classes) = probabilities.size2()?;
         let (n, classes) = (n as usize, classes as usize);
@@ -52,6 +52,11 @@ impl Scored {
                 labels.len()
             )));
         }
+        if !p.iter().all(|p| p.is_finite()) {
+            return Err(Error::Input(
+                "the predictions are not finite, as those of an encoder whose training diverged".to_owned(),
+            ));
+        }
         let truth: Vec<bool> = if multilabel {
             labels.iter().map(|&label| label > 0.5).collect()
         } else {
@@ -61,7 +66,9 @@ impl Scored {
             let class = label as usize;
             let before = |&other: &usize| row[other] > row[class] || (row[other] == row[class] && other < class);
             let better = |best: usize, other: usize| if row[other] > row[best] { other } else { best };
-            Single { class, predicted: (0..classes).fold(0, better), in_top5: (0..classes).filter(before).count() < 5 }
+            // A class that none of kNN's neighbours has is not among the likeliest.
+            let in_top5 = row[class] > 0.0 && (0..classes).filter(before).count() < 5;
+            Single { class, predicted: (0..classes).fold(0, better), in_top5 }
         };
         let single = if multilabel { Vec::new() } else { p.chunks(classes).zip(&labels).map(single).collect() };
         let flags = if multilabel { p.iter().map(|&p| p > 0.5).collect() } else { Vec::new() };

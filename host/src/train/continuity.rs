@@ -1,6 +1,7 @@
 //! Whether a run may be continued under the configuration at hand.
 
 use super::error::TrainError;
+use super::run_folder::DataSetRecord;
 use crate::config::Config;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,14 +40,48 @@ pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), Train
              same to the last bit"
         );
     }
-    compare(&state["config"], config)
+    compare(&state["config"], config)?;
+    let at = |key: &str| state["position"][key].as_u64().unwrap_or(0);
+    let (done, begun, wanted) = (at("epoch"), at("step_in_epoch") > 0, config.scheduler.epochs as u64);
+    if wanted < done + u64::from(begun) {
+        return Err(TrainError::configuration(format!(
+            "`{EPOCHS}` is {wanted}, and the run is past that: {done} epochs are done{}; name at least as many",
+            if begun { " and another has begun" } else { "" }
+        )));
+    }
+    Ok(())
+}
+
+/// Compares the samples that a run was started with and those that there are now.
+///
+/// # Errors
+/// A data set whose training split has other samples, labels, groups or another cut.
+pub fn check_samples(before: &[DataSetRecord], now: &[DataSetRecord]) -> Result<(), TrainError> {
+    for (before, now) in before.iter().zip(now) {
+        if before.samples_sha256.is_some() && before.samples_sha256 != now.samples_sha256 {
+            return Err(TrainError::data(format!(
+                "this run cannot be continued, because the training split of data set {} has other samples, labels or \
+                 groups than when the run was started, and images held out for validation would be trained on. Restore \
+                 its files, or start another run with `--output-dir`",
+                now.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn compare(saved: &Value, config: &Config) -> Result<(), TrainError> {
-    let now = serde_json::to_value(config)
-        .map_err(|error| TrainError::configuration(format!("the configuration cannot be written: {error}")))?;
-    let (saved, now) = (flat(saved), flat(&now));
-    let mut differing = Vec::new();
+    let value = |config: &Config| {
+        serde_json::to_value(config)
+            .map_err(|error| TrainError::configuration(format!("the configuration cannot be written: {error}")))
+    };
+    // Keys that are younger than the run have their default.
+    let saved = match serde_json::from_value::<Config>(saved.clone()) {
+        Ok(saved) => value(&saved)?,
+        Err(_) => saved.clone(),
+    };
+    let (saved, now) = (flat(&saved), flat(&value(config)?));
+    let (mut differing, mut longer) = (Vec::new(), None);
     let keys: BTreeSet<&String> = saved.keys().chain(now.keys()).collect();
     for key in keys {
         let at = |values: &BTreeMap<String, Value>| values.get(key).cloned().unwrap_or_default();
@@ -57,12 +92,14 @@ fn compare(saved: &Value, config: &Config) -> Result<(), TrainError> {
             continue;
         }
         if key == EPOCHS {
-            tracing::warn!("`{EPOCHS}` was {before} and is {value} now: the learning rate follows the new length");
+            longer =
+                Some(format!("`{EPOCHS}` was {before} and is {value} now: the learning rate follows the new length"));
             continue;
         }
         differing.push(format!("`{key}` was {before} and is {value} now"));
     }
     if differing.is_empty() {
+        longer.into_iter().for_each(|message| tracing::warn!("{message}"));
         return Ok(());
     }
     Err(TrainError::configuration(format!(

@@ -303,6 +303,7 @@ impl<'a> Engine<'a> {
         let every = self.config.knn.every_epochs;
         let neighbours = every > 0 && (epoch.is_multiple_of(every) || epoch == self.config.scheduler.epochs);
         metrics.extend(self.evaluator().validate(self.method.as_mut(), self.head.as_ref(), neighbours)?);
+        ensure_finite(&metrics, epoch)?;
         if let Device::Cuda(index) = self.compute.device {
             metrics.insert("memory/peak_bytes".to_owned(), native::cuda_memory(index)?.peak_allocated as f64);
         }
@@ -330,6 +331,20 @@ impl<'a> Engine<'a> {
         });
         self.checkpoints.save(self.position.step, &groups, &state, keep)?;
         Ok(())
+    }
+}
+
+/// Batch norm by batch can keep the training loss finite while the encoder's own statistics are not.
+fn ensure_finite(metrics: &BTreeMap<String, f64>, epoch: usize) -> Result<(), TrainError> {
+    let broken = ["ssl/val/loss", "features/std"]
+        .into_iter()
+        .find(|name| metrics.get(*name).is_some_and(|value| !value.is_finite()));
+    match broken {
+        None => Ok(()),
+        Some(name) => Err(TrainError::configuration(format!(
+            "`{name}` is not finite after epoch {epoch}: training has diverged; lower `train.base_lr`, lengthen \
+             `scheduler.warmup_epochs`, or set `optimizer.clip_grad_norm`. The last checkpoint is untouched"
+        ))),
     }
 }
 

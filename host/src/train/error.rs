@@ -26,7 +26,7 @@ pub enum TrainError {
     /// A signal ended the run after its state was saved.
     #[error("stopped by a signal after step {step}; the state is saved, continue with `--resume`")]
     Stopped {
-        /// 130 or 143.
+        /// 129, 130 or 143.
         code: u8,
         /// Steps done.
         step: u64,

@@ -50,6 +50,7 @@ impl RunData {
                 images_per_epoch,
                 probed,
                 split_sizes: splits.into_iter().flatten().map(|(name, part)| (name.to_owned(), part.len())).collect(),
+                samples_sha256: Some(data.samples_sha256.clone()),
             }
         };
         let probes_first = self.head.is_none();
@@ -57,6 +58,11 @@ impl RunData {
         let encoder =
             self.encoder.iter().zip(shares).map(|(data, (i, &share))| one(data, share, probes_first && i == 0));
         encoder.chain(self.head.iter().map(|head| one(head, 0, true))).collect()
+    }
+
+    /// Height and width of the encoder's images before `preprocess`.
+    pub fn image_size(&self) -> (usize, usize) {
+        nominal_size(&self.encoder[0])
     }
 
     /// Batches of the encoder's training images.

@@ -47,6 +47,9 @@ pub enum RunFolderError {
         .0.display()
     )]
     OtherSamples(PathBuf),
+    /// There is no run in it.
+    #[error("{} holds no run; name the folder that `selfsame train --output-dir` wrote", .0.display())]
+    NoRun(PathBuf),
     /// The record is not one of ours.
     #[error("{}: {message}; is this the folder of a selfsame run?", path.display())]
     Record {
@@ -174,6 +177,9 @@ pub struct RunRecord {
     pub dataset: String,
     /// Channels, height and width of the images that the encoder sees.
     pub input_size: [usize; 3],
+    /// Height and width of its images before `preprocess`; none in records of earlier versions.
+    #[serde(default)]
+    pub image_size: Option<(usize, usize)>,
     /// Statistics that `augmentation.normalize: dataset` stands for in this run; none: pixels stay in 0–1.
     #[serde(default)]
     pub normalization: Option<Normalization>,
@@ -208,6 +214,9 @@ pub struct DataSetRecord {
     pub probed: bool,
     /// Samples in each split, by its name.
     pub split_sizes: BTreeMap<String, usize>,
+    /// SHA-256 of the training split's ids, labels and groups and of its cut; none in records of earlier versions.
+    #[serde(default)]
+    pub samples_sha256: Option<String>,
 }
 
 /// How far a run came.
@@ -253,7 +262,12 @@ impl RunRecord {
     /// Reads the record in a run's folder.
     pub fn read(run_dir: &Path) -> Result<Self, RunFolderError> {
         let path = run_dir.join(RUN_FILE);
-        let text = fs::read_to_string(&path).naming("read", &path)?;
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(RunFolderError::NoRun(run_dir.to_owned()));
+            }
+            read => read.naming("read", &path)?,
+        };
         serde_json::from_str(&text).map_err(|error| RunFolderError::Record { path, message: error.to_string() })
     }
 }
@@ -286,6 +300,7 @@ pub(crate) mod tests {
             embedding: "the trained encoder".into(),
             dataset: "CIFAR10".into(),
             input_size: [3, 32, 32],
+            image_size: Some((32, 32)),
             normalization: None,
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             data_sets: vec![DataSetRecord {
@@ -293,6 +308,7 @@ pub(crate) mod tests {
                 images_per_epoch: 45_000,
                 probed: true,
                 split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
+                samples_sha256: None,
             }],
             plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],
             init: Some(WeightsFile { path: "resnet8.safetensors".into(), sha256: "cd".repeat(32) }),

@@ -23,8 +23,10 @@ pub struct Data {
     pub train: Source,
     /// What is scored between epochs, and which split it is; none when everything is trained on.
     pub val: Option<Source>,
-    /// The publisher's test split; loaded only when there is no validation split to score.
+    /// The publisher's test split; loaded only when everything else is trained on (`data.val_fraction: 0`).
     pub test: Option<Source>,
+    /// What [`Splits::digest`] answers.
+    pub samples_sha256: String,
 }
 
 impl Data {
@@ -108,8 +110,9 @@ pub fn load_data(
     let load_if = |wanted: bool, name| (wanted && names.contains(&name)).then(|| load(name)).transpose();
     let train = load("train")?;
     let val = load_if(true, "val")?;
-    let test = load_if(val.is_none(), "test")?;
-    Ok(Data { card: splits.into_card(), train, val, test })
+    let test = load_if(val.is_none() && config.data.val_fraction == 0.0, "test")?;
+    let samples_sha256 = splits.digest()?;
+    Ok(Data { card: splits.into_card(), train, val, test, samples_sha256 })
 }
 
 /// What loads the splits of one data set.

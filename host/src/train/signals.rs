@@ -1,6 +1,6 @@
-//! Ctrl-C and `kill`: the first signal asks the run to save and stop, the second ends the process at once.
+//! Ctrl-C, `kill` and a terminal that goes away: the first signal asks the run to save and stop, the second ends the process at once.
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io;
 use std::sync::Arc;
@@ -13,13 +13,14 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Starts to listen for SIGINT and SIGTERM.
+    /// Starts to listen for SIGINT, SIGTERM and, unless the process was started to survive it (`nohup`), SIGHUP.
     ///
-    /// A second signal of either kind ends the process at once, with 130 or 143.
+    /// A second signal of any kind ends the process at once, with 128 and the signal's number.
     pub fn install() -> io::Result<Stop> {
         let exit_code = Arc::new(AtomicUsize::new(0));
         let armed = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        let hangup = (!ignores_hangup()).then_some(SIGHUP);
+        for signal in [SIGINT, SIGTERM].into_iter().chain(hangup) {
             let code = 128 + signal;
             // Handlers run in the order of registration: the first signal finds the flag down, then raises it.
             flag::register_conditional_shutdown(signal, code, Arc::clone(&armed))?;
@@ -29,13 +30,20 @@ impl Stop {
         Ok(Stop { exit_code })
     }
 
-    /// The exit code to end with (130 after SIGINT, 143 after SIGTERM), once a signal has come.
+    /// The exit code to end with (130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP), once a signal has come.
     pub fn requested(&self) -> Option<i32> {
         match self.exit_code.load(Ordering::SeqCst) {
             0 => None,
             code => Some(code as i32),
         }
     }
+}
+
+/// Whether SIGHUP is among the signals that Linux says this process ignores.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
 #[cfg(test)]
@@ -77,6 +85,7 @@ mod tests {
             ("-INT", "asked 130", "-INT", 130),
             ("-TERM", "asked 143", "-TERM", 143),
             ("-TERM", "asked 143", "-INT", 130),
+            ("-HUP", "asked 129", "-TERM", 143),
         ] {
             let (mut child, mut lines) = spawn();
             assert_eq!(lines.next().unwrap(), "ready");

@@ -2,12 +2,14 @@
 
 use super::error::TrainError;
 use super::session;
+use super::storage::sha256_of_bytes;
 use crate::config::Config;
 use crate::data::{Source, split};
 use crate::plugin::Registry;
 use crate::random;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Samples, Services, Split, Targets};
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tch::Device;
 
@@ -126,7 +128,43 @@ impl<'a> Splits<'a> {
         let fraction = if own_val { 0.0 } else { self.config.data.val_fraction };
         let (targets, groups) = (samples.targets(), samples.groups());
         let parts = split::cut(samples.len(), &targets, groups.as_deref(), fraction, self.config.train.seed);
+        if fraction > 0.0 && parts.val.is_empty() {
+            self.warn_without_val(samples.len(), groups.as_deref(), fraction);
+        }
         Ok(self.train.get_or_init(|| (samples, parts)))
+    }
+
+    /// SHA-256 of which samples there are to learn from and how they are cut: ids, labels and groups of the publisher's
+    /// training split, and the indices of both parts. Files that moved as a whole keep it.
+    ///
+    /// # Errors
+    /// What the plugin says.
+    pub fn digest(&self) -> Result<String, TrainError> {
+        let (samples, parts) = self.train()?;
+        let labels = match samples.targets() {
+            Targets::None => serde_json::Value::Null,
+            Targets::Classes(classes) => classes.into(),
+            Targets::Multilabel(flags) => flags.into(),
+        };
+        let facts = serde_json::json!([samples.len(), samples.ids(), labels, samples.groups(), parts.train, parts.val]);
+        Ok(sha256_of_bytes(facts.to_string().as_bytes()))
+    }
+
+    fn warn_without_val(&self, samples: usize, groups: Option<&[String]>, fraction: f64) {
+        let mut sizes = BTreeMap::new();
+        groups.into_iter().flatten().for_each(|group| *sizes.entry(group).or_insert(0) += 1);
+        let largest = sizes.iter().max_by_key(|(_, size)| **size);
+        let reason = match largest {
+            Some((group, size)) => {
+                format!("{samples} samples in {} groups, the largest (`{group}`) of {size}", sizes.len())
+            }
+            None => format!("{samples} samples"),
+        };
+        tracing::warn!(
+            "data set {}: `data.val_fraction` = {fraction} holds out nothing of {reason}; training goes on without \
+             validation scores",
+            self.card.name
+        );
     }
 
     /// Reads a part's pixels and labels. Samples that cannot be read and are to be skipped leave the part.

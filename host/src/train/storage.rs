@@ -53,7 +53,7 @@ impl Storage for Disk {
 
 /// A file operation that failed: what, where, why, and what to do where that is known.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
+#[error("cannot {action} {}: {source}{}", path.display(), advice(action, source))]
 pub struct FileError {
     /// What was tried, as in "cannot *write* …".
     pub action: &'static str,
@@ -63,12 +63,14 @@ pub struct FileError {
     pub source: io::Error,
 }
 
-fn advice(error: &io::Error) -> &'static str {
+fn advice(action: &str, error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space there, then continue with --resume",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "; make the folder writable or name another with --output-dir"
         }
+        ErrorKind::NotFound if action == "write" => "; does its folder exist?",
+        ErrorKind::IsADirectory => "; name a file",
         _ => "",
     }
 }
@@ -89,9 +91,13 @@ impl<T> Naming<T> for io::Result<T> {
 pub fn write_atomically(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.tmp"));
-    storage.write(&temporary, bytes).naming("write", &temporary)?;
-    storage.sync_file(&temporary).naming("sync", &temporary)?;
-    storage.rename(&temporary, path).naming("replace", path)?;
+    let written = storage.write(&temporary, bytes).naming("write", path);
+    let synced = written.and_then(|()| storage.sync_file(&temporary).naming("sync", path));
+    let replaced = synced.and_then(|()| storage.rename(&temporary, path).naming("replace", path));
+    if let Err(error) = replaced {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
     let parent = parent_of(path);
     storage.sync_dir(parent).naming("sync", parent)
 }

@@ -1,5 +1,5 @@
 use super::{folder_with, hostile, request, scan};
-use selfsame::plugin::{Registry, SearchDir, listing};
+use selfsame::plugin::{Registry, SearchDir, install, listing};
 use selfsame_plugin_api::{ErrorKind, LIBTORCH_VERSION};
 use serde_json::json;
 use std::{fs, path::Path};
@@ -161,9 +161,9 @@ fn the_listing_shows_usable_and_unusable_files() {
     let folder = folder_with(b"text");
     std::os::unix::fs::symlink(hostile(), folder.path().join("libhostile.so")).unwrap();
     let registry = scan(folder.path());
-    let table = listing::table(&registry);
-    assert!(table.contains("not an ELF library") && table.contains("panicking-card"), "{table}");
     let list = listing::json(&registry);
+    let text = list.to_string();
+    assert!(text.contains("not an ELF library") && text.contains("panicking-card"), "{text}");
     let ok: Vec<_> = list.as_array().unwrap().iter().map(|file| file["ok"].as_bool().unwrap()).collect();
     assert_eq!(ok.iter().filter(|ok| **ok).count(), 1);
     assert!(registry.used().is_empty(), "listing opens nothing");
@@ -175,6 +175,38 @@ fn the_listing_shows_usable_and_unusable_files() {
     assert!(json["datasets"][1]["error"].as_str().unwrap().contains("positive std"), "{json}");
     assert_eq!(json["encoders"][0]["options"][0]["name"], "fault");
     let text = inspection.text();
-    assert!(text.contains("data set hostile") && text.contains("no card today"), "{text}");
+    assert!(text.contains("data set hostile") && text.contains("encoder tiny"), "{text}");
+    let error = inspection.judge().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Plugin);
+    for part in ["libselfsame_hostile_plugin.so", "`bad-card`", "positive std", "`panicking-card`", "no card today"] {
+        assert!(error.to_string().contains(part), "`{part}` is not in: {error}");
+    }
     assert!(listing::inspect(Path::new("absent.so")).unwrap_err().to_string().contains("absent.so"));
+}
+
+#[test]
+fn a_plugin_with_a_broken_card_is_not_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = install::install(&hostile(), folder.path(), false).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Plugin);
+    assert!(error.to_string().contains("no card today"), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_is_found_by_each_of_its_names_and_by_its_path() {
+    let folder = folder_with(&fs::read(hostile()).unwrap());
+    let registry = scan(folder.path());
+    let path = folder.path().join("libtried.so").canonicalize().unwrap();
+    for name in ["hostile", "bad-card", "tiny", "selfsame-hostile-plugin"] {
+        assert_eq!(registry.locate(Path::new(name)).unwrap(), path);
+    }
+    for file in ["libabsent.so", "./hostile", "some/where"] {
+        assert_eq!(registry.locate(Path::new(file)).unwrap(), Path::new(file));
+    }
+    let error = registry.locate(Path::new("hostil")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    let message = error.to_string();
+    assert!(message.starts_with("no plugin provides the name `hostil`; did you mean `hostile`?"), "{message}");
+    assert!(registry.used().is_empty(), "nothing is opened");
 }

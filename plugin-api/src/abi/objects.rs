@@ -78,8 +78,10 @@ pub trait EncoderAbi: Send {
 #[sabi_trait]
 pub trait ServicesAbi: Send + Sync {
     /// False: the user asked to stop.
-    #[sabi(last_prefix_field)]
     fn progress(&self, what: RStr<'_>, done: u64, total: ROption<u64>) -> bool;
+    /// The same for things that are counted.
+    #[sabi(last_prefix_field)]
+    fn items(&self, what: RStr<'_>, done: u64, total: ROption<u64>) -> bool;
 }
 
 /// Host operations that an encoder may use for as long as it lives.

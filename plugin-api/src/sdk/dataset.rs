@@ -39,11 +39,19 @@ struct HostServices<'a>(ServicesRef<'a>);
 
 impl Services for HostServices<'_> {
     fn progress(&self, what: &str, done: u64, total: Option<u64>) -> Result<(), Cancelled> {
-        if self.0.progress(what.into(), done, total.into()) {
-            Ok(())
-        } else {
-            Err(Cancelled)
-        }
+        go_on(self.0.progress(what.into(), done, total.into()))
+    }
+
+    fn items(&self, what: &str, done: u64, total: Option<u64>) -> Result<(), Cancelled> {
+        go_on(self.0.items(what.into(), done, total.into()))
+    }
+}
+
+fn go_on(wanted: bool) -> Result<(), Cancelled> {
+    if wanted {
+        Ok(())
+    } else {
+        Err(Cancelled)
     }
 }
 

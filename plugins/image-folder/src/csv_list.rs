@@ -188,7 +188,7 @@ impl Collected {
         let total = list.table.rows.len() as u64;
         for (count, (line, row)) in list.table.rows.iter().enumerate() {
             if count % 1000 == 0 {
-                services.progress("listed images", count as u64, Some(total))?;
+                services.items("listed images", count as u64, Some(total))?;
             }
             if !list.is_wanted(row) {
                 continue;

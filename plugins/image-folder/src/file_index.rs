@@ -30,7 +30,7 @@ pub fn images_below(root: &Path, services: &dyn Services) -> Result<Vec<Found>> 
     let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
     for (count, entry) in walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry)).enumerate() {
         if count % 1000 == 0 {
-            services.progress("files found", count as u64, None)?;
+            services.items("files found", count as u64, None)?;
         }
         let entry = entry.map_err(|error| PluginError::data(format!("could not look through the folder: {error}")))?;
         if !entry.file_type().is_file() {

@@ -28,7 +28,7 @@ pub fn decide(entries: &[Entry], options: &Options, services: &dyn Services) -> 
     let mut headers: Vec<(&Entry, Header)> = Vec::with_capacity(count);
     let mut failure = None;
     for (done, entry) in looked_at.iter().enumerate() {
-        services.progress("image headers", done as u64, Some(count as u64))?;
+        services.items("image headers", done as u64, Some(count as u64))?;
         match decode::header(&entry.path, max_pixels) {
             Ok(header) => headers.push((entry, header)),
             Err(cause) => failure = failure.or(Some((entry, cause))),
@@ -58,7 +58,7 @@ fn is_coloured(headers: &[(&Entry, Header)], max_pixels: u64, services: &dyn Ser
     let could_be: Vec<_> = headers.iter().filter(|(_, header)| header.channels >= 3).collect();
     let count = could_be.len().min(DECODED);
     for place in 0..count {
-        services.progress("images decoded", place as u64, Some(count as u64))?;
+        services.items("images decoded", place as u64, Some(count as u64))?;
         let (entry, _) = could_be[place * could_be.len() / count];
         // A file that cannot be decoded decides nothing; it fails where it is read.
         if decode::is_grey(&entry.path, max_pixels) == Ok(false) {

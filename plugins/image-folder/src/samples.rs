@@ -39,7 +39,8 @@ fn failure(index: usize, entry: &Entry, cause: &str) -> PluginError {
     PluginError::data(format!("sample {index}, {}: {cause}", entry.path.display()))
 }
 
-/// SHA-256 of everything that pixels depend on.
+/// SHA-256 of everything that pixels depend on; whole paths, since two folders may hold files of equal names, sizes and
+/// times.
 fn fingerprint(entries: &[Entry], form: &Form) -> Result<String> {
     let mut digest = Sha256::new();
     digest.update(format!("{}\n{form:?}\n", decode::VERSION));
@@ -48,7 +49,9 @@ fn fingerprint(entries: &[Entry], form: &Form) -> Result<String> {
         let metadata = fs::metadata(&entry.path).map_err(gone)?;
         let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let changed = changed.map_or(0, |since| since.as_nanos());
-        digest.update(format!("{}\0{}\0{changed}\n", entry.id, metadata.len()));
+        let path = std::path::absolute(&entry.path).map_err(gone)?;
+        digest.update(path.as_os_str().as_encoded_bytes());
+        digest.update(format!("\0{}\0{changed}\n", metadata.len()));
     }
     Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -44,7 +44,11 @@ impl Table {
         let mut reader =
             ReaderBuilder::new().delimiter(delimiter).flexible(true).trim(Trim::All).from_reader(text.as_bytes());
         let unparsable = |error: csv::Error| wrong(&error.to_string());
-        let columns: Vec<String> = reader.headers().map_err(unparsable)?.iter().map(str::to_string).collect();
+        let mut columns: Vec<String> = reader.headers().map_err(unparsable)?.iter().map(str::to_string).collect();
+        // Some published lists end their header with a comma.
+        while columns.len() > 1 && columns.last().is_some_and(String::is_empty) {
+            columns.pop();
+        }
         if columns.iter().all(String::is_empty) {
             return Err(wrong("the file is empty, expected a header and a row for each image"));
         }

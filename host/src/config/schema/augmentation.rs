@@ -14,47 +14,47 @@ use serde_json::{Map, Value};
 pub struct AugmentationConfig {
     /// Random rotation, shift and shear about the image's centre.
     pub use_random_affine: bool,
-    /// Its parameters.
+    /// Parameters of the random affine map (`use_random_affine`).
     pub random_affine: RandomAffineConfig,
     /// Random resized crop instead of a plain resize.
     pub use_random_crop: bool,
-    /// Its parameters.
+    /// Parameters of the random resized crop (`use_random_crop`).
     pub random_crop: RandomCropConfig,
     /// Horizontal flip.
     pub use_random_horizontal_flip: bool,
-    /// Its parameters.
+    /// Parameters of the horizontal flip (`use_random_horizontal_flip`).
     pub random_horizontal_flip: ProbabilityConfig,
     /// Elastic deformation (Simard et al. 2003), in one resampling with affine map, crop and flip.
     pub use_elastic_transform: bool,
-    /// Its parameters.
+    /// Parameters of the elastic deformation (`use_elastic_transform`).
     pub elastic_transform: ElasticTransformConfig,
     /// Gamma: x ← x^γ.
     pub use_gamma_transform: bool,
-    /// Its parameters.
+    /// Parameters of the gamma transform (`use_gamma_transform`).
     pub gamma: GammaConfig,
     /// Colour jitter: brightness, contrast, saturation and hue in a random order.
     pub use_random_color: bool,
-    /// Its parameters.
+    /// Parameters of the colour jitter (`use_random_color`).
     pub random_color: RandomColorConfig,
     /// Conversion to grayscale.
     pub use_random_grayscale: bool,
-    /// Its parameters.
+    /// Parameters of the conversion to grayscale (`use_random_grayscale`).
     pub random_grayscale: GrayscaleConfig,
     /// Gaussian blur.
     pub use_gaussian_blur: bool,
-    /// Its parameters.
+    /// Parameters of the Gaussian blur (`use_gaussian_blur`).
     pub gaussian_blur: GaussianBlurConfig,
     /// Solarisation: values at or above the threshold are inverted.
     pub use_solarize: bool,
-    /// Its parameters.
+    /// Parameters of the solarisation (`use_solarize`).
     pub solarize: SolarizeConfig,
     /// Erasing of a random rectangle.
     pub use_random_erasing: bool,
-    /// Its parameters.
+    /// Parameters of random erasing (`use_random_erasing`).
     pub random_erasing: RandomErasingConfig,
     /// Gaussian noise.
     pub add_gaussian_noise: bool,
-    /// Its parameters.
+    /// Parameters of the Gaussian noise (`add_gaussian_noise`).
     pub gaussian_noise: GaussianNoiseConfig,
     /// Mean and standard deviation taken from each channel at the end: `dataset` (the data set's own), `imagenet`, or
     /// `none` (values stay in 0–1).

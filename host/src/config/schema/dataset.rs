@@ -19,7 +19,7 @@ pub struct DatasetConfig {
     /// Threads that read samples, at least 1; without it, one per core.
     #[schemars(range(min = 1))]
     pub num_workers: Option<usize>,
-    /// Options of the data set itself; `selfsame plugins inspect` lists them.
+    /// Options of the data set itself; `selfsame plugins inspect NAME` lists them.
     pub options: Map<String, Value>,
     /// This data set's weight beside those of `mix`, above 0: its share of an epoch's images is its weight over the sum
     /// of all. Either every data set has a weight or none; without, an epoch holds every image of each exactly once.

@@ -156,7 +156,7 @@ pub struct EncoderConfig {
     /// `cifar` (3×3, no max-pooling), `imagenet` (7×7 stride 2, max-pooling), or `auto`: `cifar` for images of up to 64
     /// pixels.
     pub stem: StemChoice,
-    /// Options of the encoder itself; `selfsame plugins inspect` lists them.
+    /// Options of the encoder itself; `selfsame plugins inspect NAME` lists them.
     pub options: Map<String, Value>,
 }
 

@@ -21,7 +21,7 @@ pub struct PreprocessConfig {
     pub use_histogram_equalization: bool,
     /// Contrast-limited adaptive histogram equalisation of the whole grey image, before anything else.
     pub use_clahe: bool,
-    /// Its parameters.
+    /// Parameters of the contrast-limited equalisation (`use_clahe`).
     pub clahe: ClaheConfig,
 }
 

@@ -26,7 +26,8 @@ pub struct LinearHeadConfig {
     #[schemars(range(min = 1))]
     pub batch_size: Option<usize>,
     /// The random view of each image in the head's own batches; the default is a random crop of at least 0.8 of the
-    /// area and a horizontal flip. Size and normalisation are the encoder's (`preprocess`, `augmentation.normalize`).
+    /// area and a horizontal flip. Size and normalisation are the encoder's (`preprocess`, `augmentation.normalize`);
+    /// there is no `view2`.
     pub augmentation: AugmentationConfig,
 }
 
@@ -61,7 +62,7 @@ pub struct HeadDatasetConfig {
     /// Threads that read samples, at least 1; without it, one per core.
     #[schemars(range(min = 1))]
     pub num_workers: Option<usize>,
-    /// Options of the data set itself; `selfsame plugins inspect` lists them.
+    /// Options of the data set itself; `selfsame plugins inspect NAME` lists them.
     pub options: Map<String, Value>,
 }
 

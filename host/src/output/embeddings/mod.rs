@@ -85,18 +85,18 @@ impl Embeddings {
         }
         let files: Vec<_> = paths.into_iter().map(|path| (temporary(path), path.to_owned())).collect();
         let open = |at: usize| -> Result<Target, FileError> {
-            Ok(BufWriter::new(File::create(&files[at].0).naming("write", &files[at].0)?))
+            Ok(BufWriter::new(File::create(&files[at].0).naming("write", &files[at].1)?))
         };
         let target = open(0)?;
         let format: io::Result<Box<dyn Format>> = match extension {
             "npy" => {
-                npy::write_csv(open(1)?, rows).naming("write", &files[1].0)?;
+                npy::write_csv(open(1)?, rows).naming("write", &files[1].1)?;
                 npy::begin(target, rows.ids.len(), dim).map(|format| Box::new(format) as Box<dyn Format>)
             }
             "parquet" => parquet::begin(target, rows, dim, facts).map(|format| Box::new(format) as Box<dyn Format>),
             _ => safetensors::begin(target, rows, dim, facts).map(|format| Box::new(format) as Box<dyn Format>),
         };
-        let format = format.naming("write", &files[0].0)?;
+        let format = format.naming("write", &files[0].1)?;
         Ok(Self { format, files })
     }
 
@@ -107,7 +107,7 @@ impl Embeddings {
     pub fn push(&mut self, embeddings: &Tensor) -> Result<(), EmbeddingsError> {
         let embeddings = embeddings.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
         let values = Vec::<f32>::try_from(embeddings.f_flatten(0, -1)?)?;
-        Ok(self.format.write(&values).naming("write", &self.files[0].0)?)
+        Ok(self.format.write(&values).naming("write", &self.files[0].1)?)
     }
 
     /// Puts the finished file under its name, and answers the files written.
@@ -115,10 +115,10 @@ impl Embeddings {
     /// # Errors
     /// A file that cannot be written to.
     pub fn finish(self) -> Result<Vec<PathBuf>, EmbeddingsError> {
-        let first = &self.files[0].0;
+        let first = &self.files[0].1;
         self.format.finish().and_then(|mut target| target.flush()).naming("write", first)?;
         for (temporary, path) in self.files.iter().rev() {
-            Disk.sync_file(temporary).naming("sync", temporary)?;
+            Disk.sync_file(temporary).naming("sync", path)?;
             Disk.rename(temporary, path).naming("replace", path)?;
         }
         Ok(self.files.into_iter().map(|(_, path)| path).collect())
