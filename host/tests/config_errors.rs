@@ -346,7 +346,9 @@ fn a_store_size_is_a_word_or_a_number_in_every_layer() {
 
 #[test]
 fn unknown_options_are_named_where_they_stand() {
-    let resolved = yaml("dataset:\n  mix:\n    - {name: a, options: {chanels: 1}}\nencoder:\n  options: {deep: {x: 2}}\n").unwrap();
+    let resolved =
+        yaml("dataset:\n  mix:\n    - {name: a, options: {chanels: 1}}\nencoder:\n  options: {deep: {x: 2}}\n")
+            .unwrap();
     let config = &resolved.config;
     let said = |section, options, known: &[&str]| {
         let problems = unknown_options(&resolved, section, options, known);

@@ -120,7 +120,8 @@ impl<'a> Bench<'a> {
             let source = splits.read(part, compute.device)?;
             let Some(labels) = source.labels().filter(|_| card.task != Task::None) else {
                 return Err(TrainError::data(format!(
-                    "the {} split of data set {} has no labels to evaluate with; name a labelled data set with `--dataset`",
+                    "the {} split of data set {} has no labels to evaluate with; name a split that has some with \
+                     `--split`, or a labelled data set with `--dataset`",
                     part.name, card.name
                 )));
             };

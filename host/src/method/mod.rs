@@ -1,6 +1,6 @@
 //! Self-supervised methods: two views of the same images in, a loss out.
 //!
-//! A method is one file here and one line in [`create`].
+//! A method is one file here and one line in [`create`]; its name and settings stand in the configuration's schema.
 
 mod averaged;
 mod barlow_twins;
@@ -154,8 +154,11 @@ pub fn create<E: From<Error>>(
         MethodName::BarlowTwins => Box::new(BarlowTwins::new(settings, encoder()?, device)?),
         MethodName::Vicreg => Box::new(VicReg::new(settings, encoder()?, device)?),
     };
+    // A head with batches of its own embeds those.
+    let own_batches = config.linear_head.dataset.name.is_some() || !config.dataset.mix.is_empty();
+    let with_features = config.linear_head.enabled && !own_batches;
     Ok(match config.train.encoder_ema_decay {
-        Some(decay) => Box::new(Averaged::new(method, encoder()?, decay, config.linear_head.enabled)?),
+        Some(decay) => Box::new(Averaged::new(method, encoder()?, decay, with_features)?),
         None => method,
     })
 }

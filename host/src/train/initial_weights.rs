@@ -48,6 +48,7 @@ impl InitialWeights {
             let what = if is_pickle(&bytes) { convert(path) } else { error.to_string() };
             TrainError::data(format!("`train.self_supervision.init`: {}: {what}", path.display()))
         })?;
+        let tensors = tensors.into_iter().map(|(name, tensor)| (renamed(name), tensor)).collect();
         Ok(Self { path: path.to_owned(), sha256: sha256_of_bytes(&bytes), tensors })
     }
 
@@ -196,6 +197,17 @@ fn convert(path: &Path) -> String {
          weights_only=True); d = d.get('state_dict', d.get('model', d)); s.save_file({{k: v.contiguous() for k, v in \
          d.items() if torch.is_tensor(v)}}, '{to}')\""
     )
+}
+
+/// torchvision's published DenseNets have the names of an older version, `denselayer1.norm.1.weight`, which it changes to
+/// `denselayer1.norm1.weight` as it loads them.
+fn renamed(name: String) -> String {
+    if !name.contains(".denselayer") {
+        return name;
+    }
+    ["norm.1", "norm.2", "conv.1", "conv.2"].iter().fold(name, |name, old| {
+        name.replace(&format!(".{old}."), &format!(".{}.", old.replace('.', "")))
+    })
 }
 
 #[cfg(test)]
