@@ -62,6 +62,7 @@ fn ours(folder: &str, side: usize, workers: usize) -> f64 {
         place: CachePlace::Disk,
         device: Device::Cpu,
         on_error: OnError::Stop,
+        trusts_damage: false,
         workers,
         services: &Silent,
     };

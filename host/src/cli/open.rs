@@ -88,7 +88,10 @@ fn provided<T>(card: Result<T, PluginFailure>, absent: Absent) -> Result<Option<
         Ok(card) => Ok(Some(card)),
         Err(PluginFailure::Unknown(unknown)) if absent == Absent::Warned => {
             let message = unknown.to_string();
-            tracing::warn!("{}; checked without its recommendations and options", message.lines().next().unwrap_or_default());
+            tracing::warn!(
+                "{}; checked without its recommendations and options",
+                message.lines().next().unwrap_or_default()
+            );
             Ok(None)
         }
         Err(failure) => Err(failure.into()),

@@ -35,6 +35,9 @@ pub struct Loader<'a> {
     pub device: Device,
     /// What happens to samples that cannot be read.
     pub on_error: OnError,
+    /// Whether samples that could not be read by an earlier run are left out again without a look; a resumed run must learn
+    /// from the samples that it was started with.
+    pub trusts_damage: bool,
     /// Threads that read samples.
     pub workers: usize,
     /// Shows the progress, and knows whether the user wants to stop.
@@ -190,8 +193,8 @@ impl Loader<'_> {
         Ok(Loaded { pixels, sizes, kept, damaged })
     }
 
-    /// Decodes what the store lacks of `indices`. Samples that could not be read before are tried again, since a full file
-    /// system, a network or a permission may have been the reason; where the store cannot be written, they count as before.
+    /// Decodes what the store lacks of `indices`. Samples that could not be read before are tried again, since a network or a
+    /// permission may have been the reason; where the store cannot be written, they count as before.
     fn complete(
         &self,
         store: &mut Store,
@@ -205,10 +208,10 @@ impl Loader<'_> {
             wanted
         };
         let missing = wanted(store);
-        if missing.is_empty() {
+        let known = self.on_error == OnError::Skip && missing.iter().all(|&index| store.damage(index).is_some());
+        if missing.is_empty() || (known && self.trusts_damage) {
             return Ok(());
         }
-        let known = self.on_error == OnError::Skip && missing.iter().all(|&index| store.damage(index).is_some());
         let writer = match store.writer(self.services) {
             Err(error) if known && error.kind != ErrorKind::Cancelled => return Ok(()),
             writer => writer?,

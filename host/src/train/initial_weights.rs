@@ -205,9 +205,9 @@ fn renamed(name: String) -> String {
     if !name.contains(".denselayer") {
         return name;
     }
-    ["norm.1", "norm.2", "conv.1", "conv.2"].iter().fold(name, |name, old| {
-        name.replace(&format!(".{old}."), &format!(".{}.", old.replace('.', "")))
-    })
+    ["norm.1", "norm.2", "conv.1", "conv.2"]
+        .iter()
+        .fold(name, |name, old| name.replace(&format!(".{old}."), &format!(".{}.", old.replace('.', ""))))
 }
 
 #[cfg(test)]

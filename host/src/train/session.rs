@@ -135,6 +135,7 @@ pub fn loader<'a>(
         place: config.data.cache,
         device,
         on_error: config.data.on_error,
+        trusts_damage: config.train.resume_from_last_checkpoint,
         workers: workers.unwrap_or_else(cores),
         services,
     })

@@ -54,11 +54,14 @@ fn skipped_samples_are_left_out_with_their_labels_and_listed() {
 }
 
 #[test]
-fn every_run_tries_again_what_an_earlier_run_skipped() {
+fn a_new_run_tries_again_what_an_earlier_run_skipped_and_a_resumed_one_does_not() {
     let dir = tempfile::tempdir().unwrap();
     let skip = Setup { on_error: OnError::Skip, ..Setup::new(dir.path()) };
     skip.load(&with_bad(&[5], Some("first")), &all_but(&[])).unwrap();
     let repaired = with_bad(&[], Some("first"));
+    let resumed = Setup { on_error: OnError::Skip, trusts_damage: true, ..Setup::new(dir.path()) };
+    assert_holds(&resumed.load(&repaired, &all_but(&[])).unwrap(), &repaired, &all_but(&[5]));
+    assert_eq!(repaired.take_reads(), 0);
     let source = skip.load(&repaired, &all_but(&[])).unwrap();
     assert!(source.damaged().is_empty());
     assert_holds(&source, &repaired, &all_but(&[]));

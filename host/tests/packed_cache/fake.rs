@@ -141,6 +141,7 @@ pub struct Setup<'a> {
     pub cache_dir: &'a Path,
     pub place: CachePlace,
     pub on_error: OnError,
+    pub trusts_damage: bool,
     pub workers: usize,
     pub side: Option<usize>,
     pub services: Patience,
@@ -152,6 +153,7 @@ impl<'a> Setup<'a> {
             cache_dir,
             place: CachePlace::Host,
             on_error: OnError::Stop,
+            trusts_damage: false,
             workers: 2,
             side: None,
             services: Patience::default(),
@@ -169,6 +171,7 @@ impl<'a> Setup<'a> {
             place: self.place,
             device: Device::Cpu,
             on_error: self.on_error,
+            trusts_damage: self.trusts_damage,
             workers: self.workers,
             services: &self.services,
         };

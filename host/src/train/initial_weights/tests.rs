@@ -204,7 +204,10 @@ fn files_of_other_formats_are_named_and_pickles_are_told_how_to_convert() {
 fn torchvisions_older_names_of_densenets_are_understood() {
     for (old, new) in [
         ("features.denseblock1.denselayer1.norm.1.weight", "features.denseblock1.denselayer1.norm1.weight"),
-        ("module.features.denseblock3.denselayer12.conv.2.weight", "module.features.denseblock3.denselayer12.conv2.weight"),
+        (
+            "module.features.denseblock3.denselayer12.conv.2.weight",
+            "module.features.denseblock3.denselayer12.conv2.weight",
+        ),
         ("features.denseblock1.denselayer1.norm1.bias", "features.denseblock1.denselayer1.norm1.bias"),
         ("layer1.0.conv.1.weight", "layer1.0.conv.1.weight"),
     ] {
