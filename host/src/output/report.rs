@@ -6,6 +6,7 @@ use crate::evaluate::{self, Evaluation};
 use crate::train::run_folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
 use crate::train::storage::{Disk, FileError, Naming, write_atomically};
 use comfy_table::{CellAlignment, Table, presets};
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -131,6 +132,16 @@ pub fn final_report(record: &RunRecord, run_dir: &Path, next: &[String]) -> Stri
     text
 }
 
+/// A word of a command line as a shell takes it; `KEY=VALUE` needs no quotes.
+fn quoted(word: &str) -> Cow<'_, str> {
+    match word.split_once('=') {
+        Some((key, value)) if !key.is_empty() => {
+            format!("{}={}", shell_words::quote(key), shell_words::quote(value)).into()
+        }
+        _ => shell_words::quote(word),
+    }
+}
+
 /// A run in words: how it ended, what ran, its scores and its last metrics.
 pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
     let record = RunRecord::read(run_dir)?;
@@ -192,10 +203,13 @@ pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("Embedding", record.embedding.clone()),
         ("Data", data(record)),
         ("Time", time),
-        ("Device", format!("{}, {} threads", record.device, record.threads)),
+        (
+            "Device",
+            format!("{}, {} thread{}", record.device, record.threads, if record.threads == 1 { "" } else { "s" }),
+        ),
         ("Seed", record.seed.to_string()),
         ("Versions", format!("selfsame {}, libtorch {}", record.selfsame_version, record.libtorch_version)),
-        ("Command", shell_words::join(&record.command_line)),
+        ("Command", record.command_line.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
     ];
     for plugin in &record.plugins {
         facts.push(("Plugin", format!("{} (SHA-256 {})", plugin.path, plugin.sha256)));
