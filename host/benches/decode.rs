@@ -56,19 +56,17 @@ fn ours(folder: &str, side: usize, workers: usize) -> f64 {
     let samples: Arc<dyn Samples> = dataset.open(Split::Train).expect("a training split").into();
     let loader = Loader {
         card: &card,
-        options: request.options.clone(),
         side: Some(side),
         cache_dir,
         place: CachePlace::Disk,
         device: Device::Cpu,
         on_error: OnError::Stop,
-        trusts_damage: false,
         workers,
         services: &Silent,
     };
     let indices: Vec<usize> = (0..samples.len()).collect();
     let start = Instant::now();
-    loader.load(Split::Train, &samples, &indices).expect("films");
+    loader.load(Split::Train, &samples, &indices, &[]).expect("films");
     indices.len() as f64 / start.elapsed().as_secs_f64()
 }
 

@@ -79,10 +79,6 @@ char *shim_to_channels_last(const at::Tensor *tensor, at::Tensor **out) {
   return guarded([&] { *out = new at::Tensor(tensor->contiguous(at::MemoryFormat::ChannelsLast)); });
 }
 
-char *shim_is_channels_last(const at::Tensor *tensor, bool *out) {
-  return guarded([&] { *out = tensor->is_contiguous(at::MemoryFormat::ChannelsLast); });
-}
-
 // Enters bfloat16 autocast and returns what was set before, for shim_autocast_leave.
 char *shim_autocast_enter(bool cuda, bool *was_enabled, int8_t *old_dtype) {
   return guarded([&] {

@@ -2,7 +2,7 @@
 //!
 //! The program is linked without CUDA; `libtorch_cuda.so` is opened here, before the first question whether CUDA exists.
 
-use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use crate::native;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tch::{Cuda, Device};
@@ -143,13 +143,16 @@ fn load_cuda(asked: &str) -> Result<(), DeviceError> {
     }
     let folder = libtorch_folder();
     let beside = folder.as_ref().map(|folder| folder.join(LIBTORCH_CUDA)).filter(|path| path.exists());
-    let driver = || open(Path::new(DRIVER)).map_err(|reason| DeviceError::NoDriver { asked: asked.to_owned(), reason });
+    let driver = || {
+        native::open_library(Path::new(DRIVER))
+            .map_err(|reason| DeviceError::NoDriver { asked: asked.to_owned(), reason })
+    };
     if beside.is_some() {
         // Before more than a gigabyte is loaded in vain.
         driver()?;
     }
     let path = beside.clone().unwrap_or_else(|| PathBuf::from(LIBTORCH_CUDA));
-    open(&path).map_err(|reason| {
+    native::open_library(&path).map_err(|reason| {
         if beside.is_none() && reason.starts_with(LIBTORCH_CUDA) {
             let folder = folder.map_or_else(|| "libtorch's folder".to_owned(), |f| f.display().to_string());
             DeviceError::NoLibtorchCuda { asked: asked.to_owned(), folder }
@@ -162,19 +165,6 @@ fn load_cuda(asked: &str) -> Result<(), DeviceError> {
     driver()?;
     LOADED.get_or_init(|| ());
     Ok(())
-}
-
-/// Opens a library for good, its symbols visible to all; the error is the dynamic linker's own text.
-fn open(path: &Path) -> Result<(), String> {
-    // SAFETY: libtorch's CUDA half and NVIDIA's driver are made to be loaded at run time; their initialisers only
-    // register themselves.
-    match unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
-        Ok(library) => {
-            std::mem::forget(library);
-            Ok(())
-        }
-        Err(e) => Err(std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string)),
-    }
 }
 
 /// The folder that this process's `libtorch_cpu.so` was loaded from.
@@ -241,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_library_that_is_missing_is_named() {
-        let reason = open(Path::new("libthat_does_not_exist.so")).unwrap_err();
+        let reason = native::open_library(Path::new("libthat_does_not_exist.so")).unwrap_err();
         assert!(reason.starts_with("libthat_does_not_exist.so"), "{reason}");
     }
 }

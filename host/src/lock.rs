@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// A locked file. The system takes the lock back when its holder drops it or ends, however it ends; the file stays.
@@ -43,6 +44,10 @@ impl FileLock {
                 tracing::warn!("{} cannot be locked here ({error}); let no second process write there", path.display());
             }
             Err(TryLockError::Error(error)) => return Err(error),
+        }
+        // A file that was removed while this process waited locks nothing.
+        if file.metadata()?.ino() != std::fs::metadata(path)?.ino() {
+            return Self::attempt(path);
         }
         file.set_len(0)?;
         file.rewind()?;

@@ -1,10 +1,13 @@
-//! What tch does not expose of libtorch: memory formats, autocast, operations on lists of tensors, memory statistics.
+//! What tch does not expose of libtorch: memory formats, autocast, operations on lists of tensors, memory statistics, its
+//! CUDA half.
 //!
 //! An operation on an empty list does nothing.
 //!
 //! The C++ half is `native/shim.cpp`.
 
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::ffi::{CStr, c_char};
+use std::path::Path;
 use tch::{Device, Tensor};
 use torch_sys::C_tensor;
 
@@ -19,7 +22,6 @@ type Pointer = *mut C_tensor;
 unsafe extern "C" {
     fn shim_free(message: *mut c_char);
     fn shim_to_channels_last(tensor: *const C_tensor, out: *mut Pointer) -> *mut c_char;
-    fn shim_is_channels_last(tensor: *const C_tensor, out: *mut bool) -> *mut c_char;
     fn shim_autocast_enter(cuda: bool, was_enabled: *mut bool, old_dtype: *mut i8) -> *mut c_char;
     fn shim_autocast_leave(cuda: bool, was_enabled: bool, old_dtype: i8) -> *mut c_char;
     fn shim_foreach_mul_scalar(tensors: *const Pointer, n: usize, factor: f64) -> *mut c_char;
@@ -100,14 +102,6 @@ pub fn to_channels_last(tensor: &Tensor) -> Result<Tensor> {
         check(shim_to_channels_last(tensor.as_ptr(), &mut out))?;
         Ok(Tensor::from_ptr(out))
     }
-}
-
-/// Whether a tensor's strides are channels-last.
-pub fn is_channels_last(tensor: &Tensor) -> Result<bool> {
-    let mut out = false;
-    // SAFETY: the tensor and `out` outlive the call.
-    unsafe { check(shim_is_channels_last(tensor.as_ptr(), &mut out))? };
-    Ok(out)
 }
 
 /// bfloat16 autocast on this thread until it is dropped; then whatever was set before holds again.
@@ -267,6 +261,19 @@ pub fn libtorch_version() -> &'static str {
     unsafe { CStr::from_ptr(shim_libtorch_version()) }.to_str().unwrap_or("unknown")
 }
 
+/// Opens a library for good, its symbols visible to all; the error is the dynamic linker's own text.
+pub fn open_library(path: &Path) -> std::result::Result<(), String> {
+    // SAFETY: libtorch's CUDA half and NVIDIA's driver are made to be loaded at run time; their initialisers only
+    // register themselves.
+    match unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
+        Ok(library) => {
+            std::mem::forget(library);
+            Ok(())
+        }
+        Err(e) => Err(std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,9 +297,7 @@ mod tests {
     #[test]
     fn channels_last_keeps_values_and_changes_strides() {
         let t = Tensor::arange(2 * 3 * 4 * 5, (Kind::Float, Device::Cpu)).reshape([2, 3, 4, 5]);
-        assert!(!is_channels_last(&t).unwrap());
         let c = to_channels_last(&t).unwrap();
-        assert!(is_channels_last(&c).unwrap());
         assert_eq!(c.stride(), [60, 1, 15, 3]);
         assert_eq!(c, t);
     }

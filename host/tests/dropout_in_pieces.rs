@@ -47,7 +47,7 @@ fn dropout_repeats_in_the_second_pass() {
     };
     let mut config = Config::of(MethodName::Simclr);
     config.method.projection = ProjectionConfig { layers: 2, hidden_dim: 16, output_dim: 8, batch_norm: false };
-    let mut method = method::create(&config, encoder, Device::Cpu).unwrap();
+    let mut method = method::create(&config, encoder, Device::Cpu, true).unwrap();
 
     let views = [Tensor::randn([12, 3, 4, 4], options), Tensor::randn([12, 3, 4, 4], options)];
     let piece = |index: usize| -> Result<_> {

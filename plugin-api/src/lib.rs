@@ -26,7 +26,7 @@ pub use error::{ErrorKind, PluginError, Result};
 pub use manifest::{Manifest, ABI_VERSION, LIBTORCH_VERSION, MANIFEST_SECTION, RUSTC, TARGET};
 pub use options::{parse_options, OptionSpec};
 #[cfg(feature = "encoder")]
-pub use sdk::{without_backtrace, HostOperations};
+pub use sdk::{lacks_memory, without_backtrace, HostOperations};
 pub use services::{Cancelled, Services};
 #[cfg(feature = "encoder")]
 pub use tch;

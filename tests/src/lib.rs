@@ -105,7 +105,7 @@ impl Ran {
         for part in parts {
             assert!(self.stderr.contains(part), "`{part}` is not in stderr:\n{}", self.stderr);
         }
-        for noise in ["panicked", "RUST_BACKTRACE", "stack backtrace", "Exception raised from"] {
+        for noise in ["panicked", "RUST_BACKTRACE", "stack backtrace", "Exception raised from", "frame #0"] {
             assert!(!self.stderr.contains(noise), "`{noise}` in stderr:\n{}", self.stderr);
         }
         self

@@ -1,17 +1,19 @@
 //! Images of class folders, wrapped as DICOM files with the same grey pixels.
 
 use crate::dicom::{self, Stored};
+use regex::Regex;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 /// Wraps every image below `from`, in which `SPLIT/CLASS/NAME` are images, as `to/SPLIT/CLASS/NAME.dcm`, and lists them in
-/// `to/labels.csv` (`id,label,split`). Each image is a patient of its own. Colour becomes its luma (ITU-R BT.601, as the
+/// `to/labels.csv` (`id,label,split`). `patient` finds an image's patient in its path, as `ImageFolder`'s `group_pattern`
+/// does; without it each image is a patient of its own. Colour becomes its luma (ITU-R BT.601, as the
 /// data set `ImageFolder` does).
 ///
 /// # Errors
 /// Images that cannot be read, of more than 8 bits, or not in such folders; files that cannot be written.
-pub fn wrap(from: &Path, to: &Path) -> io::Result<usize> {
+pub fn wrap(from: &Path, to: &Path, patient: Option<&Regex>) -> io::Result<usize> {
     let mut list = String::from("id,label,split\n");
     let mut count = 0;
     for split in names(from)? {
@@ -20,7 +22,12 @@ pub fn wrap(from: &Path, to: &Path) -> io::Result<usize> {
             fs::create_dir_all(&folder)?;
             for name in names(&from.join(&split).join(&class))? {
                 let image = from.join(&split).join(&class).join(&name);
-                let file = wrapped(&image, &name).map_err(|error| named(&image, &error))?;
+                let path = format!("{split}/{class}/{name}");
+                let patient = match patient {
+                    Some(pattern) => pattern.find(&path).map_or(path.as_str(), |found| found.as_str()),
+                    None => &name,
+                };
+                let file = wrapped(&image, patient).map_err(|error| named(&image, &error))?;
                 fs::write(folder.join(format!("{name}.dcm")), file)?;
                 list += &format!("{split}/{class}/{name}.dcm,{class},{split}\n");
                 count += 1;

@@ -71,7 +71,9 @@ fn the_shipped_simclr_run_trains_on_films() {
 /// Writes `count` noisy grey images below `folder`/SPLIT/CLASS, bright ones in the class `b`.
 fn write_images(folder: &Path, count: usize) {
     for number in 0..count {
-        let name = format!("{}/{}/{number:02}.png", ["train", "test"][number / (count - 8)], ["a", "b"][number % 2]);
+        let (split, class) = (["train", "test"][number / (count - 8)], ["a", "b"][number % 2]);
+        // Two images of each patient of a class.
+        let name = format!("{split}/{class}/person{}_{number:02}.png", number / 4);
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let noise = |x: u32, y: u32| ((x * 31 + y * 17 + number as u32 * 7).wrapping_mul(2_654_435_761) >> 25) as u8;
@@ -83,7 +85,9 @@ fn write_images(folder: &Path, count: usize) {
 fn the_same_pixels_train_the_same_encoder_from_an_image_folder_and_from_dicom() {
     let sandbox = Sandbox::new();
     write_images(&sandbox.path("images"), 40);
-    assert_eq!(wrap(&sandbox.path("images"), &sandbox.path("wrapped")).unwrap(), 40);
+    // `group_pattern` of `chest_folder.yaml`.
+    let patient = regex::Regex::new(r"^\w+/\w+/(?:person\d+|(?:NORMAL2-)?IM-\d+|.+)").unwrap();
+    assert_eq!(wrap(&sandbox.path("images"), &sandbox.path("wrapped"), Some(&patient)).unwrap(), 40);
     let config = repository().join("configs/chest_folder.yaml");
     // `chest_folder.yaml` names the classes and options of another folder.
     let folder = "--set dataset.dataset_dir=images --set dataset.options.classes=[a,b]";

@@ -86,6 +86,12 @@ fn a_damaged_sample_stops_the_run_or_is_left_out_and_listed() {
     std::fs::write(sandbox.path("skipped/damaged.json"), "{}").unwrap();
     let more = "--set data.on_error=skip --set scheduler.epochs=2 --resume";
     train(&sandbox, "skipped", &format!("{bad} {more}")).failed(3, &["damaged.json", "--output-dir"]);
+    // What a start that came to nothing left out is no part of the run that followed.
+    let failing = "--set data.on_error=skip --set preprocess.center_crop_size=200";
+    train(&sandbox, "again", &format!("{bad} {failing}")).failed(2, &["preprocess.center_crop_size"]);
+    assert!(sandbox.path("again/damaged.json").exists());
+    train(&sandbox, "again", "").succeeded();
+    train(&sandbox, "again", "--set scheduler.epochs=2 --resume").succeeded();
 }
 
 #[test]
@@ -110,7 +116,7 @@ fn stats_describe_a_data_set() {
     }
     let ran = sandbox.run(&format!("{stats} --json")).succeeded();
     let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    let json = &json[0];
+    let json = &json["data_sets"][0];
     let train = &json["splits"]["train"];
     assert_eq!(train["samples"], 48);
     assert_eq!(train["labels"], serde_json::json!([["level", 24], ["upright", 24]]));

@@ -48,6 +48,15 @@ fn the_encoders_data_sets_the_length_of_an_epoch_whichever_is_longer() {
 }
 
 #[test]
+fn a_data_set_named_for_its_labels_must_have_some() {
+    let sandbox = Sandbox::new();
+    let unlabelled = OWN_HEAD.replace("seed: 9", "labels: false");
+    train(&sandbox, &config(LABELLED, &unlabelled), "").failed(2, &["linear_head.dataset.name", "no labels"]);
+    let balanced = "--set train.self_supervision.use_balanced_binary_loss_for_linear_head=true";
+    train(&sandbox, &config(UNLABELLED, ""), balanced).failed(2, &["use_balanced_binary_loss_for_linear_head"]);
+}
+
+#[test]
 fn a_head_on_its_own_data_set_is_scored_there_and_named() {
     let sandbox = Sandbox::new();
     let ran = train(&sandbox, &config(UNLABELLED, OWN_HEAD), "").succeeded();

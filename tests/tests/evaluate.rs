@@ -224,3 +224,36 @@ fn the_untrained_encoder_scores_what_the_run_measured_before_its_first_step() {
     assert_eq!(result["metrics"]["accuracy"]["mean"], record["metrics"]["untrained/knn/val/accuracy"]);
     assert_eq!(result["weights"]["step"], 0);
 }
+
+#[test]
+fn another_objective_is_another_result_and_training_keys_are_refused() {
+    let sandbox = trained();
+    sandbox.run("evaluate run --protocol linear").succeeded();
+    let file = sandbox.path("run/evaluations/linear-shapes-test.json");
+    let (first, embedding) = (std::fs::read(&file).unwrap(), json(&file)["embedding"].clone());
+    assert_eq!(embedding, "the trained encoder");
+    let balanced = "train.self_supervision.use_balanced_binary_loss_for_linear_head=true";
+    let ran = sandbox.run(&format!("evaluate run --protocol linear --json --set {balanced}")).succeeded();
+    let result: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(result[0]["settings"], serde_json::json!([balanced]));
+    assert_eq!(std::fs::read(&file).unwrap(), first, "the run's own result stays");
+    sandbox.run("evaluate run --set optimizer.name=lars").failed(2, &["optimizer", "--lr"]);
+    sandbox.run("evaluate run --set scheduler.epochs=3").failed(2, &["scheduler", "--epochs"]);
+    sandbox.run("evaluate run --set train.encoder_ema_decay=0.5").failed(2, &["train.encoder_ema_decay"]);
+}
+
+#[test]
+fn an_encoder_file_that_the_run_did_not_write_is_refused() {
+    let sandbox = trained();
+    let file = sandbox.path("run/encoder.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    for command in ["evaluate run", "embed run --split test --out e.npy", "export run --out e.safetensors"] {
+        sandbox.run(command).failed(3, &["encoder.safetensors", "SHA-256", "checkpoint"]);
+    }
+    sandbox.run("evaluate run/checkpoints/step-00000004 --protocol knn").succeeded();
+    sandbox.run("embed run --split test --out e.xls").failed(2, &["e.xls", ".parquet"]);
+    let left: Vec<_> = std::fs::read_dir(sandbox.path("")).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().contains(".tmp")), "{left:?}");
+}

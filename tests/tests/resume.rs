@@ -1,6 +1,6 @@
 //! Interrupted runs end in the state that an uninterrupted one reaches, bit for bit.
 
-use selfsame_tests::{Ran, Sandbox, TINY};
+use selfsame_tests::{Ran, Sandbox, TINY, metrics};
 use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -83,6 +83,44 @@ fn a_killed_run_continues_exactly_from_its_newest_checkpoint() {
 }
 
 #[test]
+fn a_run_that_is_stopped_while_it_measures_loses_no_step() {
+    let sandbox = Sandbox::new();
+    let arguments = "--set scheduler.epochs=2 --set data.limit.val=800";
+    sandbox.run(&format!("train {TINY} {arguments} --output-dir straight")).succeeded();
+    let run = sandbox.path("stopped");
+    let mut child = sandbox.start(&format!("train {TINY} {arguments} --output-dir stopped"));
+    let events = |run: &Path| {
+        let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
+        [text.matches(r#""event":"step""#).count(), text.matches(r#""event":"epoch""#).count()]
+    };
+    let start = Instant::now();
+    // The last step of an epoch is recorded before the validation split is embedded.
+    while events(&run) == [0, 0] {
+        assert!(start.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    signal(&child, libc::SIGTERM);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(events(&run), [1, 0], "stopped before the epoch was measured");
+    assert!(run.join("checkpoints/step-00000004").exists());
+    resume(&sandbox, &format!("{arguments} --output-dir stopped"));
+    assert_eq!(weights(&run), weights(&sandbox.path("straight")));
+    let lines = |name: &str| -> Vec<_> {
+        let measured = |line: serde_json::Value| (line["event"] == "epoch").then(|| line["metrics"].clone());
+        metrics(&sandbox.path(name)).into_iter().filter_map(measured).collect()
+    };
+    assert_eq!(lines("stopped"), lines("straight"));
+}
+
+#[test]
+fn without_its_record_a_run_is_not_continued() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
+    sandbox.write("run/run.json", "{");
+    sandbox.run(&format!("train {TINY} --set scheduler.epochs=2 --output-dir run --resume")).failed(3, &["run.json"]);
+}
+
+#[test]
 fn every_methods_own_state_continues_exactly() {
     let sandbox = Sandbox::new();
     for (index, method) in METHODS.iter().enumerate() {
@@ -95,6 +133,7 @@ fn every_methods_own_state_continues_exactly() {
         wait_for_checkpoints(&mut child, &killed, 2);
         signal(&child, libc::SIGKILL);
         child.wait().unwrap();
+        assert!(!killed.join("encoder.safetensors").exists(), "killed before the end");
         resume(&sandbox, &arguments(&killed, whole));
         assert_eq!(weights(&killed), weights(&straight), "{method}");
     }

@@ -107,6 +107,33 @@ fn a_batch_larger_than_the_training_split_is_refused() {
 }
 
 #[test]
+fn two_equal_views_are_refused() {
+    let operations = ["use_random_crop", "use_random_horizontal_flip", "use_random_color", "use_random_grayscale"];
+    let off = operations.map(|name| format!("--set augmentation.{name}=false")).join(" ");
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("train {TINY} {off} --output-dir run")).failed(2, &["`augmentation`", "equal", "preview"]);
+    let second = "--set augmentation.view2.add_gaussian_noise=true --set scheduler.epochs=1";
+    sandbox.run(&format!("train {TINY} {off} {second} --output-dir run")).succeeded();
+}
+
+#[test]
+fn a_lack_of_memory_says_what_to_lower() {
+    Sandbox::new()
+        .run(&format!("train {TINY} --set method.projection.hidden_dim=4000000000000 --output-dir run"))
+        .failed(5, &["can't allocate memory", "train.batch_size", "projection head"]);
+}
+
+#[test]
+fn images_of_the_size_that_an_option_asks_for_reach_the_encoder() {
+    let sandbox = Sandbox::new();
+    let large = "--set dataset.options.size=80 --set scheduler.epochs=1";
+    sandbox.run(&format!("train {TINY} {large} --output-dir run")).succeeded();
+    let record = std::fs::read_to_string(sandbox.path("run/run.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert_eq!(record["input_size"], serde_json::json!([3, 80, 80]));
+}
+
+#[test]
 fn every_shipped_configuration_passes_the_check() {
     let sandbox = Sandbox::new();
     let configs = repository().join("configs");

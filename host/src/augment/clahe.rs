@@ -11,8 +11,8 @@ use tch::{Kind, Tensor};
 ///
 /// Tiles divide the image evenly, to one pixel; OpenCV enlarges the image instead where that leaves a rest.
 pub(super) fn apply(canvas: Canvas, config: &ClaheConfig) -> Result<Tensor> {
-    in_portions(canvas, |pixels, sizes| {
-        let levels = Levels::of(pixels.kind());
+    let levels = Levels::of(canvas.pixels.kind());
+    in_portions(canvas, config.tiles * config.tiles * levels.bins as usize, |pixels, sizes| {
         let tiling = Tiling::new(sizes, config.tiles, pixels)?;
         let bins = levels.bin(pixels)?;
         let tables = tables(&tiling.histograms(&bins, levels)?, levels, config.clip_limit)?.f_flatten(0, -1)?;

@@ -39,13 +39,15 @@ impl Levels {
     }
 }
 
-/// Grey images as pixels `[n, H, W]` with their sizes, in portions; joins what `change` answers.
+/// Grey images as pixels `[n, H, W]` with their sizes, in portions; joins what `change` answers, which holds so many
+/// `entries` of tables for an image beside its pixels.
 pub(super) fn in_portions(
     canvas: Canvas,
+    entries: usize,
     change: impl Fn(&Tensor, &[(usize, usize)]) -> Result<Tensor>,
 ) -> Result<Tensor> {
     let (batch, _, height, width) = canvas.pixels.size4()?;
-    let portion = (PIXELS_AT_ONCE / (height * width) as usize).max(1);
+    let portion = (PIXELS_AT_ONCE / entries.max((height * width) as usize)).max(1);
     let mut changed = Vec::new();
     for (i, sizes) in canvas.sizes.chunks(portion).enumerate() {
         let some = canvas.pixels.f_narrow(0, (i * portion) as i64, sizes.len() as i64)?;

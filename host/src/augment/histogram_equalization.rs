@@ -10,8 +10,8 @@ use tch::Tensor;
 /// With c(v) the number of pixels up to level v and c₀ that of the lowest level, v becomes
 /// round(largest · (c(v) − c₀) / (c(largest) − c₀)). An image of one level stays as it is.
 pub(super) fn apply(canvas: Canvas) -> Result<Tensor> {
-    in_portions(canvas, |pixels, sizes| {
-        let levels = Levels::of(pixels.kind());
+    let levels = Levels::of(canvas.pixels.kind());
+    in_portions(canvas, levels.bins as usize, |pixels, sizes| {
         let bins = levels.bin(pixels)?;
         let cumulated =
             Tiling::new(sizes, 1, pixels)?.histograms(&bins, levels)?.f_squeeze_dim(1)?.f_cumsum(1, None)?;

@@ -29,7 +29,7 @@ pub use views::Views;
 
 use crate::native::NativeError;
 use draw::{Draws, Sample};
-use selfsame_plugin_api::ErrorKind;
+use selfsame_plugin_api::{ErrorKind, without_backtrace};
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Views cannot be made.
@@ -67,8 +67,7 @@ impl AugmentError {
 
 impl From<TchError> for AugmentError {
     fn from(e: TchError) -> Self {
-        let message = e.to_string();
-        Self::Torch(message.split("\nException raised from").next().unwrap_or_default().to_owned())
+        Self::Torch(without_backtrace(&e.to_string()))
     }
 }
 

@@ -190,6 +190,9 @@ pub struct EvaluateArgs {
     /// Epochs of linear-aug and finetune [default: 100 and 30]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub epochs: Option<u32>,
+    /// Images per step of linear-aug and finetune; fewer need less memory [default: 256 and 128]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    pub batch_size: Option<u32>,
     /// Peak learning rate of finetune [default: 0.0001]
     #[arg(long, value_name = "LR", value_parser = positive_number)]
     pub lr: Option<f64>,

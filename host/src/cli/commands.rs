@@ -7,7 +7,6 @@ use crate::config;
 use crate::evaluate::TrainedRun;
 use crate::output::{export, report, torchscript};
 use crate::plugin::{install, listing, search, skeleton};
-use crate::train::session::Compute;
 use crate::train::{TrainError, state};
 use indicatif::MultiProgress;
 use std::io::{ErrorKind, Write};
@@ -69,12 +68,13 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
     let run = TrainedRun::open(&arguments.run)?;
     let registry = open::registry(&cli.common);
     // Of several encoders (BYOL's target, a moving average), the one that is evaluated.
-    let (method, weights) = run.load(&registry, Compute { device: Device::Cpu, autocast: false })?;
+    let (method, weights) = run.load(&registry, Device::Cpu)?;
     let (out, record) = (&arguments.out, &run.record);
     match format {
         ExportFormat::Safetensors => {
             let tensors = state::encoder_tensors(method.encoder());
-            export::export_encoder(out, &tensors, &record.encoder, &record.dataset).map_err(TrainError::from)?;
+            export::export_encoder(out, &tensors, &record.encoder, &method.embedding(), &record.dataset)
+                .map_err(TrainError::from)?;
         }
         ExportFormat::Torchscript => torchscript::export_torchscript(out, method.encoder(), record.input_size)?,
     }

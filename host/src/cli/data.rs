@@ -29,18 +29,22 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
     let stop = Stop::install().map_err(TrainError::from)?;
     let stopped = || stop.requested().is_some();
     let services = HostServices::new(bars, &stopped);
+    run(command, &config, &registry, &services).map_err(|failure| failure.signalled(&stop))
+}
+
+fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &HostServices) -> Result<(), Failure> {
     match command {
         DataCommand::Fetch(_) => {
-            for request in requests(&config)? {
-                session::prepare_dataset(&request, &registry, &services)?;
+            for request in requests(config)? {
+                session::prepare_dataset(&request, registry, services)?;
                 say(&format!("data set {} is ready", request.name))?;
             }
         }
         DataCommand::Verify(_) => {
             let (mut failing, mut all) = (0, 0);
-            for request in requests(&config)? {
-                let splits = read(&config, &request, &registry, &services)?;
-                say(&survey_table::failures(&request.name, &splits))?;
+            for request in requests(config)? {
+                let splits = read(config, &request, registry, services)?;
+                say(&survey_table::failures(&session::label(&request), &splits))?;
                 failing += splits.values().map(|survey| survey.damaged.len()).sum::<usize>();
                 all += splits.values().map(|survey| survey.samples).sum::<usize>();
             }
@@ -52,22 +56,26 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
             }
         }
         DataCommand::Stats { json, .. } => {
-            let mut described = Vec::new();
-            for request in requests(&config)? {
-                let splits = read(&config, &request, &registry, &services)?;
+            let (mut described, mut surveys) = (Vec::new(), Vec::new());
+            for request in requests(config)? {
+                let splits = read(config, &request, registry, services)?;
                 let leaks = survey::leaks(&splits);
                 match json {
                     true => {
-                        described.push(serde_json::json!({"dataset": request.name, "splits": splits, "leaks": leaks}));
+                        described.push(serde_json::json!({"dataset": request.name, "folder": request.dataset_dir, "splits": splits, "leaks": leaks}));
                     }
-                    false => say(&survey_table::statistics(&request.name, &splits, &leaks))?,
+                    false => say(&survey_table::statistics(&session::label(&request), &splits, &leaks))?,
                 }
+                surveys.push((session::label(&request), splits));
             }
-            if *json {
-                say(&pretty(&described.into()))?;
+            let shared = survey::shared(surveys.iter().map(|(label, splits)| (label.as_str(), splits)));
+            match json {
+                true => say(&pretty(&serde_json::json!({"data_sets": described, "shared": shared})))?,
+                false if surveys.len() > 1 => say(&survey_table::shared(&shared))?,
+                false => {}
             }
         }
-        DataCommand::Cache(command) => say(&cache(command, &session::packed_dir(&config)?)?)?,
+        DataCommand::Cache(command) => say(&cache(command, &session::packed_dir(config)?)?)?,
     }
     Ok(())
 }

@@ -6,38 +6,39 @@ use super::failure::Failure;
 use super::open;
 use crate::evaluate::{self, TrainedRun};
 use crate::output::counter::Counter;
-use crate::output::embeddings::{Embeddings, Rows};
+use crate::output::embeddings::{self, Embeddings, Rows};
 use crate::output::host_services::HostServices;
-use crate::probe::Embedder;
 use crate::train::TrainError;
 use crate::train::session::Compute;
 use crate::train::splits::Part;
 use indicatif::MultiProgress;
-use selfsame_plugin_api::Targets;
+use selfsame_plugin_api::{ErrorKind, Targets, without_backtrace};
 
 /// Embeds a split, or all of them one after the other, each in the publisher's order.
 pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<String, Failure> {
+    embeddings::files(&arguments.out, arguments.force).map_err(failure)?;
     let registry = open::registry(&cli.common);
     let run = TrainedRun::open(&arguments.trained.run)?;
     let config = run.configured(dataset(&arguments.trained), &arguments.trained.sets)?;
     let compute = Compute::select(&config)?;
-    let (method, weights) = run.load(&registry, compute)?;
+    let (method, weights) = run.load(&registry, compute.device)?;
     let services = HostServices::new(bars, &|| false);
     let splits = splits(&config, &registry, &services)?;
     warn_of_other_samples(&run, &arguments.trained, &splits)?;
     let names = if arguments.split == "all" { splits.names()? } else { vec![arguments.split.as_str()] };
     let mut parts =
         names.into_iter().map(|name| Ok(splits.open(name)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;
-    let read = |part: &mut Part| splits.read(part, compute.device);
+    let read = |part: &mut Part| splits.read(part, compute.device, &[]);
     let sources = parts.iter_mut().map(read).collect::<Result<Vec<_>, TrainError>>()?;
     let rows = rows(&parts, &splits.card().classes);
 
     let views = evaluate::views(&config, &config.augmentation, splits.card(), &run.record)?;
-    let embedder =
-        Embedder { encoder: method.encoder(), views: &views, device: compute.device, autocast: compute.autocast };
+    let embedder = compute.embedder(method.encoder(), &views);
+    let embedding = method.embedding();
     let facts = [
         ("dataset", splits.card().name.as_str()),
         ("encoder", run.record.encoder.as_str()),
+        ("embedding", embedding.as_str()),
         ("weights_sha256", weights.sha256.as_str()),
         ("selfsame_version", env!("CARGO_PKG_VERSION")),
     ];
@@ -89,6 +90,6 @@ fn failure(error: crate::output::embeddings::EmbeddingsError) -> Failure {
     match error {
         EmbeddingsError::Format(_) | EmbeddingsError::Exists(_) => Failure::usage(error.to_string()),
         EmbeddingsError::File(_) => Failure::data(error.to_string()),
-        EmbeddingsError::Torch(_) => Failure::of_kind(selfsame_plugin_api::ErrorKind::Device, error.to_string()),
+        EmbeddingsError::Torch(_) => Failure::of_kind(ErrorKind::Device, without_backtrace(&error.to_string())),
     }
 }

@@ -27,8 +27,11 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     sets.extend(arguments.temperature.map(|temperature| format!("knn.temperature={temperature}")));
     let config = run.configured(dataset(&arguments.trained), &sets)?;
     let compute = Compute::select(&config)?;
-    let (method, weights) =
-        if arguments.untrained { run.untrained(&registry, compute)? } else { run.load(&registry, compute)? };
+    let (method, weights) = if arguments.untrained {
+        run.untrained(&registry, compute.device)?
+    } else {
+        run.load(&registry, compute.device)?
+    };
     let suffix = if arguments.untrained { "-untrained".to_owned() } else { run.suffix() };
 
     let services = HostServices::new(bars, &|| false);
@@ -56,6 +59,8 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
                 settings: settings(protocol, arguments, &departures),
                 weights: weights.clone(),
                 encoder: run.record.encoder.clone(),
+                embedding: method.embedding(),
+                left_out: bench.left_out(),
                 plugins: used(&registry),
                 seed: config.train.seed,
             },
@@ -71,10 +76,12 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     let mut text = String::new();
     if let Some((_, first)) = results.first() {
         let step = first.weights.step.map(|step| format!(" after step {step}")).unwrap_or_default();
+        let left_out: usize = first.left_out.values().map(Vec::len).sum();
+        let left_out = if left_out > 0 { format!(", {left_out} that cannot be read left out") } else { String::new() };
         let _ = writeln!(
             text,
-            "{}{step} on {} {}: {} images scored, {} learnt from",
-            first.encoder, first.dataset, first.split, first.samples, first.train_samples
+            "{}{step} ({}) on {} {}: {} images scored, {} learnt from{left_out}",
+            first.encoder, first.embedding, first.dataset, first.split, first.samples, first.train_samples
         );
     }
     let named: Vec<_> = results.iter().map(|(_, result)| (result.protocol.name().to_owned(), result.clone())).collect();
@@ -92,7 +99,7 @@ pub(super) fn splits<'a>(
     services: &'a dyn Services,
 ) -> Result<Splits<'a>, Failure> {
     let request = run_data::requests(config)?.0.remove(0);
-    Ok(Splits::prepare(config, request, config.dataset.num_workers, registry, services)?)
+    Ok(Splits::prepare(config, &request, config.dataset.num_workers, registry, services)?)
 }
 
 /// Says where the run's own data set is not what it was, and answers whether that is so.
@@ -139,6 +146,7 @@ fn settings(protocol: Protocol, arguments: &EvaluateArgs, departures: &[String])
     let options = [
         ("seeds", arguments.seeds.map(|seeds| seeds.to_string())),
         ("epochs", arguments.epochs.map(|epochs| epochs.to_string())),
+        ("batch-size", arguments.batch_size.map(|size| size.to_string())),
         ("lr", arguments.lr.map(|lr| lr.to_string())),
     ];
     let taken = options.into_iter().filter(|(name, _)| protocol.takes(name));
@@ -153,6 +161,7 @@ fn warn_of_idle_options(arguments: &EvaluateArgs, protocols: &[Protocol]) {
         ("k", arguments.k.is_some()),
         ("temperature", arguments.temperature.is_some()),
         ("epochs", arguments.epochs.is_some()),
+        ("batch-size", arguments.batch_size.is_some()),
         ("lr", arguments.lr.is_some()),
     ];
     for (name, _) in given.iter().filter(|(name, given)| *given && !protocols.iter().any(|p| p.takes(name))) {
@@ -166,6 +175,10 @@ fn recipes(arguments: &EvaluateArgs) -> Recipes {
     if let Some(epochs) = arguments.epochs {
         recipes.augmented.epochs = epochs as usize;
         recipes.finetune.epochs = epochs as usize;
+    }
+    if let Some(size) = arguments.batch_size {
+        recipes.augmented.batch_size = size as usize;
+        recipes.finetune.batch_size = size as usize;
     }
     if let Some(lr) = arguments.lr {
         recipes.finetune.learning_rate = lr;

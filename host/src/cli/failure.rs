@@ -4,8 +4,12 @@ use crate::config::ConfigError;
 use crate::plugin::PluginFailure;
 use crate::plugin::skeleton::SkeletonError;
 use crate::train::TrainError;
-use selfsame_plugin_api::ErrorKind;
+use crate::train::signals::Stop;
+use selfsame_plugin_api::{ErrorKind, lacks_memory, without_backtrace};
 use std::io::Write;
+
+/// The exit code of a call that was cancelled, by Ctrl-C unless [`Failure::signalled`] knows better.
+const CANCELLED: u8 = 130;
 
 /// What ends a command: a message for standard error and the exit code.
 #[derive(Debug)]
@@ -27,28 +31,40 @@ impl Failure {
         Self { message: message.into(), code: 3 }
     }
 
-    /// By whose mistake it is.
+    /// By whose mistake it is. Where memory is short, the message ends with what helps.
     pub fn of_kind(kind: ErrorKind, message: impl Into<String>) -> Self {
+        let mut message = message.into();
         let code = match kind {
             ErrorKind::Configuration => 2,
             ErrorKind::Data => 3,
             ErrorKind::Plugin => 4,
             ErrorKind::Device => 5,
-            ErrorKind::Cancelled => 130,
+            ErrorKind::Cancelled => CANCELLED,
         };
-        Self { message: message.into(), code }
+        if kind == ErrorKind::Device && lacks_memory(&message) {
+            message += "; memory is short: lower `train.batch_size` or `train.micro_batch_size`, or choose a smaller \
+                        encoder, projection head or image size";
+        }
+        Self { message, code }
     }
 
     /// A panic of libtorch or of this program, as a message.
     pub fn panicked(message: &str, place: &str) -> Self {
-        let message = message.split("\nException raised from").next().unwrap_or(message);
-        if message.contains("out of memory") || message.contains("can't allocate memory") {
-            let advice = "lower `train.batch_size`, or choose a smaller encoder or image size";
-            return Self { message: format!("out of memory: {message}; {advice}"), code: 5 };
+        let message = without_backtrace(message);
+        if lacks_memory(&message) {
+            return Self::of_kind(ErrorKind::Device, message);
         }
         Self {
             message: format!("internal error: {message} ({place}). Please report it with the command line"),
             code: 4,
+        }
+    }
+
+    /// With the exit code of the signal that cancelled a call, where one did.
+    pub fn signalled(self, stop: &Stop) -> Self {
+        match stop.requested() {
+            Some(code) if self.code == CANCELLED => Self { code: code as u8, ..self },
+            _ => self,
         }
     }
 

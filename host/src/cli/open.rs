@@ -6,6 +6,7 @@ use crate::config::{self, Config, ConfigError, Recommended, Resolved, Sources};
 use crate::plugin::{PluginFailure, Registry, search};
 use selfsame_plugin_api::OptionSpec;
 use serde_json::{Map, Value};
+use std::ffi::OsString;
 
 /// The plugins of the search path, judged but not opened.
 pub fn registry(common: &Common) -> Registry {
@@ -34,9 +35,7 @@ fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent
     let mut sources = Sources {
         files: arguments.files.clone(),
         sets: arguments.sets.iter().chain(extra).cloned().collect(),
-        env: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+        env: environment()?,
         recommended: Vec::new(),
     };
     // Once without recommendations, to learn which data set and encoder there are to ask.
@@ -80,6 +79,19 @@ fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent
         check("linear_head.dataset.options", &linear_head.dataset.options, &card.options);
     }
     if problems.is_empty() { Ok(resolved) } else { Err(ConfigError { problems }.into()) }
+}
+
+/// The environment's variables; those that are not UTF-8 are none of ours, unless their name says so.
+fn environment() -> Result<Vec<(String, String)>, Failure> {
+    let readable = |(name, value): (OsString, OsString)| match (name.to_str(), value.to_str()) {
+        (Some(name), Some(value)) => Some(Ok((name.to_owned(), value.to_owned()))),
+        _ if name.to_string_lossy().starts_with("SELFSAME_") => Some(Err(Failure::usage(format!(
+            "environment variable {} is not UTF-8; write it anew, or unset it",
+            name.to_string_lossy()
+        )))),
+        _ => None,
+    };
+    std::env::vars_os().filter_map(readable).collect()
 }
 
 /// The card, or nothing where no plugin provides the name and a warning is enough.

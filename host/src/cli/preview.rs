@@ -8,7 +8,8 @@ use crate::augment::resized_crop::{CropBox, Params};
 use crate::augment::{AugmentError, ViewKey, Views, describe, resized_crop};
 use crate::config::Config;
 use crate::config::schema::{Interpolation, OnError};
-use crate::data::Images;
+use crate::data::loader::store_side;
+use crate::data::{Images, reduce};
 use crate::output::contact_sheet::{Row, Sheet, draw};
 use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
@@ -30,8 +31,10 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     let config = &resolved.config;
     let stop = Stop::install().map_err(TrainError::from)?;
     let stopped = || stop.requested().is_some();
+    let signalled = |error: TrainError| Failure::from(error).signalled(&stop);
     let (requests, _) = run_data::requests(config)?;
-    let (card, dataset) = session::prepare_dataset(&requests[0], &registry, &HostServices::new(bars, &stopped))?;
+    let (card, dataset) =
+        session::prepare_dataset(&requests[0], &registry, &HostServices::new(bars, &stopped)).map_err(signalled)?;
     let split = Split::from(arguments.split);
     if !card.splits.contains(&split) {
         let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();
@@ -55,6 +58,9 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
             }
             Err(error) => return Err(Failure::of_kind(error.kind, error.message)),
         }
+    }
+    if indices.is_empty() {
+        return Err(Failure::data(format!("data set {}: no sample of `{}` can be read", card.name, split.name())));
     }
     let sheet = sheet(config, arguments.views, &card, samples.as_ref(), split, &indices, &images)?;
     let picture = draw(&sheet);
@@ -87,7 +93,11 @@ fn sheet(
     let (ids, targets) = (samples.ids(), samples.targets());
     let mut rows = Vec::new();
     for (&index, image) in indices.iter().zip(images) {
-        let raw = raw(image)?;
+        // As training has it: reduced, unless the plugin has all pixels in one block.
+        let raw = match store_side(config, card).filter(|_| samples.block().is_none()) {
+            Some(side) => raw(&reduce(image.clone(), side)?)?,
+            None => raw(image)?,
+        };
         let mut tiles = vec![original(&raw, views.output_size())?, tile(&views.denormalized(&views.eval(&raw)?)?)?];
         for &key in &keys {
             tiles.push(tile(&views.denormalized(&views.train(&raw, &[index as i64], key)?)?)?);

@@ -14,9 +14,10 @@ use crate::probe::LinearHead;
 use crate::train::engine::Engine;
 use crate::train::initial_weights::InitialWeights;
 use crate::train::run_data::{self, RunData};
-use crate::train::run_folder::{PluginFile, RunFolder, RunRecord, RunStatus};
+use crate::train::run_folder::{LeftOut, PluginFile, RunFolder, RunRecord, RunStatus};
 use crate::train::session::{self, Compute};
 use crate::train::signals::Stop;
+use crate::train::storage::sha256_of_file;
 use crate::train::{TrainError, checkpoint, continuity, state};
 use indicatif::MultiProgress;
 use jiff::Timestamp;
@@ -29,13 +30,20 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<S
     let registry = open::registry(&cli.common);
     let mut extra = Vec::new();
     if let Some(folder) = &arguments.output_dir {
-        extra.push(format!("train.output_dir={}", quoted(&folder.to_string_lossy())));
+        let folder = folder.to_str().ok_or_else(|| {
+            Failure::usage(format!(
+                "--output-dir {}: expected a name in UTF-8; choose another folder",
+                folder.display()
+            ))
+        })?;
+        extra.push(format!("train.output_dir={}", quoted(folder)));
     }
     if arguments.resume {
         extra.push("train.resume_from_last_checkpoint=true".to_owned());
     }
     let resolved = open::configuration(&arguments.config, &extra, &registry)?;
-    Ok(run(&resolved.config, &registry, bars)?)
+    let stop = Stop::install().map_err(TrainError::from)?;
+    run(&resolved.config, &registry, bars, &stop).map_err(|error| Failure::from(error).signalled(&stop))
 }
 
 /// A YAML scalar that reads back as exactly this text.
@@ -43,7 +51,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<String, TrainError> {
+fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) -> Result<String, TrainError> {
     let resume = config.train.resume_from_last_checkpoint;
     let compute = Compute::select(config)?;
     let folder = RunFolder::open(&config.train.output_dir, resume)?;
@@ -55,15 +63,23 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     }
     let init = config.train.self_supervision.init.as_deref().filter(|_| checkpoint.is_none());
     let init = init.map(InitialWeights::read).transpose()?;
-    let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
-    let data = run_data::load(config, registry, &HostServices::new(bars, &stopped), compute.device)?;
-    let earlier = checkpoint.as_ref().and_then(|_| RunRecord::read(folder.path()).ok());
+    let left_out = if checkpoint.is_some() { folder.left_out()? } else { LeftOut::new() };
+    let data = run_data::load(config, registry, &HostServices::new(bars, &stopped), compute.device, &left_out)?;
+    let earlier = checkpoint.as_ref().map(|_| RunRecord::read(folder.path())).transpose()?;
     earlier.iter().try_for_each(|earlier| continuity::check_samples(&earlier.data_sets, &data.record()))?;
-    folder.write_left_out(&data.left_out(), checkpoint.is_some())?;
+    if checkpoint.is_some() {
+        folder.ensure_same_left_out(&left_out, &data.left_out())?;
+    }
+    folder.write_left_out(&data.left_out())?;
     let views = run_data::views(config, &data)?;
     let (channels, size) = (views.encoder.output_channels(), views.encoder.output_size());
-    let method = session::build_method(init.as_ref(), config, registry, channels, size, compute.device)?;
+    // A head with batches of its own embeds those.
+    let with_features = config.linear_head.enabled
+        && data.task().card.task != Task::None
+        && data.task().train.labels().is_some()
+        && !data.head_draws_own_batches();
+    let method = session::build_method(init.as_ref(), config, registry, channels, size, compute.device, with_features)?;
     let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
 
     let mut record = new_record(config, registry, compute, &data, [channels, size.0, size.1]);
@@ -72,7 +88,9 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress) -> Result<Str
     if let Some(earlier) = earlier {
         record.started = earlier.started;
         record.init = earlier.init;
+        // Scores of the last epoch of a run that goes on are not those of its end.
         record.metrics = earlier.metrics;
+        record.metrics.retain(|name, _| !name.starts_with("linear/") && !name.contains("/test/"));
     }
     let steps_done = checkpoint.as_ref().map(|checkpoint| checkpoint.step);
     let plan = Plan {
@@ -133,17 +151,28 @@ fn finish(
     let untrained = engine.position().untrained.iter();
     record.metrics.extend(untrained.map(|(name, value)| (format!("untrained/{name}"), *value)));
     record.metrics.extend(outcome.as_ref().ok().into_iter().flatten().map(|(name, value)| (name.clone(), *value)));
-    if outcome.is_ok() {
-        let tensors = state::encoder_tensors(engine.method().encoder());
-        let encoder = &config.train.self_supervision.encoder_name;
-        export::export_encoder(&folder.path().join(export::ENCODER_FILE), &tensors, encoder, &record.dataset)?;
+    if let Err(error) = outcome {
+        // The first failure is the one to tell, whatever becomes of the record.
+        if let Err(second) = folder.write_record(&record) {
+            tracing::warn!("{second}");
+        }
+        write_page(folder);
+        return Err(error);
     }
+    let tensors = state::encoder_tensors(engine.method().encoder());
+    let encoder = &config.train.self_supervision.encoder_name;
+    let file = folder.path().join(export::ENCODER_FILE);
+    export::export_encoder(&file, &tensors, encoder, &record.embedding, &record.dataset)?;
+    record.encoder_sha256 = Some(sha256_of_file(&file)?.0);
     folder.write_record(&record)?;
+    write_page(folder);
+    Ok(report::final_report(&record, folder.path(), next))
+}
+
+fn write_page(folder: &RunFolder) {
     if let Err(error) = report::write_html(folder.path()) {
         tracing::warn!("the page cannot be written: {error}");
     }
-    outcome?;
-    Ok(report::final_report(&record, folder.path(), next))
 }
 
 /// Commands that make something of the run.
@@ -201,7 +230,7 @@ fn new_record(
         selfsame_version: env!("CARGO_PKG_VERSION").into(),
         libtorch_version: native::libtorch_version().into(),
         tch_version: "0.24.0".into(),
-        command_line: std::env::args().collect(),
+        command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         started: Timestamp::now(),
         finished: None,
         device: match compute.device {
@@ -223,6 +252,7 @@ fn new_record(
             .map(|file| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 })
             .collect(),
         init: None,
+        encoder_sha256: None,
         epochs_done: 0,
         epochs: config.scheduler.epochs,
         metrics: BTreeMap::new(),

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Most samples of one call into the plugin.
-const CHUNK: usize = 64;
-/// Decoded bytes that one worker holds at once, as far as the images seen so far tell. Few, so that they are reduced
-/// while they are in the processor's cache, and that no worker is left with a long chunk at the end.
-const CHUNK_BYTES: usize = 1 << 20;
+/// Samples that one worker takes at once. Few, so that no worker is left with a long chunk at the end.
+const CHUNK: usize = 16;
+/// Bytes of images that one worker gathers before it hands them on.
+const GATHERED: usize = 1 << 20;
 
 /// A sample that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,8 +50,8 @@ pub struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    /// Reads the samples at `indices`, a chunk at a time in every worker, and hands each chunk to `take` on the worker's
-    /// thread. Chunks come in any order.
+    /// Reads the samples at `indices`, one at a time in every worker, and hands some at once to `take` on the worker's
+    /// thread, in any order. A worker holds 1 MiB of images and one more, before and after it is reduced.
     ///
     /// # Errors
     /// The error of the first chunk (in the order of `indices`) that `take` refused; a plugin that fails for another
@@ -64,7 +63,6 @@ impl Decoder<'_> {
     ) -> Result<(), DataError> {
         let names = self.samples.ids();
         let (next, done, stopped) = (Mutex::new(0), AtomicUsize::new(0), AtomicBool::new(false));
-        let largest = AtomicUsize::new(0);
         let failed: Mutex<Option<(usize, DataError)>> = Mutex::new(None);
         let fail = |start: usize, error: DataError| {
             if error.kind == ErrorKind::Cancelled {
@@ -80,19 +78,20 @@ impl Decoder<'_> {
                 let (start, chunk) = {
                     let mut next = lock(&next);
                     let start = *next;
-                    *next = indices.len().min(start + self.chunk(largest.load(Ordering::Relaxed)));
+                    *next = indices.len().min(start + CHUNK);
                     (start, &indices[start..*next])
                 };
                 let late = lock(&failed).as_ref().is_some_and(|(first, _)| *first < start);
                 if chunk.is_empty() || late || stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                if let Err(error) = self.decode(chunk, names.as_deref(), &largest).and_then(&take) {
+                let told = || {
+                    let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                    let told = self.services.items(&self.what, done as u64, Some(indices.len() as u64));
+                    told.map_err(|cancelled| DataError::cancelled(&self.card.name, cancelled))
+                };
+                if let Err(error) = self.decode(chunk, names.as_deref(), &take, told) {
                     fail(start, error);
-                }
-                let done = done.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
-                if let Err(cancelled) = self.services.items(&self.what, done as u64, Some(indices.len() as u64)) {
-                    fail(0, DataError::cancelled(&self.card.name, cancelled));
                 }
             }
         };
@@ -113,59 +112,49 @@ impl Decoder<'_> {
     /// That it cannot be read any more.
     pub fn read_again(&self, sample: usize) -> Result<Image, DataError> {
         let names = self.samples.ids();
-        match self.decode(&[sample], names.as_deref(), &AtomicUsize::new(0))?.pop() {
-            Some((_, Ok(image))) => Ok(image),
-            Some((_, Err(damaged))) => Err(DataError::data(&self.card.name, damaged.describe())),
-            None => Err(DataError::data(&self.card.name, format!("sample {sample} was not read"))),
-        }
+        let image = self.read_one(sample, names.as_deref())?;
+        image.map_err(|damaged| DataError::data(&self.card.name, damaged.describe()))
     }
 
-    /// How many samples the next chunk has: one until an image has been seen, of which the largest had so many bytes.
-    fn chunk(&self, largest: usize) -> usize {
-        let (height, width) = self.card.nominal_size;
-        let nominal = self.card.channels * height * width * usize::from(self.card.bit_depth / 8);
-        if largest == 0 { 1 } else { (CHUNK_BYTES / largest.max(nominal)).clamp(1, CHUNK) }
-    }
-
-    /// Reads some samples in one call; when that fails, one by one.
+    /// Reads some samples one after the other; `told` hears of each.
     fn decode(
         &self,
         indices: &[usize],
         names: Option<&[String]>,
-        largest: &AtomicUsize,
-    ) -> Result<Vec<Decoded>, DataError> {
-        let images = match self.samples.read(indices) {
-            Ok(images) if images.len() == indices.len() => images.into_iter().map(Ok).collect(),
-            Ok(images) => vec![Err(wrong_count(images.len(), indices.len())); indices.len()],
-            Err(error) if indices.len() == 1 => vec![Err(error)],
-            Err(error) if !is_of_sample(&error) => return Err(DataError::plugin(&self.card.name, error)),
-            Err(_) => indices.iter().map(|index| self.read_one(*index)).collect(),
-        };
-        let mut decoded = Vec::with_capacity(indices.len());
-        for (&index, image) in indices.iter().zip(images) {
-            let image = image.and_then(|image| self.checked(image));
-            if let Ok(image) = &image {
-                largest.fetch_max(image.data.len(), Ordering::Relaxed);
+        take: &impl Fn(Vec<Decoded>) -> Result<(), DataError>,
+        told: impl Fn() -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        let (mut gathered, mut bytes) = (Vec::new(), 0);
+        for &index in indices {
+            let image = self.read_one(index, names)?;
+            bytes += image.as_ref().map_or(0, |image| image.data.len());
+            gathered.push((index, image));
+            if bytes >= GATHERED {
+                take(std::mem::take(&mut gathered))?;
+                bytes = 0;
             }
-            let image = image.and_then(|image| match self.side {
-                Some(side) => reduce(image, side),
-                None => Ok(image),
-            });
-            let image = match image {
-                Err(error) if !is_of_sample(&error) => return Err(DataError::plugin(&self.card.name, error)),
-                Err(error) => Err(Damaged { index, id: name(names, index), reason: error.message }),
-                Ok(image) => Ok(image),
-            };
-            decoded.push((index, image));
+            told()?;
         }
-        Ok(decoded)
+        take(gathered)
     }
 
-    fn read_one(&self, index: usize) -> Result<Image, PluginError> {
-        let mut images = self.samples.read(&[index])?;
-        match (images.pop(), images.len()) {
-            (Some(image), 0) => Ok(image),
-            (_, others) => Err(wrong_count(others + 1, 1)),
+    /// Reads and reduces one sample.
+    fn read_one(&self, index: usize, names: Option<&[String]>) -> Result<Result<Image, Damaged>, DataError> {
+        let read = || -> Result<Image, PluginError> {
+            let mut images = self.samples.read(&[index])?;
+            let image = match (images.pop(), images.len()) {
+                (Some(image), 0) => self.checked(image)?,
+                (image, others) => return Err(wrong_count(others + usize::from(image.is_some()))),
+            };
+            match self.side {
+                Some(side) => reduce(image, side),
+                None => Ok(image),
+            }
+        };
+        match read() {
+            Ok(image) => Ok(Ok(image)),
+            Err(error) if !is_of_sample(&error) => Err(DataError::plugin(&self.card.name, error)),
+            Err(error) => Ok(Err(Damaged { index, id: name(names, index), reason: error.message })),
         }
     }
 
@@ -194,8 +183,8 @@ fn is_of_sample(error: &PluginError) -> bool {
     matches!(error.kind, ErrorKind::Data | ErrorKind::Plugin)
 }
 
-fn wrong_count(answered: usize, asked: usize) -> PluginError {
-    PluginError::plugin(format!("`read` answered {answered} images for {asked} indices"))
+fn wrong_count(answered: usize) -> PluginError {
+    PluginError::plugin(format!("`read` answered {answered} images for 1 index"))
 }
 
 /// A lock that a panic elsewhere does not spoil.

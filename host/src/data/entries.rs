@@ -36,8 +36,10 @@ pub fn entries(cache_dir: &Path) -> io::Result<Vec<Entry>> {
         if key.folder(cache_dir) != folder {
             continue;
         }
-        let sizes = fs::read_dir(&folder)?.map(|file| Ok(file?.metadata()?.len())).collect::<io::Result<Vec<u64>>>()?;
-        entries.push(Entry { folder, key, bytes: sizes.iter().sum() });
+        // Files come and go while other processes write.
+        let sizes = fs::read_dir(&folder)?.flatten().filter_map(|file| Some(file.metadata().ok()?.len()));
+        let bytes = sizes.sum();
+        entries.push(Entry { folder, key, bytes });
     }
     entries.sort_by(|a, b| a.folder.cmp(&b.folder));
     Ok(entries)

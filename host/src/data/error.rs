@@ -1,6 +1,6 @@
 //! Why a data set cannot be used.
 
-use selfsame_plugin_api::{Cancelled, ErrorKind, PluginError};
+use selfsame_plugin_api::{Cancelled, ErrorKind, PluginError, without_backtrace};
 use std::io;
 use std::path::Path;
 use tch::TchError;
@@ -35,8 +35,7 @@ impl DataError {
 
     /// Images that libtorch cannot place, on a device that is full first of all.
     pub(super) fn memory(dataset: &str, error: &TchError) -> Self {
-        let message = error.to_string();
-        let message = message.split("\nException raised from").next().unwrap_or_default();
+        let message = without_backtrace(&error.to_string());
         let message = format!("libtorch: {message}; where memory is short, `data.cache` can be `host` or `disk`");
         Self { dataset: dataset.into(), kind: ErrorKind::Device, message }
     }

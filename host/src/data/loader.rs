@@ -6,10 +6,10 @@ use super::packed::{OnDisk, Packed, canvas};
 use super::reduce::reduced_size;
 use super::source::{Pixels, Source, labels};
 use super::store::{EntryKey, Place, Store, Writer};
-use crate::config::schema::{CachePlace, Config, OnError, StoreRule, StoreSize};
+use crate::config::schema::{AugmentationConfig, CachePlace, Config, OnError, StoreRule, StoreSize};
 use crate::{memory, native};
+use indicatif::DecimalBytes;
 use selfsame_plugin_api::{Card, ErrorKind, Image, Samples, Services, Split};
-use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tch::{Device, Kind, Tensor};
@@ -23,8 +23,6 @@ const DAMAGED_SHARE: usize = 2;
 pub struct Loader<'a> {
     /// Facts about the data set.
     pub card: &'a Card,
-    /// `dataset.options`.
-    pub options: Value,
     /// Length that images' shorter sides are reduced to; none keeps all pixels.
     pub side: Option<usize>,
     /// Folder of the packed cache.
@@ -35,9 +33,6 @@ pub struct Loader<'a> {
     pub device: Device,
     /// What happens to samples that cannot be read.
     pub on_error: OnError,
-    /// Whether samples that could not be read by an earlier run are left out again without a look; a resumed run must learn
-    /// from the samples that it was started with.
-    pub trusts_damage: bool,
     /// Threads that read samples.
     pub workers: usize,
     /// Shows the progress, and knows whether the user wants to stop.
@@ -47,16 +42,20 @@ pub struct Loader<'a> {
 /// The length that images' shorter sides are reduced to, in pixels; none keeps all pixels.
 ///
 /// The automatic rule keeps `s / √a` pixels, where `s` is `preprocess.resize` (else the shorter nominal side) and `a` the
-/// smallest share of the area that a random crop takes: the smallest crop then has as many pixels as the view made of it.
-/// The factor is kept in [1.25, 2], the result rounded up to a multiple of 32.
+/// smallest share of the area that a random crop of either view takes: the smallest crop then has as many pixels as the
+/// view made of it. The factor is kept in [1.25, 2], the result rounded up to a multiple of 32.
 pub fn store_side(config: &Config, card: &Card) -> Option<usize> {
     match config.data.store_size {
         StoreSize::Pixels(side) => Some(side),
         StoreSize::Rule(StoreRule::Original) => None,
         StoreSize::Rule(StoreRule::Auto) => {
             let view = config.preprocess.resize.unwrap_or(card.nominal_size.0.min(card.nominal_size.1));
-            let crop = &config.augmentation;
-            let share = if crop.use_random_crop { crop.random_crop.scale[0] } else { 1.0 };
+            let share = |view: &AugmentationConfig| match view.use_random_crop {
+                true => view.random_crop.scale[0],
+                false => 1.0,
+            };
+            let second = config.augmentation.second_view();
+            let share = second.iter().chain([&config.augmentation]).map(share).fold(1.0, f64::min);
             let factor = (1.0 / share.sqrt()).clamp(1.25, 2.0);
             Some((view as f64 * factor).ceil() as usize).map(|side| side.next_multiple_of(32))
         }
@@ -64,24 +63,36 @@ pub fn store_side(config: &Config, card: &Card) -> Option<usize> {
 }
 
 impl Loader<'_> {
-    /// The samples at `indices` of a split, in that order, less those that cannot be read where the configuration says
-    /// `skip`. Which samples a part has is decided before: what is left out changes no other sample's place in a split.
+    /// The samples at `indices` of a split, in that order, less those `left_out` by the run that goes on, whether they can
+    /// be read by now or not, and less those that cannot be read where the configuration says `skip`. Which samples a
+    /// part has is decided before: what is left out changes no other sample's place in a split.
     ///
     /// # Errors
     /// Samples that cannot be read; more pixels than fit where they were asked for; a cache folder that cannot be used.
-    pub fn load(&self, split: Split, samples: &Arc<dyn Samples>, indices: &[usize]) -> Result<Source, DataError> {
+    pub fn load(
+        &self,
+        split: Split,
+        samples: &Arc<dyn Samples>,
+        indices: &[usize],
+        left_out: &[Damaged],
+    ) -> Result<Source, DataError> {
+        let is_left_out = |index: &usize| left_out.iter().any(|sample| sample.index == *index);
+        let asked = indices.len();
+        let indices = &indices.iter().copied().filter(|index| !is_left_out(index)).collect::<Vec<_>>();
         let fingerprint = samples.fingerprint();
         if self.place == CachePlace::Disk && fingerprint.is_none() {
             let message = "has no fingerprint, so that its images cannot be kept on disk; `data.cache` can be `auto`, \
                            `device` or `host`";
             return Err(DataError::configuration(&self.card.name, message));
         }
-        let loaded = match (samples.block(), fingerprint) {
+        let mut loaded = match (samples.block(), fingerprint) {
             (Some(block), _) if self.place != CachePlace::Disk => self.copied(block, indices)?,
             (_, Some(fingerprint)) => self.cached(split, samples, fingerprint, indices)?,
             _ => self.decoded(split, samples, indices)?,
         };
-        self.report(split, &loaded.damaged, indices.len())?;
+        loaded.damaged.extend_from_slice(left_out);
+        loaded.damaged.sort_by_key(|sample| sample.index);
+        self.report(split, &loaded.damaged, asked)?;
         let sizes = &loaded.sizes;
         let size = if sizes.is_empty() { self.card.nominal_size } else { canvas(sizes) };
         let labels = labels(self.card, &samples.targets(), &loaded.kept);
@@ -140,8 +151,7 @@ impl Loader<'_> {
             sizes.push((image.height, image.width));
             pixels.extend(image.data);
         }
-        let mut damaged = std::mem::take(&mut *lock(&damaged));
-        damaged.sort_by_key(|sample: &Damaged| sample.index);
+        let damaged = std::mem::take(&mut *lock(&damaged));
         let pixels = self.held(sizes.clone(), pixels)?;
         Ok(Loaded { pixels, sizes, kept, damaged })
     }
@@ -158,7 +168,6 @@ impl Loader<'_> {
             dataset: self.card.name.clone(),
             split: split.name().into(),
             fingerprint,
-            options: self.options.clone(),
             store_size: self.side,
             channels: self.card.channels,
             bit_depth: self.card.bit_depth,
@@ -172,8 +181,7 @@ impl Loader<'_> {
             return Err(DataError::data(&self.card.name, message + "; is the folder written by something else?"));
         }
         let kept: Vec<usize> = indices.iter().copied().filter(|&index| store.place(index).is_some()).collect();
-        let mut damaged: Vec<Damaged> = indices.iter().filter_map(|&index| store.damage(index).cloned()).collect();
-        damaged.sort_by_key(|sample| sample.index);
+        let damaged: Vec<Damaged> = indices.iter().filter_map(|&index| store.damage(index).cloned()).collect();
         let places: Vec<(usize, Place)> = kept.iter().filter_map(|&index| Some((index, store.place(index)?))).collect();
         let sizes: Vec<_> = places.iter().map(|(_, place)| (place.height, place.width)).collect();
         let bytes = places.iter().map(|(_, place)| store.bytes(place)).sum();
@@ -186,8 +194,8 @@ impl Loader<'_> {
             self.held(sizes.clone(), self.read_all(split, entry, bytes)?)?
         } else {
             let folder = entry.store.folder().display();
-            let size = bytes as f64 / 1e9;
-            tracing::info!("{} {}: {size:.1} GB of pixels stay on disk, in {folder}", self.card.name, split.name());
+            let size = DecimalBytes(bytes as u64);
+            tracing::info!("{} {}: {size} of pixels stay on disk, in {folder}", self.card.name, split.name());
             Pixels::Packed(Arc::new(Packed::on_disk(entry)))
         };
         Ok(Loaded { pixels, sizes, kept, damaged })
@@ -209,7 +217,7 @@ impl Loader<'_> {
         };
         let missing = wanted(store);
         let known = self.on_error == OnError::Skip && missing.iter().all(|&index| store.damage(index).is_some());
-        if missing.is_empty() || (known && self.trusts_damage) {
+        if missing.is_empty() {
             return Ok(());
         }
         let writer = match store.writer(self.services) {
@@ -261,8 +269,8 @@ impl Loader<'_> {
         }
         let (name, folder) = (&self.card.name, entry.store.folder().display());
         tracing::warn!("{name}: {} images in the packed cache {folder} are damaged, and decoded again", spoilt.len());
-        let mut writer = entry.store.writer(self.services)?;
         let decoder = self.decoder(split, entry.samples.as_ref());
+        let mut decoded = Vec::with_capacity(spoilt.len());
         for (sample, range) in spoilt {
             let image = decoder.read_again(sample)?;
             if image.data.len() != range.len() {
@@ -271,9 +279,18 @@ impl Loader<'_> {
                 return Err(DataError::data(name, message));
             }
             pixels[range].copy_from_slice(&image.data);
-            writer.append(&[(sample, image)])?;
+            decoded.push((sample, image));
         }
-        writer.finish()?;
+        let kept = entry.store.writer(self.services).and_then(|mut writer| {
+            writer.append(&decoded)?;
+            writer.finish()
+        });
+        match kept {
+            Err(error) if error.kind != ErrorKind::Cancelled => {
+                tracing::warn!("{error}; the next run decodes them again")
+            }
+            kept => kept?,
+        }
         Ok(pixels)
     }
 
@@ -302,14 +319,10 @@ impl Loader<'_> {
             (CachePlace::Auto | CachePlace::Device, device) => device,
             (CachePlace::Host | CachePlace::Disk, _) => Device::Cpu,
         };
-        let tensor = if self.card.bit_depth == 16 {
-            let values: Vec<i16> = pixels.chunks_exact(2).map(|two| i16::from_le_bytes([two[0], two[1]])).collect();
-            Tensor::from_slice(&values)
-        } else {
-            Tensor::from_slice(pixels)
-        };
-        debug_assert!(matches!(tensor.kind(), Kind::Uint8 | Kind::Int16));
-        tensor.view(shape).f_to_device(device).map_err(|error| DataError::memory(&self.card.name, &error))
+        // 16-bit pixels are little-endian, as this machine's.
+        let kind = if self.card.bit_depth == 16 { Kind::Int16 } else { Kind::Uint8 };
+        let tensor = Tensor::f_from_data_size(pixels, &shape, kind).and_then(|tensor| tensor.f_to_device(device));
+        tensor.map_err(|error| DataError::memory(&self.card.name, &error))
     }
 
     fn decoder<'a>(&'a self, split: Split, samples: &'a dyn Samples) -> Decoder<'a> {

@@ -97,8 +97,9 @@ impl Mixture {
 
 /// `total` in parts proportional to the weights, by largest remainders.
 fn shares(total: usize, weights: &[f64]) -> Vec<usize> {
-    let sum: f64 = weights.iter().sum();
-    let exact: Vec<f64> = weights.iter().map(|weight| total as f64 * weight / sum).collect();
+    let largest = weights.iter().copied().fold(0.0, f64::max);
+    let sum: f64 = weights.iter().map(|weight| weight / largest).sum();
+    let exact: Vec<f64> = weights.iter().map(|weight| total as f64 * (weight / largest) / sum).collect();
     let mut shares: Vec<usize> = exact.iter().map(|share| *share as usize).collect();
     let mut by_remainder: Vec<usize> = (0..weights.len()).collect();
     by_remainder.sort_by(|&a, &b| exact[b].fract().total_cmp(&exact[a].fract()));
@@ -234,6 +235,7 @@ mod tests {
         assert_eq!(shares(100, &[1.0, 1.0, 1.0]), [34, 33, 33]);
         assert_eq!(shares(10, &[0.5, 0.25, 0.25]), [5, 3, 2]);
         assert_eq!(shares(7, &[1e-9, 1.0]), [0, 7]);
+        assert_eq!(shares(96, &[1e308, 1e308]), [48, 48]);
     }
 
     #[test]

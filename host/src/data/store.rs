@@ -12,7 +12,6 @@ use super::error::DataError;
 use crate::lock::{Attempt, FileLock};
 use selfsame_plugin_api::{Image, Services};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -22,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Changes when stored bytes mean something else than before.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Bytes of a record: sample u64, offset u64, height u32, width u32, checksum of the pixels u32, checksum of the record's
 /// first 28 bytes u32; little-endian.
 const RECORD: usize = 32;
@@ -36,10 +35,8 @@ pub struct EntryKey {
     pub dataset: String,
     /// `train`, `val` or `test`.
     pub split: String,
-    /// What the plugin says its images depend on.
+    /// What the plugin says its images depend on, options among it.
     pub fingerprint: String,
-    /// `dataset.options`.
-    pub options: Value,
     /// Length that shorter sides are reduced to; none: all pixels.
     pub store_size: Option<usize>,
     /// Channels of an image.
@@ -163,9 +160,11 @@ impl Store {
             // Another process may have cleared the cache in the meantime.
             fs::create_dir_all(&self.folder).map_err(|error| self.failed("create", "", &error))?;
             let path = self.folder.join("write.lock");
-            match FileLock::attempt(&path).map_err(|error| self.failed("lock", "write.lock", &error))? {
-                Attempt::Locked(lock) => break lock,
-                Attempt::Held(holder) => {
+            match FileLock::attempt(&path) {
+                Ok(Attempt::Locked(lock)) => break lock,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(self.failed("lock", "write.lock", &error)),
+                Ok(Attempt::Held(holder)) => {
                     let what = format!("waiting for {holder}, which decodes {} {}", self.key.dataset, self.key.split);
                     services.items(&what, 0, None).map_err(|error| DataError::cancelled(&self.key.dataset, error))?;
                     std::thread::sleep(WAIT);
@@ -245,7 +244,7 @@ impl Writer {
             pixels.extend_from_slice(&image.data);
             self.damaged.remove(sample);
         }
-        self.pixels.write_all(&pixels).map_err(|error| self.failed("pixels.bin", &error))?;
+        self.pixels.write_all_at(&pixels, self.end).map_err(|error| self.failed("pixels.bin", &error))?;
         self.end += pixels.len() as u64;
         self.index.write_all(&records).map_err(|error| self.failed("index.bin", &error))
     }

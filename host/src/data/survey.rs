@@ -123,6 +123,23 @@ pub fn survey(decoder: &Decoder) -> Result<Survey, DataError> {
     })
 }
 
+/// Images whose pixels are in splits of more than one of these data sets, each with its name; under `NAME SPLIT`.
+pub fn shared<'a>(data_sets: impl IntoIterator<Item = (&'a str, &'a BTreeMap<String, Survey>)>) -> Vec<Leak> {
+    let (mut places, mut owners): (BTreeMap<&[u8; 32], Leak>, BTreeMap<String, &str>) = Default::default();
+    for (data_set, splits) in data_sets {
+        for (split, survey) in splits {
+            let place = format!("{data_set} {split}");
+            for (digest, same) in &survey.digests {
+                let names = same.iter().map(|&index| name(survey.names.as_deref(), index)).collect();
+                places.entry(digest).or_default().insert(place.clone(), names);
+            }
+            owners.insert(place, data_set);
+        }
+    }
+    let is_shared = |leak: &Leak| leak.keys().filter_map(|place| owners.get(place)).collect::<BTreeSet<_>>().len() > 1;
+    places.into_values().filter(is_shared).collect()
+}
+
 /// Images whose pixels are in more than one of these splits.
 pub fn leaks(splits: &BTreeMap<String, Survey>) -> Vec<Leak> {
     let mut places: BTreeMap<&[u8; 32], Leak> = BTreeMap::new();

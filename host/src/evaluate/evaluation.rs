@@ -5,7 +5,7 @@ use super::trained::WeightsOrigin;
 use crate::native;
 use crate::probe::{RESAMPLES, Scored, Scores, intervals};
 use crate::train::TrainError;
-use crate::train::run_folder::PluginFile;
+use crate::train::run_folder::{LeftOut, PluginFile};
 use crate::train::storage::{Disk, Naming, sha256_of_bytes, write_atomically};
 use selfsame_plugin_api::Card;
 use serde::{Deserialize, Serialize};
@@ -62,10 +62,16 @@ pub struct Evaluation {
     /// Where the evaluation departed from the run and from the protocol's defaults, as `KEY=VALUE`.
     #[serde(default)]
     pub settings: Vec<String>,
+    /// Samples that cannot be read and were left out, by split.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: LeftOut,
     /// The weights that were evaluated.
     pub weights: WeightsOrigin,
     /// Name of the encoder.
     pub encoder: String,
+    /// Which of the run's encoders that is, in words.
+    #[serde(default)]
+    pub embedding: String,
     /// Versions of this program and of libtorch.
     pub versions: BTreeMap<String, String>,
     /// The plugin files that were opened.
@@ -136,6 +142,10 @@ pub struct Subject<'a> {
     pub weights: WeightsOrigin,
     /// Name of the encoder.
     pub encoder: String,
+    /// Which of the run's encoders that is, in words.
+    pub embedding: String,
+    /// Samples that cannot be read and were left out, by split.
+    pub left_out: LeftOut,
     /// The plugin files that were opened.
     pub plugins: Vec<PluginFile>,
     /// Seed of the bootstrap.
@@ -194,6 +204,8 @@ impl Evaluation {
             settings: subject.settings,
             weights: subject.weights,
             encoder: subject.encoder,
+            embedding: subject.embedding,
+            left_out: subject.left_out,
             versions: versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into(),
             plugins: subject.plugins,
         }

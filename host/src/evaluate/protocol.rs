@@ -8,7 +8,7 @@ use crate::data::{Source, split};
 use crate::probe::{
     self, AugmentedRecipe, Cut, Embedder, FinetuneRecipe, L2_GRID, Labelled, LinearModel, Objective, Progress,
 };
-use crate::train::run_folder::RunRecord;
+use crate::train::run_folder::{LeftOut, RunRecord};
 use crate::train::session::Compute;
 use crate::train::splits::{Part, Splits};
 use crate::train::{TrainError, state};
@@ -53,7 +53,7 @@ impl Protocol {
         match option {
             "k" | "temperature" => self == Protocol::Knn,
             "seeds" => self != Protocol::Knn,
-            "epochs" => matches!(self, Protocol::LinearAug | Protocol::Finetune),
+            "epochs" | "batch-size" => matches!(self, Protocol::LinearAug | Protocol::Finetune),
             "lr" => self == Protocol::Finetune,
             _ => false,
         }
@@ -98,6 +98,7 @@ pub struct Bench<'a> {
     augmented: Views,
     train: Loaded,
     scored: Loaded,
+    scored_name: &'static str,
     progress: &'a Progress<'a>,
 }
 
@@ -117,7 +118,7 @@ impl<'a> Bench<'a> {
     ) -> Result<Self, TrainError> {
         let card = splits.card();
         let load = |part: &mut Part| -> Result<Loaded, TrainError> {
-            let source = splits.read(part, compute.device)?;
+            let source = splits.read(part, compute.device, &[])?;
             let Some(labels) = source.labels().filter(|_| card.task != Task::None) else {
                 return Err(TrainError::data(format!(
                     "the {} split of data set {} has no labels to evaluate with; name a split that has some with \
@@ -129,15 +130,23 @@ impl<'a> Bench<'a> {
             let targets = part.targets(card.classes.len());
             Ok(Loaded { labels, targets, groups: part.groups(), source, features: OnceCell::new() })
         };
+        let scored_name = scored.name;
         let (train, scored) = (load(&mut splits.open("train")?)?, load(&mut scored)?);
         let plain = views(config, &config.augmentation, card, record)?;
         let augmented = views(config, &crop_and_flip(&config.augmentation), card, record)?;
-        Ok(Self { config, card, compute, encoder, plain, augmented, train, scored, progress })
+        Ok(Self { config, card, compute, encoder, plain, augmented, train, scored, scored_name, progress })
     }
 
     /// Samples of the training split and of the scored one.
     pub fn sizes(&self) -> (usize, usize) {
         (self.train.source.len(), self.scored.source.len())
+    }
+
+    /// The samples of both that cannot be read, by split.
+    pub fn left_out(&self) -> LeftOut {
+        let parts = [("train", &self.train.source), (self.scored_name, &self.scored.source)];
+        let listed = parts.into_iter().filter(|(_, source)| !source.damaged().is_empty());
+        listed.map(|(name, source)| (name.to_owned(), source.damaged().to_vec())).collect()
     }
 
     /// Runs one protocol. The encoder's weights are as before when it returns.
@@ -247,8 +256,7 @@ impl<'a> Bench<'a> {
     }
 
     fn embedder<'s>(&'s self, views: &'s Views) -> Embedder<'s> {
-        let Compute { device, autocast } = self.compute;
-        Embedder { encoder: self.encoder, views, device, autocast }
+        self.compute.embedder(self.encoder, views)
     }
 
     /// A split's features, computed once.

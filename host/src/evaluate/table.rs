@@ -23,6 +23,9 @@ pub fn rows(results: &[(String, Evaluation)]) -> (Vec<&'static str>, Vec<Vec<Str
         .into_iter()
         .filter(|(name, _)| results.iter().any(|(_, result)| result.metrics.contains_key(*name)))
         .collect();
+    // Of single labels where there are several: no choice of one class.
+    let multilabel = results.iter().all(|(_, result)| result.confusion.is_empty());
+    let title = |name: &'static str, title: &'static str| if multilabel && name == "accuracy" { name } else { title };
     let settings = results.iter().any(|(_, result)| !result.settings.is_empty());
     let row = |(name, result): &(String, Evaluation)| {
         let cells = shown.iter().map(|(name, _)| result.metrics.get(*name).map_or("–".into(), measure));
@@ -31,7 +34,10 @@ pub fn rows(results: &[(String, Evaluation)]) -> (Vec<&'static str>, Vec<Vec<Str
         facts.into_iter().chain(cells).chain(settings.then(|| result.settings.join("\n"))).collect()
     };
     let facts = ["result", "step", "images", "seeds"].into_iter();
-    let titles = facts.chain(shown.iter().map(|(_, title)| *title)).chain(settings.then_some("settings")).collect();
+    let titles = facts
+        .chain(shown.iter().map(|(name, called)| title(name, called)))
+        .chain(settings.then_some("settings"))
+        .collect();
     (titles, results.iter().map(row).collect())
 }
 

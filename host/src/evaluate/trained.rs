@@ -7,7 +7,7 @@ use crate::plugin::Registry;
 use crate::train::checkpoint::{self, CHECKPOINTS_DIR, Checkpoint, Tensors};
 use crate::train::initial_weights::InitialWeights;
 use crate::train::run_folder::{CONFIG_FILE, ENCODER_FILE, RunRecord, RunStatus};
-use crate::train::session::{self, Compute};
+use crate::train::session;
 use crate::train::storage::{Naming, sha256_of_bytes};
 use crate::train::tensors::{from_safetensors, to_safetensors};
 use crate::train::{TrainError, state};
@@ -16,10 +16,11 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use tch::Device;
 
 /// Keys that say which images the encoder learnt from and what it is; to change one would be to evaluate something else
 /// than the run.
-const FIXED: [&str; 12] = [
+const FIXED: [&str; 14] = [
     "augmentation.normalize",
     "dataset.name",
     "dataset.options",
@@ -29,25 +30,38 @@ const FIXED: [&str; 12] = [
     "linear_head.dataset",
     "method",
     "preprocess",
+    "train.encoder_ema_decay",
     "train.seed",
     "train.self_supervision.encoder_name",
+    "train.self_supervision.init",
     "train.self_supervision.type",
 ];
 
 /// Of [`FIXED`], those that describe the run's own images, and may differ for another data set's.
 const OF_THE_IMAGES: [&str; 2] = ["dataset.options", "preprocess"];
 
-/// What decides a result beside the run and the protocol: the values of these keys and of those below them.
-const DECISIVE: [&str; 9] = [
-    "augmentation",
-    "data.limit",
-    "data.on_error",
-    "dataset.dataset_dir",
-    "dataset.name",
-    "dataset.options",
-    "knn",
-    "preprocess",
-    "train.precision",
+/// Keys of training alone, which an evaluation does not look at.
+const OF_TRAINING: [&str; 9] = [
+    "knn.every_epochs",
+    "linear_head",
+    "optimizer",
+    "scheduler",
+    "train.base_lr",
+    "train.checkpoint_every_steps",
+    "train.checkpoint_period",
+    "train.output_dir",
+    "train.resume_from_last_checkpoint",
+];
+
+/// Keys that say where and how fast an evaluation computes, not what comes of it.
+const INDIFFERENT: [&str; 7] = [
+    "data.cache",
+    "data.cache_dir",
+    "dataset.num_workers",
+    "dataset.weight",
+    "train.batch_size",
+    "train.device",
+    "train.micro_batch_size",
 ];
 
 /// A run whose encoder is to be evaluated.
@@ -137,10 +151,19 @@ impl TrainedRun {
         let config = config::load(&sources).map_err(|error| failed(error.to_string()))?.config;
         let (before, now) = (serde_json::to_value(&base), serde_json::to_value(&config));
         let (before, now) = (before.unwrap_or_default(), now.unwrap_or_default());
-        for key in FIXED {
+        let changed = |key: &str| {
             let pointer = format!("/{}", key.replace('.', "/"));
+            before.pointer(&pointer) != now.pointer(&pointer)
+        };
+        if let Some(key) = OF_TRAINING.into_iter().find(|key| changed(key)) {
+            return Err(failed(format!(
+                "`{key}` says how the run was trained and has no effect on an evaluation; leave it out. The length and rate \
+                 of fine-tuning are `--epochs` and `--lr`"
+            )));
+        }
+        for key in FIXED {
             let others = dataset.is_some() && OF_THE_IMAGES.contains(&key);
-            if before.pointer(&pointer) != now.pointer(&pointer) && !others {
+            if changed(key) && !others {
                 let advice = match key.starts_with("dataset") || key == "preprocess" {
                     true => "; to evaluate on another data set, use `--dataset`",
                     false => "; a run with another value is another run",
@@ -155,7 +178,7 @@ impl TrainedRun {
     }
 
     /// Where `config`, made by [`configured`](Self::configured), departs from an evaluation of the run as it is:
-    /// `KEY=VALUE`, sorted by key. Keys that cannot change a result, such as the device, are left out.
+    /// `KEY=VALUE`, sorted by key, less the keys that say where and how fast it computes.
     ///
     /// # Errors
     /// A run whose own configuration cannot be evaluated.
@@ -169,7 +192,7 @@ impl TrainedRun {
         let keys: BTreeSet<&String> = own.keys().chain(now.keys()).collect();
         let within =
             |key: &str, of: &str| key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        let departs = |key: &&String| DECISIVE.iter().any(|of| within(key, of)) && own.get(*key) != now.get(*key);
+        let departs = |key: &&String| !INDIFFERENT.iter().any(|of| within(key, of)) && own.get(*key) != now.get(*key);
         let word = |key: &String| format!("{key}={}", now.get(key).map_or("null".into(), plain));
         Ok(keys.into_iter().filter(departs).map(word).collect())
     }
@@ -179,12 +202,22 @@ impl TrainedRun {
     ///
     /// # Errors
     /// No weights, or weights that do not fit; what the plugin refuses.
-    pub fn load(&self, registry: &Registry, compute: Compute) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
+    pub fn load(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
         let [channels, height, width] = self.record.input_size;
-        let method = session::build_method(None, &self.config, registry, channels, (height, width), compute.device)?;
+        let method = session::build_method(None, &self.config, registry, channels, (height, width), device, false)?;
         let file = self.folder.join(ENCODER_FILE);
         if self.checkpoint.is_none() && self.record.status == RunStatus::Completed && file.exists() {
             let bytes = fs::read(&file).naming("read", &file)?;
+            let (expected, found) = (self.record.encoder_sha256.as_ref(), sha256_of_bytes(&bytes));
+            if expected.is_some_and(|expected| *expected != found) {
+                return Err(TrainError::data(format!(
+                    "{} is not the file that the run wrote: its SHA-256 is {found}, run.json says {}; put it back, or name a \
+                     checkpoint below {}",
+                    file.display(),
+                    expected.map_or("nothing", String::as_str),
+                    self.folder.join(CHECKPOINTS_DIR).display()
+                )));
+            }
             let tensors =
                 from_safetensors(&bytes).map_err(|error| TrainError::data(format!("{}: {error}", file.display())))?;
             self.restore(&state::encoder_tensors(method.encoder()), &tensors)?;
@@ -217,7 +250,7 @@ impl TrainedRun {
     pub fn untrained(
         &self,
         registry: &Registry,
-        compute: Compute,
+        device: Device,
     ) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
         let [channels, height, width] = self.record.input_size;
         let init = self.config.train.self_supervision.init.as_deref().map(InitialWeights::read).transpose()?;
@@ -231,7 +264,7 @@ impl TrainedRun {
             )));
         }
         let size = (height, width);
-        let method = session::build_method(init.as_ref(), &self.config, registry, channels, size, compute.device)?;
+        let method = session::build_method(init.as_ref(), &self.config, registry, channels, size, device, false)?;
         let tensors = state::encoder_tensors(method.encoder());
         let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| TrainError::data(error.to_string()))?;
         let origin = WeightsOrigin { file: "untrained".into(), sha256: sha256_of_bytes(&bytes), step: Some(0) };

@@ -138,7 +138,8 @@ pub struct StepOutput {
 }
 
 /// Makes the configured method; heads are initialised from libtorch's global generator. `encoder` makes an encoder of the
-/// configured kind each time that it is called; the first one is the one that is trained.
+/// configured kind each time that it is called; the first one is the one that is trained. `with_features`: the online head
+/// learns from the features of the training steps.
 ///
 /// # Errors
 /// What `encoder` answers, and anything libtorch refuses, such as a full device.
@@ -146,6 +147,7 @@ pub fn create<E: From<Error>>(
     config: &Config,
     encoder: impl Fn() -> Result<Box<dyn Encoder>, E>,
     device: Device,
+    with_features: bool,
 ) -> Result<Box<dyn Method>, E> {
     let settings = &config.method;
     let method: Box<dyn Method> = match config.train.self_supervision.method {
@@ -154,9 +156,6 @@ pub fn create<E: From<Error>>(
         MethodName::BarlowTwins => Box::new(BarlowTwins::new(settings, encoder()?, device)?),
         MethodName::Vicreg => Box::new(VicReg::new(settings, encoder()?, device)?),
     };
-    // A head with batches of its own embeds those.
-    let own_batches = config.linear_head.dataset.name.is_some() || !config.dataset.mix.is_empty();
-    let with_features = config.linear_head.enabled && !own_batches;
     Ok(match config.train.encoder_ema_decay {
         Some(decay) => Box::new(Averaged::new(method, encoder()?, decay, with_features)?),
         None => method,

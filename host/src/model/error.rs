@@ -3,7 +3,7 @@
 use crate::augment::AugmentError;
 use crate::data::DataError;
 use crate::native::NativeError;
-use selfsame_plugin_api::{ErrorKind, PluginError};
+use selfsame_plugin_api::{ErrorKind, PluginError, without_backtrace};
 use tch::TchError;
 
 /// The result of models, methods, optimisers and probes.
@@ -54,8 +54,7 @@ impl From<NativeError> for Error {
 
 impl From<TchError> for Error {
     fn from(error: TchError) -> Self {
-        let message = error.to_string();
-        let end = message.find("\nException raised from").unwrap_or(message.len());
-        Self::Libtorch(message[..end].trim_start_matches("Internal torch error: ").to_owned())
+        let message = without_backtrace(&error.to_string());
+        Self::Libtorch(message.trim_start_matches("Internal torch error: ").to_owned())
     }
 }

@@ -1,5 +1,6 @@
 //! `encoder.safetensors`: a trained encoder under torchvision's names, for any framework.
 
+use crate::train::TrainError;
 use crate::train::storage::{Disk, FileError, write_atomically};
 use crate::train::tensors::{TensorError, to_safetensors};
 use std::collections::BTreeMap;
@@ -24,17 +25,30 @@ pub enum ExportError {
     File(#[from] FileError),
 }
 
+impl From<ExportError> for TrainError {
+    fn from(error: ExportError) -> Self {
+        Self::data(error.to_string())
+    }
+}
+
 /// Writes parameters and buffers, `num_batches_tracked` included, under the names given, in one step.
 ///
-/// The file's metadata says `format` = `pt` (as PyTorch's loaders expect), `encoder`, `dataset` and `selfsame_version`.
+/// The file's metadata says `format` = `pt` (as PyTorch's loaders expect), `encoder`, `embedding` (which of the run's
+/// encoders it is, in words), `dataset` and `selfsame_version`.
 pub fn export_encoder(
     path: &Path,
     tensors: &[(String, Tensor)],
     encoder: &str,
+    embedding: &str,
     dataset: &str,
 ) -> Result<(), ExportError> {
-    let metadata =
-        [("format", "pt"), ("encoder", encoder), ("dataset", dataset), ("selfsame_version", env!("CARGO_PKG_VERSION"))];
+    let metadata = [
+        ("format", "pt"),
+        ("encoder", encoder),
+        ("embedding", embedding),
+        ("dataset", dataset),
+        ("selfsame_version", env!("CARGO_PKG_VERSION")),
+    ];
     let metadata: BTreeMap<_, _> = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let bytes =
         to_safetensors(tensors, &metadata).map_err(|source| ExportError::Tensors { path: path.to_owned(), source })?;
@@ -53,7 +67,7 @@ mod tests {
             ("bn1.num_batches_tracked".to_owned(), Tensor::from(7i64)),
             ("conv1.weight".to_owned(), Tensor::from_slice2(&[[1.0f32, 2.0]])),
         ];
-        export_encoder(&path, &tensors, "resnet8", "CIFAR10").unwrap();
+        export_encoder(&path, &tensors, "resnet8", "the online encoder", "CIFAR10").unwrap();
         // The format's page: u64 header length, JSON header padded with spaces, data without gaps.
         let version = env!("CARGO_PKG_VERSION");
         let metadata =
@@ -76,7 +90,7 @@ mod tests {
     #[test]
     fn an_error_names_the_file_and_the_tensor() {
         let twice = [("w".to_owned(), Tensor::from(1.0)), ("w".to_owned(), Tensor::from(2.0))];
-        let error = export_encoder(Path::new("e.safetensors"), &twice, "a", "b").unwrap_err().to_string();
+        let error = export_encoder(Path::new("e.safetensors"), &twice, "a", "", "b").unwrap_err().to_string();
         assert!(error.contains("e.safetensors") && error.contains("`w`"), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 use super::html;
 use super::metrics;
 use crate::evaluate::{self, Evaluation};
+use crate::train::TrainError;
 use crate::train::run_folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
 use crate::train::storage::{Disk, FileError, Naming, write_atomically};
 use comfy_table::{CellAlignment, Table, presets};
@@ -25,6 +26,12 @@ pub enum ReportError {
     /// The result of an evaluation cannot be read.
     #[error("{0}")]
     Evaluation(String),
+}
+
+impl From<ReportError> for TrainError {
+    fn from(error: ReportError) -> Self {
+        Self::data(error.to_string())
+    }
 }
 
 /// Scores of an encoder on held-out images, as shares in [0, 1]; none where not measured.
@@ -102,11 +109,19 @@ pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
 pub fn scored_on(record: &RunRecord) -> Option<String> {
     let probed = record.data_sets.iter().find(|data| data.probed)?;
     let (split, size) = ["test", "val"].iter().find_map(|split| Some((split, probed.split_sizes.get(*split)?)))?;
+    let several = record.data_sets.iter().filter(|data| data.name == probed.name).count() > 1;
+    let called = |data: &DataSetRecord| match &data.folder {
+        Some(folder) if several => format!("{} ({})", data.name, folder.display()),
+        _ => data.name.clone(),
+    };
     let learned = match probed.images_per_epoch {
-        0 => format!("; the encoder learned from {} alone", record.dataset),
+        0 => {
+            let from: Vec<_> = record.data_sets.iter().filter(|data| data.images_per_epoch > 0).map(called).collect();
+            format!("; the encoder learned from {} alone", from.join(" + "))
+        }
         _ => String::new(),
     };
-    Some(format!("Scored on {size} {split} images of {}{learned}.", probed.name))
+    Some(format!("Scored on {size} {split} images of {}{learned}.", called(probed)))
 }
 
 /// The scores before and after training, and what they are of.
@@ -312,6 +327,7 @@ mod tests {
         let mut record = example_record();
         record.data_sets[0].probed = false;
         record.data_sets.push(DataSetRecord {
+            folder: None,
             name: "CIFAR100".into(),
             images_per_epoch: 0,
             probed: true,

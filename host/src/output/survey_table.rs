@@ -37,12 +37,20 @@ pub fn statistics(dataset: &str, splits: &BTreeMap<String, Survey>, leaks: &[Lea
         duplicates(&mut text, split, survey);
         few(&mut text, &format!("{split}: samples that cannot be read"), &survey.damaged, |sample| sample.describe());
     }
-    let describe = |leak: &Leak| {
-        let parts: Vec<_> = leak.iter().map(|(split, names)| format!("{split}: {}", names.join(", "))).collect();
-        parts.join("; ")
-    };
     few(&mut text, "LEAK: the same pixels in several splits", leaks, describe);
     text
+}
+
+/// Images that several data sets have in common.
+pub fn shared(leaks: &[Leak]) -> String {
+    let mut text = String::new();
+    few(&mut text, "SHARED: the same pixels in several data sets", leaks, describe);
+    if text.is_empty() { "no pixels are in several data sets".into() } else { text }
+}
+
+fn describe(leak: &Leak) -> String {
+    let parts: Vec<_> = leak.iter().map(|(place, names)| format!("{place}: {}", names.join(", "))).collect();
+    parts.join("; ")
 }
 
 fn pixels(splits: &BTreeMap<String, Survey>) -> Table {

@@ -2,9 +2,12 @@
 
 use crate::model;
 use crate::train::TrainError;
-use crate::train::storage::{Disk, Naming, Storage};
+use crate::train::storage::{Disk, Naming, write_atomically};
+use rustix::fs::{MemfdFlags, memfd_create};
 use selfsame_plugin_api::{Encoder, ErrorKind};
-use std::path::Path;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 use tch::{CModule, Device, Kind, Tensor, no_grad};
 
 /// Images in the batch that is traced; the check takes another number.
@@ -31,18 +34,13 @@ pub fn export_torchscript(path: &Path, encoder: &dyn Encoder, input: [usize; 3])
         Ok(ramp.f_mul_scalar(0.37)?.f_sin()?.f_reshape([images, channels, height, width])?)
     };
     let module = no_grad(|| trace(encoder, batch(TRACED)?))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let unfinished = path.with_file_name(format!(".{name}.tmp"));
-    let written = write(&module, &unfinished).and_then(|()| {
-        no_grad(|| check(&unfinished, encoder, &batch(CHECKED)?))?;
-        Disk.sync_file(&unfinished).naming("sync", &unfinished)?;
-        Ok(Disk.rename(&unfinished, path).naming("replace", path)?)
-    });
-    if written.is_err() {
-        // The first error says more than a second one would.
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    written
+    // libtorch's writer ends the process where a disk is full, so it writes into memory.
+    let memory = memfd_create("torchscript", MemfdFlags::CLOEXEC).map_err(io::Error::from).naming("write", path)?;
+    let unfinished = PathBuf::from(format!("/proc/self/fd/{}", memory.as_raw_fd()));
+    module.save(&unfinished)?;
+    no_grad(|| check(&unfinished, encoder, &batch(CHECKED)?))?;
+    let bytes = fs::read(&unfinished).naming("write", path)?;
+    Ok(write_atomically(&Disk, path, &bytes)?)
 }
 
 fn trace(encoder: &dyn Encoder, images: Tensor) -> Result<CModule, TrainError> {
@@ -59,12 +57,6 @@ fn trace(encoder: &dyn Encoder, images: Tensor) -> Result<CModule, TrainError> {
         Some(error) => Err(error.into()),
         None => Ok(module?),
     }
-}
-
-fn write(module: &CModule, path: &Path) -> Result<(), TrainError> {
-    // libtorch's own message for a folder that is missing or read-only is a stack trace.
-    std::fs::File::create(path).naming("write", path)?;
-    Ok(module.save(path)?)
 }
 
 /// Compares what the file answers with what the encoder answers, for a batch that was not traced.

@@ -127,12 +127,14 @@ impl Inspection {
             writeln!(text, "  licence   {}", card.licence)?;
             writeln!(text, "  citation  {}", card.citation)?;
             write_options(text, &card.options)?;
+            write_recommended(text, &card.recommended)?;
         }
         for card in &self.encoders {
             let Ok(card) = card else { continue };
             writeln!(text, "\nencoder {}\n  {}", card.name, card.summary)?;
             writeln!(text, "  citation  {}", card.citation)?;
             write_options(text, &card.options)?;
+            write_recommended(text, &card.recommended)?;
         }
         Ok(())
     }
@@ -143,6 +145,21 @@ fn cards_json<T: Serialize>(cards: &[Result<T, PluginError>]) -> Value {
         .iter()
         .map(|card| card.as_ref().map_or_else(|error| json!({"error": error.message}), |card| json!(card)))
         .collect()
+}
+
+/// The keys below `values` that a card recommends, each with its value.
+fn write_recommended(text: &mut String, values: &Value) -> std::fmt::Result {
+    fn write(text: &mut String, path: &str, value: &Value) -> std::fmt::Result {
+        match value {
+            Value::Object(keys) => keys.iter().try_for_each(|(key, value)| {
+                let dot = if path.is_empty() { "" } else { "." };
+                write(text, &format!("{path}{dot}{key}"), value)
+            }),
+            Value::Null => Ok(()),
+            value => writeln!(text, "  recommends {path} = {value}"),
+        }
+    }
+    write(text, "", values)
 }
 
 fn write_options(text: &mut String, options: &[OptionSpec]) -> std::fmt::Result {

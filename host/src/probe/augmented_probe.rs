@@ -115,7 +115,7 @@ fn choose(
     let _no_grad = tch::no_grad_guard();
     // Without held-out rows all are equal, and the first one that works is taken.
     let held = (select(plain, &cut.held)?, select(labels, &cut.held)?);
-    let mut best: Option<(f64, Candidate)> = None;
+    let mut best: Option<((f64, f64), Candidate)> = None;
     for candidate in candidates {
         let finite = candidate.model.parameters().iter().try_fold(true, |finite, parameter| -> Result<bool> {
             Ok(finite && parameter.tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1)
@@ -124,7 +124,7 @@ fn choose(
             continue;
         }
         let score = if cut.held.is_empty() {
-            0.0
+            (0.0, 0.0)
         } else {
             choice_score(objective, &candidate.model.logits(&held.0)?, &held.1)?
         };

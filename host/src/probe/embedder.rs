@@ -7,9 +7,6 @@ use crate::native;
 use selfsame_plugin_api::Encoder;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// Images per forward pass; without gradients no activations are kept, so batches may be large.
-const BATCH: usize = 256;
-
 /// Told how far a long computation is: what it does, how much is done, and of how much.
 pub type Progress<'a> = dyn Fn(&str, usize, usize) + 'a;
 
@@ -24,6 +21,8 @@ pub struct Embedder<'a> {
     pub device: Device,
     /// Whether in bfloat16.
     pub autocast: bool,
+    /// Images per forward pass.
+    pub batch: usize,
 }
 
 impl Embedder<'_> {
@@ -50,7 +49,7 @@ impl Embedder<'_> {
     /// The embeddings of all samples in order, plainly resized and cropped, a batch `[B, D]` at a time.
     pub fn batches<'a>(&'a self, source: &'a Source) -> impl Iterator<Item = Result<Tensor>> + 'a {
         let places: Vec<usize> = (0..source.len()).collect();
-        let plan = places.chunks(BATCH).map(<[usize]>::to_vec).collect();
+        let plan = places.chunks(self.batch).map(<[usize]>::to_vec).collect();
         source.batches(plan, self.device).map(|batch| self.frozen(&self.views.eval(&batch?.images)?))
     }
 
@@ -59,9 +58,9 @@ impl Embedder<'_> {
     /// # Errors
     /// As [`Embedder::forward`].
     pub fn embed(&self, source: &Source, what: &str, progress: &Progress<'_>) -> Result<Tensor> {
-        let mut features = Vec::with_capacity(source.len() / BATCH + 1);
+        let mut features = Vec::with_capacity(source.len() / self.batch + 1);
         for (done, embedded) in self.batches(source).enumerate() {
-            progress(what, done * BATCH, source.len());
+            progress(what, done * self.batch, source.len());
             features.push(embedded?);
         }
         Ok(Tensor::f_cat(&features, 0)?)

@@ -78,7 +78,8 @@ impl<'a> LinearFit<'a> {
         Ok(Self { objective, features: features.f_sub(&mean)?.f_div(&std)?, targets, mean, std, solution })
     }
 
-    /// The minimum of the mean loss + `l2`/2·‖W‖²; the bias is not decayed. Draws nothing at random.
+    /// The minimum of the mean loss + `l2`/2·‖W‖², for each label by itself where there are several; the bias is not decayed.
+    /// Draws nothing at random.
     ///
     /// # Errors
     /// Anything libtorch refuses.
@@ -93,7 +94,8 @@ impl<'a> LinearFit<'a> {
             let (weight, bias) = split(&point)?;
             let logits = self.features.f_linear(&weight, Some(&bias))?;
             let penalty = weight.f_square()?.f_sum(Kind::Double)?.f_mul_scalar(l2 / 2.0)?;
-            let loss = self.objective.loss(&logits, self.targets)?.f_to_kind(Kind::Double)?.f_add(&penalty)?;
+            let loss = self.objective.loss(&logits, self.targets)?.f_to_kind(Kind::Double)?;
+            let loss = loss.f_mul_scalar(self.objective.classifiers() as f64)?.f_add(&penalty)?;
             loss.f_backward()?;
             Ok((loss.f_double_value(&[])?, point.f_grad()?))
         })?;
@@ -127,8 +129,7 @@ pub struct Cut {
 }
 
 /// The linear protocol (Kornblith et al. 2019, appendix A.3): L-BFGS logistic regression on frozen features, whose L2
-/// strength is the one of [`L2_GRID`] that scores best on the held-out rows of the training split, the strongest of
-/// equals; then a fit on all rows. Answers the model and its L2.
+/// strength is the one of [`L2_GRID`] that scores best on the held-out rows of the training split ([`choice_score`]); then a fit on all rows. Answers the model and its L2.
 ///
 /// Without rows to choose by, L2 is 1/N.
 ///
@@ -146,7 +147,7 @@ pub fn tuned_linear(
         let (known, held) = (select(targets, &cut.fit)?, select(targets, &cut.held)?);
         let held_features = select(features, &cut.held)?;
         let mut fit = LinearFit::new(objective, &select(features, &cut.fit)?, &known)?;
-        let mut best = (f64::NEG_INFINITY, L2_GRID[0]);
+        let mut best = ((f64::NEG_INFINITY, f64::NEG_INFINITY), L2_GRID[0]);
         for l2 in L2_GRID {
             let logits = fit.minimize(l2)?.logits(&held_features)?;
             let score = choice_score(objective, &logits, &held)?;
@@ -159,13 +160,15 @@ pub fn tuned_linear(
     Ok((LinearFit::new(objective, features, targets)?.minimize(l2)?, l2))
 }
 
-/// What a choice is made by: accuracy for multiclass tasks, AUROC for the others (accuracy where it is not defined).
+/// What a choice is made by: accuracy for multiclass tasks, AUROC for the others (accuracy where it is not defined), and
+/// among equals the smallest loss, since an AUROC says nothing of the threshold.
 ///
 /// # Errors
 /// As [`Scored::new`].
-pub fn choice_score(objective: &Objective, logits: &Tensor, targets: &Tensor) -> Result<f64> {
+pub fn choice_score(objective: &Objective, logits: &Tensor, targets: &Tensor) -> Result<(f64, f64)> {
     let scores = Scored::new(objective.task(), &objective.probabilities(&logits.f_detach()?)?, targets)?.scores();
     let find = |name: &str| scores.iter().find(|(found, _)| *found == name).and_then(|(_, score)| *score);
     let ranked = if objective.task() == Task::Multiclass { None } else { find("auroc") };
-    Ok(ranked.or_else(|| find("accuracy")).unwrap_or(f64::NEG_INFINITY))
+    let score = ranked.or_else(|| find("accuracy")).unwrap_or(f64::NEG_INFINITY);
+    Ok((score, -objective.loss(&logits.f_detach()?, targets)?.f_double_value(&[])?))
 }

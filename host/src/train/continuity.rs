@@ -92,8 +92,9 @@ fn compare(saved: &Value, config: &Config) -> Result<(), TrainError> {
             continue;
         }
         if key == EPOCHS {
-            longer =
-                Some(format!("`{EPOCHS}` was {before} and is {value} now: the learning rate follows the new length"));
+            longer = Some(format!(
+                "`{EPOCHS}` was {before} and is {value} now: the learning rate (and BYOL's τ) follow the new length"
+            ));
             continue;
         }
         differing.push(format!("`{key}` was {before} and is {value} now"));

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::data::Batch;
 use crate::method::{self, Method, StepContext, StepOutput};
 use crate::optim::{self, Optimizer, Schedule};
-use crate::probe::{Embedder, LinearHead};
+use crate::probe::LinearHead;
 use crate::{native, random};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -138,7 +138,14 @@ impl<'a> Engine<'a> {
     }
 
     fn evaluator(&self) -> Evaluator<'a> {
-        Evaluator { config: self.config, compute: self.compute, data: self.data, views: self.views }
+        Evaluator {
+            config: self.config,
+            compute: self.compute,
+            data: self.data,
+            views: self.views,
+            stop: self.stop.clone(),
+            step: self.position.step,
+        }
     }
 
     /// Trains to the last epoch, and answers the scores of the encoder as it is then.
@@ -156,7 +163,7 @@ impl<'a> Engine<'a> {
     }
 
     fn measure_untrained(&mut self) -> Result<(), TrainError> {
-        let scores = self.evaluator().probe(self.method.encoder())?;
+        let scores = self.saving_on_stop(self.evaluator().probe(self.method.encoder()))?;
         self.observer.epoch(0, 0, &scores)?;
         self.position.untrained = scores;
         Ok(())
@@ -195,7 +202,7 @@ impl<'a> Engine<'a> {
         }
         self.optimizer.step(self.schedule.lr(self.position.step))?;
         self.method.after_step(&context)?;
-        self.train_head(&output.features, batch.labels.as_ref())?;
+        self.train_head(&output.features, batch.labels.as_ref(), looked)?;
         looked.losses = looked.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
         looked.metrics = output.metrics;
         looked.images += batch.ids.len();
@@ -227,13 +234,14 @@ impl<'a> Engine<'a> {
     }
 
     /// One step of the head: on its own batch, with the encoder frozen, or on the features of the encoder's views.
-    fn train_head(&mut self, features: &Tensor, labels: Option<&Tensor>) -> Result<(), TrainError> {
+    fn train_head(&mut self, features: &Tensor, labels: Option<&Tensor>, looked: &mut Look) -> Result<(), TrainError> {
         let Some(head) = &mut self.head else { return Ok(()) };
         if let Some(own) = &mut self.head_batches {
-            if let Some((images, labels)) = own.batch(self.position.step, self.compute.device)? {
-                let Compute { device, autocast } = self.compute;
-                let encoder = self.method.encoder();
-                let embedder = Embedder { encoder, views: self.views.task(), device, autocast };
+            let started = Instant::now();
+            let batch = own.batch(self.position.step, self.compute.device)?;
+            looked.waited += started.elapsed();
+            if let Some((images, labels)) = batch {
+                let embedder = self.compute.embedder(self.method.encoder(), self.views.task());
                 head.train_step(&embedder.frozen(&images)?, &labels)?;
             }
         } else if let Some(labels) = labels {
@@ -294,16 +302,17 @@ impl<'a> Engine<'a> {
     }
 
     fn finish_epoch(&mut self, steps: usize) -> Result<(), TrainError> {
-        self.position.epoch += 1;
-        let epoch = self.position.epoch;
-        let mut metrics = BTreeMap::from([("ssl/train/epoch_loss".to_owned(), self.position.loss_sum / steps as f64)]);
+        let epoch = self.position.epoch + 1;
+        let every = self.config.knn.every_epochs;
+        let neighbours = every > 0 && (epoch.is_multiple_of(every) || epoch == self.config.scheduler.epochs);
+        let measured = self.evaluator().validate(self.method.as_mut(), self.head.as_ref(), neighbours);
+        let mut metrics = self.saving_on_stop(measured)?;
+        metrics.insert("ssl/train/epoch_loss".to_owned(), self.position.loss_sum / steps as f64);
         if let Some(head) = &mut self.head {
             metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics("train", train)));
         }
-        let every = self.config.knn.every_epochs;
-        let neighbours = every > 0 && (epoch.is_multiple_of(every) || epoch == self.config.scheduler.epochs);
-        metrics.extend(self.evaluator().validate(self.method.as_mut(), self.head.as_ref(), neighbours)?);
         ensure_finite(&metrics, epoch)?;
+        self.position.epoch = epoch;
         if let Device::Cuda(index) = self.compute.device {
             metrics.insert("memory/peak_bytes".to_owned(), native::cuda_memory(index)?.peak_allocated as f64);
         }
@@ -313,6 +322,14 @@ impl<'a> Engine<'a> {
         self.position.loss_sum = 0.0;
         let period = self.config.train.checkpoint_period;
         self.save(period > 0 && epoch.is_multiple_of(period))
+    }
+
+    /// Saves the state where a signal ended what was measured: a resumed run measures again.
+    fn saving_on_stop<T>(&self, measured: Result<T, TrainError>) -> Result<T, TrainError> {
+        if let Err(TrainError::Stopped { .. }) = measured {
+            self.save(false)?;
+        }
+        measured
     }
 
     /// Writes a checkpoint; `keep` holds it for good.

@@ -8,7 +8,6 @@ use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::model;
 use crate::native::NativeError;
-use crate::output::{export::ExportError, report::ReportError};
 use crate::plugin::PluginFailure;
 use selfsame_plugin_api::{ErrorKind, PluginError};
 
@@ -61,12 +60,10 @@ with_kind! {
     CheckpointError => |_| ErrorKind::Data,
     DataError => |error| error.kind,
     NativeError => |_| ErrorKind::Device,
-    ExportError => |_| ErrorKind::Data,
     PluginError => |error| error.kind,
     PluginFailure => |error| error.kind(),
     AugmentError => |error| error.kind(),
     FileError => |_| ErrorKind::Data,
-    ReportError => |_| ErrorKind::Data,
     DeviceError => |error| match error {
         DeviceError::Name(_) => ErrorKind::Configuration,
         _ => ErrorKind::Device,

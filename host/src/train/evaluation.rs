@@ -3,17 +3,17 @@
 use super::error::TrainError;
 use super::run_data::{RunData, RunViews};
 use super::session::Compute;
+use super::signals::Stop;
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::{Batch, Source};
 use crate::method::{self, Method, StepContext};
-use crate::probe::{self, Embedder, HeadMetrics, LinearHead, Objective, Scored};
+use crate::probe::{self, HeadMetrics, LinearHead, Objective, Scored};
 use selfsame_plugin_api::{Encoder, Task};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 /// Measures an encoder on the splits of a run.
-#[derive(Clone, Copy)]
 pub struct Evaluator<'a> {
     /// The run's configuration.
     pub config: &'a Config,
@@ -23,6 +23,10 @@ pub struct Evaluator<'a> {
     pub data: &'a RunData,
     /// The run's views.
     pub views: &'a RunViews,
+    /// Looked at between batches.
+    pub stop: Stop,
+    /// Steps done, for the message of a stop.
+    pub step: u64,
 }
 
 impl Evaluator<'_> {
@@ -31,7 +35,7 @@ impl Evaluator<'_> {
     /// where the former has none), and with `neighbours` the scores of kNN.
     ///
     /// # Errors
-    /// What encoder or libtorch refuse.
+    /// A signal; what encoder or libtorch refuse.
     pub fn validate(
         &self,
         method: &mut dyn Method,
@@ -45,19 +49,19 @@ impl Evaluator<'_> {
         let task = self.data.task();
         let Some(val) = &task.val else {
             if let Some(val) = self.data.encoder.iter().find_map(|data| data.val.as_ref()) {
-                let features = embed(method.encoder(), val, &self.views.encoder, self.compute)?;
+                let features = self.embed(method.encoder(), val, &self.views.encoder)?;
                 metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
             }
             return Ok(metrics);
         };
-        let features = embed(method.encoder(), val, self.views.task(), self.compute)?;
+        let features = self.embed(method.encoder(), val, self.views.task())?;
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         if let (Some(head), Some(labels)) = (head, val.labels()) {
             let labels = labels.f_to_device(self.compute.device)?;
             metrics.extend(head_metrics("val", &head.evaluate(&features, &labels)?));
         }
         if let (true, Some((known, truth))) = (neighbours, self.labels(val)?) {
-            let bank = embed(method.encoder(), &task.train, self.views.task(), self.compute)?;
+            let bank = self.embed(method.encoder(), &task.train, self.views.task())?;
             metrics.extend(self.scores("knn/val", &self.knn(&bank, &known, &features)?, &truth)?);
         }
         Ok(metrics)
@@ -67,16 +71,17 @@ impl Evaluator<'_> {
     /// data set that head and probes use, by metric name; empty where there are no labels.
     ///
     /// # Errors
-    /// What encoder or libtorch refuse.
+    /// A signal; what encoder or libtorch refuse.
     pub fn probe(&self, encoder: &dyn Encoder) -> Result<BTreeMap<String, f64>, TrainError> {
         let mut metrics = BTreeMap::new();
         let task = self.data.task();
         let Some((split, scored)) = task.scored() else { return Ok(metrics) };
         let Some((known, truth)) = self.labels(scored)? else { return Ok(metrics) };
-        let bank = embed(encoder, &task.train, self.views.task(), self.compute)?;
-        let features = embed(encoder, scored, self.views.task(), self.compute)?;
+        let bank = self.embed(encoder, &task.train, self.views.task())?;
+        let features = self.embed(encoder, scored, self.views.task())?;
         metrics.extend(self.scores(&format!("knn/{split}"), &self.knn(&bank, &known, &features)?, &truth)?);
-        let objective = Objective::new(task.card.task, task.card.classes.len(), None)?;
+        let balanced = self.config.train.self_supervision.use_balanced_binary_loss_for_linear_head;
+        let objective = Objective::new(task.card.task, task.card.classes.len(), balanced.then_some(&known))?;
         let linear = probe::linear_probe(&objective, (&bank, &known), &features)?;
         metrics.extend(self.scores(&format!("linear/{split}"), &linear, &truth)?);
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
@@ -115,7 +120,7 @@ impl Evaluator<'_> {
     /// Mean loss over the validation splits of the encoder's data sets in batches of the training size; the last one may
     /// be smaller, and a single image, which has no negatives, is left out. The views are the same after every epoch.
     fn validation_loss(&self, method: &mut dyn Method) -> Result<Option<f64>, TrainError> {
-        let Compute { device, autocast } = self.compute;
+        let Compute { device, autocast, .. } = self.compute;
         let train = &self.config.train;
         let key = |view| ViewKey { seed: train.seed, epoch: VALIDATION_EPOCH, view };
         let context = StepContext { step: 0, total_steps: 1, train: false, autocast };
@@ -123,6 +128,7 @@ impl Evaluator<'_> {
         let (mut sum, mut count) = (0.0, 0);
         let plan = picks.chunks(train.batch_size).filter(|picks| picks.len() > 1);
         for batch in self.data.validation_batches(plan.map(<[_]>::to_vec).collect(), device) {
+            self.stop.check(self.step)?;
             let batch = batch?;
             let pieces = batch.parts(train.micro_batch_size.unwrap_or(train.batch_size));
             let views = |index: usize| -> Result<[Tensor; 2], TrainError> {
@@ -136,12 +142,24 @@ impl Evaluator<'_> {
         }
         Ok((count > 0).then(|| sum / count as f64))
     }
+
+    /// Embeds every sample of `source`, plainly resized and cropped, in order: float32 `[N, D]` on the run's device.
+    fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views) -> Result<Tensor, TrainError> {
+        let embedder = self.compute.embedder(encoder, views);
+        let mut features = Vec::new();
+        for embedded in embedder.batches(source) {
+            self.stop.check(self.step)?;
+            features.push(embedded?);
+        }
+        Ok(Tensor::f_cat(&features, 0)?)
+    }
 }
 
 /// A head's scores under their metric names.
 pub fn head_metrics(split: &str, scores: &HeadMetrics) -> Vec<(String, f64)> {
     let named = [
-        ("loss", Some(scores.loss)),
+        // Nothing to weigh: every sample is of a class that the balanced loss has not seen in training.
+        ("loss", Some(scores.loss).filter(|loss| !loss.is_nan())),
         ("accuracy", Some(scores.accuracy)),
         ("auroc", scores.auroc),
         ("auprc", scores.auprc),
@@ -151,16 +169,3 @@ pub fn head_metrics(split: &str, scores: &HeadMetrics) -> Vec<(String, f64)> {
 
 /// Stands for no epoch, so that validation's views are none of training's.
 const VALIDATION_EPOCH: u64 = u64::MAX;
-
-/// Embeds every sample of `source`, plainly resized and cropped, in order: float32 `[N, D]` on `device`.
-///
-/// # Errors
-/// What the encoder or libtorch refuses.
-pub fn embed(
-    encoder: &dyn Encoder,
-    source: &Source,
-    views: &Views,
-    Compute { device, autocast }: Compute,
-) -> Result<Tensor, TrainError> {
-    Ok(Embedder { encoder, views, device, autocast }.embed(source, "embedding", &|_, _, _| ())?)
-}

@@ -9,7 +9,7 @@ use crate::config::schema::AugmentationConfig;
 use crate::data::mixture::{Mixture, Pick};
 use crate::data::{MixedBatches, Source};
 use crate::plugin::Registry;
-use selfsame_plugin_api::{DatasetRequest, Normalization, Services};
+use selfsame_plugin_api::{DatasetRequest, Normalization, Services, Task};
 use std::path::PathBuf;
 use tch::Device;
 
@@ -47,8 +47,9 @@ impl RunData {
             let splits = [Some(("train", &data.train)), data.scored()];
             DataSetRecord {
                 name: data.card.name.clone(),
+                folder: data.folder.clone(),
                 images_per_epoch,
-                probed,
+                probed: probed && data.card.task != Task::None,
                 split_sizes: splits.into_iter().flatten().map(|(name, part)| (name.to_owned(), part.len())).collect(),
                 samples_sha256: Some(data.samples_sha256.clone()),
             }
@@ -75,9 +76,8 @@ impl RunData {
     pub fn left_out(&self) -> LeftOut {
         let several = self.encoder.len() + usize::from(self.head.is_some()) > 1;
         let named = |(index, data): (usize, &Data)| {
-            let name = data.card.name.clone();
-            let parts = data.left_out().into_iter();
-            parts.map(move |(part, list)| (if several { format!("{index} {name} {part}") } else { part }, list))
+            let prefix = prefix(several, index, &data.card.name);
+            data.left_out().into_iter().map(move |(part, list)| (format!("{prefix}{part}"), list))
         };
         self.encoder.iter().chain(&self.head).enumerate().flat_map(named).collect()
     }
@@ -101,6 +101,11 @@ impl RunData {
             self.encoder.iter().map(|data| data.card.normalization.as_ref()).collect::<Option<_>>()?;
         pooled(&statistics, self.mixture.shares())
     }
+}
+
+/// What names the parts of one of several data sets.
+fn prefix(several: bool, index: usize, name: &str) -> String {
+    if several { format!("{index} {name} ") } else { String::new() }
 }
 
 /// Mean and standard deviation of the union: E[x] = Σ w·μ, Var[x] = Σ w·(σ² + μ²) − E[x]².
@@ -140,7 +145,8 @@ pub fn requests(config: &Config) -> Result<(Vec<DatasetRequest>, Option<DatasetR
     Ok((encoder, head))
 }
 
-/// Opens every data set of the run and reads what it needs.
+/// Opens every data set of the run and reads what it needs, without the samples that it `left_out` before it was
+/// interrupted ([`RunData::left_out`]).
 ///
 /// # Errors
 /// What a plugin says; data sets that do not go together; splits that are too small for the configuration.
@@ -149,14 +155,19 @@ pub fn load(
     registry: &Registry,
     services: &dyn Services,
     device: Device,
+    left_out: &LeftOut,
 ) -> Result<RunData, TrainError> {
     let (requests, head) = requests(config)?;
-    let open = |request: &DatasetRequest, workers: Option<usize>| {
-        session::load_data(config, request, workers, registry, services, device)
+    let several = requests.len() + usize::from(head.is_some()) > 1;
+    let open = |index: usize, request: &DatasetRequest, workers: Option<usize>| {
+        let prefix = prefix(several, index, &request.name);
+        let own =
+            left_out.iter().filter_map(|(part, list)| Some((part.strip_prefix(&prefix)?.to_owned(), list.clone())));
+        session::load_data(config, request, workers, registry, services, device, &own.collect())
     };
     let mut encoder = Vec::with_capacity(requests.len());
-    for request in &requests {
-        let data = open(request, config.dataset.num_workers)?;
+    for (index, request) in requests.iter().enumerate() {
+        let data = open(index, request, config.dataset.num_workers)?;
         if let Some(first) = encoder.first() {
             check_channels("dataset.mix", facts(&data), facts(first))?;
             check_sizes(facts(&data), facts(first), config.preprocess.resize)?;
@@ -172,15 +183,47 @@ pub fn load(
             mixture.epoch_len()
         )));
     }
-    let head = head.map(|request| open(&request, config.linear_head.dataset.num_workers)).transpose()?;
+    let head = head.map(|request| open(encoder.len(), &request, config.linear_head.dataset.num_workers)).transpose()?;
+    ensure_labels(config, &encoder, head.as_ref())?;
     Ok(RunData { encoder, mixture, head })
+}
+
+/// Refuses a data set named for its labels that has none, and says where labels are that nothing uses.
+fn ensure_labels(config: &Config, encoder: &[Data], head: Option<&Data>) -> Result<(), TrainError> {
+    let has_labels = |data: &Data| data.card.task != Task::None;
+    let task = head.unwrap_or(&encoder[0]);
+    if has_labels(task) {
+        return Ok(());
+    }
+    if head.is_some() {
+        return Err(TrainError::configuration(format!(
+            "`linear_head.dataset.name` is {}, which has no labels here, so that nothing can be probed; name a labelled data \
+             set, or leave the key out",
+            task.label
+        )));
+    }
+    if config.train.self_supervision.use_balanced_binary_loss_for_linear_head {
+        return Err(TrainError::configuration(format!(
+            "`train.self_supervision.use_balanced_binary_loss_for_linear_head` is true, and {} has no labels to balance; set \
+             it to false, or name a labelled data set under `linear_head.dataset`",
+            task.label
+        )));
+    }
+    if let Some(other) = encoder.iter().skip(1).find(|data| has_labels(data)) {
+        tracing::warn!(
+            "{} has no labels, so nothing is probed; {} has some: name it under `linear_head.dataset`",
+            task.label,
+            other.label
+        );
+    }
+    Ok(())
 }
 
 /// Name, channels, and height and width of a data set's images.
 type Facts<'a> = (&'a str, usize, (usize, usize));
 
 fn facts(data: &Data) -> Facts<'_> {
-    (&data.card.name, data.card.channels, nominal_size(data))
+    (&data.label, data.card.channels, nominal_size(data))
 }
 
 /// Refuses a data set, the value of `key`, whose images have another number of channels than the encoder's first.
@@ -212,8 +255,8 @@ fn mix(config: &Config, encoder: &[Data]) -> Result<Mixture, TrainError> {
     let mixture = Mixture::new(encoder.iter().map(|data| data.train.len()).collect(), weights.as_deref());
     match mixture.shares().iter().zip(encoder).find(|(share, _)| **share == 0) {
         Some((share, data)) => Err(TrainError::configuration(format!(
-            "the weight of {} gives it {share} of an epoch's {} images; raise its weight or leave it out",
-            data.card.name,
+            "`dataset.mix`: the weight of {} gives it {share} of an epoch's {} images; raise its weight or leave it out",
+            data.label,
             mixture.epoch_len()
         ))),
         None => Ok(mixture),
@@ -247,6 +290,14 @@ fn nominal_size(data: &Data) -> (usize, usize) {
 /// # Errors
 /// Parameters that do not fit the images, and images of the head that do not fit the encoder.
 pub fn views(config: &Config, data: &RunData) -> Result<RunViews, TrainError> {
+    let second = config.augmentation.second_view();
+    if !second.iter().chain([&config.augmentation]).any(AugmentationConfig::is_random) {
+        return Err(TrainError::configuration(
+            "`augmentation`: no random operation is on, so both views of an image would be equal and nothing could be \
+             learnt from them. Switch some on, such as `augmentation.use_random_crop=true`, or begin with a file from \
+             configs/; `selfsame preview` shows the views",
+        ));
+    }
     let first = &data.encoder[0];
     let (channels, statistics) = (first.card.channels, data.statistics());
     let encoder =
@@ -255,7 +306,7 @@ pub fn views(config: &Config, data: &RunData) -> Result<RunViews, TrainError> {
         return Ok(RunViews { encoder, head: None });
     }
     let task = data.task();
-    let name = &task.card.name;
+    let name = &task.label;
     check_channels("linear_head.dataset.name", facts(task), facts(first))?;
     let augmentation =
         AugmentationConfig { normalize: config.augmentation.normalize, ..config.linear_head.augmentation.clone() };

@@ -2,7 +2,7 @@
 
 use super::checkpoint::{CHECKPOINTS_DIR, CheckpointError, CheckpointWriter};
 use super::lock::{LockError, RunLock};
-use super::storage::{Disk, FileError, Naming, sha256_of_file, write_atomically};
+use super::storage::{Disk, FileError, Naming, write_atomically};
 use crate::data::Damaged;
 use jiff::Timestamp;
 use selfsame_plugin_api::Normalization;
@@ -42,11 +42,16 @@ pub enum RunFolderError {
     Checkpoint(#[from] CheckpointError),
     /// A continued run would learn from other samples.
     #[error(
-        "other samples can be read than those that the run was started with (listed in {}); restore the data set's files, \
-         or start another run with --output-dir",
-        .0.display()
+        "samples that the run was started with cannot be read any more: {what} (those that it left out from the start are \
+         listed in {}); restore the data set's files, or start another run with --output-dir",
+        path.display()
     )]
-    OtherSamples(PathBuf),
+    OtherSamples {
+        /// The run's list of samples that are left out.
+        path: PathBuf,
+        /// The first of them.
+        what: String,
+    },
     /// There is no run in it.
     #[error("{} holds no run; name the folder that `selfsame train --output-dir` wrote", .0.display())]
     NoRun(PathBuf),
@@ -111,34 +116,53 @@ impl RunFolder {
 pub type LeftOut = BTreeMap<String, Vec<Damaged>>;
 
 impl RunFolder {
-    /// Lists the samples that the run leaves out. A run that is `continued` must leave out the same as before.
+    /// The samples that the run has left out so far.
     ///
     /// # Errors
-    /// Other samples than before, and a list that cannot be read or written.
-    pub fn write_left_out(&self, left_out: &LeftOut, continued: bool) -> Result<(), RunFolderError> {
+    /// A list that cannot be read.
+    pub fn left_out(&self) -> Result<LeftOut, RunFolderError> {
         let path = self.path.join(DAMAGED_FILE);
-        let invalid =
-            |error: serde_json::Error| RunFolderError::Record { path: path.clone(), message: error.to_string() };
-        if continued {
-            let before: LeftOut = match fs::read(&path) {
-                Ok(json) => serde_json::from_slice(&json).map_err(invalid)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => LeftOut::new(),
-                Err(error) => return Err(error).naming("read", &path).map_err(RunFolderError::File),
-            };
-            let indices = |lists: &LeftOut| -> BTreeMap<String, Vec<usize>> {
-                lists
-                    .iter()
-                    .map(|(part, list)| (part.clone(), list.iter().map(|sample| sample.index).collect()))
-                    .collect()
-            };
-            if indices(&before) != indices(left_out) {
-                return Err(RunFolderError::OtherSamples(path));
+        match fs::read(&path) {
+            Ok(json) => serde_json::from_slice(&json)
+                .map_err(|error| RunFolderError::Record { path, message: error.to_string() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LeftOut::new()),
+            Err(error) => Err(error).naming("read", &path).map_err(RunFolderError::File),
+        }
+    }
+
+    /// Refuses to go on without samples that the run has learnt from: `now` leaves out more than `before`.
+    ///
+    /// # Errors
+    /// Names the first of these samples.
+    pub fn ensure_same_left_out(&self, before: &LeftOut, now: &LeftOut) -> Result<(), RunFolderError> {
+        for (part, samples) in now {
+            let known = before.get(part).map_or(&[][..], |samples| samples);
+            let lost = samples.iter().find(|sample| known.iter().all(|known| known.index != sample.index));
+            if let Some(lost) = lost {
+                let what = format!("{part}: {}", lost.describe());
+                return Err(RunFolderError::OtherSamples { path: self.path.join(DAMAGED_FILE), what });
             }
         }
+        Ok(())
+    }
+
+    /// Lists the samples that the run leaves out.
+    ///
+    /// # Errors
+    /// A list that cannot be written.
+    pub fn write_left_out(&self, left_out: &LeftOut) -> Result<(), RunFolderError> {
+        let path = self.path.join(DAMAGED_FILE);
         if left_out.is_empty() {
-            return Ok(());
+            // An earlier start in this folder may have got no further than its list.
+            return match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(error).naming("remove", &path).map_err(RunFolderError::File)
+                }
+                _ => Ok(()),
+            };
         }
-        let json = serde_json::to_vec_pretty(left_out).map_err(invalid)?;
+        let json = serde_json::to_vec_pretty(left_out)
+            .map_err(|error| RunFolderError::Record { path: path.clone(), message: error.to_string() })?;
         Ok(write_atomically(&Disk, &path, &json)?)
     }
 }
@@ -193,6 +217,9 @@ pub struct RunRecord {
     /// The weights that the encoder started from; none: random ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<WeightsFile>,
+    /// SHA-256 of `encoder.safetensors`, once the run is complete; 64 lower-case hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder_sha256: Option<String>,
     /// Epochs completed.
     pub epochs_done: usize,
     /// Epochs configured.
@@ -208,7 +235,10 @@ pub struct RunRecord {
 pub struct DataSetRecord {
     /// Its name, as configured.
     pub name: String,
-    /// How many of its images the encoder learns from in an epoch; 0 for one that only the head and the probes use.
+    /// Its folder, where one was configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// How many of its images an epoch holds for the encoder, before the remainder that fills no batch; 0 for one that only the head and the probes use.
     pub images_per_epoch: usize,
     /// Whether the head and the probes learn from its labels and are scored on it.
     pub probed: bool,
@@ -249,13 +279,6 @@ pub struct WeightsFile {
     pub path: String,
     /// Its SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
-}
-
-impl PluginFile {
-    /// Reads a plugin file's digest.
-    pub fn of(path: &Path) -> Result<Self, FileError> {
-        Ok(Self { path: path.display().to_string(), sha256: sha256_of_file(path)?.0 })
-    }
 }
 
 impl RunRecord {
@@ -304,6 +327,7 @@ pub(crate) mod tests {
             normalization: None,
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             data_sets: vec![DataSetRecord {
+                folder: None,
                 name: "CIFAR10".into(),
                 images_per_epoch: 45_000,
                 probed: true,
@@ -312,6 +336,7 @@ pub(crate) mod tests {
             }],
             plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],
             init: Some(WeightsFile { path: "resnet8.safetensors".into(), sha256: "cd".repeat(32) }),
+            encoder_sha256: None,
             epochs_done: 20,
             epochs: 20,
             metrics: BTreeMap::from([("knn/val/accuracy".into(), 0.75), ("ssl/train/loss".into(), 4.25)]),

@@ -5,11 +5,13 @@ use super::error::TrainError;
 use super::initial_weights::InitialWeights;
 use super::run_folder::LeftOut;
 use super::splits::Splits;
+use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{Precision, StemChoice};
 use crate::data::{Loader, Source, loader};
 use crate::method::{self, Method};
 use crate::plugin::Registry;
+use crate::probe::Embedder;
 use crate::{device, native, random};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderRequest, Services, Stem};
 use std::path::PathBuf;
@@ -19,6 +21,10 @@ use tch::Device;
 pub struct Data {
     /// Facts about the data set.
     pub card: Card,
+    /// Its folder, where one is configured.
+    pub folder: Option<PathBuf>,
+    /// Its name, with the folder where one is configured, for messages.
+    pub label: String,
     /// What is learned from.
     pub train: Source,
     /// What is scored between epochs, and which split it is; none when everything is trained on.
@@ -52,7 +58,12 @@ pub struct Compute {
     pub device: Device,
     /// Whether forward passes run in bfloat16.
     pub autocast: bool,
+    /// Images per forward pass without gradients.
+    pub embed_batch: usize,
 }
+
+/// Images per forward pass without gradients, where memory does not ask for fewer.
+const EMBED_BATCH: usize = 256;
 
 impl Compute {
     /// Chooses the device and the arithmetic, and logs the choice.
@@ -70,7 +81,15 @@ impl Compute {
             Precision::Bf16 => true,
             Precision::Auto => cuda,
         };
-        Ok(Self { device: selected.device, autocast })
+        // Without gradients only one layer's activations are in memory; training keeps those of all layers and two views.
+        let train = &config.train;
+        let embed_batch = EMBED_BATCH.min(4 * train.micro_batch_size.unwrap_or(train.batch_size));
+        Ok(Self { device: selected.device, autocast, embed_batch })
+    }
+
+    /// An encoder with views, computing here.
+    pub fn embedder<'a>(self, encoder: &'a dyn Encoder, views: &'a Views) -> Embedder<'a> {
+        Embedder { encoder, views, device: self.device, autocast: self.autocast, batch: self.embed_batch }
     }
 }
 
@@ -92,7 +111,8 @@ pub fn prepare_dataset(
     Ok((card, dataset))
 }
 
-/// Opens one data set's splits and reads what the run needs.
+/// Opens one data set's splits and reads what the run needs, without the samples that it `left_out` before it was
+/// interrupted, by part.
 ///
 /// # Errors
 /// What the plugin says, and a training split without samples.
@@ -103,16 +123,28 @@ pub fn load_data(
     registry: &Registry,
     services: &dyn Services,
     device: Device,
+    left_out: &LeftOut,
 ) -> Result<Data, TrainError> {
-    let splits = Splits::prepare(config, request.clone(), workers, registry, services)?;
+    let splits = Splits::prepare(config, request, workers, registry, services)?;
     let names = splits.names()?;
-    let load = |name: &str| splits.read(&mut splits.open(name)?, device);
+    let load = |name: &str| {
+        splits.read(&mut splits.open(name)?, device, left_out.get(name).map_or(&[], |samples| samples.as_slice()))
+    };
     let load_if = |wanted: bool, name| (wanted && names.contains(&name)).then(|| load(name)).transpose();
     let train = load("train")?;
     let val = load_if(true, "val")?;
     let test = load_if(val.is_none() && config.data.val_fraction == 0.0, "test")?;
     let samples_sha256 = splits.digest()?;
-    Ok(Data { card: splits.into_card(), train, val, test, samples_sha256 })
+    let folder = request.dataset_dir.clone();
+    Ok(Data { card: splits.into_card(), label: label(request), folder, train, val, test, samples_sha256 })
+}
+
+/// A data set's name, with its folder where one is configured: several may come from one plugin.
+pub fn label(request: &DatasetRequest) -> String {
+    match &request.dataset_dir {
+        Some(folder) => format!("{} ({})", request.name, folder.display()),
+        None => request.name.clone(),
+    }
 }
 
 /// What loads the splits of one data set.
@@ -121,7 +153,6 @@ pub fn load_data(
 /// When there is no folder for the packed cache.
 pub fn loader<'a>(
     config: &Config,
-    request: &DatasetRequest,
     workers: Option<usize>,
     card: &'a Card,
     services: &'a dyn Services,
@@ -129,13 +160,11 @@ pub fn loader<'a>(
 ) -> Result<Loader<'a>, TrainError> {
     Ok(Loader {
         card,
-        options: request.options.clone(),
         side: loader::store_side(config, card),
         cache_dir: packed_dir(config)?,
         place: config.data.cache,
         device,
         on_error: config.data.on_error,
-        trusts_damage: config.train.resume_from_last_checkpoint,
         workers: workers.unwrap_or_else(cores),
         services,
     })
@@ -157,7 +186,8 @@ pub fn packed_dir(config: &Config) -> Result<PathBuf, TrainError> {
     }
 }
 
-/// Builds the encoder and the method around it, seeded; an encoder given weights starts from them.
+/// Builds the encoder and the method around it, seeded; an encoder given weights starts from them. `with_features`: as for
+/// [`method::create`].
 ///
 /// # Errors
 /// What the plugin says about the encoder's options, and weights that do not fit it.
@@ -168,6 +198,7 @@ pub fn build_method(
     channels: usize,
     image_size: (usize, usize),
     device: Device,
+    with_features: bool,
 ) -> Result<Box<dyn Method>, TrainError> {
     tch::manual_seed(random::derive_seed(config.train.seed, "initialisation", &[]) as i64);
     let encoder = || {
@@ -177,7 +208,7 @@ pub fn build_method(
             None => Ok(encoder),
         }
     };
-    method::create(config, encoder, device)
+    method::create(config, encoder, device, with_features)
 }
 
 /// Builds one encoder, with random weights from libtorch's global generator; every encoder of a run is made here, a

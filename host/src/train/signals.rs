@@ -1,5 +1,6 @@
 //! Ctrl-C, `kill` and a terminal that goes away: the first signal asks the run to save and stop, the second ends the process at once.
 
+use super::error::TrainError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io;
@@ -35,6 +36,17 @@ impl Stop {
         match self.exit_code.load(Ordering::SeqCst) {
             0 => None,
             code => Some(code as i32),
+        }
+    }
+
+    /// An error once a signal has come, after `step` steps.
+    ///
+    /// # Errors
+    /// [`TrainError::Stopped`].
+    pub fn check(&self, step: u64) -> Result<(), TrainError> {
+        match self.requested() {
+            Some(code) => Err(TrainError::Stopped { code: code as u8, step }),
+            None => Ok(()),
         }
     }
 }

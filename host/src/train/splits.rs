@@ -4,7 +4,7 @@ use super::error::TrainError;
 use super::session;
 use super::storage::sha256_of_bytes;
 use crate::config::Config;
-use crate::data::{Source, split};
+use crate::data::{Damaged, Source, split};
 use crate::plugin::Registry;
 use crate::random;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Samples, Services, Split, Targets};
@@ -16,7 +16,6 @@ use tch::Device;
 /// A data set whose files are ready.
 pub struct Splits<'a> {
     config: &'a Config,
-    request: DatasetRequest,
     workers: Option<usize>,
     services: &'a dyn Services,
     card: Card,
@@ -42,13 +41,13 @@ impl<'a> Splits<'a> {
     /// What the plugin says.
     pub fn prepare(
         config: &'a Config,
-        request: DatasetRequest,
+        request: &DatasetRequest,
         workers: Option<usize>,
         registry: &Registry,
         services: &'a dyn Services,
     ) -> Result<Self, TrainError> {
-        let (card, dataset) = session::prepare_dataset(&request, registry, services)?;
-        Ok(Self { config, request, workers, services, card, dataset, train: OnceCell::new() })
+        let (card, dataset) = session::prepare_dataset(request, registry, services)?;
+        Ok(Self { config, workers, services, card, dataset, train: OnceCell::new() })
     }
 
     /// Facts about the data set.
@@ -167,13 +166,14 @@ impl<'a> Splits<'a> {
         );
     }
 
-    /// Reads a part's pixels and labels. Samples that cannot be read and are to be skipped leave the part.
+    /// Reads a part's pixels and labels. Samples that a run `left_out` before, and those that cannot be read and are to be
+    /// skipped, leave the part.
     ///
     /// # Errors
     /// Samples that cannot be read.
-    pub fn read(&self, part: &mut Part, device: Device) -> Result<Source, TrainError> {
-        let loader = session::loader(self.config, &self.request, self.workers, &self.card, self.services, device)?;
-        let source = loader.load(part.split, &part.samples, &part.indices)?;
+    pub fn read(&self, part: &mut Part, device: Device, left_out: &[Damaged]) -> Result<Source, TrainError> {
+        let loader = session::loader(self.config, self.workers, &self.card, self.services, device)?;
+        let source = loader.load(part.split, &part.samples, &part.indices, left_out)?;
         part.indices.retain(|index| source.damaged().iter().all(|damaged| damaged.index != *index));
         Ok(source)
     }

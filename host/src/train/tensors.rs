@@ -1,6 +1,7 @@
 //! Named tensors to and from the bytes of a safetensors file.
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
+use selfsame_plugin_api::without_backtrace;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Kind, Tensor};
@@ -33,6 +34,12 @@ pub enum TensorError {
     /// The bytes are no safetensors file.
     #[error("not a valid safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
+}
+
+impl TensorError {
+    fn torch(name: &str, error: &tch::TchError) -> Self {
+        Self::Torch { name: name.to_owned(), message: without_backtrace(&error.to_string()) }
+    }
 }
 
 const KINDS: [(Kind, Dtype); 10] = [
@@ -92,7 +99,7 @@ pub fn to_safetensors(
 }
 
 fn bytes_of(name: &str, tensor: &Tensor) -> Result<Bytes, TensorError> {
-    let torch = |error: tch::TchError| TensorError::Torch { name: name.to_owned(), message: first_lines(&error) };
+    let torch = |error: tch::TchError| TensorError::torch(name, &error);
     let kind = tensor.f_kind().map_err(torch)?;
     let dtype = KINDS.iter().find(|(k, _)| *k == kind).map(|(_, dtype)| *dtype);
     let dtype = dtype.ok_or_else(|| TensorError::Kind { name: name.to_owned(), kind: format!("{kind:?}") })?;
@@ -134,13 +141,7 @@ fn tensor_of(name: &str, view: &safetensors::tensor::TensorView) -> Result<Tenso
         return Err(TensorError::NotBoolean(name.to_owned()));
     }
     let shape: Vec<i64> = view.shape().iter().map(|&side| side as i64).collect();
-    Tensor::f_from_data_size(view.data(), &shape, kind)
-        .map_err(|error| TensorError::Torch { name: name.to_owned(), message: first_lines(&error) })
-}
-
-fn first_lines(error: &tch::TchError) -> String {
-    let text = error.to_string();
-    text.split("\nException raised from").next().unwrap_or_default().to_owned()
+    Tensor::f_from_data_size(view.data(), &shape, kind).map_err(|error| TensorError::torch(name, &error))
 }
 
 #[cfg(test)]

@@ -157,6 +157,18 @@ fn logistic_regression_gives_scikit_learns_probabilities() {
 }
 
 #[test]
+fn each_label_of_several_is_a_logistic_regression_of_its_own() {
+    let data = fixture("linear_probe");
+    let (train, known) = (tensor(&data["train"]), labels(&data["train_labels"]));
+    let flags = Tensor::stack(&[known.ne(0), known.eq(2)], 1).to_kind(Kind::Int64);
+    let objective = Objective::new(Task::Multilabel, 2, None).unwrap();
+    let model = LinearFit::new(&objective, &train, &flags).unwrap().minimize(1.0 / 300.0).unwrap();
+    let queries = tensor(&data["eval"]).narrow(0, 0, 20);
+    let found = objective.probabilities(&model.logits(&queries).unwrap()).unwrap();
+    assert_close(&elements(&found), &numbers(&data["flag_probabilities"]), 1e-4);
+}
+
+#[test]
 fn the_regularisation_is_chosen_on_held_out_rows_of_the_training_split() {
     // 40 noise dimensions and 60 rows: without regularisation the noise is learnt by heart.
     let mut lcg = Lcg(7);

@@ -109,7 +109,7 @@ pub fn small(name: MethodName, batch_norm: bool) -> Config {
 pub fn method(config: &Config) -> Box<dyn Method> {
     let batch_norm = config.method.projection.batch_norm;
     let encoder = || -> Result<Box<dyn Encoder>> { Ok(Box::new(Flat::new(batch_norm))) };
-    method::create(config, encoder, Device::Cpu).unwrap()
+    method::create(config, encoder, Device::Cpu, true).unwrap()
 }
 
 /// Twelve images with a little noise on each of two views.

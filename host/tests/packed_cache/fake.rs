@@ -1,7 +1,7 @@
 //! A data set in this process, whose every pixel follows from the sample and the place.
 
 use selfsame::config::schema::{CachePlace, OnError};
-use selfsame::data::{DataError, Loader, Source};
+use selfsame::data::{Damaged, DataError, Loader, Source};
 use selfsame_plugin_api::{Cancelled, Card, Image, PluginError, Result, Samples, Services, Split, Targets, Task};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -141,7 +141,7 @@ pub struct Setup<'a> {
     pub cache_dir: &'a Path,
     pub place: CachePlace,
     pub on_error: OnError,
-    pub trusts_damage: bool,
+    pub left_out: Vec<Damaged>,
     pub workers: usize,
     pub side: Option<usize>,
     pub services: Patience,
@@ -153,7 +153,7 @@ impl<'a> Setup<'a> {
             cache_dir,
             place: CachePlace::Host,
             on_error: OnError::Stop,
-            trusts_damage: false,
+            left_out: Vec::new(),
             workers: 2,
             side: None,
             services: Patience::default(),
@@ -165,17 +165,15 @@ impl<'a> Setup<'a> {
         let samples: Arc<dyn Samples> = fake.clone();
         let loader = Loader {
             card: &card,
-            options: serde_json::json!({}),
             side: self.side,
             cache_dir: self.cache_dir.to_owned(),
             place: self.place,
             device: Device::Cpu,
             on_error: self.on_error,
-            trusts_damage: self.trusts_damage,
             workers: self.workers,
             services: &self.services,
         };
-        loader.load(Split::Train, &samples, indices)
+        loader.load(Split::Train, &samples, indices, &self.left_out)
     }
 }
 

@@ -88,6 +88,11 @@ fn the_automatic_size_keeps_what_the_smallest_crop_needs() {
     assert_eq!(side(&config), Some(320)); // 224 / 0.7 = 320
     config.augmentation.random_crop.scale = [0.08, 1.0];
     assert_eq!(side(&config), Some(448)); // at most twice
+    config.augmentation.random_crop.scale = [1.0, 1.0];
+    assert_eq!(side(&config), Some(288));
+    let second = serde_json::json!({ "random_crop": { "scale": [0.49, 1.0] } });
+    config.augmentation.view2 = second.as_object().unwrap().clone();
+    assert_eq!(side(&config), Some(320)); // the second view's crops are the smaller ones
     config.data.store_size = StoreSize::Pixels(300);
     assert_eq!(side(&config), Some(300));
     config.data.store_size = StoreSize::Rule(StoreRule::Original);

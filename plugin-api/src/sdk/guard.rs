@@ -48,23 +48,25 @@ fn payload_text(payload: &(dyn Any + Send)) -> Option<&str> {
 pub fn without_backtrace(message: &str) -> String {
     // tch's plain methods panic with the `Debug` form, in which line breaks and quotes are escaped.
     let escaped = message.strip_prefix("called `Result::unwrap()` on an `Err` value: Torch(\"");
-    let (text, mark, ending) = match escaped {
-        Some(text) => (text, "\\nException raised from", "\")"),
-        None => (message, "\nException raised from", ""),
+    let text = match escaped {
+        Some(text) => text.trim_end_matches("\")").replace("\\n", "\n").replace("\\\"", "\""),
+        None => message.to_owned(),
     };
-    let text = text.split_once(mark).map_or_else(|| text.trim_end_matches(ending), |(before, _)| before).trim_end();
-    if escaped.is_some() {
-        text.replace("\\n", "\n").replace("\\\"", "\"")
-    } else {
-        text.to_owned()
-    }
+    // The allocator's failures begin their backtrace without the line that the others have.
+    let marks = ["\nException raised from", "\nframe #0:"];
+    let end = marks.iter().filter_map(|mark| text.find(mark)).min().unwrap_or(text.len());
+    text[..end].trim_end().to_owned()
+}
+
+/// Whether a message of libtorch says that memory is short, of a device or of the machine.
+pub fn lacks_memory(message: &str) -> bool {
+    ["out of memory", "can't allocate memory"].iter().any(|text| message.contains(text))
 }
 
 /// Cuts a backtrace, and tells a lack of memory from other failures.
 pub(super) fn refine(mut error: PluginError) -> PluginError {
     error.message = without_backtrace(&error.message);
-    let lacks_memory = ["out of memory", "can't allocate memory"].iter().any(|text| error.message.contains(text));
-    if error.kind == ErrorKind::Plugin && lacks_memory {
+    if error.kind == ErrorKind::Plugin && lacks_memory(&error.message) {
         error.kind = ErrorKind::Device;
     }
     error
@@ -133,6 +135,11 @@ mod tests {
         let short = r#"called `Result::unwrap()` on an `Err` value: Torch("no kernel")"#;
         assert_eq!(without_backtrace(short), "no kernel");
         assert_eq!(without_backtrace("index out of bounds"), "index out of bounds");
+        let allocator = "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you \
+                         tried to allocate 9 bytes. Error code 12 (Cannot allocate memory)\nframe #0: c10::ThrowEnforce";
+        assert_eq!(without_backtrace(allocator), allocator.split('\n').next().unwrap());
+        let panicked = format!("called `Result::unwrap()` on an `Err` value: Torch({allocator:?})");
+        assert_eq!(without_backtrace(&panicked), allocator.split('\n').next().unwrap());
     }
 
     #[test]

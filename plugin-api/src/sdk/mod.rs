@@ -10,5 +10,5 @@ mod module;
 #[cfg(feature = "encoder")]
 pub use encoder::{encoder_functions, EncoderEntry, HostOperations};
 #[cfg(feature = "encoder")]
-pub use guard::without_backtrace;
+pub use guard::{lacks_memory, without_backtrace};
 pub use module::{root_module, DatasetEntry, EncoderFunctions, NO_ENCODERS};

@@ -30,7 +30,10 @@ pub fn acquire(path: &Path, services: &dyn Services) -> Result<File> {
                 services.progress("waiting for another process that prepares the same files", 0, None)?;
                 thread::sleep(POLL);
             }
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+            // A network file system without its lock server says ENOLCK.
+            Err(TryLockError::Error(error))
+                if error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(libc::ENOLCK) =>
+            {
                 tracing::warn!("{}: this file system has no locks; do not prepare twice at once", path.display());
                 return Ok(file);
             }

@@ -114,8 +114,11 @@ impl Dataset for Shapes {
     }
 
     fn card(&self) -> Result<Option<Card>> {
-        let unlabelled = || Card { classes: Vec::new(), task: Task::None, ..card("shapes") };
-        Ok((!self.0.labels).then(unlabelled))
+        let sized = Card { nominal_size: (self.0.size, self.0.size), ..card("shapes") };
+        Ok(Some(match self.0.labels {
+            true => sized,
+            false => Card { classes: Vec::new(), task: Task::None, ..sized },
+        }))
     }
 
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {

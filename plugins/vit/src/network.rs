@@ -1,7 +1,7 @@
 //! The vision transformer itself (Dosovitskiy et al. 2021), normalising before each half of a block.
 
 use crate::layers::{Affine, normal, position_embedding};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind, Result};
+use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind, PluginError, Result};
 use serde::Deserialize;
 use tch::{Device, Tensor};
 
@@ -122,6 +122,18 @@ impl Encoder for VisionTransformer {
         let (weight, bias) = (&self.patch_embed.weight, Some(&self.patch_embed.bias));
         let patches =
             x.f_conv2d(weight, bias, [self.patch; 2], [0, 0], [1, 1], 1)?.f_flatten(2, -1)?.f_transpose(1, 2)?;
+        let (given, known) = (patches.size()[1] + 1, self.pos_embed.size()[1]);
+        if given != known {
+            let size = x.size();
+            return Err(PluginError::data(format!(
+                "images of {}×{} pixels make {} patches, and this vision transformer has positions for {}; give it images \
+                 of the size that it was made for (leave `preprocess` out of an evaluation)",
+                size[2],
+                size[3],
+                given - 1,
+                known - 1
+            )));
+        }
         // Of another kind under autocast; libtorch's `cat` takes both.
         let class = self.cls_token.f_expand_as(&patches.f_slice(1, 0, 1, 1)?)?;
         let mut x = Tensor::f_cat(&[class, patches], 1)?.f_add(&self.pos_embed)?;

@@ -66,6 +66,24 @@ pub struct AugmentationConfig {
 }
 
 impl AugmentationConfig {
+    /// Whether any random operation is on.
+    pub fn is_random(&self) -> bool {
+        [
+            self.use_random_affine,
+            self.use_random_crop,
+            self.use_random_horizontal_flip,
+            self.use_elastic_transform,
+            self.use_gamma_transform,
+            self.use_random_color,
+            self.use_random_grayscale,
+            self.use_gaussian_blur,
+            self.use_solarize,
+            self.use_random_erasing,
+            self.add_gaussian_noise,
+        ]
+        .contains(&true)
+    }
+
     /// The second view's own settings: these with those of `view2` laid over them.
     ///
     /// # Errors

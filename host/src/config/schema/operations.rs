@@ -193,7 +193,7 @@ impl Default for GammaConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ElasticTransformConfig {
     /// Standard deviation of the Gaussian that smooths the random displacements, in pixels of the view, above 0.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(range(max = 1000), extend("exclusiveMinimum" = 0))]
     pub sigma: f64,
     /// Factor of the smoothed displacements, at least 0.
     #[schemars(range(min = 0))]

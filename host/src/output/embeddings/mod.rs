@@ -57,7 +57,7 @@ type Target = BufWriter<File>;
 pub struct Embeddings {
     format: Box<dyn Format>,
     /// Temporary and final name of the file, then of the one beside it.
-    files: Vec<(PathBuf, PathBuf)>,
+    files: Files,
 }
 
 impl Embeddings {
@@ -73,30 +73,21 @@ impl Embeddings {
         dim: usize,
         facts: &[(&str, &str)],
     ) -> Result<Self, EmbeddingsError> {
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let csv = path.with_extension("csv");
-        let paths = match extension {
-            "npy" => vec![path, &csv],
-            "parquet" | "safetensors" => vec![path],
-            _ => return Err(EmbeddingsError::Format(path.to_owned())),
-        };
-        if let Some(existing) = paths.iter().find(|path| !force && path.exists()) {
-            return Err(EmbeddingsError::Exists(existing.to_path_buf()));
-        }
-        let files: Vec<_> = paths.into_iter().map(|path| (temporary(path), path.to_owned())).collect();
+        let files = Files(files(path, force)?.into_iter().map(|path| (temporary(&path), path)).collect());
+        let extension = extension(path);
         let open = |at: usize| -> Result<Target, FileError> {
-            Ok(BufWriter::new(File::create(&files[at].0).naming("write", &files[at].1)?))
+            Ok(BufWriter::new(File::create(&files.0[at].0).naming("write", &files.0[at].1)?))
         };
         let target = open(0)?;
         let format: io::Result<Box<dyn Format>> = match extension {
             "npy" => {
-                npy::write_csv(open(1)?, rows).naming("write", &files[1].1)?;
+                npy::write_csv(open(1)?, rows).naming("write", &files.0[1].1)?;
                 npy::begin(target, rows.ids.len(), dim).map(|format| Box::new(format) as Box<dyn Format>)
             }
             "parquet" => parquet::begin(target, rows, dim, facts).map(|format| Box::new(format) as Box<dyn Format>),
             _ => safetensors::begin(target, rows, dim, facts).map(|format| Box::new(format) as Box<dyn Format>),
         };
-        let format = format.naming("write", &files[0].1)?;
+        let format = format.naming("write", &files.0[0].1)?;
         Ok(Self { format, files })
     }
 
@@ -107,7 +98,7 @@ impl Embeddings {
     pub fn push(&mut self, embeddings: &Tensor) -> Result<(), EmbeddingsError> {
         let embeddings = embeddings.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
         let values = Vec::<f32>::try_from(embeddings.f_flatten(0, -1)?)?;
-        Ok(self.format.write(&values).naming("write", &self.files[0].1)?)
+        Ok(self.format.write(&values).naming("write", &self.files.0[0].1)?)
     }
 
     /// Puts the finished file under its name, and answers the files written.
@@ -115,13 +106,45 @@ impl Embeddings {
     /// # Errors
     /// A file that cannot be written to.
     pub fn finish(self) -> Result<Vec<PathBuf>, EmbeddingsError> {
-        let first = &self.files[0].1;
+        let first = &self.files.0[0].1;
         self.format.finish().and_then(|mut target| target.flush()).naming("write", first)?;
-        for (temporary, path) in self.files.iter().rev() {
+        for (temporary, path) in self.files.0.iter().rev() {
             Disk.sync_file(temporary).naming("sync", path)?;
             Disk.rename(temporary, path).naming("replace", path)?;
         }
-        Ok(self.files.into_iter().map(|(_, path)| path).collect())
+        Ok(self.files.0.iter().map(|(_, path)| path.clone()).collect())
+    }
+}
+
+/// The files that embeddings under this name are written to.
+///
+/// # Errors
+/// An unknown format, and a file that exists (unless `force`).
+pub fn files(path: &Path, force: bool) -> Result<Vec<PathBuf>, EmbeddingsError> {
+    let paths = match extension(path) {
+        "npy" => vec![path.to_owned(), path.with_extension("csv")],
+        "parquet" | "safetensors" => vec![path.to_owned()],
+        _ => return Err(EmbeddingsError::Format(path.to_owned())),
+    };
+    match paths.iter().find(|path| !force && path.exists()) {
+        Some(existing) => Err(EmbeddingsError::Exists(existing.clone())),
+        None => Ok(paths),
+    }
+}
+
+fn extension(path: &Path) -> &str {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
+}
+
+/// Each file's temporary name, under which nothing is left behind, and its own.
+struct Files(Vec<(PathBuf, PathBuf)>);
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        for (temporary, _) in &self.0 {
+            // Renamed already, unless something failed.
+            let _ = std::fs::remove_file(temporary);
+        }
     }
 }
 

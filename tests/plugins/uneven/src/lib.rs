@@ -55,7 +55,7 @@ fn card(name: &str) -> Card {
         licence: "MIT".into(),
         citation: "None.".into(),
         options: options(),
-        recommended: serde_json::json!({}),
+        recommended: serde_json::json!({ "augmentation": { "use_random_crop": true } }),
     }
 }
 
