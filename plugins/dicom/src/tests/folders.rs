@@ -242,3 +242,18 @@ fn wrong_options_are_named() {
     wrong("DicomFolder", json!({ "cvs": "x" }), &["cvs", "csv"]);
     wrong("Other", Value::Null, &["Other", "RSNAKaggle, DicomFolder"]);
 }
+
+#[test]
+fn the_fingerprint_tells_folders_apart_whose_files_look_alike() {
+    let prints: Vec<_> = [1, 2]
+        .map(|level| {
+            let folder = tempdir().unwrap();
+            put(folder.path(), "1.dcm", &image("x", level));
+            // As an archive leaves it.
+            let file = fs::File::options().write(true).open(folder.path().join("1.dcm")).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000)).unwrap();
+            opened("DicomFolder", folder.path(), Value::Null, Split::Train).fingerprint().unwrap()
+        })
+        .into();
+    assert_ne!(prints[0], prints[1]);
+}
