@@ -16,13 +16,15 @@ const PALETTES: [(Tag, Tag); 3] = [
 
 /// Whether a header's reader needs this element.
 pub fn is_wanted(tag: Tag) -> bool {
-    const OTHERS: [Tag; 8] = [
+    const OTHERS: [Tag; 10] = [
         tags::SPECIFIC_CHARACTER_SET,
         tags::SOP_CLASS_UID,
         tags::SOP_INSTANCE_UID,
         tags::MODALITY,
         tags::MANUFACTURER,
         tags::PATIENT_ID,
+        tags::STUDY_INSTANCE_UID,
+        tags::SERIES_INSTANCE_UID,
         tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
         tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
     ];
@@ -33,6 +35,8 @@ pub fn is_wanted(tag: Tag) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub patient: Option<String>,
+    pub study: Option<String>,
+    pub series: Option<String>,
     pub instance: Option<String>,
     pub has_pixels: bool,
     pub frames: u32,
@@ -46,8 +50,14 @@ impl Identity {
         }
         let has_pixels = pixels.is_some();
         let frames = if has_pixels { frames(elements)? } else { 0 };
-        let (patient, instance) = (elements.text(tags::PATIENT_ID)?, elements.text(tags::SOP_INSTANCE_UID)?);
-        Ok(Some(Self { patient, instance, has_pixels, frames }))
+        Ok(Some(Self {
+            patient: elements.text(tags::PATIENT_ID)?,
+            study: elements.text(tags::STUDY_INSTANCE_UID)?,
+            series: elements.text(tags::SERIES_INSTANCE_UID)?,
+            instance: elements.text(tags::SOP_INSTANCE_UID)?,
+            has_pixels,
+            frames,
+        }))
     }
 }
 

@@ -12,6 +12,7 @@ mod folder;
 mod frame;
 mod guard;
 mod header;
+mod ids;
 mod labels;
 mod listing;
 mod lut;

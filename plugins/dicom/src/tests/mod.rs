@@ -3,6 +3,7 @@ mod hostile;
 mod looks;
 mod real_files;
 mod syntaxes;
+mod tables;
 mod writer;
 
 use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Services};
