@@ -17,6 +17,7 @@ mod labels;
 mod listing;
 mod lut;
 mod options;
+mod photometric;
 mod render;
 mod rsna;
 mod samples;

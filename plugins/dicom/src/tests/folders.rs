@@ -1,7 +1,8 @@
 //! Folders as users have them.
 
-use super::writer::{LITTLE, Picture, RLE};
+use super::writer::{LITTLE, Picture, RLE, element};
 use super::{Silent, dataset, request};
+use crate::source::EXPLICIT_LITTLE;
 use selfsame_plugin_api::{Cancelled, Samples, Services, Split, Targets, Task};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -172,6 +173,33 @@ fn files_without_a_patient_stay_together_by_study_or_series() {
     assert_eq!(samples.groups().unwrap(), expected);
 }
 
+/// A real file (pydicom's `rtdose_rle_1frame.dcm`) has its Patient ID with the value representation UN.
+#[test]
+fn a_patient_of_unknown_representation_is_read_and_stops_nobody() {
+    let folder = tempdir().unwrap();
+    let texts = vec![(0x0008_0005, *b"CS", "ISO_IR 192".into()), (0x0010_0020, *b"UN", "Jürgen".into())];
+    let mut file = Picture { texts, ..Picture::grey(1, 1, 8, vec![0]) };
+    file.patient = "";
+    put(folder.path(), "a", &file.file(LITTLE, &[]));
+    let samples = opened("DicomFolder", folder.path(), Value::Null, Split::Train);
+    assert_eq!(samples.groups().unwrap(), ["Jürgen"]);
+}
+
+#[test]
+fn floating_point_pixels_are_pixels_that_are_refused_by_name() {
+    for (tag, shown) in [(0x7fe0_0008, "(7fe0,0008)"), (0x7fe0_0009, "(7fe0,0009)")] {
+        let folder = tempdir().unwrap();
+        let mut file = Picture::grey(1, 1, 32, vec![0]).file(LITTLE, &[]);
+        let pixels = element(EXPLICIT_LITTLE, 0x7fe0_0010, b"OW", &[0; 4]).len();
+        file.truncate(file.len() - pixels);
+        file.extend(element(EXPLICIT_LITTLE, tag, b"UN", &[0; 8]));
+        put(folder.path(), "map", &file);
+        let samples = opened("DicomFolder", folder.path(), Value::Null, Split::Train);
+        let error = samples.read(&[0]).unwrap_err();
+        assert!(error.message.contains(&format!("/map has floating-point pixels {shown}")), "{error}");
+    }
+}
+
 #[test]
 fn the_fingerprint_tells_folders_apart_whose_files_look_alike() {
     let prints: Vec<_> = [1, 2]
@@ -242,13 +270,14 @@ fn damaged_headers_stop_or_are_left_out() {
 fn facts_are_read_without_pixels_and_the_fingerprint_changes_with_files_and_options() {
     let folder = tempdir().unwrap();
     let picture = Picture::grey(3, 2, 12, vec![0, 1, 2, 3, 4, 5]);
-    put(folder.path(), "a", &picture.file(RLE, &[vec![0; 4]]));
+    let strange = Picture { texts: vec![(0x0008_0070, *b"LO", "A\x1b[31mB\x07".into())], ..picture.clone() };
+    put(folder.path(), "a", &strange.file(RLE, &[vec![0; 4]]));
     let open = |options: Value| opened("DicomFolder", folder.path(), options, Split::Train);
     let samples = open(Value::Null);
     let facts = samples.facts(0).unwrap();
     assert_eq!(facts["transfer syntax"], "RLE Lossless (1.2.840.10008.1.2.5)");
     assert_eq!((facts["bits stored"].as_str(), facts["size"].as_str()), ("12", "3×2"));
-    assert_eq!((facts["modality"].as_str(), facts["manufacturer"].as_str()), ("DX", "not stated"));
+    assert_eq!((facts["modality"].as_str(), facts["manufacturer"].as_str()), ("DX", "A?[31mB?"));
     let first = samples.fingerprint().unwrap();
     assert_eq!(open(Value::Null).fingerprint().unwrap(), first);
     assert_ne!(open(json!({ "voi": "minmax" })).fingerprint().unwrap(), first);
