@@ -58,7 +58,13 @@ fn blank(options: Vec<OptionSpec>) -> Card {
         licence: "the files' own".into(),
         citation: "none".into(),
         options,
-        recommended: json!({}),
+        recommended: json!({ "augmentation": {
+            "use_random_crop": true,
+            "random_crop": { "scale": [0.4, 1.0] },
+            "use_random_horizontal_flip": true,
+            "use_random_color": true,
+            "random_color": { "brightness": 0.2, "contrast": 0.2 }
+        } }),
     }
 }
 

@@ -21,9 +21,47 @@ const REPORT: usize = 64;
 pub struct Found {
     /// Relative to the data set's folder.
     pub file: PathBuf,
-    pub patient: Option<String>,
-    pub instance: Option<String>,
-    frames: u32,
+    pub identity: Identity,
+}
+
+/// What the files without a patient's id are grouped by.
+#[derive(Debug, Default)]
+struct Nameless {
+    study: usize,
+    series: usize,
+    file: usize,
+}
+
+impl Nameless {
+    /// The group of one file: its patient, else its study, else its series, else itself.
+    fn group(&mut self, Found { file, identity }: &Found) -> String {
+        match (&identity.patient, &identity.study, &identity.series) {
+            (Some(patient), ..) => patient.clone(),
+            (None, Some(study), _) => {
+                self.study += 1;
+                format!("study {study}")
+            }
+            (None, None, Some(series)) => {
+                self.series += 1;
+                format!("series {series}")
+            }
+            (None, None, None) => {
+                self.file += 1;
+                format!("file {}", file.display())
+            }
+        }
+    }
+
+    fn warn(&self) {
+        let Self { study, series, file } = self;
+        if study + series + file > 0 {
+            tracing::warn!(
+                "{} files have no patient id: {study} are grouped by study, {series} by series, and {file} are a patient \
+                 of their own each; dataset.options.group_column takes patients from the CSV",
+                study + series + file
+            );
+        }
+    }
 }
 
 /// What looking at the files found out.
@@ -61,19 +99,17 @@ impl DicomFolder {
         let (mut found, mut foreign, mut damaged, mut without) = (Vec::new(), 0, Vec::new(), Vec::new());
         for (at, path) in paths.iter().enumerate() {
             if at % REPORT == 0 {
-                services.progress(&what, at as u64, Some(paths.len() as u64))?;
+                services.items(&what, at as u64, Some(paths.len() as u64))?;
             }
             let relative = path.strip_prefix(&*self.root).unwrap_or(path).to_path_buf();
             match identity(path) {
-                Ok(Some(Identity { patient, instance, has_pixels: true, frames })) => {
-                    found.push(Found { file: relative, patient, instance, frames });
-                }
+                Ok(Some(identity)) if identity.has_pixels => found.push(Found { file: relative, identity }),
                 Ok(Some(_)) => without.push(relative.display().to_string()),
                 Ok(None) => foreign += 1,
                 Err(why) => damaged.push(format!("{} {why}", path.display())),
             }
         }
-        services.progress(&what, paths.len() as u64, Some(paths.len() as u64))?;
+        services.items(&what, paths.len() as u64, Some(paths.len() as u64))?;
         if !damaged.is_empty() {
             if self.options.damaged == Policy::Stop {
                 let message = format!(
@@ -118,29 +154,26 @@ impl DicomFolder {
         let default = if classes.is_empty() { 0.0 } else { TEST_FRACTION };
         let fraction = self.options.test_fraction.unwrap_or(default);
         let mut samples = Vec::new();
-        let mut nameless = 0;
+        let mut nameless = Nameless::default();
         for (found, marks) in found.into_iter().zip(marks) {
             let Some(marks) = marks else { continue };
-            nameless += usize::from(found.patient.is_none());
-            // A file without a patient's id is a patient of its own.
-            let group = found.patient.unwrap_or_else(|| format!("file {}", found.file.display()));
+            let group = marks.group.unwrap_or_else(|| nameless.group(&found));
+            let frames = found.identity.frames;
             let split = match marks.split {
                 Some(split) => split,
                 None if is_test(&group, fraction) => Split::Test,
                 None => Split::Train,
             };
             let chosen = match self.options.frames {
-                Choice::Middle => found.frames / 2..found.frames / 2 + 1,
-                Choice::All => 0..found.frames,
+                Choice::Middle => frames / 2..frames / 2 + 1,
+                Choice::All => 0..frames,
             };
             samples.extend(chosen.map(|frame| {
                 let (file, group, class) = (found.file.clone(), group.clone(), marks.class);
-                (split, Sample { file, frame, is_one_of_many: found.frames > 1, group, class })
+                (split, Sample { file, frame, is_one_of_many: frames > 1, group, class })
             }));
         }
-        if nameless > 0 {
-            tracing::warn!("{nameless} files have no patient id; each counts as a patient of its own");
-        }
+        nameless.warn();
         if by_column {
             labels::check_groups(samples.iter().map(|(split, sample)| (*split, sample.group.as_str())))?;
         }

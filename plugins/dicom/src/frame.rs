@@ -2,6 +2,7 @@
 
 use crate::bounds;
 use crate::header::Layout;
+use crate::photometric::Photometric;
 use crate::source::{Pixels, Source};
 
 const ITEM: [u8; 4] = [0xfe, 0xff, 0x00, 0xe0];
@@ -24,7 +25,7 @@ pub fn native(source: &mut Source, layout: &Layout, pixels: Pixels, frame: u32) 
 
 /// `YBR_FULL_422` stores both colour differences once for two pixels.
 fn colour_share(layout: &Layout) -> (u64, u64) {
-    if layout.photometric == "YBR_FULL_422" { (2, 3) } else { (1, 1) }
+    if layout.photometric == Photometric::YbrFull422 { (2, 3) } else { (1, 1) }
 }
 
 #[derive(Debug, Clone, Copy)]

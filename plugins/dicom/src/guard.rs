@@ -143,7 +143,7 @@ impl<'b> Walk<'b> {
                 let begin = self.at as usize;
                 self.skip_to(end)?;
                 // Each part of a text becomes a text of its own.
-                let is_text = is_kept && !matches!(header.vr, VR::OB | VR::OW | VR::US | VR::SS | VR::UN);
+                let is_text = is_kept && !matches!(header.vr, VR::OB | VR::OW | VR::US | VR::SS);
                 let parts = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\\').count();
                 return self.count(if is_text { parts(&self.bytes[begin..end as usize]) } else { 0 });
             }

@@ -3,7 +3,10 @@
 use crate::attributes::Attributes;
 use crate::bounds;
 use crate::lut::Lut;
+use crate::options::Voi;
+use crate::photometric::Photometric;
 use crate::source::Pixels;
+use crate::table::shown;
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 
@@ -14,15 +17,22 @@ const PALETTES: [(Tag, Tag); 3] = [
     (tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR, tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA),
 ];
 
+/// Whether an element holds an image's pixels, of whatever type.
+pub fn is_pixels(tag: Tag) -> bool {
+    [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA, tags::PIXEL_DATA].contains(&tag)
+}
+
 /// Whether a header's reader needs this element.
 pub fn is_wanted(tag: Tag) -> bool {
-    const OTHERS: [Tag; 8] = [
+    const OTHERS: [Tag; 10] = [
         tags::SPECIFIC_CHARACTER_SET,
         tags::SOP_CLASS_UID,
         tags::SOP_INSTANCE_UID,
         tags::MODALITY,
         tags::MANUFACTURER,
         tags::PATIENT_ID,
+        tags::STUDY_INSTANCE_UID,
+        tags::SERIES_INSTANCE_UID,
         tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
         tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
     ];
@@ -33,6 +43,8 @@ pub fn is_wanted(tag: Tag) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub patient: Option<String>,
+    pub study: Option<String>,
+    pub series: Option<String>,
     pub instance: Option<String>,
     pub has_pixels: bool,
     pub frames: u32,
@@ -46,8 +58,14 @@ impl Identity {
         }
         let has_pixels = pixels.is_some();
         let frames = if has_pixels { frames(elements)? } else { 0 };
-        let (patient, instance) = (elements.text(tags::PATIENT_ID)?, elements.text(tags::SOP_INSTANCE_UID)?);
-        Ok(Some(Self { patient, instance, has_pixels, frames }))
+        Ok(Some(Self {
+            patient: elements.text(tags::PATIENT_ID)?,
+            study: elements.text(tags::STUDY_INSTANCE_UID)?,
+            series: elements.text(tags::SERIES_INSTANCE_UID)?,
+            instance: elements.text(tags::SOP_INSTANCE_UID)?,
+            has_pixels,
+            frames,
+        }))
     }
 }
 
@@ -65,7 +83,7 @@ pub struct Layout {
     pub signed: bool,
     /// Colours one after the other instead of pixel by pixel.
     pub planar: bool,
-    pub photometric: String,
+    pub photometric: Photometric,
     pub frames: u32,
 }
 
@@ -82,18 +100,22 @@ impl Layout {
     pub fn read(elements: Attributes<'_>) -> Result<Self, String> {
         let need = |tag, name: &str| elements.short(tag)?.map(u32::from).ok_or_else(|| format!("has no {name}"));
         let (rows, columns) = (need(tags::ROWS, "Rows")?, need(tags::COLUMNS, "Columns")?);
-        let samples = elements.short(tags::SAMPLES_PER_PIXEL)?.map_or(1, u32::from);
+        let name = elements.text(tags::PHOTOMETRIC_INTERPRETATION)?.ok_or("has no Photometric Interpretation")?;
+        let photometric = Photometric::parse(&name)?;
+        let samples = elements.short(tags::SAMPLES_PER_PIXEL)?.map_or(photometric.samples(), u32::from);
         let allocated = need(tags::BITS_ALLOCATED, "Bits Allocated")?;
         let stored = elements.short(tags::BITS_STORED)?.map_or(allocated, u32::from);
         let high = elements.short(tags::HIGH_BIT)?.map_or(stored.saturating_sub(1), u32::from);
         if rows == 0 || columns == 0 {
             return Err(format!("has {rows} rows and {columns} columns"));
         }
-        if samples != 1 && samples != 3 {
-            return Err(format!("has {samples} samples per pixel, expected 1 or 3"));
+        if samples != photometric.samples() {
+            return Err(format!("has {samples} samples per pixel, but {name} has {}", photometric.samples()));
         }
         if ![8, 16, 32].contains(&allocated) {
-            return Err(format!("has {allocated} bits allocated, expected 8, 16 or 32"));
+            return Err(format!(
+                "has {allocated} for Bits Allocated, expected 8, 16 or 32; convert it to one of these"
+            ));
         }
         if stored == 0 || stored > allocated || high + 1 < stored || high >= allocated {
             return Err(format!(
@@ -105,7 +127,6 @@ impl Layout {
             let most = bounds::SAMPLES;
             return Err(format!("has frames of {rows}×{columns} pixels, {count} samples; at most {most} are read"));
         }
-        let photometric = elements.text(tags::PHOTOMETRIC_INTERPRETATION)?.unwrap_or_else(|| "MONOCHROME2".into());
         Ok(Self {
             rows: rows as usize,
             columns: columns as usize,
@@ -145,6 +166,13 @@ pub struct Window {
     pub function: Function,
 }
 
+/// A file's own way from modality units to grey.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Interest {
+    Table(Lut),
+    Window(Window),
+}
+
 /// From stored values to modality units.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Modality {
@@ -156,8 +184,8 @@ pub enum Modality {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Presentation {
     pub modality: Modality,
-    pub voi_lut: Option<Lut>,
-    pub window: Option<Window>,
+    /// None where the file has none, and where none is asked for.
+    pub interest: Option<Interest>,
     /// Stored values that stand for no measurement, both ends included.
     pub padding: Option<(i64, i64)>,
     /// Red, green, blue.
@@ -166,18 +194,24 @@ pub struct Presentation {
 
 impl Presentation {
     /// From the elements of a file for one of its frames: its own functional group, then the shared one, then the file.
+    /// Windows and VOI lookup tables are read only where `voi` is [`Voi::Window`] and the frame is grey, so that a wrong
+    /// one stops nobody who does not want it.
     ///
     /// # Errors
     /// Values that are no numbers, or tables whose lengths contradict each other.
-    pub fn read(elements: Attributes<'_>, layout: &Layout, frame: u32) -> Result<Self, String> {
-        let own = elements.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE).nth(frame as usize);
-        let groups = || own.into_iter().chain(elements.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).next());
+    pub fn read(elements: Attributes<'_>, layout: &Layout, frame: u32, voi: Voi) -> Result<Self, String> {
+        let own = elements.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE)?.nth(frame as usize);
+        let shared = elements.items(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE)?.next();
         let scope = |macro_tag, tag| {
-            let macros = groups().filter_map(|group| group.items(macro_tag).next());
-            macros.chain([elements]).find(|scope| scope.has(tag)).unwrap_or(elements)
+            for group in own.into_iter().chain(shared) {
+                if let Some(item) = group.items(macro_tag)?.next().filter(|item| item.has(tag)) {
+                    return Ok(item);
+                }
+            }
+            Ok::<_, String>(elements)
         };
-        let transformation = scope(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, tags::RESCALE_SLOPE);
-        let modality = match elements.items(tags::MODALITY_LUT_SEQUENCE).next() {
+        let transformation = scope(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE, tags::RESCALE_SLOPE)?;
+        let modality = match elements.items(tags::MODALITY_LUT_SEQUENCE)?.next() {
             Some(item) => Modality::Table(table(item, layout.signed)?),
             None => Modality::Linear {
                 slope: transformation.decimals(tags::RESCALE_SLOPE)?.first().copied().unwrap_or(1.0),
@@ -188,8 +222,13 @@ impl Presentation {
             Modality::Linear { intercept, .. } => layout.signed || *intercept < 0.0,
             Modality::Table(_) => false,
         };
-        let voi_lut =
-            elements.items(tags::VOILUT_SEQUENCE).next().map(|item| table(item, is_signed_after)).transpose()?;
+        let interest = if voi == Voi::Window && layout.photometric.is_grey() {
+            scope(tags::FRAME_VOILUT_SEQUENCE, tags::WINDOW_CENTER)
+                .and_then(|scope| interest(elements, scope, is_signed_after))
+                .map_err(|why| format!("{why}; set dataset.options.voi to percentile or minmax"))?
+        } else {
+            None
+        };
         let limit = elements.short(tags::PIXEL_PADDING_RANGE_LIMIT)?;
         let padding = elements.short(tags::PIXEL_PADDING_VALUE)?.map(|first| {
             let value = |bits: u16| if layout.signed { i64::from(bits as i16) } else { i64::from(bits) };
@@ -198,12 +237,19 @@ impl Presentation {
         });
         Ok(Self {
             modality,
-            voi_lut,
-            window: window(scope(tags::FRAME_VOILUT_SEQUENCE, tags::WINDOW_CENTER))?,
+            interest,
             padding,
-            palette: (layout.photometric == "PALETTE COLOR").then(|| palette(elements)).transpose()?,
+            palette: (layout.photometric == Photometric::Palette).then(|| palette(elements)).transpose()?,
         })
     }
+}
+
+/// The first VOI lookup table, else the first window of `scope`.
+fn interest(elements: Attributes<'_>, scope: Attributes<'_>, is_signed: bool) -> Result<Option<Interest>, String> {
+    if let Some(item) = elements.items(tags::VOILUT_SEQUENCE)?.next() {
+        return Ok(Some(Interest::Table(table(item, is_signed)?)));
+    }
+    Ok(window(scope)?.map(Interest::Window))
 }
 
 /// The first window. A width that the function does not allow is an error, not a different picture.
@@ -214,11 +260,16 @@ fn window(scope: Attributes<'_>) -> Result<Option<Window>, String> {
         None | Some("LINEAR") => Function::Linear,
         Some("LINEAR_EXACT") => Function::LinearExact,
         Some("SIGMOID") => Function::Sigmoid,
-        Some(other) => return Err(format!("has the VOI LUT Function `{other}`, which the standard does not define")),
+        Some(other) => {
+            return Err(format!("has the VOI LUT Function `{}`, which the standard does not define", shown(other)));
+        }
     };
-    let least = if function == Function::Linear { 1.0 } else { f64::MIN_POSITIVE };
-    if width < least {
-        return Err(format!("has a window width of {width}; set dataset.options.voi to percentile or minmax"));
+    let (is_allowed, expected) = match function {
+        Function::Linear => (width >= 1.0, "at least 1"),
+        Function::LinearExact | Function::Sigmoid => (width > 0.0, "more than 0"),
+    };
+    if !is_allowed {
+        return Err(format!("has a window width of {width}, expected {expected}"));
     }
     Ok(Some(Window { center, width, function }))
 }
@@ -230,27 +281,31 @@ fn table(item: Attributes<'_>, is_signed: bool) -> Result<Lut, String> {
 }
 
 fn palette(elements: Attributes<'_>) -> Result<[Lut; 3], String> {
+    if elements.has(tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA) {
+        return Err("has a segmented palette, which is not read; convert it to RGB".into());
+    }
     let [red, green, blue] = PALETTES.map(|(descriptor, data)| {
-        if !elements.has(data) {
-            return Err("has palette colours without (plain) palette tables".to_string());
-        }
         Lut::new(&elements.shorts(descriptor)?, &elements.bytes(data)?, false)
             .map_err(|why| format!("has a palette that cannot be: {why}"))
     });
-    Ok([red?, green?, blue?])
+    let mut luts = [red?, green?, blue?];
+    // A colour that stays below 256 does not show that its words have 16 bits.
+    let bits = luts[0].bits.max(luts[1].bits).max(luts[2].bits);
+    luts.iter_mut().for_each(|lut| lut.bits = bits);
+    Ok(luts)
 }
 
 /// What `selfsame data stats` counts, by name.
 pub fn facts(elements: Attributes<'_>) -> Result<Vec<(&'static str, String)>, String> {
-    let text = |tag| elements.text(tag).map(|text| text.unwrap_or_else(|| "not stated".into()));
+    let text = |tag| elements.text(tag).map(|text| text.map_or_else(|| "not stated".into(), |text| shown(&text)));
     let short = |tag| {
         let number = elements.short(tag)?;
         Ok::<_, String>(number.map_or_else(|| "not stated".into(), |number| number.to_string()))
     };
-    let voi = match (elements.items(tags::VOILUT_SEQUENCE).len(), elements.has(tags::WINDOW_CENTER)) {
-        (1.., _) => "lookup table",
-        (0, true) => "window",
-        (0, false) => "none in the file",
+    let voi = match (elements.has(tags::VOILUT_SEQUENCE), elements.has(tags::WINDOW_CENTER)) {
+        (true, _) => "lookup table",
+        (false, true) => "window",
+        (false, false) => "none in the file",
     };
     Ok(vec![
         ("photometric interpretation", text(tags::PHOTOMETRIC_INTERPRETATION)?),

@@ -1,7 +1,8 @@
-//! Labels and splits of a folder's files from a CSV file.
+//! Labels, splits and groups of a folder's files from a CSV file.
 
 use crate::folder::Found;
-use crate::options::Folder;
+use crate::ids::Ids;
+use crate::options::{Folder, IdKind};
 use crate::rsna::unmatched;
 use crate::table::{self, Column, Table, shown};
 use selfsame_plugin_api::{PluginError, Result, Split};
@@ -9,10 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What a CSV file says about one file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks {
     pub class: Option<usize>,
     pub split: Option<Split>,
+    pub group: Option<String>,
+}
+
+fn column(name: &Option<String>) -> Column<'_> {
+    name.as_deref().map_or(Column::Absent, Column::Named)
 }
 
 /// Class names, and marks for each file; none of a file that no row names (the options allow it).
@@ -20,40 +26,48 @@ pub struct Marks {
 /// # Errors
 /// A table that cannot be read, rows that contradict each other, and what the options do not allow.
 pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String>, Vec<Option<Marks>>)> {
-    let optional = |name: &'_ Option<String>| name.clone();
-    let (label, split) = (optional(&options.label_column), optional(&options.split_column));
-    let named = |name: &'_ Option<String>| name.is_some();
     let columns = [
         options.id_column.as_deref().map_or(Column::First, Column::Named),
-        label.as_deref().map_or(Column::Absent, Column::Named),
-        split.as_deref().map_or(Column::Absent, Column::Named),
+        column(&options.label_column),
+        column(&options.split_column),
+        column(&options.group_column),
     ];
     let table = table::read(csv, &columns)?;
-    let classes = if named(&label) { classes(&table)? } else { Vec::new() };
-    let names = Names::new(found);
+    let classes = if options.label_column.is_some() { classes(&table)? } else { Vec::new() };
+    let ids = Ids::new(found);
+    let kind = options.id_kind.map_or_else(|| ids.choose(&table), Ok)?;
     let mut marks: Vec<Option<Marks>> = vec![None; found.len()];
     let mut missing = Vec::new();
     for (line, values) in &table.rows {
-        let [id, class, split_name] = &values[..] else { continue };
-        let files = names.find(id).map_err(|why| table.wrong(*line, &why))?;
+        let [id, class, split, group] = &values[..] else { continue };
+        let files = ids.files(kind, id);
         if files.is_empty() {
             missing.push(id.clone());
         }
+        if files.len() > 1 && kind != IdKind::Patient {
+            let (id, kind, names) = (shown(id), kind.words(), ids.names(files));
+            return Err(table.wrong(*line, &format!("`{id}` is the {kind} of {names}; write relative paths")));
+        }
+        if options.group_column.is_some() && group.is_empty() {
+            return Err(table.wrong(*line, "the group is empty"));
+        }
         let own = Marks {
             class: classes.iter().position(|name| name == class),
-            split: named(&split).then(|| parse_split(&table, *line, split_name)).transpose()?,
+            split: options.split_column.is_some().then(|| parse_split(&table, *line, split)).transpose()?,
+            group: options.group_column.is_some().then(|| group.clone()),
         };
         for &file in files {
-            if marks[file].is_some_and(|earlier| earlier != own) {
+            if marks[file].as_ref().is_some_and(|earlier| *earlier != own) {
                 let name = found[file].file.display();
                 return Err(table.wrong(*line, &format!("says something else about {name} than an earlier row")));
             }
-            marks[file] = Some(own);
+            marks[file] = Some(own.clone());
         }
     }
     let unlabelled: Vec<_> =
         found.iter().zip(&marks).filter(|(_, marks)| marks.is_none()).map(|(found, _)| found.file.display()).collect();
-    unmatched(csv, &missing, &unlabelled, options.unmatched)?;
+    let what = format!("{} (id_kind: {})", csv.display(), kind.name());
+    unmatched(&what, &missing, &unlabelled, options.unmatched)?;
     Ok((classes, marks))
 }
 
@@ -86,50 +100,6 @@ fn parse_split(table: &Table, line: u64, name: &str) -> Result<Split> {
         "val" | "valid" | "validation" => Ok(Split::Val),
         "test" => Ok(Split::Test),
         _ => Err(table.wrong(line, &format!("`{}` is not a split: train, val or test", shown(name)))),
-    }
-}
-
-/// The names by which a row may call a file, the most exact first.
-struct Names {
-    kinds: [BTreeMap<String, Vec<usize>>; 5],
-}
-
-const PATIENT: usize = 4;
-
-impl Names {
-    fn new(found: &[Found]) -> Self {
-        let mut kinds: [BTreeMap<String, Vec<usize>>; 5] = Default::default();
-        for (index, found) in found.iter().enumerate() {
-            let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
-            let names = [
-                Some(found.file.to_string_lossy().replace('\\', "/")),
-                text(found.file.file_name()),
-                text(found.file.file_stem()),
-                found.instance.clone(),
-                found.patient.clone(),
-            ];
-            for (kind, name) in kinds.iter_mut().zip(names) {
-                if let Some(name) = name {
-                    kind.entry(name).or_default().push(index);
-                }
-            }
-        }
-        Self { kinds }
-    }
-
-    /// The files that `id` names: one, or all of a patient's.
-    fn find(&self, id: &str) -> std::result::Result<&[usize], String> {
-        let path = id.trim_start_matches("./");
-        for (kind, names) in self.kinds.iter().enumerate() {
-            match names.get(path).map(Vec::as_slice) {
-                Some(files) if files.len() == 1 || kind == PATIENT => return Ok(files),
-                Some(files) => {
-                    return Err(format!("`{}` is the name of {} files; write relative paths", shown(id), files.len()));
-                }
-                None => {}
-            }
-        }
-        Ok(&[])
     }
 }
 

@@ -1,6 +1,6 @@
 //! Lookup tables (PS3.3 §C.11.1.1, C.11.2.1.1 and C.7.6.3.1.5).
 
-/// A table from whole numbers to values of [`Lut::bits`] bits.
+/// A table from whole numbers to values of [`Lut::bits`] bits, none of which is beyond them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lut {
     first: i64,
@@ -11,10 +11,11 @@ pub struct Lut {
 
 impl Lut {
     /// From a descriptor (number of entries, first mapped value, bits) and the table's bytes, words with the low byte
-    /// first.
+    /// first. Where descriptor and data disagree whether entries have 8 or 16 bits, the data decides: as many bytes as
+    /// entries are 8 bits, and words beyond 255 are 16.
     ///
     /// # Errors
-    /// A descriptor that is incomplete or does not fit the bytes.
+    /// A descriptor that is incomplete or does not fit the bytes, values beyond 9 to 15 bits.
     pub fn new(descriptor: &[u16], data: &[u8], is_signed: bool) -> Result<Self, String> {
         let &[entries, first, bits, ..] = descriptor else {
             return Err(format!("its descriptor has {} values, expected 3", descriptor.len()));
@@ -24,8 +25,8 @@ impl Lut {
         if !(8..=16).contains(&bits) {
             return Err(format!("its values have {bits} bits, expected 8 to 16"));
         }
-        // Two 8-bit entries may share a word, padded to an even length.
-        let is_packed = bits == 8 && data.len() == entries + entries % 2;
+        // Two 8-bit entries may share a word, padded to an even length. One entry of two bytes can be either.
+        let is_packed = data.len() == entries + entries % 2 && (bits == 8 || entries > 1);
         let values: Vec<u16> = if is_packed {
             data[..entries].iter().map(|&byte| byte.into()).collect()
         } else {
@@ -34,7 +35,16 @@ impl Lut {
         if values.len() != entries {
             return Err(format!("it has {} bytes for {entries} entries", data.len()));
         }
-        Ok(Self { first, bits: bits.into(), values })
+        let largest = values.iter().copied().max().unwrap_or(0);
+        let bits = match bits {
+            _ if is_packed => 8,
+            8 if largest > 255 => 16,
+            stated => u32::from(stated),
+        };
+        if u32::from(largest) >> bits != 0 {
+            return Err(format!("its values reach {largest}, which {bits} bits cannot express"));
+        }
+        Ok(Self { first, bits, values })
     }
 
     /// The table's value; beyond its ends the first and the last hold.

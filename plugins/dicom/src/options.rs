@@ -38,6 +38,45 @@ pub enum Frames {
     Middle,
 }
 
+/// What the rows of a table call files by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdKind {
+    /// Relative to the data set's folder.
+    Path,
+    FileName,
+    /// The file name without its ending.
+    FileStem,
+    /// SOP Instance UID.
+    Instance,
+    /// All files of a patient.
+    Patient,
+}
+
+impl IdKind {
+    /// As `id_kind` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            IdKind::Path => "path",
+            IdKind::FileName => "file_name",
+            IdKind::FileStem => "file_stem",
+            IdKind::Instance => "instance",
+            IdKind::Patient => "patient",
+        }
+    }
+
+    /// For a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            IdKind::Path => "path",
+            IdKind::FileName => "file name",
+            IdKind::FileStem => "file name without ending",
+            IdKind::Instance => "SOP Instance UID",
+            IdKind::Patient => "patient id",
+        }
+    }
+}
+
 /// What to do about things that do not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -120,8 +159,11 @@ impl Default for RawRsna {
 pub struct Folder {
     pub csv: Option<PathBuf>,
     pub id_column: Option<String>,
+    /// None: the kind by which the most rows have a file.
+    pub id_kind: Option<IdKind>,
     pub label_column: Option<String>,
     pub split_column: Option<String>,
+    pub group_column: Option<String>,
     pub frames: Frames,
     pub unmatched: Policy,
     pub damaged: Policy,
@@ -135,8 +177,10 @@ pub struct Folder {
 struct RawFolder {
     csv: Option<PathBuf>,
     id_column: Option<String>,
+    id_kind: Option<IdKind>,
     label_column: Option<String>,
     split_column: Option<String>,
+    group_column: Option<String>,
     frames: Frames,
     unmatched: Policy,
     damaged: Policy,
@@ -151,8 +195,10 @@ impl Default for RawFolder {
         Self {
             csv: None,
             id_column: None,
+            id_kind: None,
             label_column: None,
             split_column: None,
+            group_column: None,
             frames: Frames::default(),
             unmatched: Policy::default(),
             damaged: Policy::default(),
@@ -212,8 +258,17 @@ pub fn folder() -> Vec<OptionSpec> {
             "The CSV's column of relative paths, file names (with or without ending), SOP Instance UIDs or patient \
              ids; default: its first.",
         ),
+        OptionSpec::new(
+            "id_kind",
+            "What its ids are: `path`, `file_name`, `file_stem`, `instance` or `patient`; default: the kind by which \
+             the most rows have a file.",
+        ),
         OptionSpec::new("label_column", "The CSV's column of classes; without it there are no labels."),
         OptionSpec::new("split_column", "The CSV's column of `train`, `val` and `test`."),
+        OptionSpec::new(
+            "group_column",
+            "The CSV's column of patients; default: Patient ID, else Study, else Series Instance UID of each file.",
+        ),
         OptionSpec::new("frames", "Of a file with several frames: the `middle` one (default) or `all`."),
         OptionSpec::new("damaged", "DICOM files whose header cannot be read: `stop` (default) or `leave_out`."),
         OptionSpec::new(
@@ -250,12 +305,16 @@ impl Folder {
     /// Reads `dataset.options`.
     pub fn parse(options: &Value) -> Result<Self> {
         let raw: RawFolder = parse_options(options, &folder())?;
-        let columns =
-            [("id_column", &raw.id_column), ("label_column", &raw.label_column), ("split_column", &raw.split_column)];
-        for (name, column) in columns {
-            if column.is_some() && raw.csv.is_none() {
-                let message = format!("option `{name}` names a column, but option `csv` names no file");
-                return Err(PluginError::configuration(message));
+        let of_the_csv = [
+            ("id_column", raw.id_column.is_some()),
+            ("id_kind", raw.id_kind.is_some()),
+            ("label_column", raw.label_column.is_some()),
+            ("split_column", raw.split_column.is_some()),
+            ("group_column", raw.group_column.is_some()),
+        ];
+        for (name, is_given) in of_the_csv {
+            if is_given && raw.csv.is_none() {
+                return Err(PluginError::configuration(format!("option `{name}` needs the option `csv`")));
             }
         }
         if raw.split_column.is_some() && raw.test_fraction.is_some() {
@@ -265,8 +324,10 @@ impl Folder {
         Ok(Self {
             csv: raw.csv,
             id_column: raw.id_column,
+            id_kind: raw.id_kind,
             label_column: raw.label_column,
             split_column: raw.split_column,
+            group_column: raw.group_column,
             frames: raw.frames,
             unmatched: raw.unmatched,
             damaged: raw.damaged,

@@ -7,6 +7,7 @@ use crate::samples::{Frames, Sample, is_test};
 use crate::table::{self, Column, Table, shown};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -68,7 +69,12 @@ impl RsnaKaggle {
     fn images(&self) -> Result<BTreeMap<String, PathBuf>> {
         let named = self.root.join(IMAGES);
         if named.is_dir() {
-            return images_in(&self.root, &named);
+            let images = images_in(&self.root, &named)?;
+            if images.is_empty() {
+                let message = format!("{} holds no .dcm file; the images belong into it, not deeper", named.display());
+                return Err(PluginError::data(message));
+            }
+            return Ok(images);
         }
         let own = images_in(&self.root, &self.root)?;
         if !own.is_empty() {
@@ -112,7 +118,7 @@ impl RsnaKaggle {
             }
         }
         let unlabelled: Vec<_> = images.values().map(|file| file.display()).collect();
-        unmatched(&labels_file, &missing, &unlabelled, self.options.unmatched)?;
+        unmatched(labels_file.display(), &missing, &unlabelled, self.options.unmatched)?;
         if samples.is_empty() {
             let file = labels_file.display();
             return Err(PluginError::data(format!("{file}: no row has a file in {}", self.root.display())));
@@ -129,8 +135,8 @@ impl RsnaKaggle {
     }
 }
 
-/// Rows without a file and files without a row.
-pub fn unmatched<T: std::fmt::Display>(csv: &Path, missing: &[String], unlabelled: &[T], policy: Policy) -> Result<()> {
+/// Rows without a file and files without a row; `csv` begins the message.
+pub fn unmatched<T: Display>(csv: impl Display, missing: &[String], unlabelled: &[T], policy: Policy) -> Result<()> {
     let mut parts = Vec::new();
     if !missing.is_empty() {
         let missing: Vec<_> = missing.iter().map(|id| shown(id)).collect();
@@ -142,7 +148,7 @@ pub fn unmatched<T: std::fmt::Display>(csv: &Path, missing: &[String], unlabelle
     if parts.is_empty() {
         return Ok(());
     }
-    let message = format!("{}: {}", csv.display(), parts.join("; "));
+    let message = format!("{csv}: {}", parts.join("; "));
     match policy {
         Policy::Stop => Err(PluginError::data(format!(
             "{message}; complete the files, or set dataset.options.unmatched to leave_out"

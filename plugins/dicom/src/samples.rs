@@ -83,9 +83,12 @@ impl Samples for Frames {
         let look = self.look;
         digest.update(format!("{} {} {look:?}\n", env!("CARGO_PKG_VERSION"), codec::VERSION));
         for sample in &self.samples {
-            let facts = self.root.join(&sample.file).metadata().ok()?;
+            // The whole path: two folders may hold files of equal names, sizes and times.
+            let path = std::path::absolute(self.root.join(&sample.file)).ok()?;
+            let facts = path.metadata().ok()?;
             let changed = facts.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-            digest.update(format!("{} {} {}\n", id(sample), facts.len(), changed.as_nanos()));
+            digest.update(path.as_os_str().as_encoded_bytes());
+            digest.update(format!("\0{} {} {}\n", sample.frame, facts.len(), changed.as_nanos()));
         }
         Some(hexadecimal(&digest.finalize()))
     }

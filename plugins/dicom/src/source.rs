@@ -54,6 +54,7 @@ impl Coding {
 /// Where the pixels stand in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pixels {
+    pub tag: Tag,
     /// Of the value, or of the first item when encapsulated; from the file's start.
     pub offset: u64,
     /// None: encapsulated in fragments.
@@ -173,7 +174,7 @@ impl Source {
     ) -> Result<T, String> {
         guard::caught(|| {
             let (start, coding) = (self.start, self.coding);
-            let walked = self.walk(start, coding, header::is_wanted, |tag| tag == tags::PIXEL_DATA)?;
+            let walked = self.walk(start, coding, header::is_wanted, header::is_pixels)?;
             let pixels = walked.last.map(|last| self.pixels(last)).transpose()?;
             then(Attributes::new(&parse(&walked, coding)?, coding.explicit), pixels)
         })
@@ -183,7 +184,7 @@ impl Source {
         let length = header.len.get().map(u64::from);
         let left = self.total - offset;
         match length.filter(|&length| length > left) {
-            None => Ok(Pixels { offset, length, representation: header.vr }),
+            None => Ok(Pixels { tag: header.tag, offset, length, representation: header.vr }),
             Some(length) => {
                 let tag = guard::shown(header.tag);
                 Err(format!("{tag} declares {length} bytes at byte {offset}, but {left} are left"))

@@ -1,7 +1,9 @@
 //! From stored values to grey, as pure functions (PS3.3 §C.11.1 and C.11.2).
 
-use crate::header::{Function, Layout, Modality, Presentation, Window};
+use crate::header::{Function, Interest, Layout, Modality, Presentation, Window};
+use crate::lut::Lut;
 use crate::options::Voi;
+use crate::photometric::Photometric;
 
 /// Percentiles between which `percentile` spreads grey.
 pub const PERCENTILES: (f64, f64) = (0.005, 0.995);
@@ -48,7 +50,7 @@ impl Modality {
 /// From modality units to grey from 0 to 1, chosen for one frame.
 enum Map<'p> {
     Window(&'p Window),
-    Table(&'p crate::lut::Lut),
+    Table(&'p Lut),
     /// Linear between two values; a constant frame has none and is 0.
     Range(Option<(f64, f64)>),
 }
@@ -107,18 +109,18 @@ pub fn monochrome<T: Sample, L: Copy>(
         let padding = shown.padding.is_some().then_some(&is_padding as &dyn Fn(i32) -> bool);
         Map::Range(extremes(&stored, padding, &shown.modality))
     };
-    let map = match (voi, &shown.voi_lut, &shown.window) {
-        (Voi::Window, Some(lut), _) => Map::Table(lut),
-        (Voi::Window, None, Some(window)) => Map::Window(window),
-        (Voi::Window, None, None) | (Voi::Minmax, ..) => range(),
-        (Voi::Percentile, ..) => match percentiles(&stored, is_padding, &shown.modality) {
+    let map = match (voi, &shown.interest) {
+        (Voi::Window, Some(Interest::Table(lut))) => Map::Table(lut),
+        (Voi::Window, Some(Interest::Window(window))) => Map::Window(window),
+        (Voi::Window, None) | (Voi::Minmax, _) => range(),
+        (Voi::Percentile, _) => match percentiles(&stored, is_padding, &shown.modality) {
             Some(ends) => Map::Range(Some(ends)),
             // Nearly all values are equal: what differs is the image.
             None => range(),
         },
-        (Voi::None, ..) => Map::Range(expressible(layout, &shown.modality)),
+        (Voi::None, _) => Map::Range(expressible(layout, &shown.modality)),
     };
-    let is_inverted = layout.photometric == "MONOCHROME1";
+    let is_inverted = layout.photometric == Photometric::Monochrome1;
     // A constant frame is black in both interpretations: which end its one value stands for is not known.
     let is_constant = matches!(map, Map::Range(None));
     let level = |value: i32| {

@@ -11,6 +11,7 @@ mod rle;
 
 use crate::frame;
 use crate::header::Layout;
+use crate::photometric::Photometric;
 use crate::source::{Pixels, Source};
 use dicom_dictionary_std::uids;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
@@ -126,7 +127,8 @@ pub fn decode(source: &mut Source, layout: &Layout, pixels: Pixels, frame: u32) 
 
 /// Which colours the header names.
 fn header_colours(layout: &Layout) -> Colours {
-    if layout.photometric.starts_with("YBR_FULL") { Colours::YbrFull } else { Colours::Rgb }
+    let is_ybr = matches!(layout.photometric, Photometric::YbrFull | Photometric::YbrFull422);
+    if is_ybr { Colours::YbrFull } else { Colours::Rgb }
 }
 
 /// Whether the size that a compressed stream states is the header's. A stream's own size decides what its decoder

@@ -2,12 +2,13 @@
 
 use super::{Colours, Stored, Values, extend, header_colours};
 use crate::header::Layout;
+use crate::photometric::Photometric;
 use crate::source::Coding;
 use dicom_core::VR;
 
 /// Unpacks a frame's cells.
 pub fn decode(bytes: Vec<u8>, layout: &Layout, coding: Coding, representation: VR) -> Result<Stored, String> {
-    if layout.photometric == "YBR_FULL_422" {
+    if layout.photometric == Photometric::YbrFull422 {
         return subsampled(&bytes, layout);
     }
     if layout.stored == 8 && layout.allocated == 8 && layout.samples == 1 && !layout.signed && !coding.big_endian {

@@ -1,21 +1,23 @@
 //! Folders as users have them.
 
-use super::writer::{LITTLE, Picture, RLE};
+use super::writer::{LITTLE, Picture, RLE, element};
 use super::{Silent, dataset, request};
-use selfsame_plugin_api::{Samples, Split, Targets, Task};
+use crate::source::EXPLICIT_LITTLE;
+use selfsame_plugin_api::{Cancelled, Samples, Services, Split, Targets, Task};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use tempfile::{TempDir, tempdir};
 
-fn put(folder: &Path, name: &str, bytes: &[u8]) {
+pub fn put(folder: &Path, name: &str, bytes: &[u8]) {
     let path = folder.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
-fn image(patient: &'static str, level: i32) -> Vec<u8> {
+pub fn image(patient: &'static str, level: i32) -> Vec<u8> {
     Picture { patient, ..Picture::grey(2, 2, 8, vec![level, 0, 0, 255]) }.file(LITTLE, &[])
 }
 
@@ -34,13 +36,13 @@ fn challenge(place: &str, labels: &[(&str, &str)]) -> TempDir {
     folder
 }
 
-fn opened(name: &str, folder: &Path, options: Value, split: Split) -> Box<dyn Samples> {
+pub fn opened(name: &str, folder: &Path, options: Value, split: Split) -> Box<dyn Samples> {
     let dataset = dataset(name, folder, options);
     dataset.prepare(&Silent).unwrap();
     dataset.open(split).unwrap()
 }
 
-fn refused(name: &str, folder: &Path, options: Value, parts: &[&str]) {
+pub fn refused(name: &str, folder: &Path, options: Value, parts: &[&str]) {
     let error = dataset(name, folder, options).prepare(&Silent).unwrap_err();
     for part in parts {
         assert!(error.message.contains(part), "`{part}` is not in `{error}`");
@@ -103,6 +105,8 @@ fn wrong_challenge_folders_say_what_is_missing() {
     let several = challenge("a/", &[("dataset.csv", "subject,label\np0,0\n")]);
     put(several.path(), "b/p0.dcm", b"");
     refused("RSNAKaggle", several.path(), all(), &["several folders", "/a", "/b"]);
+    let nested = challenge("stage_2_train_images/stage_2_train_images/", &[("dataset.csv", "subject,label\np0,0\n")]);
+    refused("RSNAKaggle", nested.path(), all(), &["/stage_2_train_images holds no .dcm file", "not deeper"]);
     let none = crate::create(&selfsame_plugin_api::DatasetRequest {
         dataset_dir: None,
         ..request("RSNAKaggle", folder.path(), all())
@@ -150,38 +154,65 @@ fn any_tree_is_searched_by_content() {
 }
 
 #[test]
-fn labels_are_found_by_path_name_instance_or_patient() {
+fn files_without_a_patient_stay_together_by_study_or_series() {
     let folder = tempdir().unwrap();
-    put(folder.path(), "x/1.dcm", &image("ann", 1));
-    put(folder.path(), "y/2.dcm", &image("bob", 2));
-    put(folder.path(), "y/3.dcm", &image("bob", 3));
-    let classes = |csv: &str| {
-        put(folder.path(), "list.csv", csv.as_bytes());
-        let options = json!({ "csv": "list.csv", "label_column": "kind", "test_fraction": 0 });
-        opened("DicomFolder", folder.path(), options, Split::Train).targets()
+    let slice = |patient: &'static str, texts: &[(u32, &str)]| {
+        let texts = texts.iter().map(|(tag, uid)| (*tag, *b"UI", (*uid).to_owned())).collect();
+        Picture { patient, texts, ..Picture::grey(1, 1, 8, vec![0]) }.file(LITTLE, &[])
     };
-    let expected = Targets::Classes(vec![1, 0, 0]);
-    assert_eq!(classes("id,kind\nx/1.dcm,sick\ny/2.dcm,fit\ny/3.dcm,fit\n"), expected);
-    assert_eq!(classes("id,kind\n1.dcm,sick\n2,fit\n./y/3.dcm,fit\n"), expected);
-    assert_eq!(classes("id,kind\nann,sick\nbob,fit\n"), expected);
-    assert_eq!(classes("id,kind\nann,10\nbob,9\n"), expected);
-    put(folder.path(), "list.csv", b"id,kind\nann,sick\nbob,fit\n3.dcm,sick\n");
-    let options = json!({ "csv": "list.csv", "label_column": "kind" });
-    refused("DicomFolder", folder.path(), options, &["list.csv, line 4", "y/3.dcm"]);
+    const STUDY: u32 = 0x0020_000d;
+    const SERIES: u32 = 0x0020_000e;
+    put(folder.path(), "a", &slice("", &[(STUDY, "1.2"), (SERIES, "1.2.3")]));
+    put(folder.path(), "b", &slice("  ", &[(STUDY, "1.2"), (SERIES, "1.2.4")]));
+    put(folder.path(), "c", &slice("", &[(SERIES, "1.5")]));
+    put(folder.path(), "d", &slice("\0", &[(SERIES, "1.5")]));
+    put(folder.path(), "e", &slice("", &[]));
+    put(folder.path(), "f", &slice("ann", &[(STUDY, "1.2")]));
+    let samples = opened("DicomFolder", folder.path(), Value::Null, Split::Train);
+    let expected = ["study 1.2", "study 1.2", "series 1.5", "series 1.5", "file e", "ann"];
+    assert_eq!(samples.groups().unwrap(), expected);
+}
+
+/// A real file (pydicom's `rtdose_rle_1frame.dcm`) has its Patient ID with the value representation UN.
+#[test]
+fn a_patient_of_unknown_representation_is_read_and_stops_nobody() {
+    let folder = tempdir().unwrap();
+    let texts = vec![(0x0008_0005, *b"CS", "ISO_IR 192".into()), (0x0010_0020, *b"UN", "Jürgen".into())];
+    let mut file = Picture { texts, ..Picture::grey(1, 1, 8, vec![0]) };
+    file.patient = "";
+    put(folder.path(), "a", &file.file(LITTLE, &[]));
+    let samples = opened("DicomFolder", folder.path(), Value::Null, Split::Train);
+    assert_eq!(samples.groups().unwrap(), ["Jürgen"]);
 }
 
 #[test]
-fn a_patient_in_two_splits_of_the_table_is_an_error() {
-    let folder = tempdir().unwrap();
-    put(folder.path(), "1.dcm", &image("ann", 1));
-    put(folder.path(), "2.dcm", &image("ann", 2));
-    let options = json!({ "csv": "list.csv", "split_column": "part" });
-    put(folder.path(), "list.csv", b"id,part\n1,train\n2,test\n");
-    refused("DicomFolder", folder.path(), options.clone(), &["patient `ann`", "train and test"]);
-    put(folder.path(), "2.dcm", &image("bob", 2));
-    assert_eq!(opened("DicomFolder", folder.path(), options.clone(), Split::Test).ids().unwrap(), ["2.dcm"]);
-    put(folder.path(), "list.csv", b"id,part\n1,train\n2,later\n");
-    refused("DicomFolder", folder.path(), options, &["line 3", "`later` is not a split"]);
+fn floating_point_pixels_are_pixels_that_are_refused_by_name() {
+    for (tag, shown) in [(0x7fe0_0008, "(7fe0,0008)"), (0x7fe0_0009, "(7fe0,0009)")] {
+        let folder = tempdir().unwrap();
+        let mut file = Picture::grey(1, 1, 32, vec![0]).file(LITTLE, &[]);
+        let pixels = element(EXPLICIT_LITTLE, 0x7fe0_0010, b"OW", &[0; 4]).len();
+        file.truncate(file.len() - pixels);
+        file.extend(element(EXPLICIT_LITTLE, tag, b"UN", &[0; 8]));
+        put(folder.path(), "map", &file);
+        let samples = opened("DicomFolder", folder.path(), Value::Null, Split::Train);
+        let error = samples.read(&[0]).unwrap_err();
+        assert!(error.message.contains(&format!("/map has floating-point pixels {shown}")), "{error}");
+    }
+}
+
+#[test]
+fn the_fingerprint_tells_folders_apart_whose_files_look_alike() {
+    let prints: Vec<_> = [1, 2]
+        .map(|level| {
+            let folder = tempdir().unwrap();
+            put(folder.path(), "1.dcm", &image("x", level));
+            // As an archive leaves it.
+            let file = fs::File::options().write(true).open(folder.path().join("1.dcm")).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000)).unwrap();
+            opened("DicomFolder", folder.path(), Value::Null, Split::Train).fingerprint().unwrap()
+        })
+        .into();
+    assert_ne!(prints[0], prints[1]);
 }
 
 #[test]
@@ -199,6 +230,32 @@ fn frames_are_samples_by_option() {
     assert_eq!(ids("all").read(&[2]).unwrap()[0].data, [0, 3]);
 }
 
+/// A host that keeps what it was told to count.
+#[derive(Default)]
+struct Counting(Mutex<Vec<(String, u64)>>);
+
+impl Services for Counting {
+    fn progress(&self, what: &str, _done: u64, _total: Option<u64>) -> Result<(), Cancelled> {
+        assert!(!what.contains("headers"), "{what} as bytes");
+        Ok(())
+    }
+
+    fn items(&self, what: &str, done: u64, _total: Option<u64>) -> Result<(), Cancelled> {
+        self.0.lock().unwrap().push((what.into(), done));
+        Ok(())
+    }
+}
+
+#[test]
+fn headers_are_counted_as_files_and_not_as_bytes() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "a", &image("x", 1));
+    let services = Counting::default();
+    dataset("DicomFolder", folder.path(), Value::Null).prepare(&services).unwrap();
+    let last = services.0.into_inner().unwrap().pop().unwrap();
+    assert!(last.0.contains("headers") && last.1 == 1, "{last:?}");
+}
+
 #[test]
 fn damaged_headers_stop_or_are_left_out() {
     let folder = tempdir().unwrap();
@@ -213,13 +270,14 @@ fn damaged_headers_stop_or_are_left_out() {
 fn facts_are_read_without_pixels_and_the_fingerprint_changes_with_files_and_options() {
     let folder = tempdir().unwrap();
     let picture = Picture::grey(3, 2, 12, vec![0, 1, 2, 3, 4, 5]);
-    put(folder.path(), "a", &picture.file(RLE, &[vec![0; 4]]));
+    let strange = Picture { texts: vec![(0x0008_0070, *b"LO", "A\x1b[31mB\x07".into())], ..picture.clone() };
+    put(folder.path(), "a", &strange.file(RLE, &[vec![0; 4]]));
     let open = |options: Value| opened("DicomFolder", folder.path(), options, Split::Train);
     let samples = open(Value::Null);
     let facts = samples.facts(0).unwrap();
     assert_eq!(facts["transfer syntax"], "RLE Lossless (1.2.840.10008.1.2.5)");
     assert_eq!((facts["bits stored"].as_str(), facts["size"].as_str()), ("12", "3×2"));
-    assert_eq!((facts["modality"].as_str(), facts["manufacturer"].as_str()), ("DX", "not stated"));
+    assert_eq!((facts["modality"].as_str(), facts["manufacturer"].as_str()), ("DX", "A?[31mB?"));
     let first = samples.fingerprint().unwrap();
     assert_eq!(open(Value::Null).fingerprint().unwrap(), first);
     assert_ne!(open(json!({ "voi": "minmax" })).fingerprint().unwrap(), first);
@@ -239,6 +297,8 @@ fn wrong_options_are_named() {
     wrong("RSNAKaggle", json!({ "bit_depth": 12 }), &["bit_depth", "12", "8 or 16"]);
     wrong("RSNAKaggle", json!({ "test_fraction": 1.5 }), &["test_fraction", "1.5", "0 to 0.9"]);
     wrong("DicomFolder", json!({ "label_column": "x" }), &["label_column", "csv"]);
+    wrong("DicomFolder", json!({ "group_column": "x" }), &["group_column", "csv"]);
+    wrong("DicomFolder", json!({ "csv": "x", "id_kind": "number" }), &["id_kind", "number", "file_stem"]);
     wrong("DicomFolder", json!({ "cvs": "x" }), &["cvs", "csv"]);
     wrong("Other", Value::Null, &["Other", "RSNAKaggle, DicomFolder"]);
 }

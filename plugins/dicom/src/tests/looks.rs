@@ -163,17 +163,135 @@ fn palettes_are_looked_up() {
     assert_eq!(shown_with(&picture, rgb).unwrap(), [0, 255, 0, 0, 0, 128, 0, 0, 255]);
 }
 
+/// A palette whose three tables hold the same.
+fn palette(values: &[i32], bits: u16, entries: u16, words: &[u16]) -> Picture {
+    let mut picture = Picture { photometric: "PALETTE COLOR", ..row(8, values) };
+    for colour in 1..=3 {
+        picture.shorts.push((0x0028_1100 | colour, *b"US", vec![entries, 0, bits]));
+        picture.shorts.push((0x0028_1200 | colour, *b"OW", words.to_vec()));
+    }
+    picture
+}
+
+/// pydicom 3.0.2: `apply_color_lut` answers bytes where there are as many bytes as entries, and else 16-bit words, whatever
+/// the descriptor says.
+#[test]
+fn the_data_of_a_table_says_whether_its_entries_have_8_or_16_bits() {
+    let words = [0, 0x4000, 0x8000, 0xffff];
+    for stated in [8, 16] {
+        assert_eq!(shown(&palette(&[0, 1, 2, 3], stated, 4, &words), Voi::Window), [0, 64, 128, 255], "{stated}");
+        let bytes = [0x4000, 0xff80];
+        assert_eq!(shown(&palette(&[0, 1, 2, 3], stated, 4, &bytes), Voi::Window), [0, 64, 128, 255], "{stated}");
+    }
+    // 8-bit entries in padded words.
+    assert_eq!(shown(&palette(&[0, 1, 2, 3], 8, 4, &[0, 64, 128, 255]), Voi::Window), [0, 64, 128, 255]);
+    // A dark colour beside a bright one has the same scale: 0.299 * 255 red and 0.587 * 128 / 257 green.
+    let mut uneven = palette(&[0, 1], 8, 2, &[0, 0xffff]);
+    uneven.shorts.retain(|element| element.0 & 0xff00 == 0x1100 || element.0 & 0xff == 1);
+    uneven.shorts.extend([(0x0028_1202, *b"OW", vec![0, 128]), (0x0028_1203, *b"OW", vec![0, 0])]);
+    assert_eq!(shown(&uneven, Voi::Window), [0, 76]);
+}
+
+#[test]
+fn a_lookup_table_never_wraps_around() {
+    let table = |bits: u16, values: [u16; 4]| {
+        let mut picture = row(8, &[0, 1, 2, 3]);
+        picture.tables.push((0x0028_3010, vec![(0x0028_3002, vec![4, 0, bits]), (0x0028_3006, values.to_vec())]));
+        picture
+    };
+    // Sixteen bits, as words of that size are; 300 / 257 and 511 / 257.
+    assert_eq!(shown(&table(8, [0, 300, 511, 65535]), Voi::Window), [0, 1, 2, 255]);
+    assert_eq!(shown(&table(12, [0, 1024, 2048, 4095]), Voi::Window), [0, 64, 128, 255]);
+    let beyond = table(12, [0, 4095, 4096, 65535]);
+    let error = shown_with(&beyond, Look { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+    assert!(error.contains("reach 65535, which 12 bits cannot express; set dataset.options.voi"), "{error}");
+    assert_eq!(shown(&beyond, Voi::Minmax), [0, 85, 170, 255]);
+}
+
+#[test]
+fn a_window_that_cannot_be_is_refused_until_another_way_to_grey_is_chosen() {
+    let look = |voi| Look { voi, color: Color::Grey, bit_depth: 8 };
+    let mut table = row(16, &[0, 1000, 2000]);
+    table.tables.push((0x0028_3010, vec![(0x0028_3002, vec![4, 0, 16]), (0x0028_3006, vec![1])]));
+    let function = |name: &str, width| {
+        let mut picture = windowed(&[0, 1000, 2000], "40", width);
+        picture.texts.push((0x0028_1056, *b"CS", name.into()));
+        picture
+    };
+    let wrong = [
+        (windowed(&[0, 1000, 2000], "40", "0"), "window width of 0, expected at least 1"),
+        (function("SIGMOID", "0"), "window width of 0, expected more than 0"),
+        (function("STEP", "1"), "VOI LUT Function `STEP`"),
+        (windowed(&[0, 1000, 2000], "forty", "400"), "(0028,1050) is `forty`"),
+        (table, "2 bytes for 4 entries"),
+    ];
+    for (picture, part) in wrong {
+        let error = shown_with(&picture, look(Voi::Window)).unwrap_err();
+        assert!(error.contains(part), "{error}");
+        assert!(error.ends_with("; set dataset.options.voi to percentile or minmax"), "{error}");
+        for voi in [Voi::Percentile, Voi::Minmax] {
+            assert_eq!(shown(&picture, voi), [0, 128, 255], "{voi:?}: {part}");
+        }
+        assert_eq!(shown(&picture, Voi::None), [0, 4, 8], "{part}");
+    }
+    // Windows do not apply to colour, so a wrong one stops no colour image.
+    let mut colour = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 1, 8, vec![255, 255, 255]) };
+    colour.texts = windowed(&[], "40", "0").texts;
+    assert_eq!(shown(&colour, Voi::Window), [255]);
+}
+
+#[test]
+fn photometric_interpretations_are_read_in_any_case() {
+    assert_eq!(shown(&Picture { photometric: "monochrome1", ..row(8, &[0, 51, 255]) }, Voi::None), [255, 204, 0]);
+    let values = vec![81, 90, 240, 145, 54, 34];
+    let written = |photometric| Picture { samples: 3, photometric, ..Picture::grey(1, 2, 8, values.clone()) };
+    assert_eq!(shown(&written("ybr_full "), Voi::None), shown(&written("YBR_FULL"), Voi::None));
+}
+
+#[test]
+fn values_of_unknown_representation_are_read_by_the_dictionary() {
+    let plain = windowed(&[824, 1024, 1063, 1064, 1264, 2000], "1064", "400");
+    let expected = shown(&plain, Voi::Window);
+    let mut unknown = plain.clone();
+    unknown.texts.iter_mut().for_each(|element| element.1 = *b"UN");
+    assert_eq!(shown(&unknown, Voi::Window), expected);
+    let mut padded = Picture { signed: true, ..row(16, &[-2000, 0, 50, 100]) };
+    padded.shorts.push((0x0028_0120, *b"UN", vec![-2000_i16 as u16]));
+    assert_eq!(shown(&padded, Voi::Minmax), [0, 0, 128, 255]);
+    // A sequence that dicom-rs does not look into is not taken for none.
+    let mut sequence = plain;
+    sequence.texts.push((0x0028_3010, *b"UN", "bytes of a table".into()));
+    let error = shown_with(&sequence, Look { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+    assert!(error.contains("(0028,3010) of the value representation UN, expected a sequence"), "{error}");
+    assert_eq!(shown(&sequence, Voi::None), shown(&unknown, Voi::None));
+    // Its parts count as those of other texts do.
+    unknown.texts.push((0x0028_1055, *b"UN", "\\".repeat(1 << 19)));
+    let error = shown_with(&unknown, Look { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+    assert!(error.contains("elements and values"), "{error}");
+}
+
 #[test]
 fn impossible_attributes_are_refused_by_name() {
     let refused = |picture: Picture, part: &str| {
         let error = shown_with(&picture, Look { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
         assert!(error.contains(part), "{error}");
     };
-    refused(windowed(&[0, 1], "40", "0"), "window width of 0");
-    refused(windowed(&[0, 1], "forty", "400"), "(0028,1050) is `forty`");
     refused(Picture { rows: 0, ..row(8, &[0]) }, "0 rows");
     refused(Picture { rows: 60000, columns: 60000, ..row(8, &[0]) }, "at most");
-    refused(Picture { samples: 2, ..row(8, &[0, 0]) }, "2 samples");
+    refused(Picture { samples: 2, ..row(8, &[0, 0]) }, "2 samples per pixel, but MONOCHROME2 has 1");
+    refused(Picture { samples: 3, ..row(8, &[0, 0, 0]) }, "3 samples per pixel, but MONOCHROME2 has 1");
+    refused(Picture { photometric: "RGB", ..row(8, &[0]) }, "1 samples per pixel, but RGB has 3");
+    refused(Picture { allocated: 1, stored: 1, ..row(8, &[0]) }, "1 for Bits Allocated, expected 8, 16 or 32; convert");
+    for photometric in ["HSV", "YBR_PARTIAL_422", "CMYK", "RUBBISH"] {
+        for samples in [1, 3] {
+            let picture = Picture { photometric, samples, ..Picture::grey(1, 1, 8, vec![0; samples.into()]) };
+            refused(picture, &format!("photometric interpretation `{photometric}`, which is not read; convert it to"));
+        }
+    }
+    refused(Picture { photometric: "", ..row(8, &[0]) }, "no Photometric Interpretation");
+    let mut segmented = Picture { photometric: "PALETTE COLOR", ..row(8, &[0]) };
+    segmented.shorts.push((0x0028_1221, *b"OW", vec![0, 1, 0]));
+    refused(segmented, "segmented palette, which is not read; convert it to RGB");
     refused(Picture { rows: 9, ..row(8, &[0]) }, "expected 9");
     refused(Picture { frames: 1_000_000, ..row(8, &[0]) }, "1000000 frames");
 }

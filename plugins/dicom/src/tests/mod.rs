@@ -3,8 +3,12 @@ mod hostile;
 mod looks;
 mod real_files;
 mod syntaxes;
+mod tables;
 mod writer;
 
+use crate::codec::Stored;
+use crate::header::{Layout, Presentation};
+use crate::options::Voi;
 use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Services};
 use serde_json::Value;
 use std::path::Path;
@@ -25,6 +29,11 @@ fn request(name: &str, folder: &Path, options: Value) -> DatasetRequest {
         cache_dir: folder.join("never used"),
         options,
     }
+}
+
+/// The stored samples of one frame, whatever window the file has.
+fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored), String> {
+    crate::render::stored(path, frame, Voi::None)
 }
 
 fn dataset(name: &str, folder: &Path, options: Value) -> Box<dyn Dataset> {

@@ -1,6 +1,6 @@
 //! Files of other makers against digests of what pydicom decodes; they are not shipped, so the test is asked for by name.
 
-use crate::render::stored;
+use super::stored;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 

@@ -4,10 +4,11 @@
 //! `ljpeg_encode`, JPEG-LS: `jpegls_encode`, JPEG 2000: `jpeg2k_encode`, JPEG: `jpeg8_encode`) and by pydicom's own RLE
 //! encoder. Lossless ones hold `rough`; what lossy ones hold after pydicom's decoding stands in the `.raw` beside them.
 
+use super::stored;
 use super::writer::{BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_LS, LITTLE, Picture, RLE, element, head, rough};
 use crate::codec::Colours;
 use crate::options::{Color, Look, Voi};
-use crate::render::{frame, stored};
+use crate::render::frame;
 use crate::source::{EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 use std::path::PathBuf;
 
