@@ -1,42 +1,22 @@
 //! A frame as a viewer shows it.
 
-use crate::codec::{self, Colours, Stored, Values};
+use crate::codec::{Colours, Stored, Values};
 use crate::guard::caught;
 use crate::header::{Layout, Presentation};
+use crate::opened::Opened;
 use crate::options::{Color, Look, Voi};
-use crate::source::{Refusal, Source};
 use crate::voi;
 use selfsame_plugin_api::Image;
-use std::path::Path;
 
 /// Reads, decodes and renders one frame of a file.
 ///
 /// # Errors
-/// Why the file cannot be shown, without its name.
-pub fn frame(path: &Path, frame: u32, look: Look) -> Result<Image, String> {
+/// Why the frame cannot be shown, without the file's name.
+pub fn frame(file: &Opened, frame: u32, look: Look) -> Result<Image, String> {
     caught(|| {
-        let (layout, shown, stored) = stored(path, frame)?;
+        let (layout, shown, stored) = file.stored(frame)?;
         Ok(image(stored, &layout, &shown, look))
     })
-}
-
-/// The stored samples of one frame and what they mean.
-pub fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored), String> {
-    let mut source = Source::open(path).map_err(Refusal::why)?;
-    let (layout, shown, pixels) = source.header(|elements, pixels| {
-        let layout = Layout::read(elements)?;
-        let shown = Presentation::read(elements, &layout, frame)?;
-        let pixels = pixels.ok_or("has no pixels (7fe0,0010)")?;
-        Ok((layout, shown, pixels))
-    })?;
-    if frame >= layout.frames {
-        return Err(format!("has {} frames; frame {frame} was asked for", layout.frames));
-    }
-    let stored = codec::decode(&mut source, &layout, pixels, frame)?;
-    if stored.values.len() != layout.count() {
-        return Err(format!("has {} samples, expected {}", stored.values.len(), layout.count()));
-    }
-    Ok((layout, shown, stored))
 }
 
 /// Renders stored samples, planar `[channels, rows, columns]`.

@@ -2,6 +2,7 @@
 
 use crate::cards;
 use crate::listing::{entries, few, unreadable};
+use crate::opened::Last;
 use crate::options::{Labels, Policy, Rsna};
 use crate::samples::{Frames, Sample, is_test};
 use crate::table::{self, Column, Table, shown};
@@ -236,6 +237,6 @@ impl Dataset for RsnaKaggle {
             let path = self.root.join(&sample.file);
             std::fs::File::open(&path).map_err(|error| unreadable(&path, &error))?;
         }
-        Ok(Box::new(Frames { root: Arc::clone(&self.root), samples, look: self.options.look }))
+        Ok(Box::new(Frames { root: Arc::clone(&self.root), samples, look: self.options.look, last: Last::default() }))
     }
 }

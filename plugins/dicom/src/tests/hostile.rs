@@ -167,7 +167,7 @@ fn declared_sizes_are_checked_before_memory_is_asked_for() {
         std::fs::write(&path, bytes).unwrap();
         let look =
             crate::options::Look { voi: crate::options::Voi::Window, color: crate::options::Color::Grey, bit_depth: 8 };
-        let error = crate::render::frame(&path, 0, look).unwrap_err();
+        let error = super::frame(&path, 0, look).unwrap_err();
         assert!(error.contains(part), "{error}");
     };
     let picture = Picture::grey(2, 2, 16, vec![1, 2, 3, 4]);

@@ -5,7 +5,12 @@ mod real_files;
 mod syntaxes;
 mod writer;
 
-use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Services};
+use crate::codec::Stored;
+use crate::header::{Layout, Presentation};
+use crate::opened::Opened;
+use crate::options::Look;
+use crate::render;
+use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Image, Services};
 use serde_json::Value;
 use std::path::Path;
 
@@ -29,4 +34,14 @@ fn request(name: &str, folder: &Path, options: Value) -> DatasetRequest {
 
 fn dataset(name: &str, folder: &Path, options: Value) -> Box<dyn Dataset> {
     crate::create(&request(name, folder, options)).unwrap()
+}
+
+/// A frame of a file as a viewer shows it.
+fn frame(path: &Path, frame: u32, look: Look) -> Result<Image, String> {
+    render::frame(&Opened::new(path)?, frame, look)
+}
+
+/// The stored samples of a file's frame and what they mean.
+fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored), String> {
+    Opened::new(path)?.stored(frame)
 }

@@ -1,6 +1,6 @@
 //! Files of other makers against digests of what pydicom decodes; they are not shipped, so the test is asked for by name.
 
-use crate::render::stored;
+use super::stored;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
@@ -48,10 +48,10 @@ fn files_of_other_makers_decode_to_the_samples_of_pydicom() {
 #[ignore = "a measurement of the folder named by SELFSAME_DICOM_FILES"]
 fn time_for_each_file() {
     let folder = PathBuf::from(std::env::var("SELFSAME_DICOM_FILES").expect("SELFSAME_DICOM_FILES"));
-    let files = crate::listing::files(&folder, &super::Silent).unwrap();
+    let files = crate::listing::files(&folder, &super::Silent).unwrap().0;
     let look =
         crate::options::Look { voi: crate::options::Voi::Window, color: crate::options::Color::Grey, bit_depth: 8 };
-    let read = |files: &[PathBuf]| files.iter().filter(|path| crate::render::frame(path, 0, look).is_ok()).count();
+    let read = |files: &[PathBuf]| files.iter().filter(|path| super::frame(path, 0, look).is_ok()).count();
     for threads in [1, 2] {
         let run = || {
             let start = std::time::Instant::now();

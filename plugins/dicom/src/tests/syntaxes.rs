@@ -5,9 +5,9 @@
 //! encoder. Lossless ones hold `rough`; what lossy ones hold after pydicom's decoding stands in the `.raw` beside them.
 
 use super::writer::{BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_LS, LITTLE, Picture, RLE, element, head, rough};
+use super::{frame, stored};
 use crate::codec::Colours;
 use crate::options::{Color, Look, Voi};
-use crate::render::{frame, stored};
 use crate::source::{EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 use std::path::PathBuf;
 
