@@ -158,7 +158,8 @@ pub fn unmatched<T: std::fmt::Display>(csv: &Path, missing: &[String], unlabelle
 fn images_in(root: &Path, folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let mut images = BTreeMap::new();
     for path in entries(folder)? {
-        let is_dicom = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm"));
+        // A pipe would be waited for.
+        let is_dicom = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm")) && path.is_file();
         let (Some(subject), true) = (path.file_stem().and_then(|stem| stem.to_str()), is_dicom) else { continue };
         let relative = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
         if let Some(other) = images.insert(subject.to_owned(), relative) {

@@ -2,6 +2,7 @@ mod folders;
 mod hostile;
 mod looks;
 mod real_files;
+mod streams;
 mod syntaxes;
 mod writer;
 
