@@ -13,7 +13,6 @@ use dicom_transfer_syntax_registry::entries::{
     EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN,
 };
 use flate2::read::DeflateDecoder;
-use std::cell::Cell;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -173,7 +172,8 @@ impl Source {
         Ok(())
     }
 
-    /// Finds out how a data set without meta information is written, by its first two elements; none when it is none.
+    /// Finds out how a data set without meta information is written, by its first elements, those of
+    /// group 0008; none when it is none.
     fn bare(&mut self, head: &[u8]) -> Option<()> {
         let &[a, b, c, d, e, f, g, h, ..] = head else { return None };
         let is_named = e.is_ascii_uppercase() && f.is_ascii_uppercase();
@@ -187,15 +187,9 @@ impl Source {
         if element > 0x0100 || (coding == IMPLICIT_LITTLE && length > 1024) {
             return None;
         }
-        let (seen, last, rises) = (Cell::new(0), Cell::new(Tag(0, 0)), Cell::new(true));
-        let is_third = |tag| {
-            seen.set(seen.get() + 1);
-            rises.set(rises.get() && tag > last.replace(tag));
-            seen.get() == 3 || tag == tags::PIXEL_DATA
-        };
-        self.walk(0, coding, |_| false, is_third).ok()?;
+        let walked = self.walk(0, coding, |_| false, |tag| tag.group() != 8).ok()?;
         self.coding = coding;
-        rises.get().then_some(())
+        walked.last.is_none_or(|(next, _)| next.tag.group() > 8).then_some(())
     }
 
     /// Reads the attributes of the image and hands them to `then`, with the place of the pixels.

@@ -21,7 +21,7 @@ use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_BIG_ENDIAN;
 use std::borrow::Cow;
 
 /// Raise it when any decoder's pixels change: kept pixels are then decoded again.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Which colours three samples are, once a decoder has undone what its own stream says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

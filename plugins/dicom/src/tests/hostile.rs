@@ -21,9 +21,9 @@ use std::process::Command;
 const ALONE: &str = "SELFSAME_TEST_ALONE";
 /// Most resident memory of a process that reads mutated files of a few kilobytes, in KiB: the test program itself and the
 /// C heap of the JPEG 2000 decoder included.
-const MOST_MEMORY: u64 = 64 << 10;
+const MOST_MEMORY: u64 = 32 << 10;
 /// Of one that reads a legal image of 4 million samples which asks for all that the bounds allow.
-const MOST_AT_BOUNDS: u64 = 256 << 10;
+const MOST_AT_BOUNDS: u64 = 96 << 10;
 const MUTATED_IMAGES: usize = 1500;
 const MUTATED_TABLES: usize = 300;
 

@@ -7,6 +7,7 @@ use crate::codec::Colours;
 use crate::options::{Color, Look, Voi};
 use std::fs;
 use std::path::PathBuf;
+use std::slice::from_ref;
 
 /// A segment: its marker, its length, its content.
 fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
@@ -66,11 +67,11 @@ pub fn greedy() -> Vec<(&'static str, u16, u16, &'static str, Vec<u8>)> {
     let plain = style(1, 6, &[]);
     let large = |segments: &[Vec<u8>], part: &[u8]| stream(&size(2000, 2000, 2000), segments, part);
     let mut files = vec![
-        ("more than 1024", 256, 255, JPEG_2000, stream(&size(256, 255, 1), &[plain.clone()], &part(&[], 0))),
+        ("more than 1024", 256, 255, JPEG_2000, stream(&size(256, 255, 1), from_ref(&plain), &part(&[], 0))),
         ("4000000 blocks", 2000, 2000, JPEG_2000, large(&[style(1, 6, &[0])], &part(&[], 0))),
         ("250000 blocks", 2000, 2000, JPEG_2000, large(&[style(1, 2, &[])], &part(&[], 0))),
         // Of the tile-part alone, and of its component alone.
-        ("4000000 blocks", 2000, 2000, JPEG_2000, large(&[plain.clone()], &part(&style(1, 6, &[0]), 0))),
+        ("4000000 blocks", 2000, 2000, JPEG_2000, large(from_ref(&plain), &part(&style(1, 6, &[0]), 0))),
         (
             "4000000 blocks",
             2000,
@@ -80,7 +81,7 @@ pub fn greedy() -> Vec<(&'static str, u16, u16, &'static str, Vec<u8>)> {
         ),
         ("packets", 2000, 2000, JPEG_2000, large(&[style(65_535, 6, &[6])], &part(&[], 0))),
         // Beyond the end of the tile-part, where a decoder would look for the next one.
-        ("ends in a header", 2000, 2000, JPEG_2000, large(&[plain.clone()], &part(&style(1, 6, &[0]), 30))),
+        ("ends in a header", 2000, 2000, JPEG_2000, large(from_ref(&plain), &part(&style(1, 6, &[0]), 30))),
         ("styles", 20, 24, JPEG_2000, stream(&size(20, 24, 24), &vec![plain.clone(); 5000], &part(&[], 0))),
     ];
     // Transformations of the stream's own, of which each tile gets a copy, and segments that a decoder looks into.
@@ -89,7 +90,7 @@ pub fn greedy() -> Vec<(&'static str, u16, u16, &'static str, Vec<u8>)> {
         files.push((why, 20, 24, JPEG_2000, stream(&size(20, 24, 24), &[plain.clone(), own], &part(&[], 0))));
     }
     // A small stream where nobody looks, before the one that is decoded.
-    let small = stream(&size(20, 24, 24), &[plain.clone()], &part(&[], 0));
+    let small = stream(&size(20, 24, 24), from_ref(&plain), &part(&[], 0));
     let huge = stream(&size(16_000, 16_000, 16_000), &[plain], &part(&[], 0));
     let wrapped = [boxed(b"jP  ", &[13, 10, 0x87, 10]), boxed(b"free", &small), boxed(b"jp2c", &huge)].concat();
     files.push(("16000×16000", 20, 24, JPEG_2000, wrapped));
