@@ -40,3 +40,17 @@ pub const SCANS: usize = 64;
 
 /// Largest CSV file in bytes.
 pub const CSV: u64 = 256 << 20;
+
+/// Most tiles of one JPEG 2000 image; a decoder keeps about twelve kilobytes for each.
+pub const TILES: usize = 1 << 10;
+
+/// Most coding styles of one JPEG 2000 image: one for each component of each tile.
+pub const STYLES: usize = 4 * TILES;
+
+/// Most code-blocks and precincts of one JPEG 2000 image, several hundred bytes each: so many, and one for
+/// [`SAMPLES_PER_BLOCK`].
+pub const FREE_BLOCKS: u64 = 1 << 16;
+pub const SAMPLES_PER_BLOCK: u64 = 256;
+
+/// Most packets of one JPEG 2000 image.
+pub const PACKETS: u64 = 1 << 22;

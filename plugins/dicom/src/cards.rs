@@ -105,7 +105,7 @@ fn with_look(mut card: Card, look: Look, first: Option<&Path>) -> Card {
 }
 
 fn size(path: &Path) -> Option<(usize, usize)> {
-    let mut source = Source::open(path).ok()?;
+    let source = Source::open(path).ok()?;
     let layout = source.header(|elements, _| Layout::read(elements)).ok()?;
     Some((layout.rows, layout.columns))
 }

@@ -4,6 +4,7 @@ use crate::cards;
 use crate::header::Identity;
 use crate::labels::{self, Marks};
 use crate::listing::{few, files};
+use crate::opened::Last;
 use crate::options::{Folder, Frames as Choice, Policy};
 use crate::samples::{Frames, Sample, is_test};
 use crate::source::{Refusal, Source};
@@ -94,9 +95,9 @@ impl DicomFolder {
         if !self.root.is_dir() {
             return Err(PluginError::data(format!("{} is not a folder; set dataset.dataset_dir", self.root.display())));
         }
-        let paths = files(&self.root, services)?;
+        let (paths, others) = files(&self.root, services)?;
         let what = format!("reading the headers of files in {}", self.root.display());
-        let (mut found, mut foreign, mut damaged, mut without) = (Vec::new(), 0, Vec::new(), Vec::new());
+        let (mut found, mut foreign, mut damaged, mut without) = (Vec::new(), others, Vec::new(), Vec::new());
         for (at, path) in paths.iter().enumerate() {
             if at % REPORT == 0 {
                 services.items(&what, at as u64, Some(paths.len() as u64))?;
@@ -125,7 +126,7 @@ impl DicomFolder {
             tracing::info!("DICOM files without pixels, left out: {}", few(&without));
         }
         if found.is_empty() {
-            let (root, count) = (self.root.display(), paths.len());
+            let (root, count) = (self.root.display(), paths.len() + others);
             return Err(PluginError::data(format!(
                 "{root}: none of {count} files is a DICOM image ({foreign} are not DICOM, {} have no pixels, {} are \
                  damaged)",
@@ -192,16 +193,10 @@ impl DicomFolder {
 }
 
 fn identity(path: &Path) -> std::result::Result<Option<Identity>, String> {
-    let mut source = match Source::open(path) {
-        Ok(source) => source,
-        Err(Refusal::NotDicom) => return Ok(None),
-        Err(Refusal::Failed(why)) => return Err(why),
-    };
-    let has_meta = !source.syntax.is_empty();
-    match source.header(Identity::read) {
-        // Without the magic word, a file that cannot be read is no DICOM file.
-        Err(_) if !has_meta => Ok(None),
-        other => other,
+    match Source::open(path) {
+        Ok(source) => source.header(Identity::read),
+        Err(Refusal::NotDicom) => Ok(None),
+        Err(Refusal::Failed(why)) => Err(why),
     }
 }
 
@@ -229,6 +224,11 @@ impl Dataset for DicomFolder {
             return Err(PluginError::data(message));
         }
         let own = index.samples.iter().filter(|(own, _)| *own == split).map(|(_, sample)| sample.clone());
-        Ok(Box::new(Frames { root: Arc::clone(&self.root), samples: own.collect(), look: self.options.look }))
+        Ok(Box::new(Frames {
+            root: Arc::clone(&self.root),
+            samples: own.collect(),
+            look: self.options.look,
+            last: Last::default(),
+        }))
     }
 }

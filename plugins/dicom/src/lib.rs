@@ -2,7 +2,7 @@
 //!
 //! A file is read in steps, each of which trusts nothing that the one before did not check: [`source`] (how it is
 //! written), [`guard`] (lengths against the file), dicom-rs with [`attributes`] (values), [`header`] (against the bounds),
-//! [`frame`] (bytes of one frame), [`codec`] (stored samples), [`voi`] and [`render`] (what a viewer shows).
+//! [`opened`] (kept for the file's other frames), [`frame`] (bytes of one frame), [`codec`] (stored samples), [`voi`] and [`render`] (what a viewer shows).
 
 mod attributes;
 mod bounds;
@@ -16,6 +16,7 @@ mod ids;
 mod labels;
 mod listing;
 mod lut;
+mod opened;
 mod options;
 mod photometric;
 mod render;

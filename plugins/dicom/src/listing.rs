@@ -26,15 +26,20 @@ pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// All files below a folder, in the order of their paths.
-pub fn files(root: &Path, services: &dyn Services) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+/// All files below a folder, in the order of their paths, and how many pipes, sockets and devices are there, which
+/// nothing is read from.
+pub fn files(root: &Path, services: &dyn Services) -> Result<(Vec<PathBuf>, usize)> {
+    let (mut files, mut others) = (Vec::new(), 0);
     let mut folders = vec![(root.to_path_buf(), 0)];
     while let Some((folder, depth)) = folders.pop() {
         services.progress(&format!("looking for files in {}", root.display()), files.len() as u64, None)?;
         for path in entries(&folder)? {
-            if !path.is_dir() {
+            // A link to nothing is a file that cannot be read, and is said to be so.
+            let is_file = path.metadata().map_or(true, |facts| facts.is_file());
+            if is_file {
                 files.push(path);
+            } else if !path.is_dir() {
+                others += 1;
             } else if depth < DEPTH {
                 folders.push((path, depth + 1));
             } else {
@@ -44,7 +49,7 @@ pub fn files(root: &Path, services: &dyn Services) -> Result<Vec<PathBuf>> {
         }
     }
     files.sort();
-    Ok(files)
+    Ok((files, others))
 }
 
 /// `3 (a, b, …)`: how many, and the first few by name.

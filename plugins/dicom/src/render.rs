@@ -1,47 +1,22 @@
 //! A frame as a viewer shows it.
 
-use crate::codec::{self, Colours, Stored, Values};
-use crate::guard::{self, caught};
+use crate::codec::{Colours, Stored, Values};
+use crate::guard::caught;
 use crate::header::{Layout, Presentation};
+use crate::opened::Opened;
 use crate::options::{Color, Look, Voi};
-use crate::source::{Refusal, Source};
 use crate::voi;
-use dicom_dictionary_std::tags;
 use selfsame_plugin_api::Image;
-use std::path::Path;
 
 /// Reads, decodes and renders one frame of a file.
 ///
 /// # Errors
-/// Why the file cannot be shown, without its name.
-pub fn frame(path: &Path, frame: u32, look: Look) -> Result<Image, String> {
+/// Why the frame cannot be shown, without the file's name.
+pub fn frame(file: &Opened, frame: u32, look: Look) -> Result<Image, String> {
     caught(|| {
-        let (layout, shown, stored) = stored(path, frame, look.voi)?;
+        let (layout, shown, stored) = file.stored(frame, look.voi)?;
         Ok(image(stored, &layout, &shown, look))
     })
-}
-
-/// The stored samples of one frame and what they mean.
-pub fn stored(path: &Path, frame: u32, voi: Voi) -> Result<(Layout, Presentation, Stored), String> {
-    let mut source = Source::open(path).map_err(Refusal::why)?;
-    let (layout, shown, pixels) = source.header(|elements, pixels| {
-        let pixels = pixels.ok_or("has no pixels (7fe0,0010)")?;
-        if pixels.tag != tags::PIXEL_DATA {
-            let tag = guard::shown(pixels.tag);
-            return Err(format!("has floating-point pixels {tag}, which are not read; convert them to whole numbers"));
-        }
-        let layout = Layout::read(elements)?;
-        let shown = Presentation::read(elements, &layout, frame, voi)?;
-        Ok((layout, shown, pixels))
-    })?;
-    if frame >= layout.frames {
-        return Err(format!("has {} frames; frame {frame} was asked for", layout.frames));
-    }
-    let stored = codec::decode(&mut source, &layout, pixels, frame)?;
-    if stored.values.len() != layout.count() {
-        return Err(format!("has {} samples, expected {}", stored.values.len(), layout.count()));
-    }
-    Ok((layout, shown, stored))
 }
 
 /// Renders stored samples, planar `[channels, rows, columns]`.

@@ -2,6 +2,7 @@
 
 use crate::cards;
 use crate::listing::{entries, few, unreadable};
+use crate::opened::Last;
 use crate::options::{Labels, Policy, Rsna};
 use crate::samples::{Frames, Sample, is_test};
 use crate::table::{self, Column, Table, shown};
@@ -163,7 +164,8 @@ pub fn unmatched<T: Display>(csv: impl Display, missing: &[String], unlabelled: 
 fn images_in(root: &Path, folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let mut images = BTreeMap::new();
     for path in entries(folder)? {
-        let is_dicom = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm"));
+        // A pipe would be waited for.
+        let is_dicom = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm")) && path.is_file();
         let (Some(subject), true) = (path.file_stem().and_then(|stem| stem.to_str()), is_dicom) else { continue };
         let relative = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
         if let Some(other) = images.insert(subject.to_owned(), relative) {
@@ -242,6 +244,6 @@ impl Dataset for RsnaKaggle {
             let path = self.root.join(&sample.file);
             std::fs::File::open(&path).map_err(|error| unreadable(&path, &error))?;
         }
-        Ok(Box::new(Frames { root: Arc::clone(&self.root), samples, look: self.options.look }))
+        Ok(Box::new(Frames { root: Arc::clone(&self.root), samples, look: self.options.look, last: Last::default() }))
     }
 }

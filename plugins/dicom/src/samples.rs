@@ -1,14 +1,15 @@
 //! One split: which frame of which file each sample is.
 
 use crate::codec;
+use crate::guard::caught;
 use crate::header;
+use crate::opened::{Last, Opened};
 use crate::options::Look;
 use crate::render;
-use crate::source::{Refusal, Source};
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -27,11 +28,11 @@ pub struct Sample {
 }
 
 /// The samples of one split in the order of their names.
-#[derive(Debug)]
 pub struct Frames {
     pub root: Arc<PathBuf>,
     pub samples: Vec<Sample>,
     pub look: Look,
+    pub last: Last,
 }
 
 impl Frames {
@@ -72,7 +73,8 @@ impl Samples for Frames {
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
         let image = |&index: &usize| {
             let sample = self.sample(index)?;
-            render::frame(&self.root.join(&sample.file), sample.frame, self.look)
+            let file = self.last.open(&self.root.join(&sample.file));
+            file.and_then(|file| render::frame(&file, sample.frame, self.look))
                 .map_err(|why| self.wrong(index, sample, &why))
         };
         indices.iter().map(image).collect()
@@ -95,16 +97,15 @@ impl Samples for Frames {
 
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
         let sample = self.sample(index)?;
-        let facts = facts(&self.root.join(&sample.file)).map_err(|why| self.wrong(index, sample, &why))?;
-        Ok(facts)
+        let file = self.last.open(&self.root.join(&sample.file));
+        file.and_then(|file| facts(&file)).map_err(|why| self.wrong(index, sample, &why))
     }
 }
 
-fn facts(path: &Path) -> std::result::Result<BTreeMap<String, String>, String> {
-    let mut source = Source::open(path).map_err(Refusal::why)?;
-    let facts = source.header(|elements, _| header::facts(elements))?;
+fn facts(file: &Opened) -> std::result::Result<BTreeMap<String, String>, String> {
+    let facts = caught(|| header::facts(file.attributes()))?;
     let mut facts: BTreeMap<_, _> = facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    facts.insert("transfer syntax".into(), codec::name(&source.syntax));
+    facts.insert("transfer syntax".into(), codec::name(&file.source.syntax));
     Ok(facts)
 }
 

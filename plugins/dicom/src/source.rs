@@ -15,7 +15,8 @@ use dicom_transfer_syntax_registry::entries::{
 use flate2::read::DeflateDecoder;
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// What is read of a file at first; most headers fit.
@@ -88,12 +89,15 @@ impl From<io::Error> for Refusal {
     }
 }
 
-trait Stream: Read + Seek + Send {}
-impl<T: Read + Seek + Send> Stream for T {}
+/// Where a source's bytes are.
+enum Bytes {
+    File(File),
+    Inflated(Vec<u8>),
+}
 
 /// The bytes that a data set's offsets refer to.
 pub struct Source {
-    stream: Box<dyn Stream>,
+    bytes: Bytes,
     /// Where the bytes end.
     pub total: u64,
     /// UID of the transfer syntax; empty in a file without meta information.
@@ -106,32 +110,51 @@ pub struct Source {
 impl Source {
     /// Opens a file and finds out how it is written.
     pub fn open(path: &Path) -> Result<Self, Refusal> {
-        let mut file = File::open(path)?;
+        // Opening a pipe would wait for its writer.
+        if !path.metadata()?.is_file() {
+            return Err(Refusal::Failed("is not a regular file".into()));
+        }
+        let file = File::open(path)?;
         let total = file.metadata()?.len();
         let mut head = vec![0; total.min(132) as usize];
-        file.read_exact(&mut head)?;
-        if head.get(128..132) != Some(b"DICM") {
-            return Self::bare(file, total, &head);
-        }
+        file.read_exact_at(&mut head, 0)?;
         let mut source =
-            Self { stream: Box::new(file), total, syntax: String::new(), coding: EXPLICIT_LITTLE, start: 132 };
+            Self { bytes: Bytes::File(file), total, syntax: String::new(), coding: EXPLICIT_LITTLE, start: 0 };
+        source.start = match &head[..] {
+            [.., b'D', b'I', b'C', b'M'] if head.len() == 132 => 132,
+            [b'D', b'I', b'C', b'M', ..] => 4,
+            // The preamble was left out.
+            [2, 0, _, 0, first, second, ..] if first.is_ascii_uppercase() && second.is_ascii_uppercase() => 0,
+            _ => {
+                guard::caught(|| Ok(source.bare(&head))).map_err(Refusal::Failed)?.ok_or(Refusal::NotDicom)?;
+                return Ok(source);
+            }
+        };
         guard::caught(|| source.meta()).map_err(Refusal::Failed)?;
-        if source.syntax != uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
-            return Ok(source);
+        if source.syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+            source.inflate().map_err(Refusal::Failed)?;
         }
-        let mut inflated = Vec::new();
-        source.stream.seek(SeekFrom::Start(source.start))?;
-        // The decoder's own buffer is small; the sum is bounded by `take`.
-        let count = DeflateDecoder::new(&mut source.stream)
-            .take(bounds::INFLATED + 1)
-            .read_to_end(&mut inflated)
-            .map_err(|error| Refusal::Failed(format!("the deflated data set is damaged: {error}")))?;
-        if count as u64 > bounds::INFLATED {
-            let message = format!("inflates to more than {} MiB", bounds::INFLATED >> 20);
-            return Err(Refusal::Failed(message));
+        Ok(source)
+    }
+
+    /// Replaces a deflated data set.
+    fn inflate(&mut self) -> Result<(), String> {
+        let Bytes::File(file) = &self.bytes else { return Ok(()) };
+        let inflater = || {
+            let mut file = file;
+            file.seek(SeekFrom::Start(self.start))?;
+            Ok(DeflateDecoder::new(file).take(bounds::INFLATED + 1))
+        };
+        let damaged = |error: io::Error| format!("the deflated data set is damaged: {error}");
+        // It is counted first, because a buffer that grows takes up to three times the bytes.
+        let total = inflater().and_then(|mut bytes| io::copy(&mut bytes, &mut io::sink())).map_err(damaged)?;
+        if total > bounds::INFLATED {
+            return Err(format!("inflates to more than {} MiB", bounds::INFLATED >> 20));
         }
-        let total = inflated.len() as u64;
-        Ok(Self { stream: Box::new(Cursor::new(inflated)), total, start: 0, ..source })
+        let mut inflated = vec![0; total as usize];
+        inflater().and_then(|mut bytes| bytes.read_exact(&mut inflated)).map_err(damaged)?;
+        (self.bytes, self.total, self.start) = (Bytes::Inflated(inflated), total, 0);
+        Ok(())
     }
 
     /// Reads the file meta information: the transfer syntax and where the data set begins.
@@ -150,34 +173,42 @@ impl Source {
         Ok(())
     }
 
-    /// A data set without preamble and meta information, known by its first element.
-    fn bare(file: File, total: u64, head: &[u8]) -> Result<Self, Refusal> {
-        let &[a, b, c, d, e, f, g, h, ..] = head else { return Err(Refusal::NotDicom) };
+    /// Finds out how a data set without meta information is written, by its first elements, those of
+    /// group 0008; none when it is none.
+    fn bare(&mut self, head: &[u8]) -> Option<()> {
+        let &[a, b, c, d, e, f, g, h, ..] = head else { return None };
         let is_named = e.is_ascii_uppercase() && f.is_ascii_uppercase();
-        let (coding, group) = match (a, b) {
+        let (coding, element) = match (a, b) {
             (8, 0) => (if is_named { EXPLICIT_LITTLE } else { IMPLICIT_LITTLE }, u16::from_le_bytes([c, d])),
             (0, 8) if is_named => (EXPLICIT_BIG, u16::from_be_bytes([c, d])),
-            _ => return Err(Refusal::NotDicom),
+            _ => return None,
         };
         // Identifying elements come first, and they are short.
         let length = u32::from_le_bytes([e, f, g, h]);
-        if group > 0x0100 || (coding == IMPLICIT_LITTLE && length > 1024) {
-            return Err(Refusal::NotDicom);
+        if element > 0x0100 || (coding == IMPLICIT_LITTLE && length > 1024) {
+            return None;
         }
-        Ok(Self { stream: Box::new(file), total, syntax: String::new(), coding, start: 0 })
+        let walked = self.walk(0, coding, |_| false, |tag| tag.group() != 8).ok()?;
+        self.coding = coding;
+        walked.last.is_none_or(|(next, _)| next.tag.group() > 8).then_some(())
     }
 
     /// Reads the attributes of the image and hands them to `then`, with the place of the pixels.
     pub fn header<T>(
-        &mut self,
+        &self,
         then: impl FnOnce(Attributes<'_>, Option<Pixels>) -> Result<T, String>,
     ) -> Result<T, String> {
         guard::caught(|| {
-            let (start, coding) = (self.start, self.coding);
-            let walked = self.walk(start, coding, header::is_wanted, header::is_pixels)?;
-            let pixels = walked.last.map(|last| self.pixels(last)).transpose()?;
-            then(Attributes::new(&parse(&walked, coding)?, coding.explicit), pixels)
+            let (object, pixels) = self.elements()?;
+            then(Attributes::new(&object, self.coding.explicit), pixels)
         })
+    }
+
+    /// The attributes of the image that somebody asks for, and the place of the pixels.
+    pub fn elements(&self) -> Result<(InMemDicomObject, Option<Pixels>), String> {
+        let walked = self.walk(self.start, self.coding, header::is_wanted, header::is_pixels)?;
+        let pixels = walked.last.map(|last| self.pixels(last)).transpose()?;
+        Ok((parse(&walked, self.coding)?, pixels))
     }
 
     fn pixels(&self, (header, offset): (DataElementHeader, u64)) -> Result<Pixels, String> {
@@ -194,7 +225,7 @@ impl Source {
 
     /// Walks a data set, reading as much of the file as that takes.
     fn walk(
-        &mut self,
+        &self,
         start: u64,
         coding: Coding,
         is_wanted: impl Fn(Tag) -> bool,
@@ -214,17 +245,19 @@ impl Source {
         }
     }
 
-    /// Reads `length` bytes at `offset`; both were checked against [`Source::total`].
-    pub fn read(&mut self, offset: u64, length: u64) -> Result<Vec<u8>, String> {
-        let is_within = offset.checked_add(length).is_some_and(|end| end <= self.total);
-        if !is_within {
+    /// Reads `length` bytes at `offset`.
+    pub fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, String> {
+        let Some(end) = offset.checked_add(length).filter(|&end| end <= self.total) else {
             return Err(format!("{length} bytes at byte {offset} are beyond the end ({} bytes)", self.total));
+        };
+        match &self.bytes {
+            Bytes::Inflated(bytes) => Ok(bytes[offset as usize..end as usize].to_vec()),
+            Bytes::File(file) => {
+                let mut bytes = vec![0; length as usize];
+                file.read_exact_at(&mut bytes, offset).map_err(|error| error.to_string())?;
+                Ok(bytes)
+            }
         }
-        let wrong = |error: io::Error| error.to_string();
-        self.stream.seek(SeekFrom::Start(offset)).map_err(wrong)?;
-        let mut bytes = vec![0; usize::try_from(length).map_err(|error| error.to_string())?];
-        self.stream.read_exact(&mut bytes).map_err(wrong)?;
-        Ok(bytes)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Colours, Stored, Values, check_size, extend, header_colours};
 use crate::bounds;
 use crate::header::Layout;
+use libjpeg_turbo_rs::decode::marker::{JpegMetadata, MarkerReader};
 use libjpeg_turbo_rs::precision::{decompress_12bit_with_limits, decompress_lossless_arbitrary};
 use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError};
 
@@ -11,23 +12,42 @@ use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError};
 /// # Errors
 /// A size other than the header's, a process that is not read, damaged code.
 pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
-    let start = Start::find(code).ok_or("has JPEG code without a frame header")?;
-    check_size(layout, start.height, start.width, start.components)?;
-    let colours = start.colours.unwrap_or_else(|| header_colours(layout));
-    let (values, colours) = match (start.marker, start.bits) {
-        (0xc0..=0xc2, 8) => (lossy(code, layout), colours),
-        (0xc1, 12) if layout.samples == 1 => (extended(code, layout), colours),
+    let damaged = |error: JpegError| format!("has damaged JPEG code: {error}");
+    // The decoders' own reader: what it finds is what they allocate for.
+    let mut reader = MarkerReader::new(code);
+    reader.set_scan_cap(bounds::SCANS);
+    let start = reader.read_markers().map_err(damaged)?;
+    let frame = &start.frame;
+    check_size(layout, frame.height(), frame.width(), frame.components.len())?;
+    let (values, colours) = match (frame.is_lossless, frame.precision) {
+        _ if start.is_arithmetic => return Err("has JPEG code with arithmetic coding, which is not read".into()),
+        (false, 8) => (lossy(code, layout), colours(&start, layout)),
+        (false, 12) if layout.samples == 1 && !frame.is_progressive => (extended(code, layout), Colours::Rgb),
         // Lossless code holds the colours that the header names, whatever its segments say.
-        (0xc3, 2..=16) => (lossless(code, layout, start.bits), header_colours(layout)),
-        (marker, bits) => {
-            return Err(format!("has JPEG code of {bits} bits with the process SOF{}, which is not read", marker & 15));
+        (true, bits @ 2..=16) => (lossless(code, layout, bits.into()), header_colours(layout)),
+        (is_lossless, bits) => {
+            let process = if is_lossless { "lossless" } else { "lossy" };
+            return Err(format!(
+                "has {process} JPEG code of {bits} bits, {} samples, which is not read",
+                layout.samples
+            ));
         }
     };
-    let values = values.map_err(|error| format!("has damaged JPEG code: {error}"))?;
+    let values = values.map_err(damaged)?;
     if values.len() != layout.count() {
         return Err(format!("has JPEG code for {} samples, expected {}", values.len(), layout.count()));
     }
     Ok(Stored { values, colours })
+}
+
+/// By an Adobe or JFIF segment before the first scan, else by the header.
+fn colours(start: &JpegMetadata, layout: &Layout) -> Colours {
+    match start.adobe_transform_at_first_sos {
+        Some(0) => Colours::Rgb,
+        Some(_) => Colours::YbrFull,
+        None if start.saw_jfif_marker_at_first_sos => Colours::YbrFull,
+        None => header_colours(layout),
+    }
 }
 
 fn lossy(code: &[u8], layout: &Layout) -> Result<Values, JpegError> {
@@ -59,49 +79,5 @@ fn limits(layout: &Layout) -> DecodeLimits {
         max_height: layout.rows,
         max_scans: bounds::SCANS,
         ..DecodeLimits::default()
-    }
-}
-
-/// What a stream says about itself before its first scan.
-struct Start {
-    marker: u8,
-    bits: u32,
-    height: usize,
-    width: usize,
-    components: usize,
-    /// By an Adobe or JFIF segment.
-    colours: Option<Colours>,
-}
-
-impl Start {
-    fn find(code: &[u8]) -> Option<Self> {
-        let mut colours = None;
-        let mut at = 2;
-        loop {
-            while code.get(at) == Some(&0xff) && code.get(at + 1) == Some(&0xff) {
-                at += 1;
-            }
-            let &[0xff, marker, high, low, ..] = code.get(at..)? else { return None };
-            let body = code.get(at + 4..)?;
-            match marker {
-                0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {
-                    let &[bits, top, bottom, left, right, components, ..] = body else { return None };
-                    return Some(Self {
-                        marker,
-                        bits: bits.into(),
-                        height: usize::from(u16::from_be_bytes([top, bottom])),
-                        width: usize::from(u16::from_be_bytes([left, right])),
-                        components: components.into(),
-                        colours,
-                    });
-                }
-                0xe0 if body.starts_with(b"JFIF\0") => colours = colours.or(Some(Colours::YbrFull)),
-                0xee if body.starts_with(b"Adobe") => {
-                    colours = Some(if *body.get(11)? == 0 { Colours::Rgb } else { Colours::YbrFull });
-                }
-                _ => {}
-            }
-            at += 2 + usize::from(u16::from_be_bytes([high, low]));
-        }
     }
 }

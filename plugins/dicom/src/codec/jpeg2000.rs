@@ -1,16 +1,19 @@
 //! JPEG 2000, lossless and lossy.
 
-use super::{Colours, Stored, Values, check_size, extend};
+use super::codestream::{Codestream, unwrapped};
+use super::{Stored, Values, check_size, extend, header_colours};
 use crate::header::Layout;
 use jpeg2k::Image;
 
 /// Decodes a frame.
 ///
 /// # Errors
-/// A size other than the header's, subsampled colours, damaged code.
+/// A size other than the header's, subsampled colours, a stream that asks for more than the bounds allow, damaged code.
 pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
-    let (height, width, samples) = size(code).ok_or("has JPEG 2000 code without a size")?;
-    check_size(layout, height, width, samples)?;
+    let code = unwrapped(code).ok_or("has something other than JPEG 2000 code")?;
+    let stream = Codestream::new(code)?;
+    check_size(layout, stream.height, stream.width, stream.components)?;
+    stream.check()?;
     let image = Image::from_bytes(code).map_err(|error| format!("has damaged JPEG 2000 code: {error}"))?;
     let components = image.components();
     let is_whole = |component: &jpeg2k::ImageComponent| component.data().len() == layout.rows * layout.columns;
@@ -29,18 +32,6 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
             *place = extend(value as u32, bits, layout.signed);
         }
     }
-    // The decoder has undone the stream's own colour transformation.
-    Ok(Stored { values: Values::Wide(values), colours: Colours::Rgb })
-}
-
-/// Height, width and components from the SIZ segment (ISO/IEC 15444-1 §A.5.1).
-fn size(code: &[u8]) -> Option<(usize, usize, usize)> {
-    let at = code.windows(4).position(|four| four == [0xff, 0x4f, 0xff, 0x51])? + 4;
-    let field = |offset: usize| {
-        let four = code.get(at + offset..at + offset + 4)?;
-        Some(u32::from_be_bytes([four[0], four[1], four[2], four[3]]))
-    };
-    let (width, height, left, top) = (field(4)?, field(8)?, field(12)?, field(16)?);
-    let components = u16::from_be_bytes([*code.get(at + 36)?, *code.get(at + 37)?]);
-    Some((height.checked_sub(top)? as usize, width.checked_sub(left)? as usize, components.into()))
+    // The decoder has undone the stream's own colour transformation (YBR_ICT and YBR_RCT), and no other.
+    Ok(Stored { values: Values::Wide(values), colours: header_colours(layout) })
 }

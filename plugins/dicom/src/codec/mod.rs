@@ -3,6 +3,7 @@
 //! The decoders' crates are called directly: dicom-rs's adapters around them read 8 and 16 bits only and trust the stream's
 //! size; its RLE panics on damaged code, its baseline JPEG is slower than libjpeg-turbo-rs, its JPEG-LS needs CMake.
 
+mod codestream;
 mod jpeg;
 mod jpeg2000;
 mod jpegls;
@@ -11,8 +12,9 @@ mod rle;
 
 use crate::frame;
 use crate::header::Layout;
+use crate::opened::Opened;
 use crate::photometric::Photometric;
-use crate::source::{Pixels, Source};
+use crate::source::Pixels;
 use dicom_dictionary_std::uids;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
@@ -20,7 +22,7 @@ use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_BIG_ENDIAN;
 use std::borrow::Cow;
 
 /// Raise it when any decoder's pixels change: kept pixels are then decoded again.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Which colours three samples are, once a decoder has undone what its own stream says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,13 +112,13 @@ pub fn name(syntax: &str) -> String {
 ///
 /// # Errors
 /// A transfer syntax that is not read, code that is damaged, sizes that contradict the header.
-pub fn decode(source: &mut Source, layout: &Layout, pixels: Pixels, frame: u32) -> Result<Stored, String> {
-    let kind = kind(&source.syntax)?;
+pub fn decode(file: &Opened, layout: &Layout, pixels: Pixels, frame: u32) -> Result<Stored, String> {
+    let kind = kind(&file.source.syntax)?;
     if kind == Kind::Native {
-        let bytes = frame::native(source, layout, pixels, frame)?;
-        return native::decode(bytes, layout, source.coding, pixels.representation);
+        let bytes = frame::native(&file.source, layout, pixels, frame)?;
+        return native::decode(bytes, layout, file.source.coding);
     }
-    let code = frame::encapsulated(source, layout, pixels, frame)?;
+    let code = frame::encapsulated(file, layout, pixels, frame)?;
     match kind {
         Kind::Native | Kind::Rle => rle::decode(&code, layout),
         Kind::Jpeg => jpeg::decode(&code, layout),

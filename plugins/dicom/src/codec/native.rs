@@ -4,23 +4,16 @@ use super::{Colours, Stored, Values, extend, header_colours};
 use crate::header::Layout;
 use crate::photometric::Photometric;
 use crate::source::Coding;
-use dicom_core::VR;
 
 /// Unpacks a frame's cells.
-pub fn decode(bytes: Vec<u8>, layout: &Layout, coding: Coding, representation: VR) -> Result<Stored, String> {
+pub fn decode(bytes: Vec<u8>, layout: &Layout, coding: Coding) -> Result<Stored, String> {
     if layout.photometric == Photometric::YbrFull422 {
         return subsampled(&bytes, layout);
     }
-    if layout.stored == 8 && layout.allocated == 8 && layout.samples == 1 && !layout.signed && !coding.big_endian {
+    if layout.stored == 8 && layout.allocated == 8 && layout.samples == 1 && !layout.signed {
         return Ok(Stored { values: Values::Bytes(bytes), colours: Colours::Rgb });
     }
-    let values = if layout.allocated == 8 && coding.big_endian && representation == VR::OW {
-        // 8-bit cells in words: the bytes of each word are swapped.
-        let swapped: Vec<u8> = bytes.chunks(2).flat_map(|pair| pair.iter().rev().copied()).collect();
-        cells(&swapped, layout, coding)?
-    } else {
-        cells(&bytes, layout, coding)?
-    };
+    let values = cells(&bytes, layout, coding)?;
     Ok(Stored { values: Values::Wide(interleave(values, layout)), colours: header_colours(layout) })
 }
 

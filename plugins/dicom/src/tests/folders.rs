@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tempfile::{TempDir, tempdir};
 
 pub fn put(folder: &Path, name: &str, bytes: &[u8]) {
@@ -264,6 +264,48 @@ fn damaged_headers_stop_or_are_left_out() {
     refused("DicomFolder", folder.path(), Value::Null, &["1 damaged", "/bad", "leave_out"]);
     let samples = opened("DicomFolder", folder.path(), json!({ "damaged": "leave_out" }), Split::Train);
     assert_eq!(samples.ids().unwrap(), ["good"]);
+}
+
+#[test]
+fn a_cut_file_without_preamble_is_damaged_and_not_foreign() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "good", &image("x", 1));
+    let whole = image("x", 1);
+    put(folder.path(), "bad", &whole[132 + 12 + 8 + 20..whole.len() - 3]);
+    // Begins as DICOM might, and goes on as it may not.
+    put(folder.path(), "foreign", b"\x08\0\x05\0\x02\0\0\0ab\x01\0\x02\0\xff\xff\xff\x7fsome other format's bytes");
+    refused("DicomFolder", folder.path(), Value::Null, &["1 damaged", "/bad (7fe0,0010)", "leave_out"]);
+}
+
+#[test]
+fn pipes_are_passed_over_and_never_waited_for() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "good", &image("x", 1));
+    let pipe = folder.path().join("pipe.dcm");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_eq!(opened("DicomFolder", folder.path(), Value::Null, Split::Train).ids().unwrap(), ["good"]);
+    assert_eq!(super::stored(&pipe, 0).unwrap_err(), "is not a regular file");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+    refused("DicomFolder", folder.path(), Value::Null, &["1 damaged", "/link"]);
+    put(folder.path(), "a/one.dcm", &image("x", 1));
+    put(folder.path(), "dataset.csv", b"subject,label\none,0\npipe,1\n");
+    std::fs::rename(&pipe, folder.path().join("a/pipe.dcm")).unwrap();
+    refused("RSNAKaggle", folder.path(), all(), &["rows without a file: 1 (pipe)"]);
+}
+
+/// Whatever a file's header and its fragments cost, they cost it once.
+#[test]
+fn readers_share_the_last_file_of_several_frames() {
+    let folder = tempdir().unwrap();
+    let mut film = Picture::grey(1, 2, 8, vec![0, 1, 0, 2]);
+    film.frames = 2;
+    put(folder.path(), "film", &film.file(LITTLE, &[]));
+    put(folder.path(), "single", &image("x", 1));
+    let last = crate::opened::Last::default();
+    let open = |name: &str| last.open(&folder.path().join(name)).unwrap();
+    let first = open("film");
+    assert!(!Arc::ptr_eq(&open("single"), &open("single")));
+    assert!(Arc::ptr_eq(&open("film"), &first));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! From stored samples to grey. Numbers are pydicom 3.0.2's (`apply_windowing`, `apply_voi`, `apply_modality_lut`,
 //! `convert_color_space`), NumPy's (`percentile`) and Pillow's (conversion to `L`), divided by their range.
 
+use super::frame;
 use super::writer::{LITTLE, Picture};
 use crate::header::{Function, Window};
 use crate::options::{Color, Look, Voi};
-use crate::render::frame;
 
 fn shown_with(picture: &Picture, look: Look) -> Result<Vec<u8>, String> {
     let folder = tempfile::tempdir().unwrap();

@@ -2,14 +2,17 @@ mod folders;
 mod hostile;
 mod looks;
 mod real_files;
+mod streams;
 mod syntaxes;
 mod tables;
 mod writer;
 
 use crate::codec::Stored;
 use crate::header::{Layout, Presentation};
-use crate::options::Voi;
-use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Services};
+use crate::opened::Opened;
+use crate::options::{Look, Voi};
+use crate::render;
+use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Image, Services};
 use serde_json::Value;
 use std::path::Path;
 
@@ -31,11 +34,16 @@ fn request(name: &str, folder: &Path, options: Value) -> DatasetRequest {
     }
 }
 
-/// The stored samples of one frame, whatever window the file has.
-fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored), String> {
-    crate::render::stored(path, frame, Voi::None)
-}
-
 fn dataset(name: &str, folder: &Path, options: Value) -> Box<dyn Dataset> {
     crate::create(&request(name, folder, options)).unwrap()
+}
+
+/// A frame of a file as a viewer shows it.
+fn frame(path: &Path, frame: u32, look: Look) -> Result<Image, String> {
+    render::frame(&Opened::new(path)?, frame, look)
+}
+
+/// The stored samples of one frame and what they mean, whatever window the file has.
+fn stored(path: &Path, frame: u32) -> Result<(Layout, Presentation, Stored), String> {
+    Opened::new(path)?.stored(frame, Voi::None)
 }

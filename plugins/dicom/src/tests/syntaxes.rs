@@ -4,12 +4,11 @@
 //! `ljpeg_encode`, JPEG-LS: `jpegls_encode`, JPEG 2000: `jpeg2k_encode`, JPEG: `jpeg8_encode`) and by pydicom's own RLE
 //! encoder. Lossless ones hold `rough`; what lossy ones hold after pydicom's decoding stands in the `.raw` beside them.
 
-use super::stored;
 use super::writer::{BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_LS, LITTLE, Picture, RLE, element, head, rough};
+use super::{frame, stored};
 use crate::codec::Colours;
 use crate::options::{Color, Look, Voi};
-use crate::render::frame;
-use crate::source::{EXPLICIT_LITTLE, IMPLICIT_LITTLE};
+use crate::source::{EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 use std::path::PathBuf;
 
 const LOOK: Look = Look { voi: Voi::None, color: Color::Grey, bit_depth: 8 };
@@ -22,7 +21,7 @@ fn samples(bytes: &[u8], frame: u32) -> Result<Vec<i32>, String> {
     stored(&path, frame).map(|(_, _, stored)| stored.values.wide().into_owned())
 }
 
-fn fixture(name: &str) -> PathBuf {
+pub fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/tests/fixtures").join(name)
 }
 
@@ -33,7 +32,7 @@ fn expected(name: &str, width: usize) -> Vec<i32> {
     bytes.chunks_exact(width).map(number).collect()
 }
 
-fn largest_difference(one: &[i32], other: &[i32]) -> i32 {
+pub fn largest_difference(one: &[i32], other: &[i32]) -> i32 {
     assert_eq!(one.len(), other.len());
     one.iter().zip(other).map(|(one, other)| (one - other).abs()).max().unwrap()
 }
@@ -71,6 +70,31 @@ fn a_file_without_preamble_is_known_by_its_first_element() {
     }
     assert_eq!(samples(b"\x89PNG\r\n\x1a\n0123456789", 0).unwrap_err(), "is not a DICOM file");
     assert_eq!(samples(b"", 0).unwrap_err(), "is not a DICOM file");
+}
+
+#[test]
+fn a_file_may_begin_with_its_magic_word_or_its_meta_information() {
+    let picture = Picture::grey(9, 7, 12, rough(9, 7, 12));
+    for syntax in [IMPLICIT, LITTLE, DEFLATED, BIG] {
+        let file = picture.file(syntax, &[]);
+        assert_eq!(samples(&file[128..], 0).unwrap(), picture.values, "{syntax}");
+        assert_eq!(samples(&file[132..], 0).unwrap(), picture.values, "{syntax}");
+    }
+}
+
+/// Bytes in words of the other order: PS3.5 §8.1.1 and Annex A.3. Rows of odd length, so that frames begin and end
+/// within words.
+#[test]
+fn bytes_in_big_endian_words_are_swapped_over_the_whole_value() {
+    let values: Vec<i32> = (1..=81).collect();
+    let film = Picture { samples: 3, photometric: "RGB", frames: 3, ..Picture::grey(3, 3, 8, values.clone()) };
+    let mut file = film.attributes(EXPLICIT_BIG);
+    let mut bytes: Vec<u8> = values.iter().map(|&value| value as u8).chain([0]).collect();
+    bytes.chunks_exact_mut(2).for_each(|word| word.swap(0, 1));
+    file.extend(element(EXPLICIT_BIG, 0x7fe0_0010, b"OW", &bytes));
+    for frame in 0..3 {
+        assert_eq!(samples(&file, frame).unwrap(), values[27 * frame as usize..][..27]);
+    }
 }
 
 /// What nobody asks for need not be understood, only passed.

@@ -14,6 +14,8 @@ pub const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 pub const BIG: &str = "1.2.840.10008.1.2.2";
 pub const RLE: &str = "1.2.840.10008.1.2.5";
 pub const BASELINE: &str = "1.2.840.10008.1.2.4.50";
+pub const JPEG_LOSSLESS: &str = "1.2.840.10008.1.2.4.70";
+pub const JPEG_2000: &str = "1.2.840.10008.1.2.4.90";
 pub const JPEG_LS: &str = "1.2.840.10008.1.2.4.80";
 
 /// One element, in explicit VR unless the coding is implicit.
