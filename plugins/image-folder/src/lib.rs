@@ -12,9 +12,11 @@ mod labels;
 mod names;
 mod options;
 mod pixels;
+mod quotes;
 mod samples;
 mod splits;
 mod table;
+mod text;
 mod tree;
 mod values;
 
