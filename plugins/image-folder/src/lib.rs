@@ -2,6 +2,7 @@
 
 mod card;
 mod catalogue;
+mod content;
 mod csv_list;
 mod dataset;
 mod decode;

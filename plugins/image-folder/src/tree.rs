@@ -1,7 +1,7 @@
 //! Folders as labels: `class/…`, `train/class/…`, or images without labels.
 
 use crate::catalogue::{Entry, Given};
-use crate::file_index::{self, Found};
+use crate::file_index::{self, Found, Listing};
 use crate::names;
 use crate::options::Options;
 use crate::splits;
@@ -19,10 +19,14 @@ const UNLABELLED: &str = "Set dataset.options.unlabelled to true when folders ar
 /// # Errors
 /// No images, and trees that could be read in two ways.
 pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
-    let found = file_index::images_below(root, services)?;
+    let Listing { images: found, dicom } = file_index::below(root, services)?;
     if found.is_empty() {
+        let advice = match dicom {
+            0 => "correct dataset.dataset_dir".to_string(),
+            _ => format!("but {dicom} DICOM files: set dataset.name to DicomFolder"),
+        };
         return Err(PluginError::data(format!(
-            "{}: no images (PNG, JPEG, TIFF, WebP or BMP) in it or below; correct dataset.dataset_dir",
+            "{}: no images (PNG, JPEG, TIFF, WebP or BMP) in it or below; {advice}",
             root.display()
         )));
     }

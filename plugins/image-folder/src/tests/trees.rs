@@ -155,9 +155,27 @@ fn images_with_strange_endings_are_found_by_content() {
     let folder = Folder::with(&["a/1.png", "b/2.png"]);
     fs::rename(folder.root().join("b/2.png"), folder.root().join("b/2.dat")).unwrap();
     fs::rename(folder.root().join("a/1.png"), folder.root().join("a/1.jpg")).unwrap();
+    folder.image("b/3", GrayImage::from_pixel(2, 2, Luma([3])), ImageFormat::Bmp);
+    folder.write("b/BMI.txt", "BMI,age,weight,height\n");
     let samples = folder.samples(json!({}), Split::Train);
-    assert_eq!(samples.ids().unwrap(), ["a/1.jpg", "b/2.dat"]);
-    assert_eq!(samples.read(&[0, 1]).unwrap()[1].data, [1; 4]);
+    assert_eq!(samples.ids().unwrap(), ["a/1.jpg", "b/2.dat", "b/3"]);
+    let images = samples.read(&[0, 1, 2]).unwrap();
+    assert_eq!((images[1].data.clone(), images[2].data.clone()), (vec![1; 4], vec![3; 4]));
+}
+
+#[test]
+fn links_that_lead_nowhere_or_in_a_circle_are_named_with_what_to_do() {
+    let folder = Folder::with(&["a/1.png", "b/2.png"]);
+    let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, folder.root().join(name)).unwrap();
+    // As an editor leaves them; hidden files are left out.
+    link("somebody@somewhere.12345", "a/.#1.png");
+    link("../b/2.png", "a/3.png");
+    assert_eq!(folder.ids(json!({}), Split::Train), ["a/1.png", "a/3.png", "b/2.png"]);
+    link("gone.png", "b/4.png");
+    folder.refused(json!({}), &["b/4.png leads nowhere", "remove it"]);
+    fs::remove_file(folder.root().join("b/4.png")).unwrap();
+    link("..", "b/5");
+    folder.refused(json!({}), &["b/5 leads in a circle", "remove it"]);
 }
 
 #[test]
