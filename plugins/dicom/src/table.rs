@@ -3,8 +3,7 @@
 use crate::bounds;
 use csv::{ByteRecord, ReaderBuilder, Trim};
 use selfsame_plugin_api::{PluginError, Result};
-use std::fs::{self, File};
-use std::io::BufReader;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rows of some columns of a CSV file.
@@ -28,15 +27,28 @@ pub enum Column<'n> {
 /// Reads columns of a file.
 ///
 /// # Errors
-/// A file that cannot be read, is too large, lacks a column or has rows of another length; the line is named.
+/// A file that cannot be read, is too large, lacks a column, has rows of another length, a quoted cell that is not closed
+/// or a line break in one of the columns; the line is named.
 pub fn read(path: &Path, columns: &[Column<'_>]) -> Result<Table> {
     let wrong = |why: String| PluginError::data(format!("{}: {why}", path.display()));
-    let size = fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+    let metadata = fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
+    // A pipe would be waited for without end.
+    if !metadata.is_file() {
+        return Err(wrong("this is no regular file, expected a CSV file".into()));
+    }
+    let size = metadata.len();
     if size > bounds::CSV {
         return Err(wrong(format!("{size} bytes; CSV files of at most {} MiB are read", bounds::CSV >> 20)));
     }
-    let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
-    let mut reader = ReaderBuilder::new().has_headers(false).trim(Trim::All).from_reader(BufReader::new(file));
+    let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+    if let Some(line) = unclosed_quote(bytes) {
+        return Err(wrong(format!(
+            "line {line} has a cell that begins with a quote and does not end with one; close it, or write a quote \
+             inside a quoted cell twice"
+        )));
+    }
+    let mut reader = ReaderBuilder::new().has_headers(false).trim(Trim::All).from_reader(bytes);
     let mut record = ByteRecord::new();
     let mut next = |record: &mut ByteRecord| reader.read_byte_record(record).map_err(|error| wrong(error.to_string()));
     if !next(&mut record)? {
@@ -62,9 +74,46 @@ pub fn read(path: &Path, columns: &[Column<'_>]) -> Result<Table> {
             Some(place) => record.get(*place).and_then(text),
         };
         let values = places.iter().map(value).collect::<Option<Vec<_>>>();
-        rows.push((line, values.ok_or_else(|| wrong(format!("line {line} is not UTF-8")))?));
+        let values = values.ok_or_else(|| wrong(format!("line {line} is not UTF-8")))?;
+        if let Some(value) = values.iter().find(|value| value.contains(['\n', '\r'])) {
+            let value = shown(value);
+            return Err(wrong(format!("line {line}: the cell `{value}` holds a line break; correct its quotes")));
+        }
+        rows.push((line, values));
     }
     Ok(Table { path: path.to_path_buf(), rows })
+}
+
+/// The line on which a cell is opened by a quote and not closed by one before the next comma or the end of its line.
+///
+/// The csv crate takes whatever follows into such a cell, up to the end of the file, with all rows in between.
+fn unclosed_quote(bytes: &[u8]) -> Option<u64> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Place {
+        Start,
+        Plain,
+        Quoted,
+        /// Behind a quote that closes the cell, or is the first of two that stand for one.
+        Closed,
+    }
+    let (mut line, mut opened) = (1, 1);
+    let mut place = Place::Start;
+    for byte in bytes {
+        place = match (place, byte) {
+            (Place::Quoted, b'"') => Place::Closed,
+            (Place::Closed, b'"') | (Place::Quoted, _) => Place::Quoted,
+            (_, b'\n' | b'\r' | b',') => Place::Start,
+            (Place::Start, b'"') => {
+                opened = line;
+                Place::Quoted
+            }
+            (Place::Closed, b' ' | b'\t') => Place::Closed,
+            (Place::Closed, _) => return Some(opened),
+            (Place::Start | Place::Plain, _) => Place::Plain,
+        };
+        line += u64::from(*byte == b'\n');
+    }
+    (place == Place::Quoted).then_some(opened)
 }
 
 fn text(bytes: &[u8]) -> Option<String> {
@@ -80,5 +129,32 @@ impl Table {
     /// An error about one line.
     pub fn wrong(&self, line: u64, why: &str) -> PluginError {
         PluginError::data(format!("{}, line {line}: {why}", self.path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_is_lost_after_a_stray_quote() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.csv");
+        let read = |text: &str| {
+            fs::write(&path, text).unwrap();
+            super::read(&path, &[Column::First, Column::Named("label")])
+        };
+        for (text, part) in [
+            ("id,label,note\na,0,\"unclear\nb,1,\nc,0,\n", "list.csv: line 2 has a cell that begins with a quote"),
+            ("id,label,note\na,0,\"unclear\nb,1,\nc,0,\"unclear\n", "list.csv: line 2 has a cell"),
+            ("id,label,note\na,0,\n\"b\nc\",1,\n", "list.csv: line 3: the cell `b?c` holds a line break"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.message.contains(part), "{error}");
+        }
+        let table =
+            read("\u{feff}\"id, own\",label,note\na,0,\"un\n\"\"clear\"\"\"\nb,1,5\" wide\n\"c\" ,0,\"\"\n").unwrap();
+        let ids: Vec<&str> = table.rows.iter().map(|(_, values)| values[0].as_str()).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
     }
 }

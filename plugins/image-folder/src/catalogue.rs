@@ -60,19 +60,21 @@ impl Catalogue {
             Some(files) => csv_list::read(root, files, options, services)?,
             None => tree::read(root, options, services)?,
         };
+        let source = options.source(root);
+        let about = |error| named(error, &source);
         if let Some(lists) = &options.split_lists {
             splits::apply_lists(&mut entries, lists, root, options.missing)?;
         }
         if let Some(pattern) = &options.group_pattern {
-            groups::by_pattern(&mut entries, &pattern.0)?;
+            groups::by_pattern(&mut entries, &pattern.0).map_err(about)?;
         }
-        groups::separate(&mut entries, options.group_overlap)?;
+        groups::separate(&mut entries, options.group_overlap).map_err(about)?;
         if !entries.iter().any(|entry| entry.split == Split::Train) {
             let message = "no training image is left; check dataset.dataset_dir and dataset.options";
-            return Err(PluginError::data(format!("{}: {message}", root.display())));
+            return Err(named(PluginError::data(message), &source));
         }
         entries.sort_by(|a, b| a.id.cmp(&b.id));
-        let labelling = labels::resolve(&entries, &given, options)?;
+        let labelling = labels::resolve(&entries, &given, options).map_err(about)?;
         Ok(Self { entries, labelling })
     }
 
@@ -86,4 +88,8 @@ impl Catalogue {
     pub fn places(&self, split: Split) -> Vec<usize> {
         (0..self.entries.len()).filter(|&place| self.entries[place].split == split).collect()
     }
+}
+
+fn named(error: PluginError, source: &str) -> PluginError {
+    PluginError { message: format!("{source}: {}", error.message), ..error }
 }

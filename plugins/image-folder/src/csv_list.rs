@@ -27,7 +27,7 @@ pub fn read(root: &Path, files: &CsvFiles, options: &Options, services: &dyn Ser
             }
         }
     }
-    collected.check(options, &finder)?;
+    collected.check(root, options, &finder)?;
     let given = match (&options.label_column, options.label_columns.is_empty()) {
         (Some(_), _) if options.label_separator.is_some() => Given::Labels(None),
         (Some(_), _) => Given::Class,
@@ -62,9 +62,12 @@ impl<'a> List<'a> {
         let split_column = optional(&options.split_column, "split_column")?;
         let group = optional(&options.group_column, "group_column")?;
         let labels = options.label_columns.iter().map(|name| table.column(name, "label_columns"));
-        let labels = labels.collect::<Result<_>>()?;
+        let labels = labels.collect::<Result<Vec<_>>>()?;
         let filters = options.filters.iter().map(|(name, values)| Ok((table.column(name, "where")?, values)));
-        let filters = filters.collect::<Result<_>>()?;
+        let filters = filters.collect::<Result<Vec<_>>>()?;
+        let single = [label, split_column, group].into_iter().flatten().chain(labels.iter().copied());
+        let single = single.chain(filters.iter().map(|(column, _)| *column)).chain([path]);
+        table.expect_single_lines(&single.collect::<Vec<_>>())?;
         Ok(Self { root, options, split, path, label, labels, split_column, group, filters, table })
     }
 
@@ -179,12 +182,10 @@ struct Collected {
     missing: Vec<String>,
     repeated: Vec<String>,
     undecided: usize,
-    files: Vec<String>,
 }
 
 impl Collected {
     fn add(&mut self, list: &List, finder: &mut Finder, services: &dyn Services) -> Result<()> {
-        self.files.push(list.table.file().display().to_string());
         let total = list.table.rows.len() as u64;
         for (count, (line, row)) in list.table.rows.iter().enumerate() {
             if count % 1000 == 0 {
@@ -215,8 +216,8 @@ impl Collected {
     }
 
     /// Reports what is missing, repeated and left out.
-    fn check(&self, options: &Options, finder: &Finder) -> Result<()> {
-        let files = self.files.join(" and ");
+    fn check(&self, root: &Path, options: &Options, finder: &Finder) -> Result<()> {
+        let files = options.source(root);
         if !self.repeated.is_empty() {
             let list = names::some_of(&self.repeated);
             let message = format!("{} images are listed more than once: {list}; list each once", self.repeated.len());

@@ -1,5 +1,6 @@
 //! One image file: its header, and its pixels. The format is told from the content; the ending means nothing.
 
+use crate::content::{Content, FIRST, FORMATS};
 use crate::pixels::{self, Sample, Shape};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata::Orientation};
 use selfsame_plugin_api::Image;
@@ -10,10 +11,6 @@ use std::path::Path;
 
 /// What turns files into pixels; changes whenever the same file could give others.
 pub const VERSION: &str = "image-folder 1, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
-
-/// What is read.
-pub const FORMATS: [ImageFormat; 5] =
-    [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Tiff, ImageFormat::WebP, ImageFormat::Bmp];
 
 /// How files become images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,10 +126,25 @@ fn decode(path: &Path, max_pixels: u64) -> Outcome<DynamicImage> {
     Ok(image)
 }
 
-/// The decoder would fill the rest of a truncated file with grey. A thumbnail's end marker stands before the last scan.
+/// Whether the image ends with its own end marker; the decoder would fill the rest of a truncated one with grey.
+///
+/// Segments are passed over by their lengths, as thumbnails have end markers too, and scans up to the next marker. What
+/// follows the end, such as a phone's film, is not looked at. (ITU-T T.81, B.1.1)
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
-    last([0xFF, 0xD9]) > last([0xFF, 0xDA])
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| *byte == 0xFF) {
+        rest = &rest[at + 1..];
+        match rest.first() {
+            Some(0xD9) => return true,
+            // A byte 255 of a scan, fill, and markers that stand alone: TEM, RST and SOI.
+            Some(0x00 | 0x01 | 0xD0..=0xD8 | 0xFF) => {}
+            _ => {
+                let length = rest.get(1..3).map_or(0, |length| usize::from(u16::from_be_bytes([length[0], length[1]])));
+                rest = rest.get(1 + length..).unwrap_or_default();
+            }
+        }
+    }
+    false
 }
 
 /// Opens a file whose size is possible for an image of at most `max_pixels`.
@@ -153,8 +165,9 @@ fn decoder<'a, R: BufRead + Seek + 'a>(
     max_pixels: u64,
 ) -> Outcome<(Box<dyn ImageDecoder + 'a>, ImageFormat, Orientation)> {
     let mut reader = ImageReader::new(reader).with_guessed_format().map_err(|error| error.to_string())?;
-    let format = reader.format().filter(|format| FORMATS.contains(format));
-    let format = format.ok_or("it is no PNG, JPEG, TIFF, WebP or BMP file (told from its content)")?;
+    let Some(format) = reader.format().filter(|format| FORMATS.contains(format)) else {
+        return Err(unread(reader.into_inner()));
+    };
     let mut limits = Limits::no_limits();
     // Four channels of 16 bits, twice for formats that are decoded into a buffer of their own first.
     limits.max_alloc = Some(max_pixels.saturating_mul(16).saturating_add(1 << 26));
@@ -172,6 +185,19 @@ fn decoder<'a, R: BufRead + Seek + 'a>(
     }
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;
     Ok((Box::new(decoder), format, orientation))
+}
+
+/// Why a file of no format that is read is not read.
+fn unread(mut reader: impl Read + Seek) -> String {
+    let mut first = Vec::new();
+    if let Err(error) = reader.rewind().and_then(|()| reader.take(FIRST).read_to_end(&mut first)) {
+        return error.to_string();
+    }
+    match Content::of(&first) {
+        Content::Dicom => "it is a DICOM file; dataset.name DicomFolder reads these".into(),
+        Content::BigTiff => "it is a BigTIFF file, which is not read; save it as TIFF or PNG".into(),
+        Content::Image | Content::Other => "it is no PNG, JPEG, TIFF, WebP or BMP file (told from its content)".into(),
+    }
 }
 
 /// A decoder's panic as an error, so that it can be told which file caused it.

@@ -1,11 +1,12 @@
 //! Which images lie below a folder, and where a listed image is.
 
+use crate::content::{Content, FIRST};
 use selfsame_plugin_api::{PluginError, Result, Services};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use walkdir::{DirEntry, WalkDir};
+use walkdir::WalkDir;
 
 /// Endings of image files, in small letters.
 const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "jpe", "tif", "tiff", "webp", "bmp"];
@@ -19,38 +20,69 @@ pub struct Found {
     pub path: PathBuf,
 }
 
-/// All images below `root`, sorted by path. Hidden files and folders are left out; links are followed. A file with
-/// another ending than an image's counts when its first bytes are those of an image.
+/// What lies below a folder.
+pub struct Listing {
+    /// All images, sorted by path.
+    pub images: Vec<Found>,
+    /// How many DICOM files there are.
+    pub dicom: usize,
+}
+
+/// Looks through `root`. Hidden files and folders are left out; links are followed. A file with another ending than an
+/// image's counts when its first bytes are those of an image.
 ///
 /// # Errors
-/// Folders that cannot be read, links that lead in a circle, and names that are not UTF-8.
-pub fn images_below(root: &Path, services: &dyn Services) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
-    let mut others = 0u64;
+/// Folders that cannot be read, links that lead nowhere or in a circle, and names that are not UTF-8.
+pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
+    let (mut images, mut others, mut dicom) = (Vec::new(), 0, 0);
     let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
-    for (count, entry) in walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry)).enumerate() {
+    for (count, entry) in walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.path())).enumerate() {
         if count % 1000 == 0 {
             services.items("files found", count as u64, None)?;
         }
-        let entry = entry.map_err(|error| PluginError::data(format!("could not look through the folder: {error}")))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // The walk does not ask about what it cannot open.
+            Err(error) if error.depth() > 0 && error.path().is_some_and(is_hidden) => continue,
+            Err(error) => return Err(unreadable(&error)),
+        };
         if !entry.file_type().is_file() {
             continue;
         }
-        if !has_image_ending(entry.path()) && !begins_as_image(entry.path()) {
-            others += 1;
-            continue;
+        let content = if has_image_ending(entry.path()) { Content::Image } else { content(entry.path()) };
+        match content {
+            Content::Image => images.push(Found { id: id_below(root, entry.path())?, path: entry.into_path() }),
+            Content::Dicom => dicom += 1,
+            Content::BigTiff | Content::Other => others += 1,
         }
-        found.push(Found { id: id_below(root, entry.path())?, path: entry.into_path() });
     }
-    if others > 0 {
-        tracing::info!("{}: {others} files are no images and are left out", root.display());
+    if others + dicom > 0 {
+        tracing::info!(
+            "{}: {} files are no images and are left out, {dicom} of them DICOM",
+            root.display(),
+            others + dicom
+        );
     }
-    found.sort();
-    Ok(found)
+    images.sort();
+    Ok(Listing { images, dicom })
 }
 
-fn is_hidden(entry: &DirEntry) -> bool {
-    let name = entry.file_name().to_string_lossy();
+/// What cannot be looked at, and what to do.
+fn unreadable(error: &walkdir::Error) -> PluginError {
+    let path = error.path().unwrap_or(Path::new(""));
+    let is_missing = error.io_error().is_some_and(|error| error.kind() == ErrorKind::NotFound);
+    let shown = path.display();
+    PluginError::data(match error.loop_ancestor() {
+        Some(ancestor) => format!("the link {shown} leads in a circle, to {}; remove it", ancestor.display()),
+        None if is_missing && path.is_symlink() => {
+            format!("the link {shown} leads nowhere; remove it, or restore what it leads to")
+        }
+        None => format!("could not look through the folder: {error}; allow reading it, or move it away"),
+    })
+}
+
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.starts_with('.') || name == "__MACOSX"
 }
 
@@ -59,15 +91,11 @@ fn has_image_ending(path: &Path) -> bool {
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
-/// Whether the first bytes are those of an image. BMP's two letters say too little.
-fn begins_as_image(path: &Path) -> bool {
-    let mut bytes = Vec::new();
-    let Ok(file) = File::open(path) else { return false };
-    if file.take(16).read_to_end(&mut bytes).is_err() {
-        return false;
-    }
-    let format = image::guess_format(&bytes).ok();
-    format.is_some_and(|format| format != image::ImageFormat::Bmp && crate::decode::FORMATS.contains(&format))
+/// What the file's first bytes say; nothing of a file that cannot be read.
+fn content(path: &Path) -> Content {
+    let mut first = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FIRST).read_to_end(&mut first));
+    read.map_or(Content::Other, |_| Content::of(&first))
 }
 
 /// The path below `root` with `/` between its parts; the whole path for a file elsewhere.
@@ -134,7 +162,7 @@ impl<'a> Finder<'a> {
 
 fn index(root: &Path, services: &dyn Services) -> Result<HashMap<String, Vec<PathBuf>>> {
     let mut names: HashMap<String, Vec<PathBuf>> = HashMap::new();
-    for found in images_below(root, services)? {
+    for found in below(root, services)?.images {
         let name = found.id.rsplit('/').next().unwrap_or(&found.id).to_string();
         if let Some((stem, _)) = name.rsplit_once('.') {
             names.entry(stem.to_string()).or_default().push(found.path.clone());

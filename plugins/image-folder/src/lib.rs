@@ -2,6 +2,7 @@
 
 mod card;
 mod catalogue;
+mod content;
 mod csv_list;
 mod dataset;
 mod decode;
@@ -12,9 +13,11 @@ mod labels;
 mod names;
 mod options;
 mod pixels;
+mod quotes;
 mod samples;
 mod splits;
 mod table;
+mod text;
 mod tree;
 mod values;
 

@@ -5,6 +5,7 @@ use regex::Regex;
 use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What an empty or uncertain cell of a label column means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -147,6 +148,17 @@ impl Options {
         options.check_values()?;
         options.check_company()?;
         Ok(options)
+    }
+
+    /// The folder, or the CSV files in it, that say which samples there are.
+    pub fn source(&self, root: &Path) -> String {
+        let files: Vec<&String> = match &self.csv {
+            None => return root.display().to_string(),
+            Some(CsvFiles::One(file)) => vec![file],
+            Some(CsvFiles::Splits(files)) => files.given().map(|(_, file)| file).collect(),
+        };
+        let files: Vec<String> = files.iter().map(|file| root.join(file).display().to_string()).collect();
+        files.join(" and ")
     }
 
     fn check_values(&self) -> Result<()> {

@@ -3,10 +3,10 @@
 use crate::catalogue::Entry;
 use crate::names;
 use crate::options::Missing;
+use crate::text;
 use crate::values::{OneOrMany, PerSplit, Value, plain};
 use selfsame_plugin_api::{PluginError, Result, Split};
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 /// The split that a folder or a column's value names in one of the usual ways.
@@ -39,10 +39,12 @@ pub fn by_value(cell: &str, written: Option<&PerSplit<OneOrMany<Value>>>) -> Opt
 pub fn apply_lists(entries: &mut Vec<Entry>, lists: &PerSplit<String>, root: &Path, missing: Missing) -> Result<()> {
     let mut listed: HashMap<String, (Split, bool)> = HashMap::new();
     for (split, file) in lists.given() {
-        for line in read_list(&root.join(file))? {
+        let file = root.join(file);
+        for line in read_list(&file)? {
             if let Some((other, _)) = listed.insert(line.clone(), (split, false)).filter(|(other, _)| *other != split) {
                 let message = format!(
-                    "`{}` stands in the lists of {} and {}; list it once",
+                    "{}: `{}` stands in the lists of {} and {}; list it once",
+                    file.display(),
                     names::shortened(&line),
                     other.name(),
                     split.name()
@@ -78,8 +80,9 @@ pub fn apply_lists(entries: &mut Vec<Entry>, lists: &PerSplit<String>, root: &Pa
             Ok(())
         }
         (false, Missing::Error) => Err(PluginError::data(format!(
-            "{} of the images that `split_lists` names are not there: {}. Add them, or set dataset.options.missing to \
-             drop",
+            "{}: {} of the images that `split_lists` names are not there: {}. Add them, or set dataset.options.missing \
+             to drop",
+            root.display(),
             unmet.len(),
             names::some_of(&unmet)
         ))),
@@ -88,8 +91,6 @@ pub fn apply_lists(entries: &mut Vec<Entry>, lists: &PerSplit<String>, root: &Pa
 
 /// The lines of a list, without blank ones.
 fn read_list(path: &Path) -> Result<Vec<String>> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| PluginError::data(format!("could not read the list {}: {error}", path.display())))?;
-    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty());
-    Ok(lines.map(str::to_string).collect())
+    let text = text::read(path)?;
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect())
 }

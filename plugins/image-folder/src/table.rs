@@ -1,13 +1,9 @@
 //! A CSV file with a header: comma, semicolon or tab; quotes; any line ending; UTF-8 with or without a mark.
 
-use crate::names;
+use crate::{names, quotes, text};
 use csv::{ReaderBuilder, StringRecord, Trim};
 use selfsame_plugin_api::{PluginError, Result};
-use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Larger files are not lists of images.
-const LARGEST: u64 = 1 << 30;
 
 /// A whole file.
 #[derive(Debug)]
@@ -26,21 +22,18 @@ impl Table {
     /// Reads the file.
     ///
     /// # Errors
-    /// A file that cannot be read, is not UTF-8, or has a row of another length than the header.
+    /// A file that cannot be read, is not UTF-8, has a quoted cell that is not closed, or a row of another length than the
+    /// header.
     pub fn read(file: &Path) -> Result<Self> {
         let wrong = |what: &str| PluginError::data(format!("{}: {what}", file.display()));
-        let unreadable = |error: std::io::Error| wrong(&format!("could not read the CSV file: {error}"));
-        let size = fs::metadata(file).map_err(unreadable)?.len();
-        if size > LARGEST {
-            return Err(wrong(&format!("{size} bytes are too many for a CSV list, expected at most {LARGEST}")));
+        let text = text::read(file)?;
+        let delimiter = delimiter(&text);
+        if let Some(line) = quotes::unclosed(&text, delimiter) {
+            return Err(wrong(&format!(
+                "line {line} has a cell that begins with a quote and does not end with one; close it, or write a quote \
+                 inside a quoted cell twice"
+            )));
         }
-        let bytes = fs::read(file).map_err(unreadable)?;
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-            wrong(&format!("line {line} is not UTF-8; save the file as UTF-8"))
-        })?;
-        let text = text.trim_start_matches('\u{feff}');
-        let delimiter = delimiter(text);
         let mut reader =
             ReaderBuilder::new().delimiter(delimiter).flexible(true).trim(Trim::All).from_reader(text.as_bytes());
         let unparsable = |error: csv::Error| wrong(&error.to_string());
@@ -94,6 +87,20 @@ impl Table {
         }
     }
 
+    /// Refuses cells of these columns with a line break: another row may have slipped into them.
+    ///
+    /// # Errors
+    /// Such a cell; the message names its line.
+    pub fn expect_single_lines(&self, columns: &[Column]) -> Result<()> {
+        for (line, row) in &self.rows {
+            if let Some(column) = columns.iter().find(|column| self.cell(row, **column).contains(['\n', '\r'])) {
+                let message = format!("`{}` holds a line break; correct its quotes", self.name(*column));
+                return Err(self.wrong(*line, &message));
+            }
+        }
+        Ok(())
+    }
+
     /// The column's cell in a row.
     pub fn cell<'a>(&self, row: &'a StringRecord, column: Column) -> &'a str {
         row.get(column.0).unwrap_or_default()
@@ -107,11 +114,6 @@ impl Table {
     /// An error about one line.
     pub fn wrong(&self, line: u64, what: &str) -> PluginError {
         PluginError::data(format!("{}: line {line}: {what}", self.file.display()))
-    }
-
-    /// The file's path.
-    pub fn file(&self) -> &Path {
-        &self.file
     }
 }
 

@@ -1,7 +1,7 @@
 //! Folders as labels: `class/…`, `train/class/…`, or images without labels.
 
 use crate::catalogue::{Entry, Given};
-use crate::file_index;
+use crate::file_index::{self, Found, Listing};
 use crate::names;
 use crate::options::Options;
 use crate::splits;
@@ -10,20 +10,27 @@ use selfsame_plugin_api::{PluginError, Result, Services, Split};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Reads the tree below `root`. Folders named after splits are splits when nothing else lies beside them; below them, or
-/// below `root`, the first folder is the class, however deep its images lie. Images without any folder have no labels.
+const UNLABELLED: &str = "Set dataset.options.unlabelled to true when folders are not classes, or correct the folders";
+
+/// Reads the tree below `root`. Folders of `root` that are named after splits are splits when nothing else lies beside
+/// them; below them, or below `root`, the first folder is the class, however deep its images lie. Images without any
+/// folder have no labels.
 ///
 /// # Errors
 /// No images, and trees that could be read in two ways.
 pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
-    let found = file_index::images_below(root, services)?;
+    let Listing { images: found, dicom } = file_index::below(root, services)?;
     if found.is_empty() {
+        let advice = match dicom {
+            0 => "correct dataset.dataset_dir".to_string(),
+            _ => format!("but {dicom} DICOM files: set dataset.name to DicomFolder"),
+        };
         return Err(PluginError::data(format!(
-            "{}: no images (PNG, JPEG, TIFF, WebP or BMP) in it or below; correct dataset.dataset_dir",
+            "{}: no images (PNG, JPEG, TIFF, WebP or BMP) in it or below; {advice}",
             root.display()
         )));
     }
-    let has_splits = has_split_folders(found.iter().map(|image| image.id.as_str()), options, root)?;
+    let has_splits = options.split_lists.is_none() && has_split_folders(&found, options, root)?;
     let mut loose = Vec::new();
     let mut entries = Vec::with_capacity(found.len());
     for image in found {
@@ -50,50 +57,76 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
     }
     let classes: BTreeSet<&str> = entries.iter().flat_map(|entry| &entry.labels).map(String::as_str).collect();
     let classes: Vec<&str> = classes.into_iter().collect();
-    let ambiguous = |what: String| {
-        Err(PluginError::data(format!(
-            "{}: {what}. Set dataset.options.unlabelled to true when folders are not classes, or correct the folders",
-            root.display()
-        )))
-    };
+    let ambiguous = |what: String| Err(PluginError::data(format!("{}: {what}", root.display())));
     if !loose.is_empty() {
         let (images, folders) = (names::some_of(&loose), names::some_of(&classes));
-        return ambiguous(format!("images lie beside class folders: images {images}; folders {folders}"));
+        let with_classes: BTreeSet<Option<&str>> =
+            entries.iter().filter(|entry| !entry.labels.is_empty()).map(|entry| first_folder(&entry.id)).collect();
+        if has_splits && loose.iter().all(|id| !with_classes.contains(&first_folder(id))) {
+            return ambiguous(format!(
+                "the images {images} lie in no class folder, but other splits have the class folders {folders}. Move \
+                 these images into class folders or away, or train without labels: set dataset.options.unlabelled to true"
+            ));
+        }
+        return ambiguous(format!("images lie beside class folders: images {images}; folders {folders}. {UNLABELLED}"));
     }
     if classes.len() == 1 && options.classes.is_empty() {
         return ambiguous(format!(
-            "all images lie in one folder, {}, which would be the only class",
+            "all images lie in one folder, {}, which would be the only class. {UNLABELLED}",
             names::some_of(&classes)
         ));
     }
     Ok((entries, Given::Class))
 }
 
+fn first_folder(id: &str) -> Option<&str> {
+    id.split_once('/').map(|(folder, _)| folder)
+}
+
 /// Whether the first folders are splits.
-fn has_split_folders<'a>(ids: impl Iterator<Item = &'a str>, options: &Options, root: &Path) -> Result<bool> {
-    let firsts: BTreeSet<Option<&str>> = ids.map(|id| id.split_once('/').map(|(folder, _)| folder)).collect();
+fn has_split_folders(found: &[Found], options: &Options, root: &Path) -> Result<bool> {
     let is_class = |name: &str| options.classes.iter().any(|class| class.0 == name);
     let is_split = |first: &Option<&str>| first.is_some_and(|name| splits::by_name(name).is_some() && !is_class(name));
-    if options.split_lists.is_some() {
-        return Ok(false);
-    }
+    let firsts: BTreeSet<Option<&str>> = found.iter().map(|image| first_folder(&image.id)).collect();
     let (split_folders, others): (Vec<_>, Vec<_>) = firsts.into_iter().partition(is_split);
-    let has_train = split_folders.iter().flatten().any(|name| splits::by_name(name) == Some(Split::Train));
     match (split_folders.is_empty(), others.is_empty()) {
-        (true, _) => Ok(false),
+        (true, _) => no_splits_below(found, root).map(|()| false),
         (false, true) => Ok(true),
-        (false, false) if !has_train && split_folders.len() == 1 => Ok(false),
         (false, false) => {
             let text = |list: &[Option<&str>]| {
                 names::some_of(&list.iter().map(|name| name.unwrap_or("(images in no folder)")).collect::<Vec<_>>())
             };
             Err(PluginError::data(format!(
-                "{}: the folders {} are named after splits, but beside them lie {}. Move the others away, or name the \
-                 classes in dataset.options.classes when all folders are classes",
+                "{}: folders are named after splits, {}, but beside them lie {}. Move the others into `train` or away, \
+                 or name the classes in dataset.options.classes when all folders are classes",
                 root.display(),
                 text(&split_folders),
                 text(&others)
             )))
         }
     }
+}
+
+/// Refuses folders that are named after splits below other folders: a test split among them would be trained on.
+fn no_splits_below(found: &[Found], root: &Path) -> Result<()> {
+    let lower: BTreeSet<(&str, &str)> = found.iter().filter_map(|image| lower_split(&image.id)).collect();
+    let Some((parent, _)) = lower.first() else { return Ok(()) };
+    let folders: Vec<&str> = lower.iter().map(|(_, folder)| *folder).collect();
+    let is_inside = |image: &Found| image.id.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/'));
+    let advice = match found.iter().all(is_inside) {
+        true => format!("Set dataset.dataset_dir to {}", root.join(parent).display()),
+        false => "Set dataset.dataset_dir to the folder that holds the splits (`train/cat`, not `cat/train`)".into(),
+    };
+    Err(PluginError::data(format!(
+        "{}: folders named after splits lie below others: {}. {advice}, or rename them when they are no splits",
+        root.display(),
+        names::some_of(&folders)
+    )))
+}
+
+/// The uppermost folder that is named after a split, after the folder that holds it; none where that is the root.
+fn lower_split(id: &str) -> Option<(&str, &str)> {
+    let slashes: Vec<usize> = id.match_indices('/').map(|(at, _)| at).collect();
+    let named = slashes.windows(2).find(|pair| splits::by_name(&id[pair[0] + 1..pair[1]]).is_some())?;
+    Some((&id[..named[0]], &id[..named[1]]))
 }

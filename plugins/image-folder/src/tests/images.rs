@@ -3,6 +3,8 @@
 use super::*;
 use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder};
 use image::{ExtendedColorType, GrayAlphaImage, ImageBuffer, ImageEncoder, LumaA, Rgba, RgbaImage};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use selfsame_plugin_api::Image;
 use serde_json::json;
 
@@ -46,7 +48,7 @@ fn tiff(width: u32, height: u32, bits: u32, photometric: u32, orientation: u32, 
 }
 
 /// EXIF with an orientation only.
-fn exif(orientation: u8) -> Vec<u8> {
+pub fn exif(orientation: u8) -> Vec<u8> {
     let mut bytes = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     bytes.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
     bytes
@@ -209,6 +211,81 @@ fn white_is_zero_is_turned_round() {
     assert_eq!(read(&file, json!({})).unwrap().data, [255, 0]);
     let file = tiff(2, 1, 16, 0, 1, &[0, 0, 0xFF, 0xFF]);
     assert_eq!(words(&read(&file, json!({})).unwrap()), [65535, 0]);
+}
+
+/// A progressive file with a thumbnail in a segment, and a baseline one with restart markers; both with fill bytes.
+fn whole_jpegs() -> [Vec<u8>; 2] {
+    let mut random = ChaCha8Rng::seed_from_u64(4);
+    let noise: DynamicImage = RgbImage::from_fn(48, 40, |_, _| Rgb(random.random())).into();
+    let thumbnail = encoded(&noise, ImageFormat::Jpeg);
+    [true, false].map(|is_progressive| {
+        let mut bytes = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 80);
+        encoder.set_progressive(is_progressive);
+        match is_progressive {
+            true => encoder.add_app_segment(2, thumbnail.clone()).unwrap(),
+            false => encoder.set_restart_interval(2),
+        }
+        encoder.encode(noise.as_bytes(), 48, 40, jpeg_encoder::ColorType::Rgb).unwrap();
+        bytes.splice(2..2, [0xFF, 0xFF]);
+        bytes
+    })
+}
+
+#[test]
+fn what_follows_a_jpeg_image_does_not_matter() {
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    for whole in whole_jpegs() {
+        let expected = read(&whole, json!({})).unwrap().data;
+        for _ in 0..20 {
+            let mut film = vec![0; 20_000];
+            random.fill_bytes(&mut film);
+            // A scan without an end marker behind it.
+            film.extend([0xFF, 0xDA, 0]);
+            let image = read(&[whole.as_slice(), &film].concat(), json!({})).unwrap();
+            assert_eq!(image.data, expected);
+        }
+        // Two images in one file, the second one cut.
+        assert_eq!(read(&[&whole, &whole[..whole.len() / 2]].concat(), json!({})).unwrap().data, expected);
+    }
+}
+
+#[test]
+fn a_jpeg_image_that_ends_early_is_refused_wherever_it_is_cut() {
+    for whole in whole_jpegs() {
+        let folder = Folder::with(&["a.png"]);
+        for end in 4..whole.len() {
+            folder.write(&format!("cut/{end:06}.jpg"), &whole[..end]);
+        }
+        let samples = folder.samples(json!({ "unlabelled": true, "channels": 3 }), Split::Train);
+        assert!(samples.len() > 1000, "{} files", samples.len());
+        for index in 1..samples.len() {
+            assert!(samples.read(&[index]).is_err(), "{} of {} bytes", index + 3, whole.len());
+        }
+    }
+}
+
+#[test]
+fn files_of_other_kinds_are_named() {
+    let folder = Folder::with(&["a.png"]);
+    let mut dicom = vec![0; 128];
+    dicom.extend(b"DICM\x02\0\0\0UL\x04\0");
+    folder.write("b.png", &dicom);
+    folder.write("c.tif", b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0");
+    folder.write("d.tif", b"MM\0+\0\x08\0\0\0\0\0\0\0\0\0\x10");
+    folder.write("e.dcm", &dicom);
+    let samples = folder.samples(json!({}), Split::Train);
+    assert_eq!(samples.len(), 4);
+    for (index, parts) in [(1, ["b.png", "DicomFolder"]), (2, ["c.tif", "BigTIFF"]), (3, ["d.tif", "BigTIFF"])] {
+        let error = samples.read(&[index]).unwrap_err();
+        assert!(parts.iter().all(|part| error.message.contains(part)), "{error}");
+    }
+    folder.write("list.csv", "path\ne.dcm\n");
+    folder.refused(json!({ "csv": "list.csv" }), &["e.dcm", "DicomFolder"]);
+    let folder = Folder::new();
+    folder.write("a/1.dcm", &dicom);
+    folder.write("a/2", &dicom);
+    folder.refused(json!({}), &[folder.root().to_str().unwrap(), "2 DICOM files", "DicomFolder"]);
 }
 
 #[test]

@@ -176,6 +176,65 @@ fn damaged_lists_are_refused_with_the_line() {
 }
 
 #[test]
+fn no_row_is_lost_after_a_stray_quote() {
+    let names: Vec<String> = (0..8).map(|i| format!("{i}.png")).collect();
+    let folder = Folder::with(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let list = |notes: [&str; 8]| -> String {
+        let rows = notes.iter().enumerate().map(|(i, note)| format!("{i}.png,{},{note}\n", i % 2));
+        format!("path,label,note\n{}", rows.collect::<String>())
+    };
+    let options = json!({ "csv": "list.csv", "label_column": "label" });
+    for notes in [
+        ["", "", "", "", "\"unclear", "", "", ""],
+        ["", "", "", "", "\"unclear", "", "\"unclear", ""],
+        ["", "", "", "", "\"unclear", "", "", "\"seen\""],
+    ] {
+        folder.write("list.csv", list(notes));
+        folder.refused(options.clone(), &["list.csv: line 6", "quote", "close it"]);
+    }
+    folder
+        .write("list.csv", list(["", "", "", "", "\"unclear,\n\"\"maybe\"\"\r\n5.png,1,x\"", "3\" wide", "", "\"\""]));
+    assert_eq!(folder.ids(options, Split::Train), names);
+}
+
+#[test]
+fn a_line_break_in_a_cell_that_is_used_is_refused() {
+    let folder = four();
+    folder.write("list.csv", "path,label,fold,who,note\nx/a.png,0,train,1,\"a\nb\"\nx/b.png,1,train,2,\nP,L,S,G,\n");
+    let written = folder.root().join("list.csv");
+    let text = fs::read_to_string(&written).unwrap();
+    let options = json!({
+        "csv": "list.csv", "label_column": "label", "split_column": "fold", "group_column": "who",
+        "where": { "who": [1, 2, 3] },
+    });
+    for (place, column) in [("P", "path"), ("L", "label"), ("S", "fold"), ("G", "who")] {
+        let row = "y/c.png,1,test,3".split(',').zip(["P", "L", "S", "G"]);
+        let row: Vec<String> =
+            row.map(|(cell, own)| if own == place { format!("\"{cell}\nmore\"") } else { cell.into() }).collect();
+        folder.write("list.csv", text.replace("P,L,S,G", &row.join(",")));
+        folder.refused(options.clone(), &["list.csv: line 5", &format!("`{column}` holds a line break")]);
+    }
+    folder.write("list.csv", text.replace("P,L,S,G", "y/c.png,1,test,3"));
+    assert_eq!(folder.ids(options, Split::Train), ["x/a.png", "x/b.png"]);
+}
+
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = four();
+    let path = folder.root().join("list");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    for options in [json!({ "csv": "list" }), json!({ "split_lists": { "test": "list" } })] {
+        folder.refused(options, &["list: this is no regular file"]);
+    }
+    // Nor among images.
+    let image = folder.root().join("x/pipe.png");
+    fs::rename(path, image).unwrap();
+    assert_eq!(folder.card(json!({})).summary, "4 images in 2 classes");
+    folder.write("list.csv", "path\nx/a.png\nx/pipe.png\n");
+    folder.refused(json!({ "csv": "list.csv" }), &["1 of 2", "x/pipe.png"]);
+}
+
+#[test]
 fn options_that_do_not_go_together_are_refused() {
     let folder = four();
     for (options, parts) in [

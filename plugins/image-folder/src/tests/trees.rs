@@ -54,11 +54,55 @@ fn trees_with_two_meanings_are_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_class_may_be_named_like_a_split() {
+fn folders_named_after_splits_beside_others_are_refused_unless_classes_names_them() {
+    for split in ["test", "TEST", "val", "testing", "dev", "train"] {
+        let (below, flat) = (format!("{split}/cat/3.png"), format!("{split}/3.png"));
+        for path in [&below, &flat] {
+            let folder = Folder::with(&["cat/1.png", "dog/2.png", path]);
+            let named = format!("`{split}`");
+            let parts = [named.as_str(), "beside them lie `cat`, `dog`", "`train`", "classes"];
+            folder.refused(json!({}), &parts);
+            folder.refused(json!({ "unlabelled": true }), &parts);
+        }
+    }
+    Folder::with(&["1.png", "test/2.png"]).refused(json!({ "unlabelled": true }), &["`test`", "images in no folder"]);
     let folder = Folder::with(&["invalid/1.png", "valid/2.png"]);
-    assert_eq!(folder.card(json!({})).classes, ["invalid", "valid"]);
+    folder.refused(json!({}), &["`valid`", "`invalid`", "classes"]);
+    assert_eq!(folder.card(json!({ "classes": ["invalid", "valid"] })).classes, ["invalid", "valid"]);
     let folder = Folder::with(&["train/1.png", "car/2.png"]);
     assert_eq!(folder.card(json!({ "classes": ["train", "car"] })).classes, ["train", "car"]);
+}
+
+#[test]
+fn splits_below_other_folders_are_refused_and_the_folder_to_name_is_said() {
+    for (paths, parts) in [
+        (
+            &["images/train/a/1.png", "images/test/b/2.png"][..],
+            &["`images/test`, `images/train`", "dataset_dir to ", "/images,"][..],
+        ),
+        (&["x/y/train/1.png", "x/y/2.png"], &["`x/y/train`", "/x/y,"]),
+        (&["cat/train/1.png", "cat/test/2.png", "dog/test/3.png"], &["`cat/test`", "`dog/test`", "holds the splits"]),
+        (&["images/train/1.png", "masks/train/1.png"], &["`images/train`, `masks/train`", "holds the splits"]),
+    ] {
+        let folder = Folder::with(paths);
+        folder.refused(json!({}), parts);
+        let message = folder.refused(json!({ "unlabelled": true }), parts);
+        assert!(!message.contains("unlabelled"), "{message}");
+    }
+    let folder = Folder::with(&["images/train/a/1.png", "images/test/b/2.png"]);
+    folder.write("test.txt", "images/test/b/2.png");
+    let options = json!({ "unlabelled": true, "split_lists": { "test": "test.txt" } });
+    assert_eq!(folder.ids(options, Split::Train), ["images/train/a/1.png"]);
+}
+
+#[test]
+fn a_test_split_without_labels_is_told_from_loose_images() {
+    let folder = Folder::with(&["train/cat/1.png", "train/dog/2.png", "test/3.png"]);
+    let message = folder.refused(json!({}), &["test/3.png", "no class folder", "`cat`, `dog`", "unlabelled"]);
+    assert!(!message.contains("beside"), "{message}");
+    assert_eq!(folder.ids(json!({ "unlabelled": true }), Split::Train), ["train/cat/1.png", "train/dog/2.png"]);
+    let folder = Folder::with(&["train/cat/1.png", "train/dog/2.png", "train/3.png"]);
+    folder.refused(json!({}), &["beside class folders", "train/3.png"]);
 }
 
 #[test]
@@ -111,9 +155,27 @@ fn images_with_strange_endings_are_found_by_content() {
     let folder = Folder::with(&["a/1.png", "b/2.png"]);
     fs::rename(folder.root().join("b/2.png"), folder.root().join("b/2.dat")).unwrap();
     fs::rename(folder.root().join("a/1.png"), folder.root().join("a/1.jpg")).unwrap();
+    folder.image("b/3", GrayImage::from_pixel(2, 2, Luma([3])), ImageFormat::Bmp);
+    folder.write("b/BMI.txt", "BMI,age,weight,height\n");
     let samples = folder.samples(json!({}), Split::Train);
-    assert_eq!(samples.ids().unwrap(), ["a/1.jpg", "b/2.dat"]);
-    assert_eq!(samples.read(&[0, 1]).unwrap()[1].data, [1; 4]);
+    assert_eq!(samples.ids().unwrap(), ["a/1.jpg", "b/2.dat", "b/3"]);
+    let images = samples.read(&[0, 1, 2]).unwrap();
+    assert_eq!((images[1].data.clone(), images[2].data.clone()), (vec![1; 4], vec![3; 4]));
+}
+
+#[test]
+fn links_that_lead_nowhere_or_in_a_circle_are_named_with_what_to_do() {
+    let folder = Folder::with(&["a/1.png", "b/2.png"]);
+    let link = |target: &str, name: &str| std::os::unix::fs::symlink(target, folder.root().join(name)).unwrap();
+    // As an editor leaves them; hidden files are left out.
+    link("somebody@somewhere.12345", "a/.#1.png");
+    link("../b/2.png", "a/3.png");
+    assert_eq!(folder.ids(json!({}), Split::Train), ["a/1.png", "a/3.png", "b/2.png"]);
+    link("gone.png", "b/4.png");
+    folder.refused(json!({}), &["b/4.png leads nowhere", "remove it"]);
+    fs::remove_file(folder.root().join("b/4.png")).unwrap();
+    link("..", "b/5");
+    folder.refused(json!({}), &["b/5 leads in a circle", "remove it"]);
 }
 
 #[test]
