@@ -21,7 +21,13 @@ pub fn before_reading(name: &str) -> Card {
         licence: "that of your images".into(),
         citation: "none: your own images".into(),
         options: options::known(),
-        recommended: json!({}),
+        recommended: json!({ "augmentation": {
+            "use_random_crop": true,
+            "random_crop": { "scale": [0.2, 1.0] },
+            "use_random_horizontal_flip": true,
+            "use_random_color": true,
+            "random_color": { "brightness": 0.4, "contrast": 0.4 }
+        } }),
     }
 }
 
