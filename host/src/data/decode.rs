@@ -129,11 +129,13 @@ impl Decoder<'_> {
             let image = self.read_one(index, names)?;
             bytes += image.as_ref().map_or(0, |image| image.data.len());
             gathered.push((index, image));
-            if bytes >= GATHERED {
+            let told = told();
+            // What was decoded stays, also where the user wants to stop.
+            if bytes >= GATHERED || told.is_err() {
                 take(std::mem::take(&mut gathered))?;
                 bytes = 0;
             }
-            told()?;
+            told?;
         }
         take(gathered)
     }

@@ -155,12 +155,6 @@ impl TrainedRun {
             let pointer = format!("/{}", key.replace('.', "/"));
             before.pointer(&pointer) != now.pointer(&pointer)
         };
-        if let Some(key) = OF_TRAINING.into_iter().find(|key| changed(key)) {
-            return Err(failed(format!(
-                "`{key}` says how the run was trained and has no effect on an evaluation; leave it out. The length and rate \
-                 of fine-tuning are `--epochs` and `--lr`"
-            )));
-        }
         for key in FIXED {
             let others = dataset.is_some() && OF_THE_IMAGES.contains(&key);
             if changed(key) && !others {
@@ -173,6 +167,12 @@ impl TrainedRun {
                     self.folder.display()
                 )));
             }
+        }
+        if let Some(key) = OF_TRAINING.into_iter().find(|key| changed(key)) {
+            return Err(failed(format!(
+                "`{key}` says how the run was trained and has no effect on an evaluation; leave it out. The length and rate \
+                 of fine-tuning are `--epochs` and `--lr`"
+            )));
         }
         Ok(config)
     }

@@ -70,8 +70,10 @@ mod tests {
         export_encoder(&path, &tensors, "resnet8", "the online encoder", "CIFAR10").unwrap();
         // The format's page: u64 header length, JSON header padded with spaces, data without gaps.
         let version = env!("CARGO_PKG_VERSION");
-        let metadata =
-            format!(r#"{{"dataset":"CIFAR10","encoder":"resnet8","format":"pt","selfsame_version":"{version}"}}"#);
+        let metadata = format!(
+            "{{\"dataset\":\"CIFAR10\",\"embedding\":\"the online encoder\",\"encoder\":\"resnet8\",\"format\":\"pt\",\
+             \"selfsame_version\":\"{version}\"}}"
+        );
         let mut header = format!(
             "{{\"__metadata__\":{metadata},\
              \"bn1.num_batches_tracked\":{{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}},\

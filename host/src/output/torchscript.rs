@@ -23,6 +23,8 @@ const TOLERANCE: f64 = 1e-5;
 /// # Errors
 /// An encoder whose trace does not answer what it answers itself, for another batch; files that cannot be written.
 pub fn export_torchscript(path: &Path, encoder: &dyn Encoder, input: [usize; 3]) -> Result<(), TrainError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::metadata(folder).naming("write to", folder)?;
     // A trace cannot hold a tensor that requires gradients.
     for parameter in encoder.parameters() {
         let _ = parameter.tensor.f_set_requires_grad(false)?;
