@@ -18,4 +18,5 @@ pub mod output;
 pub mod plugin;
 pub mod probe;
 pub mod random;
+pub mod storage;
 pub mod train;

@@ -255,6 +255,9 @@ pub fn cpu_capability() -> Result<String> {
     }
 }
 
+/// The version of the tch crate, which names no version of its own.
+pub const TCH_VERSION: &str = "0.24.0";
+
 /// The version of libtorch that this program was compiled against, such as `2.11.0`.
 pub fn libtorch_version() -> &'static str {
     // SAFETY: the shim returns a string literal.
@@ -419,6 +422,8 @@ mod tests {
     #[test]
     fn version_and_instruction_set_are_named() {
         assert_eq!(libtorch_version(), "2.11.0");
+        let workspace = include_str!("../../Cargo.toml");
+        assert!(workspace.contains(&format!("\ntch = \"={TCH_VERSION}\"\n")));
         let known = ["DEFAULT", "AVX2", "AVX512", "AVX512_VNNI", "NO AVX", "SVE256", "SVE128", "ZVECTOR", "VSX"];
         let capability = cpu_capability().unwrap();
         assert!(known.contains(&capability.as_str()), "{capability}");

@@ -5,9 +5,11 @@
 
 mod augment_common;
 
-use augment_common::{KEY, assert_close, counts, fixture, flags, floats, noise, pixels, tensor, unit, whole};
+use augment_common::{
+    KEY, assert_close, assert_frequency, counts, fixture, flags, floats, noise, pixels, tensor, unit, whole,
+};
 use selfsame::augment::color_jitter::{self, Change};
-use selfsame::augment::draw::{Draws, Sample};
+use selfsame::augment::draw::Draws;
 use selfsame::augment::resized_crop::{self, CropBox, Params};
 use selfsame::augment::{ViewKey, Views, gaussian_blur, grayscale, normalize, solarize};
 use selfsame::config::schema::{
@@ -210,13 +212,6 @@ fn turning_one_operation_off_leaves_the_others_draws_alone() {
         views(&crop_only).train(&whole(&images), &ids, KEY).unwrap(),
         views(&never).train(&whole(&images), &ids, KEY).unwrap()
     );
-}
-
-/// How often something happens in 4000 draws, which must be within five standard errors of `p`.
-fn assert_frequency(name: &str, p: f64, mut happens: impl FnMut(&mut Sample) -> bool) {
-    let draws = Draws::new(KEY, name);
-    let share = (0..4000).filter(|&id| happens(&mut draws.sample(id))).count() as f64 / 4000.0;
-    assert!((share - p).abs() <= 5.0 * (p * (1.0 - p) / 4000.0).sqrt(), "{name}: {share} against {p}");
 }
 
 #[test]

@@ -5,14 +5,17 @@
 
 mod augment_common;
 
-use augment_common::{KEY, assert_close, counts, fixture, floats, noise, pixels, tensor, unit, whole};
+use augment_common::{
+    KEY, assert_close, assert_frequency, counts, fixture, floats, noise, pixels, tensor, unit, whole,
+};
 use selfsame::augment::draw::Draws;
 use selfsame::augment::random_affine::{self, Map};
 use selfsame::augment::resized_crop::{self, CropBox, Params};
 use selfsame::augment::{ViewKey, Views, elastic, gamma, gaussian_noise, random_erasing, warp};
 use selfsame::config::schema::{
-    AugmentationConfig, Border, ClaheConfig, ElasticTransformConfig, Interpolation, NormalizeChoice, PreprocessConfig,
-    RandomAffineConfig, RandomColorConfig, RandomCropConfig, RandomErasingConfig,
+    AugmentationConfig, Border, ClaheConfig, ElasticTransformConfig, GammaConfig, GaussianNoiseConfig, Interpolation,
+    NormalizeChoice, PreprocessConfig, ProbabilityConfig, RandomAffineConfig, RandomColorConfig, RandomCropConfig,
+    RandomErasingConfig,
 };
 use selfsame::data::Images;
 use serde_json::{Value, json};
@@ -20,6 +23,10 @@ use tch::{Device, Kind, Tensor};
 
 fn identity(size: (usize, usize)) -> warp::Params {
     warp::Params { size, map: Map::scaling([1.0, 1.0], [0.0, 0.0]) }
+}
+
+fn crop_of((height, width): (usize, usize)) -> CropBox {
+    CropBox { top: 0, left: 0, height, width }
 }
 
 fn crop(b: &[usize]) -> CropBox {
@@ -125,6 +132,55 @@ fn without_affine_map_and_elastic_deformation_the_one_resampling_is_the_crops() 
 }
 
 #[test]
+fn a_film_is_turned_then_cropped_then_flipped() {
+    let config = AugmentationConfig {
+        use_random_affine: true,
+        random_affine: RandomAffineConfig {
+            max_angle: 40.0,
+            max_horizontal_shift: 0.1,
+            max_vertical_shift: 0.1,
+            max_shear: 20.0,
+            border: Border::Zeros,
+        },
+        use_random_crop: true,
+        random_crop: RandomCropConfig { scale: [0.3, 0.6], ..Default::default() },
+        use_random_horizontal_flip: true,
+        random_horizontal_flip: ProbabilityConfig { prob: 1.0 },
+        normalize: NormalizeChoice::None,
+        ..Default::default()
+    };
+    // One smooth bright spot off the centre, so that resampling twice hardly differs from resampling once.
+    let size = (96, 72);
+    let axis = |n: usize, centre: f64, wide: f64| {
+        ((Tensor::arange(n as i64, (Kind::Float, Device::Cpu)) - centre) / wide).square() * -0.5
+    };
+    let spot = (axis(size.0, 40.0, 18.0).view([96, 1]) + axis(size.1, 30.0, 10.0)).exp();
+    let image = (spot * 65535.0).to_kind(Kind::Int).view([1, 1, 96, 72]);
+    let turned = |image: &Tensor, turn: &random_affine::Params| {
+        let map = random_affine::inverse(turn, size);
+        warp::apply(image, &[warp::Params { size, map }], None, size, Border::Zeros).unwrap()
+    };
+    let deep = |image: Tensor| (image * 65535.0).round().to_kind(Kind::Int);
+    let cropped = |image: &Tensor, crop: CropBox, to: (usize, usize)| {
+        resized_crop::apply(image, &[Params::whole(crop, false, to)], to, Interpolation::Bilinear).unwrap()
+    };
+    let preprocess = PreprocessConfig { resize: Some(48), expand_channels: false, ..Default::default() };
+    let views = Views::new(&config, &preprocess, 1, size, None).unwrap();
+    let (mut right, mut wrong) = (0.0f64, f64::INFINITY);
+    for id in 0..20 {
+        let got = views.train(&whole(&image), &[id], KEY).unwrap();
+        let turn = random_affine::draw(&mut Draws::new(KEY, "affine").sample(id), &config.random_affine, size);
+        let crop = resized_crop::draw(&mut Draws::new(KEY, "crop").sample(id), &config.random_crop, size);
+        let mean = |expected: Tensor| f64::try_from((expected.flip([3]) - &got).abs().mean(Kind::Double)).unwrap();
+        right = right.max(mean(cropped(&deep(turned(&image, &turn)), crop, (48, 48))));
+        let first_cropped = deep(cropped(&image, crop, size));
+        wrong = wrong.min(mean(cropped(&deep(turned(&first_cropped, &turn)), crop_of(size), (48, 48))));
+        wrong = wrong.min(mean(cropped(&deep(turned(&image.flip([3]), &turn)), crop, (48, 48)).flip([3])));
+    }
+    assert!(right < 0.004 && wrong > 0.01, "in the right order {right}, in others {wrong}");
+}
+
+#[test]
 fn a_reduced_image_is_read_without_aliasing() {
     // A chessboard is grey from afar; read pixel by pixel it would be black or white.
     let n = 60i64;
@@ -147,6 +203,25 @@ fn gamma_and_erasing_equal_torchvision() {
     let boxes = f["boxes"].as_array().unwrap().iter().map(|b| (!b.is_null()).then(|| crop(&counts(b))));
     let erased = random_erasing::apply(images, &boxes.collect::<Vec<_>>()).unwrap();
     assert_close("erasing", &erased, &tensor(&f["erased"]));
+}
+
+#[test]
+fn exponents_stay_in_their_range_and_operations_happen_with_their_probabilities() {
+    let gammas = GammaConfig { scale: [0.5, 1.5] };
+    let draws = Draws::new(KEY, "gamma");
+    let drawn = (0..4000).map(|id| gamma::draw(&mut draws.sample(id), &gammas));
+    let (low, high, sum) = drawn.fold((f64::MAX, f64::MIN, 0.0), |(l, h, sum), v| (v.min(l), v.max(h), sum + v));
+    assert!((0.5..0.51).contains(&low) && (1.49..=1.5).contains(&high), "{low} to {high}");
+    // Five standard errors of the mean of 4000 numbers that are uniform over 1.
+    assert!((sum / 4000.0 - 1.0).abs() < 5.0 * (1.0f64 / 12.0 / 4000.0).sqrt(), "{sum}");
+    for p in [0.0, 0.3, 1.0] {
+        let deformed = ElasticTransformConfig { p_apply: p, ..Default::default() };
+        assert_frequency("elastic", p, |s| elastic::draw(s, &deformed));
+        let noisy = GaussianNoiseConfig { p_apply: p, ..Default::default() };
+        assert_frequency("noise", p, |s| gaussian_noise::draw(s, &noisy));
+        let erased = RandomErasingConfig { prob: p, ..Default::default() };
+        assert_frequency("erasing", p, |s| random_erasing::draw(s, &erased, (64, 64)).is_some());
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use selfsame::config::Sources;
 use selfsame::config::schema::MixedDatasetConfig;
 use selfsame::config::{Config, explain, json_schema, load, show, to_yaml};
+use serde_json::json;
 use std::path::Path;
 
 #[test]
@@ -142,6 +143,24 @@ fn the_json_schema_states_ranges() {
     assert_eq!(schema["$defs"]["TrainConfig"]["properties"]["batch_size"]["minimum"], 2);
     assert_eq!(schema["$defs"]["TrainConfig"]["properties"]["base_lr"]["exclusiveMinimum"], 0);
     assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn the_json_schema_takes_what_loading_takes() {
+    let schema = json_schema();
+    let train = &schema["$defs"]["TrainConfig"]["properties"];
+    assert_eq!(train["base_lr"]["type"], json!(["number", "string"]), "1e-3, which YAML 1.1 reads as text");
+    let crop = &schema["$defs"]["RandomCropConfig"]["properties"]["scale"];
+    assert_eq!(crop["type"], json!(["array", "string"]), "(0.08, 1.0)");
+    assert_eq!(crop["items"]["type"], json!(["number", "string"]));
+    assert_eq!(schema["$defs"]["DatasetConfig"]["properties"]["mix"]["type"], "array", "a list of sections");
+    let augmentation = &schema["$defs"]["AugmentationConfig"]["properties"];
+    let view2 = &augmentation["view2"];
+    assert_eq!((&view2["type"], &view2["additionalProperties"]), (&json!("object"), &json!(false)));
+    let keys = |schema: &serde_json::Value| schema.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut expected = keys(augmentation);
+    expected.retain(|key| key != "view2" && key != "normalize");
+    assert_eq!(keys(&view2["properties"]), expected);
 }
 
 #[test]

@@ -132,9 +132,9 @@ impl Chest {
             opacities.push(Spot {
                 x: lung.x + lung.wide * random.between(-0.4, 0.4),
                 y: lung.y + lung.high * random.between(-0.4, 0.6),
-                wide: random.between(0.03, 0.055),
-                high: random.between(0.035, 0.07),
-                light: random.between(0.2, 0.34),
+                wide: random.between(0.045, 0.075),
+                high: random.between(0.055, 0.1),
+                light: random.between(0.22, 0.36),
             });
         }
         let mut shadows = Vec::new();

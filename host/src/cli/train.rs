@@ -11,13 +11,13 @@ use crate::output::recorder::Recorder;
 use crate::output::{export, report};
 use crate::plugin::Registry;
 use crate::probe::LinearHead;
+use crate::storage::sha256_of_file;
 use crate::train::engine::Engine;
 use crate::train::initial_weights::InitialWeights;
 use crate::train::run_data::{self, RunData};
 use crate::train::run_folder::{LeftOut, PluginFile, RunFolder, RunRecord, RunStatus};
 use crate::train::session::{self, Compute};
 use crate::train::signals::Stop;
-use crate::train::storage::sha256_of_file;
 use crate::train::{TrainError, checkpoint, continuity, state};
 use indicatif::MultiProgress;
 use jiff::Timestamp;
@@ -229,7 +229,7 @@ fn new_record(
         status: RunStatus::Running,
         selfsame_version: env!("CARGO_PKG_VERSION").into(),
         libtorch_version: native::libtorch_version().into(),
-        tch_version: "0.24.0".into(),
+        tch_version: native::TCH_VERSION.into(),
         command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
         started: Timestamp::now(),
         finished: None,

@@ -2,23 +2,12 @@
 
 use super::check::hint;
 use super::error::{ConfigError, Problem};
-use super::keys::{self, Key, Kind};
+use super::keys::{Key, Kind};
 use super::node::Node;
 use super::retired;
 use super::schema::{Config, MethodName};
 use super::show::{flow, ordered};
-use serde_json::{Value, json};
 use std::fmt::Write;
-
-/// The JSON schema of a configuration file, for editors; `extends` is a key of files only.
-pub fn json_schema() -> Value {
-    let mut schema = keys::json_schema();
-    schema["properties"]["extends"] = json!({
-        "description": "Files that this one builds on, relative to it.",
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
-    });
-    schema
-}
 
 /// What a key means, what it takes and what it is without being set; for a section, the same of its keys.
 ///

@@ -143,7 +143,7 @@ impl fmt::Display for Range {
     }
 }
 
-/// The JSON schema of a configuration.
+/// The JSON schema of a configuration as loaded: all keys there, each of its own type.
 pub(super) fn json_schema() -> Value {
     schemars::schema_for!(Config).to_value()
 }
@@ -171,8 +171,7 @@ fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default:
             (Some(keys), _) => Kind::Section(keys),
             (None, Some(properties)) => Kind::Section(
                 properties
-                    .iter()
-                    .filter(|(name, schema)| overrides(schema).is_none() && *name != "normalize")
+                    .into_iter()
                     .map(|(name, schema)| read(schema, definitions, format!("{path}.{name}"), Value::Null))
                     .collect(),
             ),
@@ -206,9 +205,13 @@ fn overrides(schema: &Value) -> Option<&str> {
     schema.get("x-overrides").and_then(Value::as_str)
 }
 
-/// The keys that such a section takes.
-fn overridden<'a>(schema: &Value, definitions: &'a Map<String, Value>) -> Option<&'a Map<String, Value>> {
-    definitions.get(overrides(schema)?)?.get("properties")?.as_object()
+/// The keys that such a section takes, and their schemas.
+pub(super) fn overridden<'a>(
+    schema: &Value,
+    definitions: &'a Map<String, Value>,
+) -> Option<Vec<(&'a String, &'a Value)>> {
+    let properties = definitions.get(overrides(schema)?)?.get("properties")?.as_object()?;
+    Some(properties.iter().filter(|(name, key)| overrides(key).is_none() && *name != "normalize").collect())
 }
 
 /// The definition that a schema refers to.
@@ -218,7 +221,7 @@ fn resolved<'a>(schema: &Value, definitions: &'a Map<String, Value>) -> Option<&
 }
 
 /// The type that is not null.
-fn type_of(schema: &Value) -> &str {
+pub(super) fn type_of(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(name)) => name,
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).find(|name| *name != "null").unwrap_or(""),

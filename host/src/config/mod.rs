@@ -6,6 +6,7 @@
 mod check;
 mod error;
 mod explain;
+mod json_schema;
 mod keys;
 mod layers;
 mod load;
@@ -19,7 +20,8 @@ mod show;
 mod yaml;
 
 pub use error::{ConfigError, Problem};
-pub use explain::{explain, json_schema};
+pub use explain::explain;
+pub use json_schema::json_schema;
 pub use load::{Names, Recommended, Resolved, Sources, load, peek};
 pub use options::unknown_options;
 pub use origin::Origin;

@@ -4,9 +4,9 @@ use super::protocol::Protocol;
 use super::trained::WeightsOrigin;
 use crate::native;
 use crate::probe::{RESAMPLES, Scored, Scores, intervals};
+use crate::storage::{Disk, Naming, sha256_of_bytes, write_atomically};
 use crate::train::TrainError;
 use crate::train::run_folder::{LeftOut, PluginFile};
-use crate::train::storage::{Disk, Naming, sha256_of_bytes, write_atomically};
 use selfsame_plugin_api::Card;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -183,8 +183,11 @@ impl Evaluation {
                 metrics: scores.iter().filter_map(|(name, score)| Some(((*name).to_owned(), (*score)?))).collect(),
             })
             .collect();
-        let versions =
-            [("selfsame", env!("CARGO_PKG_VERSION")), ("libtorch", native::libtorch_version()), ("tch", "0.24.0")];
+        let versions = [
+            ("selfsame", env!("CARGO_PKG_VERSION")),
+            ("libtorch", native::libtorch_version()),
+            ("tch", native::TCH_VERSION),
+        ];
         Self {
             protocol,
             dataset: subject.card.name.clone(),

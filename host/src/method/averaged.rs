@@ -1,7 +1,7 @@
 //! A moving average of the encoder over the steps (Polyak & Juditsky 1992), evaluated in its place.
 
 use super::{Loss, Method, Outputs, StepContext, Targets};
-use crate::model::{Ema, Result, prefix_buffers};
+use crate::model::{Ema, Network, Result, prefix_buffers};
 use crate::native;
 use selfsame_plugin_api::{Buffer, Encoder, Parameter};
 use tch::{Kind, Tensor};
@@ -31,6 +31,10 @@ impl Averaged {
 }
 
 impl Method for Averaged {
+    fn network(&self) -> &Network {
+        self.method.network()
+    }
+
     fn parameters(&self) -> Vec<Parameter> {
         self.method.parameters()
     }

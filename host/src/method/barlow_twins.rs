@@ -3,7 +3,7 @@
 use super::{Loss, Method, Outputs, StepContext, each_view, pair};
 use crate::config::schema::{BarlowTwinsConfig, MethodConfig};
 use crate::model::{Network, Result};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use selfsame_plugin_api::Encoder;
 use tch::{Device, Tensor};
 
 /// One network; each view passes it for itself, as in the authors' code.
@@ -24,16 +24,8 @@ impl BarlowTwins {
 }
 
 impl Method for BarlowTwins {
-    fn parameters(&self) -> Vec<Parameter> {
-        self.network.parameters()
-    }
-
-    fn buffers(&self) -> Vec<Buffer> {
-        self.network.buffers()
-    }
-
-    fn encoder(&self) -> &dyn Encoder {
-        self.network.encoder.as_ref()
+    fn network(&self) -> &Network {
+        &self.network
     }
 
     fn outputs(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {

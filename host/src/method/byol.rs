@@ -48,6 +48,10 @@ impl Byol {
 }
 
 impl Method for Byol {
+    fn network(&self) -> &Network {
+        &self.online
+    }
+
     fn parameters(&self) -> Vec<Parameter> {
         let mut parameters = self.online.parameters();
         parameters.extend(prefix_parameters("predictor", self.predictor.parameters()));

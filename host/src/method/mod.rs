@@ -29,14 +29,23 @@ use tch::{Device, Tensor};
 /// It computes in two parts, so that a batch may pass the network in pieces and still meet one loss: what each image is
 /// mapped to ([`outputs`](Self::outputs), [`targets`](Self::targets)), and the loss of all of them together.
 pub trait Method: Send {
+    /// The encoder that learns, under its projection head.
+    fn network(&self) -> &Network;
+
     /// All trainable tensors in a fixed order, prefixed by their part: `encoder.`, `projection.`.
-    fn parameters(&self) -> Vec<Parameter>;
+    fn parameters(&self) -> Vec<Parameter> {
+        self.network().parameters()
+    }
 
     /// All saved tensors that are not trained, in a fixed order, prefixed like the parameters.
-    fn buffers(&self) -> Vec<Buffer>;
+    fn buffers(&self) -> Vec<Buffer> {
+        self.network().buffers()
+    }
 
     /// The encoder whose embedding is evaluated and exported.
-    fn encoder(&self) -> &dyn Encoder;
+    fn encoder(&self) -> &dyn Encoder {
+        self.network().encoder.as_ref()
+    }
 
     /// Which of the run's encoders that is, for people.
     fn embedding(&self) -> String {

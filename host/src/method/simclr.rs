@@ -3,7 +3,7 @@
 use super::{Loss, Method, Outputs, StepContext, nt_xent};
 use crate::config::schema::MethodConfig;
 use crate::model::{Network, Result};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use selfsame_plugin_api::Encoder;
 use tch::{Device, Tensor};
 
 /// One network; both views pass it in one batch.
@@ -24,16 +24,8 @@ impl SimClr {
 }
 
 impl Method for SimClr {
-    fn parameters(&self) -> Vec<Parameter> {
-        self.network.parameters()
-    }
-
-    fn buffers(&self) -> Vec<Buffer> {
-        self.network.buffers()
-    }
-
-    fn encoder(&self) -> &dyn Encoder {
-        self.network.encoder.as_ref()
+    fn network(&self) -> &Network {
+        &self.network
     }
 
     fn outputs(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {

@@ -1,7 +1,7 @@
 //! `encoder.safetensors`: a trained encoder under torchvision's names, for any framework.
 
+use crate::storage::{Disk, FileError, write_atomically};
 use crate::train::TrainError;
-use crate::train::storage::{Disk, FileError, write_atomically};
 use crate::train::tensors::{TensorError, to_safetensors};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! `metrics.jsonl`: everything measured, one JSON object a line, in the order it happened.
 
+use crate::storage::{Disk, FileError, Naming, write_atomically};
 use crate::train::run_folder::null_is_nan;
-use crate::train::storage::{Disk, FileError, Naming, write_atomically};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

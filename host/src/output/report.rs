@@ -3,9 +3,9 @@
 use super::html;
 use super::metrics;
 use crate::evaluate::{self, Evaluation};
+use crate::storage::{Disk, FileError, Naming, write_atomically};
 use crate::train::TrainError;
 use crate::train::run_folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
-use crate::train::storage::{Disk, FileError, Naming, write_atomically};
 use comfy_table::{CellAlignment, Table, presets};
 use std::borrow::Cow;
 use std::fs;

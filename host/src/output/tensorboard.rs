@@ -3,7 +3,7 @@
 //! The few fields needed of TensorFlow's `event.proto` and `summary.proto` are encoded here: the crates that write them
 //! want `protoc` at build time or an image library.
 
-use crate::train::storage::{FileError, Naming};
+use crate::storage::{FileError, Naming};
 use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -1,8 +1,8 @@
 //! An encoder as a TorchScript file: network and weights in one, for programs that have libtorch and no plugin.
 
 use crate::model;
+use crate::storage::{Disk, Naming, write_atomically};
 use crate::train::TrainError;
-use crate::train::storage::{Disk, Naming, write_atomically};
 use rustix::fs::{MemfdFlags, memfd_create};
 use selfsame_plugin_api::{Encoder, ErrorKind};
 use std::os::fd::AsRawFd;

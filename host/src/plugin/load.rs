@@ -7,17 +7,13 @@ use super::{
     log, manifest,
     subject::Subject,
 };
+use crate::storage::sha256_of_file;
 use abi_stable::library::{LibraryError, lib_header_from_path};
 use selfsame_plugin_api::{
     Card, Dataset, DatasetRequest, Encoder, EncoderCard, EncoderRequest, Manifest, PluginError, abi::PluginModuleRef,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 use tch::Device;
 
 /// An opened plugin; it stays in the process for good.
@@ -36,7 +32,7 @@ pub(super) struct Library {
 pub(super) fn open(path: &Path) -> Result<Library, PluginFailure> {
     let unusable = |reason| PluginFailure::Unusable { path: path.to_owned(), reason };
     let manifest = manifest::read(path).map_err(unusable)?;
-    let sha256 = sha256(path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+    let (sha256, _) = sha256_of_file(path).map_err(|error| unusable(format!("cannot be read: {}", error.source)))?;
     // Not `RootModule::load_*`: those answer the first library that was ever loaded.
     let module: PluginModuleRef = lib_header_from_path(path)
         .and_then(|header| header.init_root_module())
@@ -60,20 +56,6 @@ fn one_line(path: &Path, error: &LibraryError) -> String {
         }
         other => format!("cannot be opened: {other}"),
     }
-}
-
-/// SHA-256 of a file in hexadecimal.
-pub(super) fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => hasher.update(&buffer[..read]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl Library {

@@ -5,6 +5,7 @@ use super::{
     load::{self, Library},
     manifest, search,
 };
+use crate::storage::sha256_of_file;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderCard, EncoderRequest, Manifest};
 use serde::Serialize;
 use std::{
@@ -177,5 +178,5 @@ impl Registry {
 /// Whether two files are copies of each other.
 fn same_content(a: &Path, b: &Path) -> bool {
     let size = |path: &Path| std::fs::metadata(path).map(|data| data.len()).ok();
-    size(a) == size(b) && load::sha256(a).ok() == load::sha256(b).ok()
+    size(a) == size(b) && sha256_of_file(a).ok() == sha256_of_file(b).ok()
 }

@@ -1,6 +1,6 @@
 //! The online linear head: learns from detached features while the encoder trains.
 
-use super::{auroc, average_precision};
+use super::{auroc, average_precision, confusion::mean};
 use crate::config::schema::LinearHeadConfig;
 use crate::model::{Error, Linear, Result};
 use crate::optim::{Adam, Decay, Optimizer};
@@ -259,12 +259,7 @@ fn ranking([scores, positive]: &[Tensor; 2]) -> Result<(Option<f64>, Option<f64>
         aurocs.extend(auroc(&scores, &positive));
         auprcs.extend(average_precision(&scores, &positive));
     }
-    Ok((mean(&aurocs), mean(&auprcs)))
-}
-
-/// The mean, where there is anything.
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    Ok((mean(aurocs.into_iter()), mean(auprcs.into_iter())))
 }
 
 /// Inverse class frequencies that sum to 1, `[classes]`; 0 for a class that does not occur.

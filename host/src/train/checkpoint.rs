@@ -9,8 +9,8 @@ mod manifest;
 mod tests;
 
 use super::lock::RunLock;
-use super::storage::{Disk, FileError, Naming, Storage, sha256_of_bytes, sha256_of_file};
 use super::tensors::{TensorError, from_safetensors, to_safetensors};
+use crate::storage::{Disk, FileError, Naming, Storage, sha256_of_bytes, sha256_of_file};
 use manifest::{FileEntry, MANIFEST_FILE, Manifest};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -2,13 +2,13 @@
 
 use super::checkpoint::CheckpointError;
 use super::run_folder::RunFolderError;
-use super::storage::FileError;
 use crate::augment::AugmentError;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::model;
 use crate::native::NativeError;
 use crate::plugin::PluginFailure;
+use crate::storage::FileError;
 use selfsame_plugin_api::{ErrorKind, PluginError};
 
 /// An error of any stage, by whose mistake it is, or the user's wish to stop.

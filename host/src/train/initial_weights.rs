@@ -2,8 +2,8 @@
 
 use super::error::TrainError;
 use super::run_folder::WeightsFile;
-use super::storage::{Naming, sha256_of_bytes};
 use super::tensors::from_safetensors;
+use crate::storage::{Naming, sha256_of_bytes};
 use selfsame_plugin_api::Encoder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

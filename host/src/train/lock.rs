@@ -1,7 +1,7 @@
 //! One process a run: a lock on a file in the run's folder.
 
-use super::storage::{FileError, Naming};
 use crate::lock::{Attempt, FileLock};
+use crate::storage::{FileError, Naming};
 use std::path::{Path, PathBuf};
 
 /// The lock file's name in the run's folder. It stays behind; what counts is the lock, which the system takes back

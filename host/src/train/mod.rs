@@ -15,7 +15,6 @@ pub mod session;
 pub mod signals;
 pub mod splits;
 pub mod state;
-pub mod storage;
 pub mod tensors;
 
 pub use error::TrainError;

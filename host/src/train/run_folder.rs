@@ -2,8 +2,8 @@
 
 use super::checkpoint::{CHECKPOINTS_DIR, CheckpointError, CheckpointWriter};
 use super::lock::{LockError, RunLock};
-use super::storage::{Disk, FileError, Naming, write_atomically};
 use crate::data::Damaged;
+use crate::storage::{Disk, FileError, Naming, write_atomically};
 use jiff::Timestamp;
 use selfsame_plugin_api::Normalization;
 use serde::{Deserialize, Deserializer, Serialize};

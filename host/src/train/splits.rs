@@ -2,11 +2,11 @@
 
 use super::error::TrainError;
 use super::session;
-use super::storage::sha256_of_bytes;
 use crate::config::Config;
 use crate::data::{Damaged, Source, split};
 use crate::plugin::Registry;
 use crate::random;
+use crate::storage::sha256_of_bytes;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Samples, Services, Split, Targets};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;

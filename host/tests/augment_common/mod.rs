@@ -6,6 +6,7 @@
 )]
 
 use selfsame::augment::ViewKey;
+use selfsame::augment::draw::{Draws, Sample};
 use selfsame::data::Images;
 use serde_json::Value;
 use tch::{Kind, Tensor};
@@ -56,4 +57,11 @@ pub fn whole(pixels: &Tensor) -> Images {
 pub fn noise(batch: i64, channels: i64, height: i64, width: i64) -> Tensor {
     let n = (1..=batch * channels * height * width).map(|i| ((i * 2_654_435_761) >> 13) as u8);
     Tensor::from_slice(&n.collect::<Vec<_>>()).reshape([batch, channels, height, width])
+}
+
+/// How often something happens in 4000 draws, which must be within five standard errors of `p`.
+pub fn assert_frequency(name: &str, p: f64, mut happens: impl FnMut(&mut Sample) -> bool) {
+    let draws = Draws::new(KEY, name);
+    let share = (0..4000).filter(|&id| happens(&mut draws.sample(id))).count() as f64 / 4000.0;
+    assert!((share - p).abs() <= 5.0 * (p * (1.0 - p) / 4000.0).sqrt(), "{name}: {share} against {p}");
 }

@@ -4,7 +4,7 @@ mod npy;
 mod parquet;
 mod safetensors;
 
-use crate::train::storage::{Disk, FileError, Naming, Storage};
+use crate::storage::{Disk, FileError, Naming, Storage};
 use selfsame_plugin_api::Targets;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

@@ -1,6 +1,6 @@
 //! The list of a checkpoint's files, which vouches for itself too.
 
-use crate::train::storage::sha256_of_bytes;
+use crate::storage::sha256_of_bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;

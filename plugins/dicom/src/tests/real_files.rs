@@ -58,28 +58,3 @@ fn files_of_other_makers_decode_to_the_samples_of_pydicom() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
-
-/// Prints the least time of five runs for a file, from disk to grey, with one and with two threads, over the files of the
-/// folder that `SELFSAME_DICOM_FILES` names.
-#[test]
-#[ignore = "a measurement of the folder named by SELFSAME_DICOM_FILES"]
-fn time_for_each_file() {
-    let folder = PathBuf::from(std::env::var("SELFSAME_DICOM_FILES").expect("SELFSAME_DICOM_FILES"));
-    let files = crate::listing::files(&folder, &super::Silent).unwrap().0;
-    let look =
-        crate::options::Look { voi: crate::options::Voi::Window, color: crate::options::Color::Grey, bit_depth: 8 };
-    let read = |files: &[PathBuf]| files.iter().filter(|path| super::frame(path, 0, look).is_ok()).count();
-    for threads in [1, 2] {
-        let run = || {
-            let start = std::time::Instant::now();
-            let read: usize = std::thread::scope(|scope| {
-                let parts = files.chunks(files.len().div_ceil(threads));
-                let parts: Vec<_> = parts.map(|part| scope.spawn(move || read(part))).collect();
-                parts.into_iter().map(|part| part.join().unwrap()).sum()
-            });
-            start.elapsed().as_secs_f64() * 1e3 / read.max(1) as f64
-        };
-        let least = (0..5).map(|_| run()).fold(f64::INFINITY, f64::min);
-        println!("{} files, {threads} threads: {least:.2} ms each", files.len());
-    }
-}

@@ -66,6 +66,7 @@ pub struct FileError {
 fn advice(action: &str, error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space there, then continue with --resume",
+        ErrorKind::PermissionDenied if matches!(action, "open" | "read") => "; make it readable",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "; make the folder writable or name another with --output-dir"
         }
