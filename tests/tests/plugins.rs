@@ -126,7 +126,8 @@ fn build(crate_folder: &std::path::Path) {
     let target = selfsame_tests::binary();
     let target = target.parent().and_then(std::path::Path::parent).unwrap();
     let built = std::process::Command::new(env!("CARGO"))
-        .args(["build", "--release", "--offline", "--config", "profile.release.debug='line-tables-only'"])
+        .args(["build", "--release", "--offline"])
+        .args(["--config", "profile.release.strip='debuginfo'", "--config", "profile.release.package.torch-sys.opt-level=1"])
         .current_dir(crate_folder)
         .env("CARGO_TARGET_DIR", target)
         .output()
