@@ -50,6 +50,19 @@ impl PluginError {
     pub fn device(message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::Device, message: message.into() }
     }
+
+    /// As it crosses the boundary.
+    #[doc(hidden)]
+    pub fn to_json(&self) -> String {
+        // Two strings always serialise; the plain message is a readable substitute.
+        serde_json::to_string(self).unwrap_or_else(|_| self.message.clone())
+    }
+
+    /// What crossed the boundary; text that is no JSON becomes the message.
+    #[doc(hidden)]
+    pub fn from_json(json: &str) -> Self {
+        serde_json::from_str(json).unwrap_or_else(|_| Self::plugin(json))
+    }
 }
 
 impl std::fmt::Display for PluginError {

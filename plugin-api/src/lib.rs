@@ -4,11 +4,6 @@
 //! Rust traits [`Dataset`] (with [`Samples`]) and [`Encoder`], and name them once in [`export_plugin!`]. What crosses
 //! the boundary, panic catching and version checks are this crate's business.
 
-// abi_stable's macros write impls inside constants.
-#![allow(non_local_definitions)]
-
-#[doc(hidden)]
-pub mod abi;
 mod dataset;
 #[cfg(feature = "encoder")]
 mod encoder;
@@ -26,7 +21,7 @@ pub use error::{ErrorKind, PluginError, Result};
 pub use manifest::{Manifest, ABI_VERSION, LIBTORCH_VERSION, MANIFEST_SECTION, RUSTC, TARGET};
 pub use options::{parse_options, OptionSpec};
 #[cfg(feature = "encoder")]
-pub use sdk::{lacks_memory, without_backtrace, HostOperations};
+pub use sdk::{borrow_tensor, lacks_memory, own_tensor, take_tensor, without_backtrace, HostOperations};
 pub use services::{Cancelled, Services};
 #[cfg(feature = "encoder")]
 pub use tch;
@@ -34,7 +29,6 @@ pub use tch;
 /// What the expansion of [`export_plugin!`] names.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::abi::PluginModuleRef;
     #[cfg(feature = "encoder")]
     pub use crate::sdk::{encoder_functions, EncoderEntry};
     pub use crate::sdk::{root_module, DatasetEntry, EncoderFunctions, NO_ENCODERS};
@@ -42,4 +36,5 @@ pub mod __private {
         __call_root_module_loader as call_root_module_loader, CheckTypeLayout, LibHeader, RootModuleResult,
     };
     pub use const_format::concatcp;
+    pub use selfsame_abi::PluginModuleRef;
 }

@@ -1,9 +1,7 @@
 //! What the host learns about a plugin without running it.
 
+pub use selfsame_abi::{ABI_VERSION, MANIFEST_SECTION};
 use serde::{Deserialize, Serialize};
-
-/// The version of the plugin boundary.
-pub const ABI_VERSION: u32 = 1;
 
 /// The libtorch that this SDK's tch is bound to.
 pub const LIBTORCH_VERSION: &str = "2.11.0";
@@ -13,9 +11,6 @@ pub const RUSTC: &str = env!("SELFSAME_RUSTC");
 
 /// The target triple that this crate was built for.
 pub const TARGET: &str = env!("SELFSAME_TARGET");
-
-/// The ELF section that holds the manifest.
-pub const MANIFEST_SECTION: &str = ".selfsame";
 
 /// The text in the section [`MANIFEST_SECTION`] of a plugin, written as JSON by [`export_plugin!`](crate::export_plugin).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -127,7 +127,12 @@ fn build(crate_folder: &std::path::Path) {
     let target = target.parent().and_then(std::path::Path::parent).unwrap();
     let built = std::process::Command::new(env!("CARGO"))
         .args(["build", "--release", "--offline"])
-        .args(["--config", "profile.release.strip='debuginfo'", "--config", "profile.release.package.torch-sys.opt-level=1"])
+        .args([
+            "--config",
+            "profile.release.strip='debuginfo'",
+            "--config",
+            "profile.release.package.torch-sys.opt-level=1",
+        ])
         .current_dir(crate_folder)
         .env("CARGO_TARGET_DIR", target)
         .output()
@@ -136,8 +141,7 @@ fn build(crate_folder: &std::path::Path) {
 }
 
 /// Writes, builds and inspects a skeleton, and moves its library to where `sandbox`'s runs find it.
-fn new_plugin(sandbox: &Sandbox, name: &str, kind: &str, option: &str) {
-    let api = repository().join("plugin-api");
+fn new_plugin(sandbox: &Sandbox, name: &str, kind: &str, option: &str, api: &std::path::Path) {
     sandbox.run(&format!("plugins new {name} {kind} --api {}", api.display())).succeeded();
     build(&sandbox.path(name));
     let file = format!("lib{}.so", name.replace('-', "_"));
@@ -151,14 +155,50 @@ fn new_plugin(sandbox: &Sandbox, name: &str, kind: &str, option: &str) {
 fn new_plugins_compile_as_they_are_and_train() {
     let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("plugins")).unwrap();
-    new_plugin(&sandbox, "own-stripes", "--dataset", "train_size");
-    new_plugin(&sandbox, "own-net", "--encoder", "width");
+    let api = repository().join("plugin-api");
+    new_plugin(&sandbox, "own-stripes", "--dataset", "train_size", &api);
+    new_plugin(&sandbox, "own-net", "--encoder", "width", &api);
     let small = "--set dataset.name=own-stripes --set dataset.options.train_size=64 --set scheduler.epochs=1";
     let own = "--set train.self_supervision.encoder_name=own-net --set encoder.options.width=4";
     sandbox.run(&format!("train {TINY} {small} {own} --output-dir run")).succeeded();
     let weights = std::fs::read(sandbox.path("run/encoder.safetensors")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
     assert_eq!(tensors.tensor("conv3.weight").unwrap().shape(), [16, 8, 3, 3]);
+}
+
+/// A copy of the SDK as it lies in a workspace of another version; the answer is its folder.
+fn sdk_at(sandbox: &Sandbox, version: &str) -> std::path::PathBuf {
+    let root = sandbox.path(&format!("sdk-{version}"));
+    for file in walkdir::WalkDir::new(repository().join("plugin-api")).into_iter().map(Result::unwrap) {
+        let copy = root.join(file.path().strip_prefix(repository()).unwrap());
+        if file.file_type().is_dir() {
+            std::fs::create_dir_all(copy).unwrap();
+        } else {
+            std::fs::copy(file.path(), copy).unwrap();
+        }
+    }
+    let manifest = std::fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+    let lines = manifest.lines().filter_map(|line| match line.split_once(" = ").map_or(line, |(key, _)| key) {
+        "members" => Some("members = [\"plugin-api\", \"plugin-api/abi\"]".to_owned()),
+        "default-members" => None,
+        "version" => Some(format!("version = \"{version}\"")),
+        _ => Some(line.to_owned()),
+    });
+    std::fs::write(root.join("Cargo.toml"), lines.collect::<Vec<_>>().join("\n")).unwrap();
+    root.join("plugin-api")
+}
+
+#[test]
+fn a_plugin_loads_whatever_the_version_of_the_workspace_that_its_sdk_is_from() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("plugins")).unwrap();
+    for (version, name) in [("0.0.7", "older"), ("9.1.0", "newer")] {
+        assert_ne!(version, env!("CARGO_PKG_VERSION"));
+        new_plugin(&sandbox, name, "--dataset", "train_size", &sdk_at(&sandbox, version));
+        let small = format!("--set dataset.name={name} --set dataset.options.train_size=8");
+        let read = sandbox.run(&format!("data verify {small}")).succeeded();
+        assert!(read.stdout.contains("8"), "{}", read.stdout);
+    }
 }
 
 #[test]

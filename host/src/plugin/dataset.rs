@@ -7,9 +7,9 @@ use abi_stable::{
     sabi_types::RRef,
     std_types::{ROption, RSlice, RStr, RString, RVec},
 };
+use selfsame_abi::{DatasetObject, RawImage, RawTargets, SamplesObject, ServicesAbi, ServicesAbi_TO, TargetsKind};
 use selfsame_plugin_api::{
     Cancelled, Card, Dataset, Image, PluginError, Result, Samples, Services, Split, Targets, Task,
-    abi::{DatasetObject, RawImage, RawTargets, SamplesObject, ServicesAbi, ServicesAbi_TO, TargetsKind},
 };
 use std::{
     collections::BTreeMap,

@@ -5,10 +5,8 @@ use abi_stable::{
     sabi_trait::TD_Opaque,
     std_types::{RErr, RSlice, RStr, RVec},
 };
-use selfsame_plugin_api::{
-    Buffer, Encoder, Parameter, ParameterKind, PluginError, Result,
-    abi::{BorrowedTensor, EncoderObject, HostAbi, HostAbi_TO, HostObject, OwnedTensor, RawResult, encode_error},
-};
+use selfsame_abi::{BorrowedTensor, EncoderObject, HostAbi, HostAbi_TO, HostObject, OwnedTensor, RawResult};
+use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind, PluginError, Result, borrow_tensor, take_tensor};
 use serde::Deserialize;
 use tch::Tensor;
 
@@ -22,7 +20,7 @@ impl HostAbi for Operations {
         _: RSlice<'_, BorrowedTensor<'_>>,
         _: RStr<'_>,
     ) -> RawResult<RVec<OwnedTensor>> {
-        RErr(encode_error(&PluginError::plugin(format!("unknown operation `{name}`; this host has none"))))
+        RErr(PluginError::plugin(format!("unknown operation `{name}`; this host has none")).to_json().into())
     }
 }
 
@@ -57,12 +55,12 @@ impl PluginEncoder {
         let mut parameters = Vec::new();
         for named in subject.call("Encoder::parameters", |_| object.parameters())? {
             let ParameterMetadata { name, kind } = serde_json::from_str(&named.metadata).map_err(damaged)?;
-            parameters.push(Parameter { name, kind, tensor: named.tensor.into_tensor() });
+            parameters.push(Parameter { name, kind, tensor: take_tensor(named.tensor) });
         }
         let mut buffers = Vec::new();
         for named in subject.call("Encoder::buffers", |_| object.buffers())? {
             let BufferMetadata { name } = serde_json::from_str(&named.metadata).map_err(damaged)?;
-            buffers.push(Buffer { name, tensor: named.tensor.into_tensor() });
+            buffers.push(Buffer { name, tensor: take_tensor(named.tensor) });
         }
         if feature_dim == 0 {
             return Err(subject.broken("`feature_dim` is 0"));
@@ -81,10 +79,8 @@ impl PluginEncoder {
 
 impl Encoder for PluginEncoder {
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let embedded = self
-            .subject
-            .call("Encoder::forward", |_| self.object.forward(BorrowedTensor::new(x), train))?
-            .into_tensor();
+        let forward = |_: &_| self.object.forward(borrow_tensor(x), train);
+        let embedded = take_tensor(self.subject.call("Encoder::forward", forward)?);
         let expected = [x.size().first().copied().unwrap_or_default(), self.feature_dim as i64];
         if embedded.size() != expected {
             let shape = embedded.size();

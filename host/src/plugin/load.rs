@@ -9,9 +9,8 @@ use super::{
 };
 use crate::storage::sha256_of_file;
 use abi_stable::library::{LibraryError, lib_header_from_path};
-use selfsame_plugin_api::{
-    Card, Dataset, DatasetRequest, Encoder, EncoderCard, EncoderRequest, Manifest, PluginError, abi::PluginModuleRef,
-};
+use selfsame_abi::PluginModuleRef;
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderCard, EncoderRequest, Manifest, PluginError};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 use tch::Device;

@@ -1,7 +1,7 @@
 //! Receives the log events of plugins.
 
 use abi_stable::std_types::RStr;
-use selfsame_plugin_api::abi::LogCallback;
+use selfsame_abi::LogCallback;
 use serde_json::{Map, Value};
 use std::{fmt::Write, panic::catch_unwind};
 use tracing::level_filters::LevelFilter;

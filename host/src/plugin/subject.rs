@@ -1,9 +1,7 @@
 use super::watch::Watched;
 use abi_stable::std_types::{RErr, ROk};
-use selfsame_plugin_api::{
-    PluginError,
-    abi::{RawResult, decode_error},
-};
+use selfsame_abi::RawResult;
+use selfsame_plugin_api::PluginError;
 
 /// What a call is about: every error and warning names the plugin and the data set or encoder.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ impl Subject {
         let watched = Watched::new(&self.plugin, method);
         match body(&watched) {
             ROk(value) => Ok(value),
-            RErr(json) => Err(self.named(decode_error(&json))),
+            RErr(json) => Err(self.named(PluginError::from_json(&json))),
         }
     }
 

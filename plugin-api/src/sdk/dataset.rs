@@ -4,15 +4,13 @@ use super::{
     guard::{guard, Guarded},
     module::{from_json, to_json},
 };
-use crate::{
-    abi::{
-        DatasetAbi, RawImage, RawResult, RawTargets, SamplesAbi, SamplesAbi_TO, SamplesObject, ServicesRef, TargetsKind,
-    },
-    Cancelled, Dataset, Samples, Services, Split, Targets,
-};
+use crate::{Cancelled, Dataset, Samples, Services, Split, Targets};
 use abi_stable::{
     sabi_trait::TD_Opaque,
     std_types::{ROption, RSlice, RStr, RString, RVec},
+};
+use selfsame_abi::{
+    DatasetAbi, RawImage, RawResult, RawTargets, SamplesAbi, SamplesAbi_TO, SamplesObject, ServicesRef, TargetsKind,
 };
 
 pub(super) struct DatasetShim(pub(super) Guarded<dyn Dataset>);

@@ -3,17 +3,15 @@
 use super::{
     guard::{guard, refine, Guarded},
     module::{entry, from_json, to_json, EncoderFunctions},
+    tensor::{borrow_tensor, lent_tensor, own_tensor, take_tensor},
 };
-use crate::{
-    abi::{
-        decode_error, BorrowedTensor, EncoderAbi, EncoderAbi_TO, EncoderObject, HostObject, NamedTensor, OwnedTensor,
-        RawResult,
-    },
-    Encoder, EncoderCard, EncoderRequest, PluginError, Result,
-};
+use crate::{Encoder, EncoderCard, EncoderRequest, PluginError, Result};
 use abi_stable::{
     sabi_trait::TD_Opaque,
     std_types::{RErr, ROk, RSlice, RStr, RString, RVec},
+};
+use selfsame_abi::{
+    BorrowedTensor, EncoderAbi, EncoderAbi_TO, EncoderObject, HostObject, NamedTensor, OwnedTensor, RawResult,
 };
 use serde_json::json;
 use std::{
@@ -60,11 +58,11 @@ impl HostOperations {
     /// # Errors
     /// An operation that this host does not know, by name, or the operation's own error.
     pub fn call(&self, name: &str, tensors: &[&Tensor], arguments: &serde_json::Value) -> Result<Vec<Tensor>> {
-        let tensors: Vec<_> = tensors.iter().copied().map(BorrowedTensor::new).collect();
+        let tensors: Vec<_> = tensors.iter().copied().map(borrow_tensor).collect();
         let arguments = arguments.to_string();
         match self.0.operation(name.into(), RSlice::from_slice(&tensors), arguments.as_str().into()) {
-            ROk(answer) => Ok(answer.into_iter().map(OwnedTensor::into_tensor).collect()),
-            RErr(json) => Err(decode_error(&json)),
+            ROk(answer) => Ok(answer.into_iter().map(take_tensor).collect()),
+            RErr(json) => Err(PluginError::from_json(&json)),
         }
     }
 }
@@ -127,7 +125,7 @@ struct EncoderShim(Guarded<dyn Encoder>);
 
 impl EncoderAbi for EncoderShim {
     fn forward(&self, x: BorrowedTensor<'_>, train: bool) -> RawResult<OwnedTensor> {
-        guard("Encoder::forward", || Ok(OwnedTensor::new(self.0.forward(&x.to_tensor(), train)?)))
+        guard("Encoder::forward", || Ok(own_tensor(self.0.forward(&lent_tensor(&x), train)?)))
     }
 
     fn feature_dim(&self) -> RawResult<usize> {
@@ -138,7 +136,7 @@ impl EncoderAbi for EncoderShim {
         guard("Encoder::parameters", || {
             let named = self.0.parameters().into_iter().map(|parameter| NamedTensor {
                 metadata: json!({"name": parameter.name, "kind": parameter.kind}).to_string().into(),
-                tensor: OwnedTensor::new(parameter.tensor),
+                tensor: own_tensor(parameter.tensor),
             });
             Ok(named.collect())
         })
@@ -148,7 +146,7 @@ impl EncoderAbi for EncoderShim {
         guard("Encoder::buffers", || {
             let named = self.0.buffers().into_iter().map(|buffer| NamedTensor {
                 metadata: json!({"name": buffer.name}).to_string().into(),
-                tensor: OwnedTensor::new(buffer.tensor),
+                tensor: own_tensor(buffer.tensor),
             });
             Ok(named.collect())
         })

@@ -1,10 +1,8 @@
 //! Turns panics and C++ errors into plugin errors; nothing unwinds across the boundary.
 
-use crate::{
-    abi::{encode_error, RawResult},
-    ErrorKind, PluginError, Result,
-};
+use crate::{ErrorKind, PluginError, Result};
 use abi_stable::std_types::{RErr, ROk};
+use selfsame_abi::RawResult;
 use std::{
     any::Any,
     cell::RefCell,
@@ -88,7 +86,7 @@ pub(super) fn guard<T>(method: &str, body: impl FnOnce() -> Result<T>) -> RawRes
             PluginError::plugin(format!("`{method}` panicked at {place}: {message}"))
         }
     };
-    RErr(encode_error(&refine(error)))
+    RErr(refine(error).to_json().into())
 }
 
 /// An object of the plugin's author whose destructor may panic.
@@ -117,7 +115,7 @@ impl<T: ?Sized> Drop for Guarded<T> {
             Ok(())
         });
         if let RErr(json) = outcome {
-            tracing::error!("{}", crate::abi::decode_error(&json));
+            tracing::error!("{}", PluginError::from_json(&json));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Forwards the plugin's `tracing` events to the host.
 
-use crate::abi::LogCallback;
+use selfsame_abi::LogCallback;
 use serde_json::{Map, Value};
 use std::{fmt, sync::atomic::AtomicU64, sync::atomic::Ordering};
 use tracing::{

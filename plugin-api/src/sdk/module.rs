@@ -5,16 +5,14 @@ use super::{
     guard::{guard, install_panic_hook, Guarded},
     log,
 };
-use crate::{
-    abi::{
-        DatasetAbi_TO, DatasetObject, EncoderObject, HostObject, LogCallback, PluginModule, PluginModuleRef, RawResult,
-    },
-    Card, Dataset, DatasetRequest, PluginError, Result,
-};
+use crate::{Card, Dataset, DatasetRequest, PluginError, Result};
 use abi_stable::{
     prefix_type::PrefixTypeTrait,
     sabi_trait::TD_Opaque,
     std_types::{RStr, RString},
+};
+use selfsame_abi::{
+    DatasetAbi_TO, DatasetObject, EncoderObject, HostObject, LogCallback, PluginModule, PluginModuleRef, RawResult,
 };
 use std::sync::OnceLock;
 
