@@ -6,6 +6,7 @@
 
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_addcdiv.h>
 #include <ATen/ops/_foreach_addcmul.h>
@@ -15,6 +16,7 @@
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_foreach_sqrt.h>
 #include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/DeviceGuard.h>
 #include <torch/headeronly/version.h>
 
 #include <cstdint>
@@ -149,12 +151,21 @@ char *shim_foreach_norm(Tensors tensors, size_t n, at::Tensor **out) {
   return for_list(n, [&] { give(at::_foreach_norm(list(tensors, n), 2), out); });
 }
 
-// out: most bytes that tensors held since the start; bytes free on the device.
-char *shim_cuda_memory(int8_t index, uint64_t out[2]) {
+// out: most bytes that tensors held since the start.
+char *shim_cuda_peak(int8_t index, uint64_t *out) {
+  return guarded([&] { *out = c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(index).allocated_bytes[0].peak; });
+}
+
+// out: bytes free on the device.
+char *shim_cuda_free(int8_t index, uint64_t *out) {
+  return guarded([&] { *out = c10::getDeviceAllocator(at::kCUDA)->getMemoryInfo(index).first; });
+}
+
+// out: whether cuDNN convolves in bfloat16 on the device, which it does from compute capability 8.0.
+char *shim_cuda_bfloat16(int8_t index, bool *out) {
   return guarded([&] {
-    auto *allocator = c10::getDeviceAllocator(at::kCUDA);
-    out[0] = allocator->getDeviceStats(index).allocated_bytes[0].peak;
-    out[1] = allocator->getMemoryInfo(index).first;
+    c10::DeviceGuard guard(c10::Device(at::kCUDA, index));
+    *out = at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
   });
 }
 

@@ -1,11 +1,14 @@
 //! The device a run computes on: what the user asked for, and if that cannot be had, what exactly is missing.
 //!
 //! The program is linked without CUDA; `libtorch_cuda.so` is opened here, before the first question whether CUDA exists.
+//! A GPU counts once something was computed on it: libtorch lists cards that it has no kernels for, and knows nothing of
+//! a card's memory before its first use.
 
 use crate::native;
+use selfsame_plugin_api::without_backtrace;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use tch::{Cuda, Device};
+use tch::{Cuda, Device, TchError, Tensor};
 
 const LIBTORCH_CUDA: &str = "libtorch_cuda.so";
 const DRIVER: &str = "libcuda.so.1";
@@ -15,8 +18,17 @@ const DRIVER: &str = "libcuda.so.1";
 pub struct Selected {
     /// The device.
     pub device: Device,
-    /// Under `auto`, why it is not a GPU; a line for the log.
+    /// Whether it computes in bfloat16 at full speed, so that `train.precision: auto` takes it: GPUs from compute
+    /// capability 8.0.
+    pub bfloat16: bool,
+    /// What a user may not expect of the choice; a line for the log.
     pub note: Option<String>,
+}
+
+impl Selected {
+    fn cpu(note: Option<String>) -> Self {
+        Self { device: Device::Cpu, bfloat16: false, note }
+    }
 }
 
 /// Why the device asked for cannot be had. Ends the program with exit code 5, [`DeviceError::Name`] with 2.
@@ -75,6 +87,19 @@ pub enum DeviceError {
         /// Number of GPUs.
         count: usize,
     },
+    /// A GPU that does not compute.
+    #[error(
+        "train.device: `{asked}`: GPU {index} does not compute: {reason}; libtorch's own builds have kernels for compute \
+         capability 7.5 and newer. Choose another GPU (`cuda:N`, or CUDA_VISIBLE_DEVICES) or set train.device to `cpu`"
+    )]
+    DoesNotCompute {
+        /// The device asked for.
+        asked: String,
+        /// The GPU's number.
+        index: usize,
+        /// libtorch's own words.
+        reason: String,
+    },
 }
 
 /// A device's name, understood.
@@ -99,17 +124,30 @@ fn parse(name: &str) -> Result<Wish, DeviceError> {
     }
 }
 
+/// What is asked of CUDA to choose a device.
+trait Gpus {
+    /// Loads what is needed; `asked` is the device's name, for errors.
+    fn load(&self, asked: &str) -> Result<(), DeviceError>;
+    /// How many GPUs there are.
+    fn count(&self) -> usize;
+    /// Computes something on a GPU and reads it back; the error is libtorch's own text.
+    fn compute(&self, index: usize) -> Result<(), String>;
+    /// Whether a GPU convolves in bfloat16 at full speed.
+    fn bfloat16(&self, index: usize) -> Result<bool, String>;
+}
+
 /// The device named by `train.device`.
 ///
 /// `auto` falls back to the CPU, with a note that says what a GPU would have needed; `cuda` and `cuda:N` do not.
 pub fn select(name: &str) -> Result<Selected, DeviceError> {
+    select_among(&Libtorch, name)
+}
+
+fn select_among(gpus: &dyn Gpus, name: &str) -> Result<Selected, DeviceError> {
     match parse(name)? {
-        Wish::Cpu => Ok(Selected { device: Device::Cpu, note: None }),
-        Wish::Cuda(index) => Ok(Selected { device: cuda(name, index)?, note: None }),
-        Wish::Auto => Ok(match cuda("auto", 0) {
-            Ok(device) => Selected { device, note: None },
-            Err(why) => Selected { device: Device::Cpu, note: Some(fallback_note(&why)) },
-        }),
+        Wish::Cpu => Ok(Selected::cpu(None)),
+        Wish::Cuda(index) => cuda(gpus, name, index),
+        Wish::Auto => Ok(cuda(gpus, "auto", 0).unwrap_or_else(|why| Selected::cpu(Some(fallback_note(&why))))),
     }
 }
 
@@ -118,6 +156,7 @@ fn fallback_note(why: &DeviceError) -> String {
         DeviceError::NoLibtorchCuda { .. } => format!("{LIBTORCH_CUDA} is not installed"),
         DeviceError::DoesNotLoad { reason, .. } => format!("{LIBTORCH_CUDA} does not load: {reason}"),
         DeviceError::NoDriver { .. } => format!("there is no NVIDIA driver ({DRIVER})"),
+        DeviceError::DoesNotCompute { index, reason, .. } => format!("GPU {index} does not compute: {reason}"),
         DeviceError::NoGpu { .. } | DeviceError::NoSuchGpu { .. } | DeviceError::Name(_) => {
             "the NVIDIA driver shows no usable GPU".to_owned()
         }
@@ -125,14 +164,58 @@ fn fallback_note(why: &DeviceError) -> String {
     format!("computing on the CPU: {reason}")
 }
 
-fn cuda(asked: &str, index: usize) -> Result<Device, DeviceError> {
-    load_cuda(asked)?;
-    let count = usize::try_from(Cuda::device_count()).unwrap_or(0);
-    match count {
-        0 => Err(DeviceError::NoGpu { asked: asked.to_owned() }),
-        _ if index >= count => Err(DeviceError::NoSuchGpu { asked: asked.to_owned(), count }),
-        _ => Ok(Device::Cuda(index)),
+fn cuda(gpus: &dyn Gpus, asked: &str, index: usize) -> Result<Selected, DeviceError> {
+    gpus.load(asked)?;
+    let asked = asked.to_owned();
+    let count = gpus.count();
+    if count == 0 {
+        return Err(DeviceError::NoGpu { asked });
     }
+    if index >= count {
+        return Err(DeviceError::NoSuchGpu { asked, count });
+    }
+    let answers = gpus.compute(index).and_then(|()| gpus.bfloat16(index));
+    let bfloat16 = answers.map_err(|reason| DeviceError::DoesNotCompute { asked, index, reason })?;
+    let note = (!bfloat16).then(|| {
+        format!(
+            "GPU {index} is of a compute capability below 8.0 and slow in bfloat16: `train.precision: auto` means fp32 here"
+        )
+    });
+    Ok(Selected { device: Device::Cuda(index), bfloat16, note })
+}
+
+/// The GPUs that libtorch sees.
+struct Libtorch;
+
+impl Gpus for Libtorch {
+    fn load(&self, asked: &str) -> Result<(), DeviceError> {
+        load_cuda(asked)
+    }
+
+    fn count(&self) -> usize {
+        usize::try_from(Cuda::device_count()).unwrap_or(0)
+    }
+
+    fn compute(&self, index: usize) -> Result<(), String> {
+        let doubled = |device| -> Result<f64, TchError> {
+            Tensor::from(1.5f32).f_to_device(device)?.f_mul_scalar(2.0)?.f_double_value(&[])
+        };
+        match doubled(Device::Cuda(index)) {
+            Ok(3.0) => Ok(()),
+            Ok(other) => Err(format!("it makes {other} of 2 · 1.5")),
+            Err(TchError::Torch(message)) => Err(first_line(&message)),
+            Err(other) => Err(other.to_string()),
+        }
+    }
+
+    fn bfloat16(&self, index: usize) -> Result<bool, String> {
+        native::cuda_bfloat16(index).map_err(|error| error.to_string())
+    }
+}
+
+/// CUDA's errors go on with general advice for debugging.
+fn first_line(message: &str) -> String {
+    without_backtrace(message).lines().next().unwrap_or_default().to_owned()
 }
 
 /// Opens libtorch's CUDA half, once; it stays open.
@@ -198,7 +281,62 @@ mod tests {
 
     #[test]
     fn the_cpu_needs_nothing_and_says_nothing() {
-        assert_eq!(select("cpu").unwrap(), Selected { device: Device::Cpu, note: None });
+        assert_eq!(select("cpu").unwrap(), Selected { device: Device::Cpu, bfloat16: false, note: None });
+    }
+
+    /// A machine with GPUs of these compute capabilities, and a libtorch with kernels for 7.5 and newer.
+    struct Machine(Vec<f64>);
+
+    impl Gpus for Machine {
+        fn load(&self, _: &str) -> Result<(), DeviceError> {
+            Ok(())
+        }
+
+        fn count(&self) -> usize {
+            self.0.len()
+        }
+
+        fn compute(&self, index: usize) -> Result<(), String> {
+            let no_kernels = "CUDA error: no kernel image is available for execution on the device";
+            if self.0[index] < 7.5 { Err(no_kernels.into()) } else { Ok(()) }
+        }
+
+        fn bfloat16(&self, index: usize) -> Result<bool, String> {
+            Ok(self.0[index] >= 8.0)
+        }
+    }
+
+    #[test]
+    fn a_gpu_without_kernels_is_refused_by_name_and_passed_over_by_auto_with_a_line() {
+        let old = Machine(vec![7.0, 9.0]);
+        let error = select_among(&old, "cuda").unwrap_err().to_string();
+        for part in ["`cuda`: GPU 0 does not compute", "no kernel image", "7.5", "CUDA_VISIBLE_DEVICES"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let auto = select_among(&old, "auto").unwrap();
+        assert_eq!(auto.device, Device::Cpu);
+        assert!(auto.note.unwrap().contains("GPU 0 does not compute: CUDA error: no kernel image"));
+        let second = select_among(&old, "cuda:1").unwrap();
+        assert_eq!(second, Selected { device: Device::Cuda(1), bfloat16: true, note: None });
+        let error = select_among(&old, "cuda:2").unwrap_err().to_string();
+        assert!(error.contains("there are 2 GPUs, numbered from 0"), "{error}");
+        assert!(select_among(&Machine(vec![]), "cuda").unwrap_err().to_string().contains("no usable GPU"));
+    }
+
+    #[test]
+    fn bfloat16_is_taken_from_compute_capability_8_on() {
+        for (capability, bfloat16) in [(7.5, false), (8.0, true), (8.6, true), (12.0, true)] {
+            let selected = select_among(&Machine(vec![capability]), "auto").unwrap();
+            assert_eq!((selected.device, selected.bfloat16), (Device::Cuda(0), bfloat16), "{capability}");
+            assert_eq!(selected.note.is_some(), !bfloat16, "{capability}");
+        }
+    }
+
+    #[test]
+    fn cudas_errors_are_one_line() {
+        let message = "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported\nFor debugging …\n\
+                       Exception raised from c10_cuda_check_implementation at CUDAException.cpp:44";
+        assert_eq!(first_line(message), "CUDA error: out of memory");
     }
 
     #[test]

@@ -47,7 +47,9 @@ unsafe extern "C" {
     fn shim_foreach_lerp(tensors: *const Pointer, ends: *const Pointer, n: usize, weight: f64) -> *mut c_char;
     fn shim_foreach_sqrt(tensors: *const Pointer, n: usize, out: *mut Pointer) -> *mut c_char;
     fn shim_foreach_norm(tensors: *const Pointer, n: usize, out: *mut Pointer) -> *mut c_char;
-    fn shim_cuda_memory(index: i8, out: *mut u64) -> *mut c_char;
+    fn shim_cuda_peak(index: i8, out: *mut u64) -> *mut c_char;
+    fn shim_cuda_free(index: i8, out: *mut u64) -> *mut c_char;
+    fn shim_cuda_bfloat16(index: i8, out: *mut bool) -> *mut c_char;
     fn shim_cpu_capability(out: *mut *mut c_char) -> *mut c_char;
     fn shim_libtorch_version() -> *const c_char;
 }
@@ -223,26 +225,32 @@ pub fn foreach_norm(tensors: &[Tensor]) -> Result<Vec<Tensor>> {
     }
 }
 
-/// Memory of one CUDA device, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CudaMemory {
-    /// Most that tensors held since the start.
-    pub peak_allocated: u64,
-    /// Free on the device, seen over all processes.
-    pub free: u64,
-}
-
 fn cuda_index(index: usize) -> Result<i8> {
     i8::try_from(index).map_err(|_| NativeError(format!("there is no CUDA device {index}")))
 }
 
-/// Memory statistics of CUDA device `index`; an error where CUDA was not loaded and used before.
-pub fn cuda_memory(index: usize) -> Result<CudaMemory> {
-    let mut out = [0u64; 2];
-    // SAFETY: `out` has the two places that the shim fills.
-    unsafe { check(shim_cuda_memory(cuda_index(index)?, out.as_mut_ptr()))? };
-    let [peak_allocated, free] = out;
-    Ok(CudaMemory { peak_allocated, free })
+/// Most bytes that tensors held on CUDA device `index` since the start; an error before anything was computed there.
+pub fn cuda_peak(index: usize) -> Result<u64> {
+    let mut out = 0;
+    // SAFETY: `out` outlives the call.
+    unsafe { check(shim_cuda_peak(cuda_index(index)?, &mut out))? };
+    Ok(out)
+}
+
+/// Bytes free on CUDA device `index`, seen over all processes; an error before anything was computed there.
+pub fn cuda_free(index: usize) -> Result<u64> {
+    let mut out = 0;
+    // SAFETY: `out` outlives the call.
+    unsafe { check(shim_cuda_free(cuda_index(index)?, &mut out))? };
+    Ok(out)
+}
+
+/// Whether CUDA device `index` convolves in bfloat16 at full speed: from compute capability 8.0.
+pub fn cuda_bfloat16(index: usize) -> Result<bool> {
+    let mut out = false;
+    // SAFETY: `out` outlives the call.
+    unsafe { check(shim_cuda_bfloat16(cuda_index(index)?, &mut out))? };
+    Ok(out)
 }
 
 /// The instruction set that libtorch's CPU kernels use here, such as `AVX2` or `AVX512`.
@@ -413,10 +421,9 @@ mod tests {
 
     #[test]
     fn memory_of_an_absent_device_is_an_error() {
-        if !tch::Cuda::is_available() {
-            assert!(cuda_memory(0).is_err());
-        }
-        assert!(cuda_memory(4000).unwrap_err().to_string().contains("no CUDA device 4000"));
+        // Whether there is one is not asked here: before libtorch's CUDA half is loaded, the answer holds for good.
+        let asked = [cuda_peak(4000).err(), cuda_free(4000).err(), cuda_bfloat16(4000).err()];
+        assert!(asked.iter().all(|error| error.as_ref().unwrap().to_string().contains("no CUDA device 4000")));
     }
 
     #[test]

@@ -35,8 +35,12 @@ impl DataError {
 
     /// Images that libtorch cannot place, on a device that is full first of all.
     pub(super) fn memory(dataset: &str, error: &TchError) -> Self {
-        let message = without_backtrace(&error.to_string());
-        let message = format!("libtorch: {message}; where memory is short, `data.cache` can be `host` or `disk`");
+        Self::device(dataset, &format!("libtorch: {}", without_backtrace(&error.to_string())))
+    }
+
+    /// A device that does not hold the images.
+    pub(super) fn device(dataset: &str, reason: &str) -> Self {
+        let message = format!("{reason}; where memory is short, `data.cache` can be `host` or `disk`");
         Self { dataset: dataset.into(), kind: ErrorKind::Device, message }
     }
 

@@ -312,10 +312,7 @@ impl Loader<'_> {
     fn tensor(&self, pixels: &[u8], count: usize, size: (usize, usize)) -> Result<Tensor, DataError> {
         let shape = [count as i64, self.card.channels as i64, size.0 as i64, size.1 as i64];
         let device = match (self.place, self.device) {
-            (CachePlace::Auto, Device::Cuda(index)) => {
-                let free = native::cuda_memory(index).map_or(0, |memory| memory.free);
-                if (pixels.len() as f64) < DEVICE_SHARE * free as f64 { self.device } else { Device::Cpu }
-            }
+            (CachePlace::Auto, Device::Cuda(index)) => self.roomy(index, pixels.len())?,
             (CachePlace::Auto | CachePlace::Device, device) => device,
             (CachePlace::Host | CachePlace::Disk, _) => Device::Cpu,
         };
@@ -323,6 +320,17 @@ impl Loader<'_> {
         let kind = if self.card.bit_depth == 16 { Kind::Int16 } else { Kind::Uint8 };
         let tensor = Tensor::f_from_data_size(pixels, &shape, kind).and_then(|tensor| tensor.f_to_device(device));
         tensor.map_err(|error| DataError::memory(&self.card.name, &error))
+    }
+
+    /// GPU `index` where so many bytes of pixels take less than half of its free memory, otherwise the host.
+    fn roomy(&self, index: usize, bytes: usize) -> Result<Device, DataError> {
+        let name = &self.card.name;
+        let free = native::cuda_free(index).map_err(|error| DataError::device(name, &error.to_string()))?;
+        let fits = (bytes as f64) < DEVICE_SHARE * free as f64;
+        let place = if fits { "on the GPU" } else { "in the host's memory" };
+        let (bytes, free) = (bytes as f64 / 1e6, free as f64 / 1e6);
+        tracing::info!("{name}: {bytes:.0} MB of pixels are kept {place}; GPU {index} has {free:.0} MB free");
+        Ok(if fits { Device::Cuda(index) } else { Device::Cpu })
     }
 
     fn decoder<'a>(&'a self, split: Split, samples: &'a dyn Samples) -> Decoder<'a> {

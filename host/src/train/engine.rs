@@ -314,7 +314,7 @@ impl<'a> Engine<'a> {
         ensure_finite(&metrics, epoch)?;
         self.position.epoch = epoch;
         if let Device::Cuda(index) = self.compute.device {
-            metrics.insert("memory/peak_bytes".to_owned(), native::cuda_memory(index)?.peak_allocated as f64);
+            metrics.insert("memory/peak_bytes".to_owned(), native::cuda_peak(index)? as f64);
         }
         self.observer.epoch(self.position.step, epoch, &metrics)?;
         self.last_metrics = metrics;

@@ -75,11 +75,10 @@ impl Compute {
         if let Some(note) = &selected.note {
             tracing::info!("{note}");
         }
-        let cuda = selected.device.is_cuda();
         let autocast = match config.train.precision {
             Precision::Fp32 => false,
             Precision::Bf16 => true,
-            Precision::Auto => cuda,
+            Precision::Auto => selected.bfloat16,
         };
         // Without gradients only one layer's activations are in memory; training keeps those of all layers and two views.
         let train = &config.train;

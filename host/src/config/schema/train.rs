@@ -33,8 +33,8 @@ pub struct TrainConfig {
     pub checkpoint_period: usize,
     /// Write a checkpoint every N steps besides the one at the end of each epoch; 0 does not.
     pub checkpoint_every_steps: u64,
-    /// Arithmetic of encoder and heads: `fp32`, `bf16` (autocast; losses stay in float32), or `auto` (bf16 on CUDA,
-    /// fp32 on CPU).
+    /// Arithmetic of encoder and heads: `fp32`, `bf16` (autocast; losses stay in float32), or `auto` (bf16 on
+    /// GPUs from compute capability 8.0, fp32 elsewhere).
     pub precision: Precision,
     /// `auto` (CUDA when it works, else CPU), `cpu`, `cuda` or `cuda:N`.
     pub device: String,
@@ -69,7 +69,7 @@ pub enum Precision {
     Fp32,
     /// bfloat16 autocast.
     Bf16,
-    /// bf16 on CUDA, fp32 on CPU.
+    /// bf16 on GPUs from compute capability 8.0, fp32 elsewhere.
     Auto,
 }
 
