@@ -55,10 +55,14 @@ fn pytorch_include_folders() -> Vec<PathBuf> {
     String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect()
 }
 
-/// Writes libtorch's folder into every executable of this package, so that it runs without `LD_LIBRARY_PATH`, as `DT_RUNPATH`: searched after `LD_LIBRARY_PATH`.
+/// Writes where libtorch lies into every executable of this package, so that it runs without `LD_LIBRARY_PATH`, as
+/// `DT_RUNPATH`: searched after `LD_LIBRARY_PATH`. First where a packed program has it, then where it was for this build;
+/// packing takes the latter out again.
 fn link_libtorch() {
     // torch-sys reports the folder it linked against; the `doc-only` build of it has none.
     if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
-        println!("cargo::rustc-link-arg=-Wl,--as-needed,--enable-new-dtags,-rpath,{folder}");
+        println!(
+            "cargo::rustc-link-arg=-Wl,--as-needed,--enable-new-dtags,-rpath,$ORIGIN/../lib:$ORIGIN/../libtorch/lib:{folder}"
+        );
     }
 }

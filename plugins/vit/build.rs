@@ -9,6 +9,8 @@ fn link_libtorch() {
     println!("cargo::rerun-if-changed=build.rs");
     // torch-sys reports the folder it linked against; the `doc-only` build of it has none.
     if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
-        println!("cargo::rustc-link-arg=-Wl,--as-needed,--enable-new-dtags,-rpath,{folder}");
+        println!(
+            "cargo::rustc-link-arg=-Wl,--as-needed,--enable-new-dtags,-rpath,$ORIGIN/../../lib:$ORIGIN/../../libtorch/lib:{folder}"
+        );
     }
 }

@@ -9,6 +9,7 @@ mod demo;
 mod dist;
 mod external;
 mod prerequisites;
+mod runpath;
 mod setup;
 mod test;
 mod unpack;

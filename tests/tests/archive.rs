@@ -1,0 +1,63 @@
+//! The archive that `cargo xtask dist` packs, unpacked and started as on another machine.
+
+use selfsame_tests::{Ran, Sandbox, repository};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Packs the archive and unpacks it; the answer is its folder.
+fn unpacked(sandbox: &Sandbox) -> PathBuf {
+    let packed = Ran::new(
+        Command::new(env!("CARGO")).args(["xtask", "dist"]).current_dir(repository()).output().expect("cargo starts"),
+    );
+    let archive = packed.succeeded().stdout.lines().last().expect("the archive's path").to_owned();
+    let status = Command::new("tar").arg("xzf").arg(&archive).arg("-C").arg(sandbox.path("")).status();
+    assert!(status.expect("tar starts").success());
+    let name = Path::new(&archive).file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz").to_owned();
+    sandbox.path(&name)
+}
+
+/// The folders that a program's dynamic section names.
+fn runpath(program: &Path) -> String {
+    let listed = Command::new("readelf").arg("-d").arg(program).output().expect("readelf, beside the linker");
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let line = listed.lines().find(|line| line.contains("RUNPATH") || line.contains("RPATH")).unwrap_or_default();
+    line.split_once('[').map(|(_, path)| path.trim_end_matches(']').to_owned()).unwrap_or_default()
+}
+
+/// The launcher, without the libtorch of this machine.
+fn launcher(folder: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(folder.join("selfsame"));
+    command.args(arguments.split_whitespace()).env_remove("LD_LIBRARY_PATH").env_remove("SELFSAME_LIBTORCH");
+    command
+}
+
+fn run(command: &mut Command) -> Ran {
+    Ran::new(command.output().expect("the launcher starts"))
+}
+
+#[test]
+fn the_archive_looks_for_libtorch_beside_itself_and_says_what_it_lacks() {
+    let sandbox = Sandbox::new();
+    let folder = unpacked(&sandbox);
+    assert_eq!(runpath(&folder.join("bin/selfsame")), "$ORIGIN/../lib:$ORIGIN/../libtorch/lib");
+    let plugins: Vec<_> =
+        std::fs::read_dir(folder.join("bin/plugins")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(plugins.len(), 7);
+    for plugin in &plugins {
+        // Data sets do not link libtorch.
+        let expected = ["", "$ORIGIN/../../lib:$ORIGIN/../../libtorch/lib"];
+        assert!(expected.contains(&runpath(plugin).as_str()), "{}: {}", plugin.display(), runpath(plugin));
+    }
+
+    run(&mut launcher(&folder, "--version")).failed(5, &["libtorch 2.11.0", "SELFSAME_LIBTORCH", "libtorch/lib"]);
+    run(launcher(&folder, "--version").env("SELFSAME_LIBTORCH", "/nowhere"))
+        .failed(5, &["/nowhere", "libtorch_cpu.so"]);
+
+    let libtorch = std::env::var_os("LIBTORCH").map_or_else(|| repository().join(".libtorch"), PathBuf::from);
+    let named = run(launcher(&folder, "plugins list").env("SELFSAME_LIBTORCH", &libtorch)).succeeded();
+    assert_eq!(named.stdout.matches(" ok ").count(), 7, "{}", named.stdout);
+    run(launcher(&folder, "--version").env("LD_LIBRARY_PATH", libtorch.join("lib"))).succeeded();
+    std::os::unix::fs::symlink(&libtorch, folder.join("libtorch")).unwrap();
+    let card = run(&mut launcher(&folder, "plugins inspect resnet8")).succeeded();
+    assert!(card.stdout.contains("resnet8"), "{}", card.stdout);
+}
