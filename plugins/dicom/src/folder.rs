@@ -122,6 +122,9 @@ impl DicomFolder {
             }
             tracing::warn!("damaged DICOM files, left out: {}", few(&damaged));
         }
+        if let Some(message) = partly_read(&found) {
+            tracing::warn!("{}: {message}", self.root.display());
+        }
         if !without.is_empty() {
             tracing::info!("DICOM files without pixels, left out: {}", few(&without));
         }
@@ -190,6 +193,20 @@ impl DicomFolder {
     fn index(&self) -> Result<&Index> {
         self.index.get().ok_or_else(|| PluginError::plugin("the data set was not prepared"))
     }
+}
+
+/// Which files hold more pixels than their headers speak of, if any does.
+pub fn partly_read(found: &[Found]) -> Option<String> {
+    let surplus =
+        |Found { file, identity }: &Found| Some(format!("{}: {}", file.display(), identity.surplus.as_ref()?));
+    let files: Vec<_> = found.iter().filter_map(surplus).collect();
+    (!files.is_empty()).then(|| {
+        format!(
+            "files with more pixels than their headers say, whose rest is not read: {}; check their Number of Frames, \
+             Bits Allocated and Samples per Pixel",
+            few(&files)
+        )
+    })
 }
 
 fn identity(path: &Path) -> std::result::Result<Option<Identity>, String> {

@@ -2,29 +2,22 @@
 
 use crate::bounds;
 use crate::header::Layout;
+use crate::length;
 use crate::opened::Opened;
-use crate::photometric::Photometric;
 use crate::source::{Pixels, Source};
 use dicom_core::VR;
 
 const ITEM: [u8; 4] = [0xfe, 0xff, 0x00, 0xe0];
 const SEQUENCE_END: [u8; 4] = [0xfe, 0xff, 0xdd, 0xe0];
 
-/// Reads the uncompressed bytes of a frame.
-pub fn native(source: &Source, layout: &Layout, pixels: Pixels, frame: u32) -> Result<Vec<u8>, String> {
+/// Reads the uncompressed bytes of a frame, and how they are laid out.
+pub fn native(source: &Source, layout: &Layout, pixels: Pixels, frame: u32) -> Result<(Vec<u8>, Layout), String> {
     let Some(length) = pixels.length else { return Err("has fragments where its transfer syntax has none".into()) };
-    let size =
-        layout.count() as u64 * u64::from(layout.allocated / 8) * colour_share(layout).0 / colour_share(layout).1;
-    let needed = size * u64::from(layout.frames);
-    if length < needed {
-        return Err(format!(
-            "has {length} bytes of pixels, expected {needed} ({} frames of {}×{} pixels, {} samples of {} bits)",
-            layout.frames, layout.rows, layout.columns, layout.samples, layout.allocated
-        ));
-    }
+    let layout = length::fitted(layout, length)?;
+    let size = length::frame_bytes(&layout);
     let begin = size * u64::from(frame);
     if !(layout.allocated == 8 && source.coding.big_endian && pixels.representation == VR::OW) {
-        return source.read(pixels.offset + begin, size);
+        return Ok((source.read(pixels.offset + begin, size)?, layout));
     }
     // 8-bit cells in words: the bytes of each word are swapped, and a frame may begin and end within one.
     let (first, last) = (begin & !1, (begin + size).next_multiple_of(2).min(length));
@@ -32,12 +25,7 @@ pub fn native(source: &Source, layout: &Layout, pixels: Pixels, frame: u32) -> R
     bytes.chunks_exact_mut(2).for_each(|word| word.swap(0, 1));
     bytes.drain(..(begin - first) as usize);
     bytes.truncate(size as usize);
-    Ok(bytes)
-}
-
-/// `YBR_FULL_422` stores both colour differences once for two pixels.
-fn colour_share(layout: &Layout) -> (u64, u64) {
-    if layout.photometric == Photometric::YbrFull422 { (2, 3) } else { (1, 1) }
+    Ok((bytes, layout))
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -2,6 +2,7 @@
 
 use crate::attributes::Attributes;
 use crate::bounds;
+use crate::length;
 use crate::lut::Lut;
 use crate::options::Voi;
 use crate::photometric::Photometric;
@@ -48,6 +49,8 @@ pub struct Identity {
     pub instance: Option<String>,
     pub has_pixels: bool,
     pub frames: u32,
+    /// In words, pixels that are not read because the header does not speak of them.
+    pub surplus: Option<String>,
 }
 
 impl Identity {
@@ -65,8 +68,15 @@ impl Identity {
             instance: elements.text(tags::SOP_INSTANCE_UID)?,
             has_pixels,
             frames,
+            surplus: pixels.and_then(|pixels| surplus(elements, pixels)),
         }))
     }
+}
+
+fn surplus(elements: Attributes<'_>, pixels: Pixels) -> Option<String> {
+    // A header that cannot be read is named when the pixels are.
+    let layout = Layout::read(elements).ok()?;
+    length::surplus(&layout, pixels.length?)
 }
 
 /// How samples are stored.

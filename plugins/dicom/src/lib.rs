@@ -14,6 +14,7 @@ mod guard;
 mod header;
 mod ids;
 mod labels;
+mod length;
 mod listing;
 mod lut;
 mod opened;

@@ -22,7 +22,7 @@ use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_BIG_ENDIAN;
 use std::borrow::Cow;
 
 /// Raise it when any decoder's pixels change: kept pixels are then decoded again.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Which colours three samples are, once a decoder has undone what its own stream says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,8 +115,8 @@ pub fn name(syntax: &str) -> String {
 pub fn decode(file: &Opened, layout: &Layout, pixels: Pixels, frame: u32) -> Result<Stored, String> {
     let kind = kind(&file.source.syntax)?;
     if kind == Kind::Native {
-        let bytes = frame::native(&file.source, layout, pixels, frame)?;
-        return native::decode(bytes, layout, file.source.coding);
+        let (bytes, layout) = frame::native(&file.source, layout, pixels, frame)?;
+        return native::decode(bytes, &layout, file.source.coding);
     }
     let code = frame::encapsulated(file, layout, pixels, frame)?;
     match kind {

@@ -1,5 +1,6 @@
 mod folders;
 mod hostile;
+mod lengths;
 mod looks;
 mod real_files;
 mod streams;
