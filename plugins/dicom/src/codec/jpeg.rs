@@ -23,8 +23,11 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
         _ if start.is_arithmetic => return Err("has JPEG code with arithmetic coding, which is not read".into()),
         (false, 8) => (lossy(code, layout), colours(&start, layout)),
         (false, 12) if layout.samples == 1 && !frame.is_progressive => (extended(code, layout), Colours::Rgb),
-        // Lossless code holds the colours that the header names, whatever its segments say.
-        (true, bits @ 2..=16) => (lossless(code, layout, bits.into()), header_colours(layout)),
+        // Lossless code holds the colours that its components or the header name, whatever its segments say.
+        (true, bits @ 2..=16) => {
+            let colours = if has_rgb_ids(&start) { Colours::Rgb } else { header_colours(layout) };
+            (lossless(code, layout, bits.into()), colours)
+        }
         (is_lossless, bits) => {
             let process = if is_lossless { "lossless" } else { "lossy" };
             return Err(format!(
@@ -40,14 +43,23 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
     Ok(Stored { values, colours })
 }
 
-/// By an Adobe or JFIF segment before the first scan, else by the header.
+/// By the components' names, else by an Adobe or JFIF segment before the first scan, else by the header.
 fn colours(start: &JpegMetadata, layout: &Layout) -> Colours {
+    if has_rgb_ids(start) {
+        return Colours::Rgb;
+    }
     match start.adobe_transform_at_first_sos {
         Some(0) => Colours::Rgb,
         Some(_) => Colours::YbrFull,
         None if start.saw_jfif_marker_at_first_sos => Colours::YbrFull,
         None => header_colours(layout),
     }
+}
+
+/// Whether the components are called R, G and B, or r, g and b.
+fn has_rgb_ids(start: &JpegMetadata) -> bool {
+    let ids: Vec<u8> = start.frame.components.iter().map(|component| component.id).collect();
+    ids.eq_ignore_ascii_case(b"RGB")
 }
 
 fn lossy(code: &[u8], layout: &Layout) -> Result<Values, JpegError> {

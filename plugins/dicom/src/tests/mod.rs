@@ -1,3 +1,4 @@
+mod colours;
 mod folders;
 mod hostile;
 mod lengths;
