@@ -10,6 +10,7 @@ use crate::samples::{Frames, Sample, is_test};
 use crate::source::{Refusal, Source};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 /// Test part where the options do not say, with labels.
@@ -246,6 +247,7 @@ impl Dataset for DicomFolder {
             samples: own.collect(),
             look: self.options.look,
             last: Last::default(),
+            has_warned: AtomicBool::default(),
         }))
     }
 }

@@ -228,6 +228,9 @@ impl Presentation {
                 intercept: transformation.decimals(tags::RESCALE_INTERCEPT)?.first().copied().unwrap_or(0.0),
             },
         };
+        if layout.photometric.is_grey() && matches!(modality, Modality::Linear { slope: 0.0, .. }) {
+            return Err("has a Rescale Slope of 0, which makes all pixels equal; correct it".into());
+        }
         let is_signed_after = match &modality {
             Modality::Linear { intercept, .. } => layout.signed || *intercept < 0.0,
             Modality::Table(_) => false,
@@ -262,7 +265,8 @@ fn interest(elements: Attributes<'_>, scope: Attributes<'_>, is_signed: bool) ->
     Ok(window(scope)?.map(Interest::Window))
 }
 
-/// The first window. A width that the function does not allow is an error, not a different picture.
+/// The first window. A width that the function does not allow is an error, not a different picture. Centre 0 and width 1
+/// are what programs write where nobody chose a window, and count as none.
 fn window(scope: Attributes<'_>) -> Result<Option<Window>, String> {
     let (centers, widths) = (scope.decimals(tags::WINDOW_CENTER)?, scope.decimals(tags::WINDOW_WIDTH)?);
     let (Some(&center), Some(&width)) = (centers.first(), widths.first()) else { return Ok(None) };
@@ -280,6 +284,9 @@ fn window(scope: Attributes<'_>) -> Result<Option<Window>, String> {
     };
     if !is_allowed {
         return Err(format!("has a window width of {width}, expected {expected}"));
+    }
+    if (function, center, width) == (Function::Linear, 0.0, 1.0) {
+        return Ok(None);
     }
     Ok(Some(Window { center, width, function }))
 }

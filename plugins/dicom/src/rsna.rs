@@ -10,6 +10,7 @@ use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Sa
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 const LABELLED: &str = "dataset.csv";
@@ -244,6 +245,12 @@ impl Dataset for RsnaKaggle {
             let path = self.root.join(&sample.file);
             std::fs::File::open(&path).map_err(|error| unreadable(&path, &error))?;
         }
-        Ok(Box::new(Frames { root: Arc::clone(&self.root), samples, look: self.options.look, last: Last::default() }))
+        Ok(Box::new(Frames {
+            root: Arc::clone(&self.root),
+            samples,
+            look: self.options.look,
+            last: Last::default(),
+            has_warned: AtomicBool::default(),
+        }))
     }
 }

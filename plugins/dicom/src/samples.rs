@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 /// One frame of one file.
@@ -33,6 +34,8 @@ pub struct Frames {
     pub samples: Vec<Sample>,
     pub look: Look,
     pub last: Last,
+    /// Whether an image without any difference was named.
+    pub has_warned: AtomicBool,
 }
 
 impl Frames {
@@ -74,8 +77,16 @@ impl Samples for Frames {
         let image = |&index: &usize| {
             let sample = self.sample(index)?;
             let file = self.last.open(&self.root.join(&sample.file));
-            file.and_then(|file| render::frame(&file, sample.frame, self.look))
-                .map_err(|why| self.wrong(index, sample, &why))
+            let image = file.and_then(|file| render::frame(&file, sample.frame, self.look));
+            let image = image.map_err(|why| self.wrong(index, sample, &why))?;
+            if is_constant(&image) && !self.has_warned.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    "{}: all its pixels are equal as they are shown, so that nothing can be learnt from them; check its \
+                     window, or set dataset.options.voi to percentile or minmax. Further such images are not named",
+                    self.root.join(&sample.file).display()
+                );
+            }
+            Ok(image)
         };
         indices.iter().map(image).collect()
     }
@@ -100,6 +111,13 @@ impl Samples for Frames {
         let file = self.last.open(&self.root.join(&sample.file));
         file.and_then(|file| facts(&file)).map_err(|why| self.wrong(index, sample, &why))
     }
+}
+
+/// Whether each channel has one value only.
+pub fn is_constant(image: &Image) -> bool {
+    let cell = usize::from(image.bit_depth / 8);
+    let is_flat = |plane: &[u8]| plane.chunks_exact(cell).all(|value| value == &plane[..cell]);
+    image.data.chunks(image.height * image.width * cell).all(is_flat)
 }
 
 fn facts(file: &Opened) -> std::result::Result<BTreeMap<String, String>, String> {

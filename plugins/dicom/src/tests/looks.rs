@@ -5,6 +5,7 @@ use super::frame;
 use super::writer::{LITTLE, Picture};
 use crate::header::{Function, Window};
 use crate::options::{Color, Look, Voi};
+use crate::samples::is_constant;
 
 fn shown_with(picture: &Picture, look: Look) -> Result<Vec<u8>, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -238,6 +239,67 @@ fn a_window_that_cannot_be_is_refused_until_another_way_to_grey_is_chosen() {
     let mut colour = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 1, 8, vec![255, 255, 255]) };
     colour.texts = windowed(&[], "40", "0").texts;
     assert_eq!(shown(&colour, Voi::Window), [255]);
+}
+
+#[test]
+fn a_slope_of_zero_is_refused_by_name_wherever_it_stands_and_however_grey_is_chosen() {
+    let refused = |picture: &Picture| {
+        for voi in [Voi::Window, Voi::Percentile, Voi::Minmax, Voi::None] {
+            let error = shown_with(picture, Look { voi, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+            assert!(error.contains("a Rescale Slope of 0, which makes all pixels equal"), "{error}");
+        }
+    };
+    let slope = |picture: &mut Picture, slope: &str| picture.texts.push((0x0028_1053, *b"DS", slope.into()));
+    let plain = row(16, &[0, 1000, 2000]);
+    for written in ["0", "0.0 ", "-0", "0e3"] {
+        for mut picture in [plain.clone(), windowed(&[0, 1000, 2000], "40", "400")] {
+            slope(&mut picture, written);
+            refused(&picture);
+        }
+    }
+    for groups in [0x5200_9229, 0x5200_9230] {
+        let mut picture = plain.clone();
+        picture.nested.push((groups, 0x0028_9145, vec![(0x0028_1053, *b"DS", "0".into())]));
+        refused(&picture);
+    }
+    let mut small = plain.clone();
+    slope(&mut small, "1e-9");
+    assert_eq!(shown(&small, Voi::Minmax), [0, 128, 255]);
+    // It does not apply to colour.
+    let mut colour = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 1, 8, vec![255, 255, 255]) };
+    slope(&mut colour, "0");
+    assert_eq!(shown(&colour, Voi::Window), [255]);
+}
+
+/// dcm4che#1513: what programs write where nobody chose a window.
+#[test]
+fn a_window_of_centre_0_and_width_1_counts_as_none() {
+    for (photometric, expected) in [("MONOCHROME2", [0, 128, 255]), ("MONOCHROME1", [255, 128, 0])] {
+        let picture = Picture { photometric, ..windowed(&[1000, 1500, 2000], "0", "1") };
+        assert_eq!(shown(&picture, Voi::Window), expected, "{photometric}");
+    }
+    // A threshold elsewhere is one.
+    assert_eq!(shown(&windowed(&[0, 1, 2], "1", "1"), Voi::Window), [0, 255, 255]);
+}
+
+#[test]
+fn images_that_are_shown_without_any_difference_are_known() {
+    let constant = |picture: &Picture, bit_depth, color| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image");
+        std::fs::write(&path, picture.file(LITTLE, &[])).unwrap();
+        is_constant(&frame(&path, 0, Look { voi: Voi::Window, color, bit_depth }).unwrap())
+    };
+    let outside = windowed(&[20_000, 30_000, 60_000], "40", "400");
+    let red = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 2, 8, vec![255, 0, 0, 255, 0, 0]) };
+    let mut blue = red.clone();
+    blue.values[5] = 9;
+    for bit_depth in [8, 16] {
+        assert!(constant(&outside, bit_depth, Color::Grey));
+        assert!(!constant(&windowed(&[20, 40, 60], "40", "400"), bit_depth, Color::Grey));
+        assert!(constant(&red, bit_depth, Color::Rgb));
+        assert!(!constant(&blue, bit_depth, Color::Rgb));
+    }
 }
 
 #[test]

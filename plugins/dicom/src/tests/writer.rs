@@ -53,6 +53,9 @@ pub fn short(coding: Coding, value: u16) -> [u8; 2] {
 /// Elements of 16-bit numbers.
 type Shorts = Vec<(Tag, Vec<u16>)>;
 
+/// Elements of text with their value representations.
+type Texts = Vec<(Tag, [u8; 2], String)>;
+
 /// An image to be written.
 #[derive(Clone)]
 pub struct Picture {
@@ -67,11 +70,13 @@ pub struct Picture {
     pub frames: u32,
     pub patient: &'static str,
     /// Further elements with tags below the pixels', values as text.
-    pub texts: Vec<(Tag, [u8; 2], String)>,
+    pub texts: Texts,
     /// Further elements whose values are 16-bit numbers.
     pub shorts: Vec<(Tag, [u8; 2], Vec<u16>)>,
     /// Sequences of one item of 16-bit numbers.
     pub tables: Vec<(Tag, Shorts)>,
+    /// Functional groups of one item, the macro in it, and its texts.
+    pub nested: Vec<(Tag, Tag, Texts)>,
     /// `[frames, rows, columns, samples]`, or `[frames, samples, rows, columns]` when planar.
     pub values: Vec<i32>,
 }
@@ -92,6 +97,7 @@ impl Picture {
             texts: Vec::new(),
             shorts: Vec::new(),
             tables: Vec::new(),
+            nested: Vec::new(),
             values,
         }
     }
@@ -131,12 +137,16 @@ impl Picture {
         elements.extend(self.texts.iter().map(|(tag, written, value)| (*tag, *written, text(value))));
         let numbers = |values: &[u16]| values.iter().flat_map(|&value| short(coding, value)).collect::<Vec<_>>();
         elements.extend(self.shorts.iter().map(|(tag, written, values)| (*tag, *written, numbers(values))));
-        for (tag, item) in &self.tables {
-            let content: Vec<u8> =
-                item.iter().flat_map(|(tag, values)| element(coding, *tag, b"US", &numbers(values))).collect();
-            let mut value = head(coding, 0xfffe_e000, b"UN", content.len() as u32);
-            value.extend(content);
-            elements.push((*tag, *b"SQ", value));
+        let item = |content: Vec<u8>| [head(coding, 0xfffe_e000, b"UN", content.len() as u32), content].concat();
+        for (tag, values) in &self.tables {
+            let content = values.iter().flat_map(|(tag, values)| element(coding, *tag, b"US", &numbers(values)));
+            elements.push((*tag, *b"SQ", item(content.collect())));
+        }
+        for (group, inner, texts) in &self.nested {
+            let content =
+                texts.iter().flat_map(|(tag, written, value)| element(coding, *tag, written, value.as_bytes()));
+            let inner = element(coding, *inner, b"SQ", &item(content.collect()));
+            elements.push((*group, *b"SQ", item(inner)));
         }
         elements.sort_by_key(|element| element.0);
         elements.iter().flat_map(|(tag, written, value)| element(coding, *tag, written, value)).collect()
