@@ -2,6 +2,7 @@
 
 use crate::content::{Content, FIRST, FORMATS};
 use crate::pixels::{self, Sample, Shape};
+use crate::tiff_bands::{self, Alpha};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata::Orientation};
 use selfsame_plugin_api::Image;
 use std::fs::File;
@@ -10,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// What turns files into pixels; changes whenever the same file could give others.
-pub const VERSION: &str = "image-folder 1, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
+pub const VERSION: &str = "image-folder 2, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
 
 /// How files become images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ type Outcome<T> = Result<T, String>;
 pub fn header(path: &Path, max_pixels: u64) -> Outcome<Header> {
     caught(|| {
         let file = open(path, max_pixels)?;
-        let (decoder, format, orientation) = decoder(BufReader::with_capacity(1 << 16, file), max_pixels)?;
+        let Opened { decoder, format, orientation, .. } = opened(BufReader::with_capacity(1 << 16, file), max_pixels)?;
         let (width, height) = decoder.dimensions();
         let (width, height) = (width as usize, height as usize);
         let size = if orientation.to_exif() > 4 { (width, height) } else { (height, width) };
@@ -117,13 +118,24 @@ fn shaped<T: Sample>(samples: &[T], stored: usize, form: &Form) -> Outcome<Vec<u
 fn decode(path: &Path, max_pixels: u64) -> Outcome<DynamicImage> {
     let mut bytes = Vec::new();
     open(path, max_pixels)?.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    let (decoder, format, orientation) = decoder(Cursor::new(bytes.as_slice()), max_pixels)?;
+    let Opened { decoder, format, orientation, alpha } = opened(Cursor::new(bytes.as_slice()), max_pixels)?;
     if format == ImageFormat::Jpeg && !jpeg_is_complete(&bytes) {
         return Err("the JPEG file is truncated: its end marker is missing".into());
     }
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
+    if alpha == Alpha::Associated {
+        image = without_alpha(image);
+    }
     image.apply_orientation(orientation);
     Ok(image)
+}
+
+/// The image over black, where its colours were multiplied by alpha already.
+fn without_alpha(image: DynamicImage) -> DynamicImage {
+    match image {
+        DynamicImage::ImageRgba16(_) => image.into_rgb16().into(),
+        _ => image.into_rgb8().into(),
+    }
 }
 
 /// Whether the image ends with its own end marker; the decoder would fill the rest of a truncated one with grey.
@@ -160,14 +172,26 @@ fn open(path: &Path, max_pixels: u64) -> Outcome<File> {
     }
 }
 
-fn decoder<'a, R: BufRead + Seek + 'a>(
-    reader: R,
-    max_pixels: u64,
-) -> Outcome<(Box<dyn ImageDecoder + 'a>, ImageFormat, Orientation)> {
+/// A file whose header was read.
+struct Opened<'a> {
+    decoder: Box<dyn ImageDecoder + 'a>,
+    format: ImageFormat,
+    orientation: Orientation,
+    alpha: Alpha,
+}
+
+fn opened<'a, R: BufRead + Seek + 'a>(reader: R, max_pixels: u64) -> Outcome<Opened<'a>> {
     let mut reader = ImageReader::new(reader).with_guessed_format().map_err(|error| error.to_string())?;
     let Some(format) = reader.format().filter(|format| FORMATS.contains(format)) else {
         return Err(unread(reader.into_inner()));
     };
+    let mut alpha = Alpha::Plain;
+    if format == ImageFormat::Tiff {
+        let mut file = reader.into_inner();
+        alpha = tiff_bands::check(&mut file)?;
+        file.rewind().map_err(|error| error.to_string())?;
+        reader = ImageReader::with_format(file, format);
+    }
     let mut limits = Limits::no_limits();
     // Four channels of 16 bits, twice for formats that are decoded into a buffer of their own first.
     limits.max_alloc = Some(max_pixels.saturating_mul(16).saturating_add(1 << 26));
@@ -184,7 +208,7 @@ fn decoder<'a, R: BufRead + Seek + 'a>(
         ));
     }
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;
-    Ok((Box::new(decoder), format, orientation))
+    Ok(Opened { decoder: Box::new(decoder), format, orientation, alpha })
 }
 
 /// Why a file of no format that is read is not read.

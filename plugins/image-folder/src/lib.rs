@@ -18,6 +18,7 @@ mod samples;
 mod splits;
 mod table;
 mod text;
+mod tiff_bands;
 mod tree;
 mod values;
 

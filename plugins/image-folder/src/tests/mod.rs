@@ -1,5 +1,6 @@
 //! Behaviour of whole data sets, on folders that the tests write.
 
+mod bands;
 mod groups;
 mod images;
 mod lists;
