@@ -6,6 +6,7 @@ use crate::options::{Folder, IdKind};
 use crate::rsna::unmatched;
 use crate::table::{self, Column, Table, shown};
 use selfsame_plugin_api::{PluginError, Result, Split};
+use selfsame_tables::labels::{have_both_truths, is_missing, plain, truth_as_number};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -32,12 +33,13 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
         column(&options.split_column),
         column(&options.group_column),
     ];
-    let table = table::read(csv, &columns)?;
-    let classes = if options.label_column.is_some() { classes(&table)? } else { Vec::new() };
+    let mut table = table::read(csv, &columns)?;
+    let has_labels = options.label_column.is_some();
+    let classes = if has_labels { classes(&mut table)? } else { Vec::new() };
     let ids = Ids::new(found);
     let kind = options.id_kind.map_or_else(|| ids.choose(&table), Ok)?;
     let mut marks: Vec<Option<Marks>> = vec![None; found.len()];
-    let mut missing = Vec::new();
+    let (mut missing, mut unlabelled) = (Vec::new(), Unlabelled::default());
     for (line, values) in &table.rows {
         let [id, class, split, group] = &values[..] else { continue };
         let files = ids.files(kind, id);
@@ -47,6 +49,10 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
         if files.len() > 1 && kind != IdKind::Patient {
             let (id, kind, names) = (shown(id), kind.words(), ids.names(files));
             return Err(table.wrong(*line, &format!("`{id}` is the {kind} of {names}; write relative paths")));
+        }
+        if has_labels && is_missing(class) {
+            unlabelled.add(*line, class, files.iter().copied());
+            continue;
         }
         if options.group_column.is_some() && group.is_empty() {
             return Err(table.wrong(*line, "the group is empty"));
@@ -64,30 +70,47 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
             marks[file] = Some(own.clone());
         }
     }
-    let unlabelled: Vec<_> =
-        found.iter().zip(&marks).filter(|(_, marks)| marks.is_none()).map(|(found, _)| found.file.display()).collect();
+    let rowless: Vec<_> = (0..found.len())
+        .filter(|file| marks[*file].is_none() && !unlabelled.subjects.contains(file))
+        .map(|file| found[file].file.display())
+        .collect();
     let what = format!("{} (id_kind: {})", csv.display(), kind.name());
-    unmatched(&what, &missing, &unlabelled, options.unmatched)?;
+    unmatched(&what, &missing, &rowless, &unlabelled.rows, options.unmatched)?;
     Ok((classes, marks))
 }
 
-/// The distinct labels: by number when all are numbers, else by name.
-fn classes(table: &Table) -> Result<Vec<String>> {
-    let mut names = BTreeSet::new();
-    for (line, values) in &table.rows {
-        match values.get(1).filter(|label| !label.is_empty()) {
-            Some(label) => names.insert(label.clone()),
-            None => return Err(table.wrong(*line, "the label is empty")),
-        };
+/// Rows whose label says that there is none, and the files or subjects that they are about.
+#[derive(Debug, Default)]
+pub struct Unlabelled<T> {
+    pub rows: Vec<String>,
+    pub subjects: BTreeSet<T>,
+}
+
+impl<T: Ord> Unlabelled<T> {
+    /// One more row.
+    pub fn add(&mut self, line: u64, label: &str, subjects: impl IntoIterator<Item = T>) {
+        let label = if label.is_empty() { "empty".into() } else { format!("`{}`", shown(label)) };
+        self.rows.push(format!("line {line}: {label}"));
+        self.subjects.extend(subjects);
     }
-    let mut names: Vec<_> = names.into_iter().collect();
+}
+
+/// The distinct labels: by number when all are numbers, else by name. Writes each into the form in which it is compared.
+fn classes(table: &mut Table) -> Result<Vec<String>> {
+    let mut labels: Vec<&mut String> = table.rows.iter_mut().filter_map(|(_, values)| values.get_mut(1)).collect();
+    labels.iter_mut().for_each(|label| **label = plain(label).into_owned());
+    if have_both_truths(labels.iter().map(|label| label.as_str())) {
+        labels.iter_mut().for_each(|label| **label = truth_as_number(label).to_owned());
+    }
+    let names: BTreeSet<&String> = labels.iter().map(|label| &**label).filter(|label| !is_missing(label)).collect();
+    let mut names: Vec<String> = names.into_iter().cloned().collect();
     if names.iter().all(|name| name.parse::<f64>().is_ok_and(f64::is_finite)) {
         let number = |name: &String| name.parse::<f64>().unwrap_or_default();
         names.sort_by(|one, other| number(one).total_cmp(&number(other)));
     }
     // A class for each row is a column that was mistaken for labels, and its head would not fit into memory.
     const MOST: usize = 10_000;
-    if names.len() > MOST || names.len() == 1 {
+    if names.len() > MOST || names.len() < 2 {
         let path = table.path.display();
         return Err(PluginError::data(format!("{path}: {} different labels, expected 2 to {MOST}", names.len())));
     }

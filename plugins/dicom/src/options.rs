@@ -225,7 +225,8 @@ fn shared() -> Vec<OptionSpec> {
         OptionSpec::new("bit_depth", "Bits of a value, 8 (default) or 16."),
         OptionSpec::new(
             "unmatched",
-            "Rows of the CSV without a file and files without a row: `stop` (default) or `leave_out`; both name them.",
+            "Rows of the CSV without a file or without a label, and files without a row: `stop` (default) or \
+             `leave_out`; both name them.",
         ),
     ]
 }

@@ -1,12 +1,14 @@
 //! The RSNA Pneumonia Detection Challenge as its users have it on disk.
 
 use crate::cards;
+use crate::labels::Unlabelled;
 use crate::listing::{entries, few, unreadable};
 use crate::opened::Last;
 use crate::options::{Labels, Policy, Rsna};
 use crate::samples::{Frames, Sample, is_test};
 use crate::table::{self, Column, Table, shown};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
+use selfsame_tables::labels::{is_missing, plain, truth_as_number};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -40,8 +42,8 @@ impl RsnaKaggle {
         Ok(Self { root: Arc::new(root), options, samples: OnceLock::new() })
     }
 
-    /// Label by subject, from whichever file is there.
-    fn labels(&self) -> Result<(PathBuf, BTreeMap<String, usize>)> {
+    /// Labels by subject, from whichever file is there.
+    fn labels(&self) -> Result<(PathBuf, Subjects)> {
         let file = |name| Some(self.root.join(name)).filter(|path: &PathBuf| path.is_file());
         if self.options.labels == Labels::Detailed {
             let Some(path) = file(DETAILED) else {
@@ -107,7 +109,7 @@ impl RsnaKaggle {
         if !self.root.is_dir() {
             return Err(PluginError::data(format!("{} is not a folder; set dataset.dataset_dir", self.root.display())));
         }
-        let (labels_file, labels) = self.labels()?;
+        let (labels_file, Subjects { labels, without }) = self.labels()?;
         let mut images = self.images()?;
         let mut samples = Vec::new();
         let mut missing = Vec::new();
@@ -119,8 +121,9 @@ impl RsnaKaggle {
                 None => missing.push(subject),
             }
         }
-        let unlabelled: Vec<_> = images.values().map(|file| file.display()).collect();
-        unmatched(labels_file.display(), &missing, &unlabelled, self.options.unmatched)?;
+        images.retain(|subject, _| !without.subjects.contains(subject));
+        let rowless: Vec<_> = images.values().map(|file| file.display()).collect();
+        unmatched(labels_file.display(), &missing, &rowless, &without.rows, self.options.unmatched)?;
         if samples.is_empty() {
             let file = labels_file.display();
             return Err(PluginError::data(format!("{file}: no row has a file in {}", self.root.display())));
@@ -137,15 +140,25 @@ impl RsnaKaggle {
     }
 }
 
-/// Rows without a file and files without a row; `csv` begins the message.
-pub fn unmatched<T: Display>(csv: impl Display, missing: &[String], unlabelled: &[T], policy: Policy) -> Result<()> {
+/// Rows without a file, files without a row, and rows without a label; `csv` begins the message.
+pub fn unmatched<T: Display>(
+    csv: impl Display,
+    missing: &[String],
+    rowless: &[T],
+    unlabelled: &[String],
+    policy: Policy,
+) -> Result<()> {
     let mut parts = Vec::new();
+    if !unlabelled.is_empty() {
+        let advice = "where such a word is a class, give it another name";
+        parts.push(format!("rows without a label: {}, {advice}", few(unlabelled)));
+    }
     if !missing.is_empty() {
         let missing: Vec<_> = missing.iter().map(|id| shown(id)).collect();
         parts.push(format!("rows without a file: {}", few(&missing)));
     }
-    if !unlabelled.is_empty() {
-        parts.push(format!("files without a row: {}", few(unlabelled)));
+    if !rowless.is_empty() {
+        parts.push(format!("files without a row: {}", few(rowless)));
     }
     if parts.is_empty() {
         return Ok(());
@@ -177,18 +190,28 @@ fn images_in(root: &Path, folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     Ok(images)
 }
 
+/// What a table says about its subjects.
+struct Subjects {
+    labels: BTreeMap<String, usize>,
+    without: Unlabelled<String>,
+}
+
 /// One label for each subject; `merge` says what several rows mean, none when they contradict each other.
 fn by_subject(
     table: &Table,
     label: impl Fn(&str) -> Option<usize>,
     merge: impl Fn(usize, usize) -> Option<usize>,
-) -> Result<BTreeMap<String, usize>> {
-    let mut labels = BTreeMap::new();
+) -> Result<Subjects> {
+    let (mut labels, mut without) = (BTreeMap::new(), Unlabelled::default());
     for (line, values) in &table.rows {
         let [subject, text] = &values[..] else { continue };
         let subject = subject.strip_suffix(".dcm").unwrap_or(subject);
         if subject.is_empty() {
             return Err(table.wrong(*line, "the subject is empty"));
+        }
+        if is_missing(text) {
+            without.add(*line, text, [subject.to_owned()]);
+            continue;
         }
         let Some(class) = label(text) else {
             return Err(table.wrong(*line, &format!("`{}` is not a label of this data set", shown(text))));
@@ -203,7 +226,7 @@ fn by_subject(
         };
         labels.insert(subject.to_owned(), merged);
     }
-    Ok(labels)
+    Ok(Subjects { labels, without })
 }
 
 fn same(one: usize, other: usize) -> Option<usize> {
@@ -211,9 +234,9 @@ fn same(one: usize, other: usize) -> Option<usize> {
 }
 
 fn binary(text: &str) -> Option<usize> {
-    match text.to_ascii_lowercase().as_str() {
-        "0" | "false" | "0.0" => Some(0),
-        "1" | "true" | "1.0" => Some(1),
+    match truth_as_number(&plain(text)) {
+        "0" => Some(0),
+        "1" => Some(1),
         _ => None,
     }
 }

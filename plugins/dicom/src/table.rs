@@ -3,6 +3,7 @@
 use crate::bounds;
 use csv::{ByteRecord, ReaderBuilder, Trim};
 use selfsame_plugin_api::{PluginError, Result};
+use selfsame_tables::quotes;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,7 @@ pub fn read(path: &Path, columns: &[Column<'_>]) -> Result<Table> {
     }
     let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-    if let Some(line) = unclosed_quote(bytes) {
+    if let Some(line) = quotes::unclosed(bytes, b',') {
         return Err(wrong(format!(
             "line {line} has a cell that begins with a quote and does not end with one; close it, or write a quote \
              inside a quoted cell twice"
@@ -82,38 +83,6 @@ pub fn read(path: &Path, columns: &[Column<'_>]) -> Result<Table> {
         rows.push((line, values));
     }
     Ok(Table { path: path.to_path_buf(), rows })
-}
-
-/// The line on which a cell is opened by a quote and not closed by one before the next comma or the end of its line.
-///
-/// The csv crate takes whatever follows into such a cell, up to the end of the file, with all rows in between.
-fn unclosed_quote(bytes: &[u8]) -> Option<u64> {
-    #[derive(Clone, Copy, PartialEq)]
-    enum Place {
-        Start,
-        Plain,
-        Quoted,
-        /// Behind a quote that closes the cell, or is the first of two that stand for one.
-        Closed,
-    }
-    let (mut line, mut opened) = (1, 1);
-    let mut place = Place::Start;
-    for byte in bytes {
-        place = match (place, byte) {
-            (Place::Quoted, b'"') => Place::Closed,
-            (Place::Closed, b'"') | (Place::Quoted, _) => Place::Quoted,
-            (_, b'\n' | b'\r' | b',') => Place::Start,
-            (Place::Start, b'"') => {
-                opened = line;
-                Place::Quoted
-            }
-            (Place::Closed, b' ' | b'\t') => Place::Closed,
-            (Place::Closed, _) => return Some(opened),
-            (Place::Start | Place::Plain, _) => Place::Plain,
-        };
-        line += u64::from(*byte == b'\n');
-    }
-    (place == Place::Quoted).then_some(opened)
 }
 
 fn text(bytes: &[u8]) -> Option<String> {

@@ -1,6 +1,6 @@
 //! All samples of the data set: found, labelled, split and grouped, without their pixels.
 
-use crate::labels::{self, Labelling};
+use crate::labels::{self, Labelling, Named};
 use crate::options::Options;
 use crate::{csv_list, groups, splits, tree};
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
@@ -74,7 +74,11 @@ impl Catalogue {
             return Err(named(PluginError::data(message), &source));
         }
         entries.sort_by(|a, b| a.id.cmp(&b.id));
-        let labelling = labels::resolve(&entries, &given, options).map_err(about)?;
+        let mut named = Named::new(options);
+        if matches!(given, Given::Class | Given::Labels(None)) {
+            named.unify_truths(&mut entries);
+        }
+        let labelling = labels::resolve(&entries, &given, &named).map_err(about)?;
         Ok(Self { entries, labelling })
     }
 

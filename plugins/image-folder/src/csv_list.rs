@@ -6,9 +6,10 @@ use crate::names;
 use crate::options::{CsvFiles, Meaning, Missing, Options};
 use crate::splits;
 use crate::table::{Column, Table};
-use crate::values::{OneOrMany, Value, plain};
+use crate::values::{OneOrMany, Value};
 use csv::StringRecord;
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
+use selfsame_tables::labels::{is_missing, plain};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -92,7 +93,7 @@ impl<'a> List<'a> {
     /// The labels that hold; none when the row is to be left out.
     fn labels_of(&self, line: u64, row: &StringRecord) -> Result<Option<Vec<String>>> {
         if let Some(column) = self.label {
-            return self.labels_in_cell(line, row, column).map(Some);
+            return self.labels_in_cell(line, row, column);
         }
         let mut labels = Vec::new();
         for column in &self.labels {
@@ -105,7 +106,7 @@ impl<'a> List<'a> {
         Ok(Some(labels))
     }
 
-    fn labels_in_cell(&self, line: u64, row: &StringRecord, column: Column) -> Result<Vec<String>> {
+    fn labels_in_cell(&self, line: u64, row: &StringRecord, column: Column) -> Result<Option<Vec<String>>> {
         let cell = self.table.cell(row, column);
         let is_negative = |label: &str| self.options.negative_label.as_ref().is_some_and(|none| none.0 == label);
         let parts: Vec<&str> = match &self.options.label_separator {
@@ -118,20 +119,38 @@ impl<'a> List<'a> {
             if is_negative(&label) {
                 continue;
             }
-            if label.is_empty() {
-                let name = self.table.name(column);
-                return Err(self.table.wrong(
-                    line,
-                    &format!(
-                        "`{name}` lacks a label; complete the row, or leave such rows out with dataset.options.where"
-                    ),
-                ));
+            if is_missing(&label) && !self.is_named(&label) {
+                return match self.options.missing {
+                    Missing::Drop => Ok(None),
+                    Missing::Error => Err(self.lacks_a_label(line, column, &label)),
+                };
             }
             if !labels.contains(&label) {
                 labels.push(label);
             }
         }
-        Ok(labels)
+        Ok(Some(labels))
+    }
+
+    /// Whether the options name this label as a class, whatever else it could mean.
+    fn is_named(&self, label: &str) -> bool {
+        self.options.classes.iter().chain(&self.options.positive_labels).any(|named| named.0 == label)
+    }
+
+    fn lacks_a_label(&self, line: u64, column: Column, label: &str) -> PluginError {
+        let name = self.table.name(column);
+        let (what, advice) = match label {
+            "" => (format!("`{name}` lacks a label"), ""),
+            _ => (
+                format!("`{name}` lacks a label: `{label}` stands for none"),
+                "; where it is a class, name all of them in dataset.options.classes",
+            ),
+        };
+        let message = format!(
+            "{what}; complete the row, leave such rows out with dataset.options.where, or set dataset.options.missing to \
+             drop{advice}"
+        );
+        self.table.wrong(line, &message)
     }
 
     fn meaning(&self, line: u64, row: &StringRecord, column: Column) -> Result<Meaning> {
@@ -181,7 +200,10 @@ struct Collected {
     seen: HashMap<String, u64>,
     missing: Vec<String>,
     repeated: Vec<String>,
+    /// Rows that are left out because of their label columns.
     undecided: usize,
+    /// Rows that are left out because their label says that there is none.
+    unlabelled: usize,
 }
 
 impl Collected {
@@ -206,7 +228,7 @@ impl Collected {
                 continue;
             }
             let Some(labels) = list.labels_of(*line, row)? else {
-                self.undecided += 1;
+                *if list.label.is_some() { &mut self.unlabelled } else { &mut self.undecided } += 1;
                 continue;
             };
             let (split, group) = (list.split_of(*line, row)?, list.group_of(*line, row)?);
@@ -225,6 +247,9 @@ impl Collected {
         }
         if self.undecided > 0 {
             tracing::info!("{files}: {} images with undecided labels are left out", self.undecided);
+        }
+        if self.unlabelled > 0 {
+            tracing::warn!("{files}: {} listed images have no label and are left out", self.unlabelled);
         }
         let Some(first) = self.missing.first() else { return Ok(()) };
         if options.missing == Missing::Drop && !self.entries.is_empty() {

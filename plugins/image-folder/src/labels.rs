@@ -5,6 +5,7 @@ use crate::names;
 use crate::options::Options;
 use crate::values::Value;
 use selfsame_plugin_api::{PluginError, Result, Targets, Task};
+use selfsame_tables::labels::{have_both_truths, truth_as_number};
 use std::collections::{BTreeSet, HashMap};
 
 /// What the labels mean.
@@ -33,13 +34,42 @@ impl Labelling {
     }
 }
 
-/// Decides the task from how labels are given and from the options.
+/// The labels that the options name.
+#[derive(Debug, Clone)]
+pub struct Named {
+    classes: Vec<Value>,
+    positive: Vec<Value>,
+}
+
+impl Named {
+    /// Of these options.
+    pub fn new(options: &Options) -> Self {
+        Self { classes: options.classes.clone(), positive: options.positive_labels.clone() }
+    }
+
+    /// Makes `true` and 1 one label, and `false` and 0, where files or options write both; not where the options name
+    /// both as classes of their own.
+    pub fn unify_truths(&mut self, entries: &mut [Entry]) {
+        let named = || self.classes.iter().map(|class| class.0.as_str());
+        let positive = self.positive.iter().map(|label| label.0.as_str());
+        let occurring = entries.iter().flat_map(|entry| &entry.labels).map(String::as_str);
+        if have_both_truths(named()) || !have_both_truths(occurring.chain(named()).chain(positive)) {
+            return;
+        }
+        let options = self.classes.iter_mut().chain(&mut self.positive).map(|value| &mut value.0);
+        for label in entries.iter_mut().flat_map(|entry| &mut entry.labels).chain(options) {
+            *label = truth_as_number(label).to_string();
+        }
+    }
+}
+
+/// Decides the task from how labels are given and from what the options name.
 ///
 /// # Errors
 /// Labels that no class has, a single class, and a class for every image.
-pub fn resolve(entries: &[Entry], given: &Given, options: &Options) -> Result<Labelling> {
-    if !options.positive_labels.is_empty() && *given != Given::Nothing {
-        let positive: Vec<&str> = options.positive_labels.iter().map(|label| label.0.as_str()).collect();
+pub fn resolve(entries: &[Entry], given: &Given, named: &Named) -> Result<Labelling> {
+    if !named.positive.is_empty() && *given != Given::Nothing {
+        let positive: Vec<&str> = named.positive.iter().map(|label| label.0.as_str()).collect();
         let known = match given {
             Given::Labels(Some(columns)) => columns.clone(),
             _ => occurring(entries),
@@ -57,9 +87,9 @@ pub fn resolve(entries: &[Entry], given: &Given, options: &Options) -> Result<La
     }
     match given {
         Given::Nothing => Ok(Labelling { task: Task::None, classes: Vec::new(), targets: Targets::None }),
-        Given::Class => one_class_each(entries, &options.classes),
+        Given::Class => one_class_each(entries, &named.classes),
         Given::Labels(columns) => {
-            let classes = columns.clone().unwrap_or_else(|| named_or_occurring(entries, &options.classes));
+            let classes = columns.clone().unwrap_or_else(|| named_or_occurring(entries, &named.classes));
             any_number(entries, classes)
         }
     }

@@ -13,7 +13,6 @@ mod labels;
 mod names;
 mod options;
 mod pixels;
-mod quotes;
 mod samples;
 mod splits;
 mod table;

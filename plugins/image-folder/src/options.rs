@@ -32,7 +32,7 @@ impl TryFrom<Value> for Meaning {
     }
 }
 
-/// What happens to listed images that are not there.
+/// What happens to listed images that are not there or have no label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
@@ -113,7 +113,11 @@ pub fn known() -> Vec<OptionSpec> {
         spec("csv", "CSV file in dataset_dir that lists the images, or one file each under `train`, `val` and `test`."),
         spec("path_column", "CSV column with the image's path or file name; default `path`."),
         spec("strip_prefix", "Beginning that is cut from the listed paths, or a list of beginnings."),
-        spec("missing", "Listed images that are not there: `error` (default) or `drop`, which leaves them out."),
+        spec(
+            "missing",
+            "Listed images that are not there or have no label in `label_column`: `error` (default) or `drop`, which \
+             leaves them out.",
+        ),
         spec("where", "Rows that are used: a mapping of CSV columns to a value or a list of values."),
         spec("label_column", "CSV column with the class."),
         spec("label_separator", "Text between the labels in `label_column` when an image may have several."),

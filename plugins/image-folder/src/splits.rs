@@ -4,8 +4,9 @@ use crate::catalogue::Entry;
 use crate::names;
 use crate::options::Missing;
 use crate::text;
-use crate::values::{OneOrMany, PerSplit, Value, plain};
+use crate::values::{OneOrMany, PerSplit, Value};
 use selfsame_plugin_api::{PluginError, Result, Split};
+use selfsame_tables::labels::plain;
 use std::collections::HashMap;
 use std::path::Path;
 

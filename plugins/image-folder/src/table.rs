@@ -1,8 +1,9 @@
 //! A CSV file with a header: comma, semicolon or tab; quotes; any line ending; UTF-8 with or without a mark.
 
-use crate::{names, quotes, text};
+use crate::{names, text};
 use csv::{ReaderBuilder, StringRecord, Trim};
 use selfsame_plugin_api::{PluginError, Result};
+use selfsame_tables::quotes;
 use std::path::{Path, PathBuf};
 
 /// A whole file.
@@ -28,7 +29,7 @@ impl Table {
         let wrong = |what: &str| PluginError::data(format!("{}: {what}", file.display()));
         let text = text::read(file)?;
         let delimiter = delimiter(&text);
-        if let Some(line) = quotes::unclosed(&text, delimiter) {
+        if let Some(line) = quotes::unclosed(text.as_bytes(), delimiter) {
             return Err(wrong(&format!(
                 "line {line} has a cell that begins with a quote and does not end with one; close it, or write a quote \
                  inside a quoted cell twice"

@@ -5,8 +5,8 @@ use crate::file_index::{self, Found, Listing};
 use crate::names;
 use crate::options::Options;
 use crate::splits;
-use crate::values::plain;
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
+use selfsame_tables::labels::plain;
 use std::collections::BTreeSet;
 use std::path::Path;
 

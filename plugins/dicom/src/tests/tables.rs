@@ -1,9 +1,10 @@
 //! Tables of labels, splits and groups.
 
 use super::folders::{image, opened, put, refused};
+use super::{Silent, dataset};
 use selfsame_plugin_api::{Split, Targets};
 use serde_json::json;
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 #[test]
 fn labels_are_found_by_path_name_instance_or_patient() {
@@ -111,4 +112,70 @@ fn a_patient_in_two_splits_of_the_table_is_an_error() {
     assert_eq!(opened("DicomFolder", folder.path(), options.clone(), Split::Test).ids().unwrap(), ["2.dcm"]);
     put(folder.path(), "list.csv", b"id,part\n1,train\n2,later\n");
     refused("DicomFolder", folder.path(), options, &["line 3", "`later` is not a split"]);
+}
+
+/// Four files and a table of their labels.
+fn four(labels: [&str; 4]) -> TempDir {
+    let folder = tempdir().unwrap();
+    let rows = labels.iter().enumerate().map(|(at, label)| {
+        put(folder.path(), &format!("{at}.dcm"), &image("x", at as i32));
+        format!("{at}.dcm,{label}\n")
+    });
+    let csv = format!("id,label\n{}", rows.collect::<String>());
+    put(folder.path(), "list.csv", csv.as_bytes());
+    folder
+}
+
+#[test]
+fn one_label_is_one_class_however_it_is_written() {
+    for (labels, expected) in [
+        (["0", "1.0", "0.0", "1"], ["0", "1"]),
+        (["0", " 1", "-0.0", "1.000e+00"], ["0", "1"]),
+        (["False", "TRUE", "false", "true"], ["false", "true"]),
+        (["0", "TRUE", "False", "1.0"], ["0", "1"]),
+        (["2.0", "10", "2", "10.0"], ["2", "10"]),
+        (["fit", "sick ", "fit", "sick"], ["fit", "sick"]),
+    ] {
+        let folder = four(labels);
+        let options = json!({ "csv": "list.csv", "label_column": "label", "test_fraction": 0 });
+        let dataset = dataset("DicomFolder", folder.path(), options);
+        dataset.prepare(&Silent).unwrap();
+        assert_eq!(dataset.card().unwrap().unwrap().classes, expected, "{labels:?}");
+        let targets = dataset.open(Split::Train).unwrap().targets();
+        assert_eq!(targets, Targets::Classes(vec![0, 1, 0, 1]), "{labels:?}");
+    }
+}
+
+#[test]
+fn words_for_no_value_are_no_classes_and_stop_or_are_left_out() {
+    for word in ["nan", "NaN", "NA", "N/A", "None", "null", "<NA>", ""] {
+        let folder = four(["0", word, "1", "0"]);
+        let options = json!({ "csv": "list.csv", "label_column": "label", "test_fraction": 0 });
+        let shown = if word.is_empty() { "empty".to_owned() } else { format!("`{word}`") };
+        let counted = format!("rows without a label: 1 (line 3: {shown})");
+        let parts = [counted.as_str(), "another name", "unmatched to leave_out"];
+        refused("DicomFolder", folder.path(), options.clone(), &parts);
+        let mut lenient = options;
+        lenient["unmatched"] = "leave_out".into();
+        let samples = opened("DicomFolder", folder.path(), lenient, Split::Train);
+        assert_eq!(samples.ids().unwrap(), ["0.dcm", "2.dcm", "3.dcm"], "{word}");
+        assert_eq!(samples.targets(), Targets::Classes(vec![0, 1, 0]), "{word}");
+    }
+    let folder = four(["nan", "nan", "0", "0"]);
+    let options = json!({ "csv": "list.csv", "label_column": "label", "unmatched": "leave_out" });
+    refused("DicomFolder", folder.path(), options, &["1 different labels"]);
+}
+
+#[test]
+fn the_challenges_labels_follow_the_same_rule() {
+    let folder = four(["", "", "", ""]);
+    let options = |unmatched: &str| json!({ "test_fraction": 0, "unmatched": unmatched });
+    let csv = |rows: &str| put(folder.path(), "dataset.csv", format!("subject,label\n{rows}").as_bytes());
+    csv("0,0.00\n1,1.0e+00\n2,False\n3, TRUE\n");
+    let targets = |unmatched| opened("RSNAKaggle", folder.path(), options(unmatched), Split::Train).targets();
+    assert_eq!(targets("stop"), Targets::Classes(vec![0, 1, 0, 1]));
+    csv("0,0\n1,nan\n2,1\n3,\n");
+    let parts = ["rows without a label: 2 (line 3: `nan`, line 5: empty)", "unmatched to leave_out"];
+    refused("RSNAKaggle", folder.path(), options("stop"), &parts);
+    assert_eq!(targets("leave_out"), Targets::Classes(vec![0, 1]));
 }

@@ -29,6 +29,51 @@ fn a_column_gives_the_class_whatever_the_file_was_written_with() {
 }
 
 #[test]
+fn truth_values_are_numbers_where_a_column_or_the_options_have_both() {
+    let folder = four();
+    folder.write("list.csv", "path,label\nx/a.png,0\nx/b.png,TRUE\ny/c.png,False\ny/d.png,1.0\n");
+    let mut options = json!({ "csv": "list.csv", "label_column": "label" });
+    let read = |options: &Value| {
+        let classes = folder.card(options.clone()).classes;
+        (classes, super::classes(folder.samples(options.clone(), Split::Train).as_ref()))
+    };
+    let names = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
+    assert_eq!(read(&options), (names(&["0", "1"]), vec![0, 1, 0, 1]));
+    folder.write("list.csv", "path,label\nx/a.png,False\nx/b.png,TRUE\ny/c.png,false\ny/d.png,true\n");
+    assert_eq!(read(&options), (names(&["false", "true"]), vec![0, 1, 0, 1]));
+    options["classes"] = json!([1, 0]);
+    assert_eq!(read(&options), (names(&["1", "0"]), vec![1, 0, 1, 0]));
+    options.as_object_mut().unwrap().remove("classes");
+    options["positive_labels"] = json!([1]);
+    assert_eq!(read(&options).1, [0, 1, 0, 1]);
+}
+
+#[test]
+fn words_for_no_value_are_no_classes_unless_the_options_name_them() {
+    for word in ["nan", "NaN", "NA", "N/A", "None", "null", "<NA>", ""] {
+        let folder = four();
+        folder.write("list.csv", format!("path,label\nx/a.png,0\nx/b.png,{word}\ny/c.png,1\ny/d.png,0\n"));
+        let options = json!({ "csv": "list.csv", "label_column": "label" });
+        folder.refused(options, &["list.csv: line 3", "`label` lacks a label", word, "missing to drop"]);
+        let options = json!({ "csv": "list.csv", "label_column": "label", "missing": "drop" });
+        assert_eq!(folder.card(options.clone()).classes, ["0", "1"], "{word}");
+        let samples = folder.samples(options, Split::Train);
+        assert_eq!(samples.ids().unwrap(), ["x/a.png", "y/c.png", "y/d.png"], "{word}");
+        assert_eq!(classes(samples.as_ref()), [0, 1, 0]);
+    }
+    let folder = four();
+    folder.write("list.csv", "path,label\nx/a.png,none\nx/b.png,mild\ny/c.png,none\ny/d.png,mild\n");
+    let message = folder.refused(json!({ "csv": "list.csv", "label_column": "label" }), &["`none` stands for none"]);
+    assert!(message.contains("dataset.options.classes"), "{message}");
+    let named = json!({ "csv": "list.csv", "label_column": "label", "classes": ["none", "mild"] });
+    assert_eq!(classes(folder.samples(named, Split::Train).as_ref()), [0, 1, 0, 1]);
+    let separated = json!({
+        "csv": "list.csv", "label_column": "label", "label_separator": "|", "negative_label": "none",
+    });
+    assert_eq!(classes(folder.samples(separated, Split::Train).as_ref()), [0, 1, 0, 1]);
+}
+
+#[test]
 fn without_a_label_column_there_are_no_labels() {
     let folder = four();
     folder.write("list.csv", "path\nx/a.png\n");

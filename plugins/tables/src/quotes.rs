@@ -12,10 +12,10 @@ enum Place {
 /// The line on which a cell is opened by a quote and not closed by one before the next separator or the end of its line.
 ///
 /// The csv crate takes whatever follows into such a cell, up to the end of the file, with all rows in between.
-pub fn unclosed(text: &str, separator: u8) -> Option<u64> {
+pub fn unclosed(text: &[u8], separator: u8) -> Option<u64> {
     let (mut line, mut opened) = (1, 1);
     let mut place = Place::Start;
-    for byte in text.bytes() {
+    for &byte in text {
         place = match (place, byte) {
             (Place::Quoted, b'"') => Place::Closed,
             (Place::Closed, b'"') | (Place::Quoted, _) => Place::Quoted,
@@ -49,7 +49,7 @@ mod tests {
             "\"\",\"\"\n",
             "\"a\" ,b",
         ] {
-            assert_eq!(unclosed(text, b','), None, "{text}");
+            assert_eq!(unclosed(text.as_bytes(), b','), None, "{text}");
         }
     }
 
@@ -62,7 +62,7 @@ mod tests {
             ("a,b\n\"x\ny\",\"say \\\"z\\\"\"\n", 3),
             ("a,b\nc,\"\"\"\n", 2),
         ] {
-            assert_eq!(unclosed(text, b','), Some(line), "{text}");
+            assert_eq!(unclosed(text.as_bytes(), b','), Some(line), "{text}");
         }
     }
 }
