@@ -26,6 +26,8 @@ pub struct Listing {
     pub images: Vec<Found>,
     /// How many DICOM files there are.
     pub dicom: usize,
+    /// Folders and the folders in them, no deeper, by their paths below `root`.
+    pub folders: Vec<String>,
 }
 
 /// Looks through `root`. Hidden files and folders are left out; links are followed. A file with another ending than an
@@ -34,7 +36,7 @@ pub struct Listing {
 /// # Errors
 /// Folders that cannot be read, links that lead nowhere or in a circle, and names that are not UTF-8.
 pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
-    let (mut images, mut others, mut dicom) = (Vec::new(), 0, 0);
+    let (mut images, mut others, mut dicom, mut folders) = (Vec::new(), 0, 0, Vec::new());
     let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
     for (count, entry) in walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.path())).enumerate() {
         if count % 1000 == 0 {
@@ -46,6 +48,10 @@ pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
             Err(error) if error.depth() > 0 && error.path().is_some_and(is_hidden) => continue,
             Err(error) => return Err(unreadable(&error)),
         };
+        if entry.file_type().is_dir() && (1..=2).contains(&entry.depth()) {
+            // A name that is not UTF-8 is refused where it has images.
+            folders.extend(id_below(root, entry.path()).ok());
+        }
         if !entry.file_type().is_file() {
             continue;
         }
@@ -64,7 +70,7 @@ pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
         );
     }
     images.sort();
-    Ok(Listing { images, dicom })
+    Ok(Listing { images, dicom, folders })
 }
 
 /// What cannot be looked at, and what to do.

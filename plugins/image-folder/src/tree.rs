@@ -7,7 +7,7 @@ use crate::options::Options;
 use crate::splits;
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
 use selfsame_tables::labels::plain;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 const UNLABELLED: &str = "Set dataset.options.unlabelled to true when folders are not classes, or correct the folders";
@@ -19,7 +19,7 @@ const UNLABELLED: &str = "Set dataset.options.unlabelled to true when folders ar
 /// # Errors
 /// No images, and trees that could be read in two ways.
 pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
-    let Listing { images: found, dicom } = file_index::below(root, services)?;
+    let Listing { images: found, dicom, folders } = file_index::below(root, services)?;
     if found.is_empty() {
         let advice = match dicom {
             0 => "correct dataset.dataset_dir".to_string(),
@@ -70,6 +70,9 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
         }
         return ambiguous(format!("images lie beside class folders: images {images}; folders {folders}. {UNLABELLED}"));
     }
+    if options.classes.is_empty() {
+        class_folders_have_images(&folders, &entries, has_splits, root)?;
+    }
     if classes.len() == 1 && options.classes.is_empty() {
         return ambiguous(format!(
             "all images lie in one folder, {}, which would be the only class. {UNLABELLED}",
@@ -77,6 +80,44 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
         ));
     }
     Ok((entries, Given::Class))
+}
+
+/// Refuses class folders without any image: without their classes, the labels of those behind them would be others. A
+/// class that has images in another split keeps its label, and its empty folder is named only.
+fn class_folders_have_images(folders: &[String], entries: &[Entry], has_splits: bool, root: &Path) -> Result<()> {
+    let depth = if has_splits { 2 } else { 1 };
+    let occupied: HashSet<&str> = entries.iter().filter_map(|entry| upper_folder(&entry.id, depth)).collect();
+    let labels: HashSet<&str> = entries.iter().flat_map(|entry| &entry.labels).map(String::as_str).collect();
+    let class_of = |folder: &str| match folder.split_once('/') {
+        Some((split, class)) if has_splits => splits::by_name(split).is_some().then(|| plain(class).into_owned()),
+        None if !has_splits => Some(plain(folder).into_owned()),
+        _ => None,
+    };
+    let empty = folders.iter().filter(|folder| !occupied.contains(folder.as_str()));
+    let empty = empty.filter_map(|folder| Some((folder.as_str(), class_of(folder)?)));
+    let (known, lost): (Vec<_>, Vec<_>) = empty.partition(|(_, class)| labels.contains(class.as_str()));
+    let list = |folders: &[(&str, String)]| names::some_of(&folders.iter().map(|(id, _)| id).collect::<Vec<_>>());
+    if !lost.is_empty() {
+        return Err(PluginError::data(format!(
+            "{}: class folders without an image (PNG, JPEG, TIFF, WebP or BMP): {}. Add their images, remove the folders, \
+             or name the classes in dataset.options.classes",
+            root.display(),
+            list(&lost)
+        )));
+    }
+    if !known.is_empty() {
+        tracing::warn!(
+            "{}: class folders without an image, of classes that other splits have: {}",
+            root.display(),
+            list(&known)
+        );
+    }
+    Ok(())
+}
+
+/// The folder of an image that lies `depth` below the root.
+fn upper_folder(id: &str, depth: usize) -> Option<&str> {
+    id.match_indices('/').nth(depth - 1).map(|(at, _)| &id[..at])
 }
 
 fn first_folder(id: &str) -> Option<&str> {

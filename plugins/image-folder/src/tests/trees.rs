@@ -21,6 +21,40 @@ fn a_folder_for_each_class_gives_classes_however_deep_the_images_lie() {
 }
 
 #[test]
+fn a_class_folder_without_an_image_is_refused_by_name() {
+    let folder = Folder::with(&["ant/1.png", "dog/2.png", "dog/3.png"]);
+    fs::create_dir(folder.root().join("cat")).unwrap();
+    let refused =
+        || folder.refused(json!({}), &["class folders without an image", ": `cat`.", "dataset.options.classes"]);
+    refused();
+    folder.write("cat/1.gif", b"GIF89a");
+    folder.write("cat/deeper/1.txt", "no image");
+    refused();
+    assert_eq!(folder.card(json!({ "classes": ["ant", "dog"] })).classes, ["ant", "dog"]);
+    assert_eq!(folder.card(json!({ "unlabelled": true })).task, Task::None);
+    // Hidden folders are no classes, and folders in a class are none of their own.
+    fs::rename(folder.root().join("cat"), folder.root().join(".cat")).unwrap();
+    fs::create_dir(folder.root().join("dog/empty")).unwrap();
+    assert_eq!(folder.card(json!({})).classes, ["ant", "dog"]);
+    // The only class with images is not the only class.
+    let one = Folder::with(&["dog/1.png"]);
+    fs::create_dir(one.root().join("cat")).unwrap();
+    one.refused(json!({}), &["without an image", "`cat`"]);
+}
+
+#[test]
+fn a_class_folder_may_be_empty_in_one_split_but_not_in_all() {
+    let folder =
+        Folder::with(&["train/ant/1.png", "train/cat/2.png", "train/dog/3.png", "test/ant/4.png", "test/dog/5.png"]);
+    fs::create_dir(folder.root().join("test/cat")).unwrap();
+    fs::create_dir(folder.root().join("notes")).unwrap();
+    assert_eq!(folder.card(json!({})).classes, ["ant", "cat", "dog"]);
+    assert_eq!(classes(folder.samples(json!({}), Split::Test).as_ref()), [0, 2]);
+    fs::create_dir(folder.root().join("train/bee")).unwrap();
+    folder.refused(json!({}), &["without an image", ": `train/bee`."]);
+}
+
+#[test]
 fn folders_named_after_splits_are_splits() {
     let folder = Folder::with(&["training/no/a.png", "Valid/no/b.png", "test/yes/c.png", "training/yes/d.png"]);
     let card = folder.card(json!({}));
