@@ -18,5 +18,6 @@ pub mod output;
 pub mod plugin;
 pub mod probe;
 pub mod random;
+pub(crate) mod regular_file;
 pub mod storage;
 pub mod train;

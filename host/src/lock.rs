@@ -1,5 +1,6 @@
 //! A lock on a file, by which processes keep out of each other's way.
 
+use crate::regular_file;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -28,7 +29,8 @@ impl FileLock {
     /// # Errors
     /// A file that cannot be made, locked or written.
     pub fn attempt(path: &Path) -> io::Result<Attempt> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut file =
+            regular_file::opened(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -1,5 +1,6 @@
 //! The few file operations that a run's safety rests on, in one place so that a test can fail any of them.
 
+use crate::regular_file;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -118,7 +119,7 @@ pub fn sha256_of_bytes(bytes: &[u8]) -> String {
 
 /// SHA-256 of a file as 64 lower-case hexadecimal digits, and the file's size in bytes.
 pub fn sha256_of_file(path: &Path) -> Result<(String, u64), FileError> {
-    let mut file = File::open(path).naming("open", path)?;
+    let mut file = regular_file::open(path).naming("open", path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut size = 0;

@@ -3,10 +3,13 @@
 pub mod dicom;
 pub mod mirror;
 pub mod rsna;
+mod running;
 pub mod wrap;
 
+pub use running::Running;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// A temporary working folder in which the program sees no user's files and no user's configuration.
 #[derive(Debug)]
@@ -40,7 +43,12 @@ impl Sandbox {
 
     /// The program with these arguments, separated by spaces, run from inside the folder.
     pub fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(binary());
+        self.command_of(&binary(), arguments)
+    }
+
+    /// A copy of the program with these arguments, as [`command`](Self::command).
+    pub fn command_of(&self, program: &Path, arguments: &str) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.folder.path()).args(arguments.split_whitespace());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("SELFSAME_") {
@@ -54,18 +62,20 @@ impl Sandbox {
             .env("OMP_NUM_THREADS", "1")
             .env("OMP_WAIT_POLICY", "PASSIVE")
             .env_remove("RUST_LOG")
-            .stdin(Stdio::null());
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
     /// Runs the program to its end.
     pub fn run(&self, arguments: &str) -> Ran {
-        Ran::new(self.command(arguments).output().expect("the program starts"))
+        self.start(arguments).finish()
     }
 
     /// Starts the program and lets it run.
-    pub fn start(&self, arguments: &str) -> Child {
-        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+    pub fn start(&self, arguments: &str) -> Running {
+        Running::start(&mut self.command(arguments))
     }
 }
 

@@ -1,7 +1,6 @@
 //! What is written, what is never replaced, and what happens when it cannot be written.
 
-use selfsame_tests::{Ran, Sandbox, TINY};
-use std::process::Stdio;
+use selfsame_tests::{Running, Sandbox, TINY};
 
 #[test]
 fn a_diverged_encoder_ends_the_run_and_replaces_no_checkpoint() {
@@ -19,9 +18,9 @@ fn messages_that_nobody_can_read_end_no_run_and_a_lost_result_is_an_error() {
     let sandbox = Sandbox::new();
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
     let arguments = format!("train {TINY} --set scheduler.epochs=1 --output-dir run");
-    let ran = Ran::new(sandbox.command(&arguments).stderr(full()).output().unwrap()).succeeded();
+    let ran = Running::start(sandbox.command(&arguments).stderr(full())).finish().succeeded();
     assert!(ran.stdout.contains("trained"), "{}", ran.stdout);
-    let ran = Ran::new(sandbox.command("report run").stdout(full()).stderr(Stdio::piped()).output().unwrap());
+    let ran = Running::start(sandbox.command("report run").stdout(full())).finish();
     ran.failed(3, &["standard output"]);
 }
 

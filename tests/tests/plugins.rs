@@ -1,6 +1,8 @@
 //! Plugins come and go as files; the program is never rebuilt.
 
-use selfsame_tests::{Ran, Sandbox, TINY, plugins, repository, test_plugin};
+use selfsame_tests::{Ran, Running, Sandbox, TINY, plugins, repository, test_plugin};
+use std::process::Stdio;
+use std::time::Duration;
 
 /// Copies of the staged plugins in a folder of the sandbox, and the arguments that make them the only ones.
 fn own_plugins(sandbox: &Sandbox) -> std::path::PathBuf {
@@ -16,16 +18,7 @@ fn own_plugins(sandbox: &Sandbox) -> std::path::PathBuf {
 }
 
 fn run(sandbox: &Sandbox, arguments: &str) -> Ran {
-    let elsewhere = sandbox.command(arguments);
-    let mut command = std::process::Command::new(sandbox.path("selfsame"));
-    command.args(elsewhere.get_args()).current_dir(sandbox.path(""));
-    for (name, value) in elsewhere.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    Ran::new(command.output().unwrap())
+    Running::start(&mut sandbox.command_of(&sandbox.path("selfsame"), arguments)).finish()
 }
 
 #[test]
@@ -90,11 +83,29 @@ fn a_plugin_with_broken_cards_is_shown_as_far_as_it_goes_and_not_installed() {
 }
 
 #[test]
+fn a_pipe_in_a_plugin_folder_is_named_and_waited_for_by_no_command() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("plugins")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(sandbox.path("plugins/libpipe.so")).status().unwrap();
+    assert!(made.success());
+    let expected = "a named pipe, expected a regular file";
+    // Killed when it hangs, as it does when a pipe is opened and nobody writes.
+    let run = |arguments: &str| Running::within(Duration::from_secs(60), &mut sandbox.command(arguments)).finish();
+    let listed = run("plugins list --json").succeeded();
+    assert!(listed.stdout.contains("libpipe.so") && listed.stdout.contains(expected), "{}", listed.stdout);
+    run("doctor").succeeded();
+    run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
+    for command in ["inspect", "install"] {
+        run(&format!("plugins {command} plugins/libpipe.so")).failed(4, &["libpipe.so", expected]);
+    }
+}
+
+#[test]
 fn a_folder_that_was_named_and_does_not_exist_is_warned_of() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command("plugins list --plugins flag --plugins there");
     std::fs::create_dir(sandbox.path("there")).unwrap();
-    let ran = Ran::new(command.env("SELFSAME_PLUGINS", "variable").output().unwrap()).succeeded();
+    let ran = Running::start(command.env("SELFSAME_PLUGINS", "variable")).finish().succeeded();
     let warnings: Vec<_> = ran.stderr.lines().collect();
     assert_eq!(warnings.len(), 2, "{}", ran.stderr);
     assert!(warnings[0].contains("flag (--plugins, no such folder)"), "{}", ran.stderr);
@@ -125,19 +136,15 @@ fn build(crate_folder: &std::path::Path) {
     std::fs::copy(repository().join("Cargo.lock"), crate_folder.join("Cargo.lock")).unwrap();
     let target = selfsame_tests::binary();
     let target = target.parent().and_then(std::path::Path::parent).unwrap();
-    let built = std::process::Command::new(env!("CARGO"))
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo
         .args(["build", "--release", "--offline"])
-        .args([
-            "--config",
-            "profile.release.strip='debuginfo'",
-            "--config",
-            "profile.release.package.torch-sys.opt-level=1",
-        ])
+        .args(["--config", "profile.release.strip='debuginfo'"])
+        .args(["--config", "profile.release.package.torch-sys.opt-level=1"])
         .current_dir(crate_folder)
         .env("CARGO_TARGET_DIR", target)
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        .stderr(Stdio::piped());
+    Running::within(Duration::from_secs(3600), &mut cargo).finish().succeeded();
 }
 
 /// Writes, builds and inspects a skeleton, and moves its library to where `sandbox`'s runs find it.

@@ -1,8 +1,7 @@
 //! Interrupted runs end in the state that an uninterrupted one reaches, bit for bit.
 
-use selfsame_tests::{Ran, Sandbox, TINY, metrics};
+use selfsame_tests::{Running, Sandbox, TINY, metrics};
 use std::path::Path;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 const RUN: &str = "--set scheduler.epochs=3 --set train.checkpoint_every_steps=1";
@@ -12,7 +11,7 @@ fn weights(run: &Path) -> Vec<u8> {
 }
 
 /// Waits until the run has committed `count` checkpoints since it was empty, or ended.
-fn wait_for_checkpoints(child: &mut Child, run: &Path, step: u64) {
+fn wait_for_checkpoints(child: &mut Running, run: &Path, step: u64) {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(120) {
         let reached = std::fs::read_dir(run.join("checkpoints")).is_ok_and(|entries| {
@@ -44,22 +43,19 @@ const METHODS: [&str; 3] = [
     "--set train.self_supervision.type=vicreg --set train.encoder_ema_decay=0.9",
 ];
 
-fn signal(child: &Child, signal: i32) {
-    // SAFETY: the process is our own child, which has not been waited for.
-    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
-}
-
 #[test]
 fn ctrl_c_saves_and_resume_continues_exactly() {
     let sandbox = Sandbox::new();
     sandbox.run(&format!("train {TINY} {RUN} --output-dir straight")).succeeded();
 
-    for (name, number, code) in [("interrupted", libc::SIGINT, 130), ("terminated", libc::SIGTERM, 143)] {
+    for (name, number, code) in
+        [("interrupted", libc::SIGINT, 130), ("terminated", libc::SIGTERM, 143), ("hung-up", libc::SIGHUP, 129)]
+    {
         let mut child = sandbox.start(&format!("train {TINY} {RUN} --output-dir {name}"));
         let run = sandbox.path(name);
         wait_for_checkpoints(&mut child, &run, 2);
-        signal(&child, number);
-        let ran = Ran::new(child.wait_with_output().unwrap());
+        child.signal(number);
+        let ran = child.finish();
         assert_eq!(ran.code, Some(code), "{}", ran.stderr);
         assert!(ran.stderr.contains("--resume"), "{}", ran.stderr);
         resume(&sandbox, &format!("{RUN} --output-dir {name}"));
@@ -75,7 +71,7 @@ fn a_killed_run_continues_exactly_from_its_newest_checkpoint() {
     for step in [1, 4, 7] {
         let mut child = sandbox.start(&format!("train {TINY} {RUN} --output-dir killed --resume"));
         wait_for_checkpoints(&mut child, &run, step);
-        signal(&child, libc::SIGKILL);
+        child.signal(libc::SIGKILL);
         child.wait().unwrap();
     }
     resume(&sandbox, &format!("{RUN} --output-dir killed"));
@@ -99,7 +95,7 @@ fn a_run_that_is_stopped_while_it_measures_loses_no_step() {
         assert!(start.elapsed() < Duration::from_secs(120) && child.try_wait().unwrap().is_none());
         std::thread::sleep(Duration::from_millis(5));
     }
-    signal(&child, libc::SIGTERM);
+    child.signal(libc::SIGTERM);
     assert_eq!(child.wait().unwrap().code(), Some(143));
     assert_eq!(events(&run), [1, 0], "stopped before the epoch was measured");
     assert!(run.join("checkpoints/step-00000004").exists());
@@ -131,7 +127,7 @@ fn every_methods_own_state_continues_exactly() {
         // Stopped within an epoch, at a step that a checkpoint was asked for.
         let mut child = sandbox.start(&format!("train {TINY} {}", arguments(&killed, RUN)));
         wait_for_checkpoints(&mut child, &killed, 2);
-        signal(&child, libc::SIGKILL);
+        child.signal(libc::SIGKILL);
         child.wait().unwrap();
         assert!(!killed.join("encoder.safetensors").exists(), "killed before the end");
         resume(&sandbox, &arguments(&killed, whole));

@@ -15,8 +15,8 @@ fn with_set(set: &str, parts: &[&str]) {
 
 fn with_variable(name: &str, value: &str, parts: &[&str]) {
     let sandbox = Sandbox::new();
-    let output = sandbox.command("train --set dataset.name=shapes").env(name, value).output().unwrap();
-    selfsame_tests::Ran::new(output).failed(2, parts);
+    let mut command = sandbox.command("train --set dataset.name=shapes");
+    selfsame_tests::Running::start(command.env(name, value)).finish().failed(2, parts);
 }
 
 #[test]

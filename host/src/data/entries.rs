@@ -2,6 +2,7 @@
 
 use super::store::EntryKey;
 use crate::lock::{Attempt, FileLock};
+use crate::regular_file;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ pub fn entries(cache_dir: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for folder in folders {
         let folder = folder?.path();
-        let Ok(described) = fs::read(folder.join("entry.json")) else { continue };
+        let Ok(described) = regular_file::read(&folder.join("entry.json")) else { continue };
         let Ok(key) = serde_json::from_slice::<EntryKey>(&described) else { continue };
         // Only what bears the name that this program gives it is this program's to remove.
         if key.folder(cache_dir) != folder {

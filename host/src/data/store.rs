@@ -10,6 +10,7 @@
 use super::decode::Damaged;
 use super::error::DataError;
 use crate::lock::{Attempt, FileLock};
+use crate::regular_file;
 use selfsame_plugin_api::{Image, Services};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -99,15 +100,15 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn refresh(&mut self) -> Result<(), DataError> {
-        let index = self.existing("index.bin", |path| fs::read(path))?.unwrap_or_default();
-        self.pixels = self.existing("pixels.bin", |path| File::open(path))?;
+        let index = self.existing("index.bin", regular_file::read)?.unwrap_or_default();
+        self.pixels = self.existing("pixels.bin", regular_file::open)?;
         let end = match &self.pixels {
             Some(file) => file.metadata().map_err(|error| self.failed("read", "pixels.bin", &error))?.len(),
             None => 0,
         };
         let records = index.chunks_exact(RECORD).filter_map(read_record);
         self.places = records.filter(|(sample, place)| *sample < self.key.samples && self.fits(place, end)).collect();
-        let damaged = self.existing("damaged.json", |path| fs::read(path))?.unwrap_or_default();
+        let damaged = self.existing("damaged.json", regular_file::read)?.unwrap_or_default();
         let damaged: Vec<Damaged> = serde_json::from_slice(&damaged).unwrap_or_default();
         // A writer that was killed may have stored an image before it could shorten the list.
         let unread = damaged.into_iter().filter(|sample| !self.places.contains_key(&sample.index));
@@ -175,8 +176,10 @@ impl Store {
         let described = serde_json::to_vec_pretty(&self.key).unwrap_or_default();
         self.replace("entry.json", &described)?;
         let open = |name: &str| {
-            let file =
-                OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.folder.join(name));
+            let file = regular_file::opened(
+                OpenOptions::new().read(true).write(true).create(true).truncate(false),
+                &self.folder.join(name),
+            );
             let end = file.and_then(|mut file| Ok((file.seek(SeekFrom::End(0))?, file)));
             end.map_err(|error| self.failed("open", name, &error))
         };

@@ -4,6 +4,7 @@ use super::protocol::Protocol;
 use super::trained::WeightsOrigin;
 use crate::native;
 use crate::probe::{RESAMPLES, Scored, Scores, intervals};
+use crate::regular_file;
 use crate::storage::{Disk, Naming, sha256_of_bytes, write_atomically};
 use crate::train::TrainError;
 use crate::train::run_folder::{LeftOut, PluginFile};
@@ -256,7 +257,7 @@ pub fn read_all(run: &Path) -> Result<Vec<(String, Evaluation)>, TrainError> {
     names.sort_unstable();
     let read = |name: String| {
         let path = dir.join(&name);
-        let text = fs::read_to_string(&path).map_err(|error| error.to_string());
+        let text = regular_file::read_text(&path).map_err(|error| error.to_string());
         match text.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string())) {
             Ok(result) => Some((name.trim_end_matches(".json").to_owned(), result)),
             Err(error) => {

@@ -4,6 +4,7 @@ use crate::config::schema::{DatasetConfig, LinearHeadConfig};
 use crate::config::{self, Config, Recommended, Sources};
 use crate::method::Method;
 use crate::plugin::Registry;
+use crate::regular_file;
 use crate::storage::{Naming, sha256_of_bytes};
 use crate::train::checkpoint::{self, CHECKPOINTS_DIR, Checkpoint, Tensors};
 use crate::train::initial_weights::InitialWeights;
@@ -14,7 +15,6 @@ use crate::train::{TrainError, state};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use tch::Device;
 
@@ -207,7 +207,7 @@ impl TrainedRun {
         let method = session::build_method(None, &self.config, registry, channels, (height, width), device, false)?;
         let file = self.folder.join(ENCODER_FILE);
         if self.checkpoint.is_none() && self.record.status == RunStatus::Completed && file.exists() {
-            let bytes = fs::read(&file).naming("read", &file)?;
+            let bytes = regular_file::read(&file).naming("read", &file)?;
             let (expected, found) = (self.record.encoder_sha256.as_ref(), sha256_of_bytes(&bytes));
             if expected.is_some_and(|expected| *expected != found) {
                 return Err(TrainError::data(format!(
@@ -238,7 +238,7 @@ impl TrainedRun {
         let model = checkpoint.load()?.groups.remove("model").unwrap_or_default();
         self.restore(&state::model_tensors(method.as_ref()), &model)?;
         let path = checkpoint.path.join("model.safetensors");
-        let sha256 = sha256_of_bytes(&fs::read(&path).naming("read", &path)?);
+        let sha256 = sha256_of_bytes(&regular_file::read(&path).naming("read", &path)?);
         let file = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
         Ok((method, WeightsOrigin { file, sha256, step: Some(checkpoint.step) }))
     }

@@ -1,11 +1,12 @@
 //! `metrics.jsonl`: everything measured, one JSON object a line, in the order it happened.
 
+use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, write_atomically};
 use crate::train::run_folder::null_is_nan;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -53,7 +54,7 @@ impl MetricsLog {
             }
         }
         write_atomically(&Disk, &path, kept.as_bytes())?;
-        let file = OpenOptions::new().append(true).open(&path).naming("open", &path)?;
+        let file = regular_file::opened(OpenOptions::new().append(true), &path).naming("open", &path)?;
         Ok(Self { file, path })
     }
 
@@ -88,7 +89,7 @@ pub fn read(run_dir: &Path) -> Result<Vec<Record>, FileError> {
 }
 
 fn read_text(path: &Path) -> Result<String, FileError> {
-    match fs::read(path) {
+    match regular_file::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(source) => Err(FileError { action: "read", path: path.to_owned(), source }),
@@ -111,6 +112,7 @@ fn parse<'a>(path: &'a Path, text: &'a str) -> impl Iterator<Item = (&'a str, Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn metrics(value: f64) -> BTreeMap<String, f64> {
         BTreeMap::from([("ssl/train/loss".to_owned(), value)])

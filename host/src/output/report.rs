@@ -3,12 +3,12 @@
 use super::html;
 use super::metrics;
 use crate::evaluate::{self, Evaluation};
+use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, write_atomically};
 use crate::train::TrainError;
 use crate::train::run_folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
 use comfy_table::{CellAlignment, Table, presets};
 use std::borrow::Cow;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The page's name in a run's folder.
@@ -191,7 +191,7 @@ fn evaluations(run_dir: &Path) -> Result<Vec<(String, Evaluation)>, ReportError>
 pub fn write_html(run_dir: &Path) -> Result<PathBuf, ReportError> {
     let record = RunRecord::read(run_dir)?;
     let config_path = run_dir.join(CONFIG_FILE);
-    let config = fs::read_to_string(&config_path).naming("read", &config_path)?;
+    let config = regular_file::read_text(&config_path).naming("read", &config_path)?;
     let evaluations = evaluations(run_dir)?;
     let page = html::page(&record, &config, &metrics::read(run_dir)?, &evaluations);
     let path = run_dir.join(REPORT_FILE);
@@ -365,7 +365,7 @@ mod tests {
     fn the_page_has_every_curve_and_nothing_from_a_config_runs() {
         let dir = run("name: \"<script>alert('&')</script>\"\n");
         let path = write_html(dir.path()).unwrap();
-        let page = fs::read_to_string(path).unwrap();
+        let page = std::fs::read_to_string(path).unwrap();
         assert!(page.contains("&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;"));
         assert!(page.contains("configs/&lt;cifar&gt;.yaml"));
         assert!(!page.contains("<script") && !page.contains("http-equiv=\"refresh\""));

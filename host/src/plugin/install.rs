@@ -1,6 +1,7 @@
 //! Puts a plugin file where every run finds it.
 
 use super::{PluginFailure, listing};
+use crate::regular_file;
 use selfsame_plugin_api::Manifest;
 use std::fs::{self, Permissions};
 use std::io::{Error, ErrorKind};
@@ -41,7 +42,7 @@ fn copy(file: &Path, folder: &Path, to: &Path, force: bool) -> Result<(), Error>
     fs::create_dir_all(folder)?;
     let unfinished =
         tempfile::Builder::new().prefix(".").permissions(Permissions::from_mode(0o755)).tempfile_in(folder)?;
-    std::io::copy(&mut fs::File::open(file)?, &mut unfinished.as_file())?;
+    std::io::copy(&mut regular_file::open(file)?, &mut unfinished.as_file())?;
     unfinished.as_file().sync_all()?;
     let kept = if force { unfinished.persist(to) } else { unfinished.persist_noclobber(to) };
     kept.map(drop).map_err(|error| error.error)

@@ -1,20 +1,24 @@
 //! Reads and judges the manifest that a plugin carries in an ELF section.
 
 use super::elf;
+use crate::regular_file;
 use object::{
     LittleEndian, ReadCache, ReadRef,
     elf::FileHeader64,
     read::elf::{FileHeader, SectionHeader},
 };
 use selfsame_plugin_api::{ABI_VERSION, LIBTORCH_VERSION, MANIFEST_SECTION, Manifest, TARGET};
-use std::{collections::HashSet, fs::File, path::Path};
+use std::{collections::HashSet, io::ErrorKind, path::Path};
 
 /// Reads the manifest of a plugin file and checks that this host can use it; runs nothing of the plugin.
 ///
 /// # Errors
 /// One sentence: what the file is, or which value of the manifest differs, with both values.
 pub(super) fn read(path: &Path) -> Result<Manifest, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let file = regular_file::open(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput | ErrorKind::IsADirectory => error.to_string(),
+        _ => format!("cannot be opened: {error}"),
+    })?;
     let cache = ReadCache::new(file);
     elf::check(&cache)?;
     let text = section(&cache)?;

@@ -1,5 +1,6 @@
 //! The skeleton of a plugin's crate: a folder that compiles as it is.
 
+use crate::regular_file;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -100,7 +101,7 @@ fn dependency(kind: Kind, api: Option<&Path>) -> Result<(String, String), Skelet
         Some(path) => {
             let refused = |reason: String| SkeletonError::Api { path: path.to_owned(), reason };
             let folder = path.canonicalize().map_err(|error| refused(error.to_string()))?;
-            let manifest = fs::read_to_string(folder.join("Cargo.toml"));
+            let manifest = regular_file::read_text(&folder.join("Cargo.toml"));
             let manifest = manifest.map_err(|error| refused(format!("its Cargo.toml: {error}")))?;
             if !manifest.contains("name = \"selfsame-plugin-api\"") {
                 return Err(refused("its Cargo.toml names another crate".into()));

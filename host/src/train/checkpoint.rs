@@ -10,6 +10,7 @@ mod tests;
 
 use super::lock::RunLock;
 use super::tensors::{TensorError, from_safetensors, to_safetensors};
+use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, Storage, sha256_of_bytes, sha256_of_file};
 use manifest::{FileEntry, MANIFEST_FILE, Manifest};
 use serde_json::Value;
@@ -80,7 +81,7 @@ impl Checkpoint {
         let mut contents = Contents { groups: BTreeMap::new(), state: Value::Null };
         for (name, entry) in &manifest.files {
             let path = self.path.join(name);
-            let bytes = fs::read(&path).naming("read", &path)?;
+            let bytes = regular_file::read(&path).naming("read", &path)?;
             entry.compare(name, bytes.len() as u64, &sha256_of_bytes(&bytes)).map_err(damaged)?;
             if let Some(group) = name.strip_suffix(TENSORS) {
                 let tensors = from_safetensors(&bytes).map_err(|e| damaged(format!("`{name}`: {e}")))?;

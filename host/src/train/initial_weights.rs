@@ -3,6 +3,7 @@
 use super::error::TrainError;
 use super::run_folder::WeightsFile;
 use super::tensors::from_safetensors;
+use crate::regular_file;
 use crate::storage::{Naming, sha256_of_bytes};
 use selfsame_plugin_api::Encoder;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +42,7 @@ impl InitialWeights {
     /// # Errors
     /// A file that cannot be read or is of another format; a PyTorch checkpoint is told how to convert it.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let bytes = std::fs::read(path)
+        let bytes = regular_file::read(path)
             .naming("read", path)
             .map_err(|error| TrainError::data(format!("`train.self_supervision.init`: {error}")))?;
         let tensors = from_safetensors(&bytes).map_err(|error| {

@@ -59,7 +59,7 @@ mod tests {
     fn child_holds_the_lock() {
         let _lock = RunLock::acquire(Path::new(&std::env::var(DIR).unwrap())).unwrap();
         eprintln!("locked");
-        std::thread::sleep(std::time::Duration::from_secs(600));
+        std::thread::sleep(std::time::Duration::from_secs(60));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::checkpoint::{CHECKPOINTS_DIR, CheckpointError, CheckpointWriter};
 use super::lock::{LockError, RunLock};
 use crate::data::Damaged;
+use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, write_atomically};
 use jiff::Timestamp;
 use selfsame_plugin_api::Normalization;
@@ -122,7 +123,7 @@ impl RunFolder {
     /// A list that cannot be read.
     pub fn left_out(&self) -> Result<LeftOut, RunFolderError> {
         let path = self.path.join(DAMAGED_FILE);
-        match fs::read(&path) {
+        match regular_file::read(&path) {
             Ok(json) => serde_json::from_slice(&json)
                 .map_err(|error| RunFolderError::Record { path, message: error.to_string() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LeftOut::new()),
@@ -285,7 +286,7 @@ impl RunRecord {
     /// Reads the record in a run's folder.
     pub fn read(run_dir: &Path) -> Result<Self, RunFolderError> {
         let path = run_dir.join(RUN_FILE);
-        let text = match fs::read_to_string(&path) {
+        let text = match regular_file::read_text(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(RunFolderError::NoRun(run_dir.to_owned()));
             }

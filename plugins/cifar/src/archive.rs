@@ -3,6 +3,7 @@
 use crate::failure::{Failure, io_error};
 use crate::options::Checksum;
 use crate::published::{Package, Published};
+use crate::regular_file;
 use crate::verify;
 use flate2::read::MultiGzDecoder;
 use selfsame_plugin_api::Services;
@@ -52,7 +53,7 @@ pub fn install(
 }
 
 fn extract(package: &Package, archive: &Path, into: &Path, services: &dyn Services) -> Result<(), Failure> {
-    let file = File::open(archive).map_err(|error| io_error("read", archive, &error))?;
+    let file = regular_file::open(archive).map_err(|error| io_error("read", archive, &error))?;
     let damaged = |error: io::Error| Failure::Content(format!("{}: {error}", archive.display()));
     let mut wanted: BTreeSet<_> = package.members.iter().map(|member| member.file).collect();
     let what = format!("unpacking {}", archive.display());

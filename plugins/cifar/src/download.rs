@@ -2,6 +2,7 @@
 
 use crate::failure::io_error;
 use crate::http::{self, Event, Head};
+use crate::regular_file;
 use selfsame_plugin_api::{PluginError, Result, Services};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -109,7 +110,7 @@ impl Partial {
     }
 
     fn resumable(&self, url: &str) -> Option<Origin> {
-        let origin: Origin = serde_json::from_slice(&fs::read(&self.note).ok()?).ok()?;
+        let origin: Origin = serde_json::from_reader(regular_file::open(&self.note).ok()?).ok()?;
         (origin.url == url && self.len() > 0).then_some(origin)
     }
 
@@ -165,7 +166,8 @@ impl Partial {
                             return Ok(Attempt::Again { cause: "the file has changed on the server".into() });
                         }
                         total = total.or(parse_range(&head).and_then(|(_, total)| total));
-                        out = Some(File::options().append(true).open(&self.path).map_err(write_error)?);
+                        out =
+                            Some(regular_file::opened(File::options().append(true), &self.path).map_err(write_error)?);
                     }
                     416 if origin.is_some() => {
                         if unsatisfied_total(&head) == Some(start) {

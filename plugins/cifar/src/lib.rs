@@ -13,6 +13,7 @@ mod pickle;
 mod published;
 mod python;
 mod records;
+mod regular_file;
 mod verify;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One process at a time prepares a folder.
 
 use crate::failure::io_error;
+use crate::regular_file;
 use selfsame_plugin_api::{Result, Services};
 use std::fs::{File, TryLockError};
 use std::io;
@@ -12,11 +13,7 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// Waits for the lock at `path`; it is held until the file is dropped.
 pub fn acquire(path: &Path, services: &dyn Services) -> Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
+    let file = regular_file::opened(File::options().create(true).truncate(false).write(true), path)
         .map_err(|error| io_error("write", path, &error))?;
     let mut waiting = false;
     loop {

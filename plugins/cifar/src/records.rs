@@ -3,8 +3,9 @@
 use crate::failure::{Failure, io_error};
 use crate::published::{Form, PIXELS, Published};
 use crate::python;
+use crate::regular_file;
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets};
-use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// Larger files are refused unread: eight times the largest published one.
@@ -21,11 +22,14 @@ pub struct Records {
 
 /// Reads one file and checks its structure and its labels.
 pub fn load(published: &Published, form: Form, path: &Path) -> std::result::Result<Records, Failure> {
-    let size = fs::metadata(path).map_err(|error| io_error("read", path, &error))?.len();
+    let failed = |error: io::Error| io_error("read", path, &error);
+    let mut file = regular_file::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
     if size > LARGEST {
         return Err(Failure::Content(format!("{}: {size} bytes, expected at most {LARGEST}", path.display())));
     }
-    let bytes = fs::read(path).map_err(|error| io_error("read", path, &error))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed)?;
     let records = match form {
         Form::Binary => parse(published, &bytes),
         Form::Python => python::parse(published, &bytes),

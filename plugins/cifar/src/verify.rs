@@ -4,12 +4,12 @@ use crate::failure::{Failure, io_error};
 use crate::options::Checksum;
 use crate::published::{Digest, Form, Member, Package, Published};
 use crate::records;
+use crate::regular_file;
 use md5::Md5;
 use selfsame_plugin_api::Services;
 use sha1::Sha1;
 use sha2::Sha256;
 use sha2::digest::DynDigest;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -78,7 +78,7 @@ fn official(
 /// Checks a whole file's digest.
 pub fn digest(path: &Path, expected: Digest, services: &dyn Services) -> Result<(), Failure> {
     let read_error = |error| io_error("read", path, &error);
-    let mut file = File::open(path).map_err(read_error)?;
+    let mut file = regular_file::open(path).map_err(read_error)?;
     let total = file.metadata().map_err(read_error)?.len();
     let (algorithm, mut hasher) = expected.algorithm();
     let what = format!("checking {}", path.display());

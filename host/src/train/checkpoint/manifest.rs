@@ -1,9 +1,9 @@
 //! The list of a checkpoint's files, which vouches for itself too.
 
+use crate::regular_file;
 use crate::storage::sha256_of_bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 pub(super) const MANIFEST_FILE: &str = "manifest.json";
@@ -57,7 +57,7 @@ impl Manifest {
             manifest: Manifest,
         }
         let path = dir.join(MANIFEST_FILE);
-        let bytes = fs::read(&path).map_err(|error| format!("cannot read `{MANIFEST_FILE}`: {error}"))?;
+        let bytes = regular_file::read(&path).map_err(|error| format!("cannot read `{MANIFEST_FILE}`: {error}"))?;
         let Signed { manifest } =
             serde_json::from_slice(&bytes).map_err(|error| format!("`{MANIFEST_FILE}` is not a manifest: {error}"))?;
         // Writing is deterministic, so what was read must write itself, digest included.

@@ -101,3 +101,20 @@ fn asks_to_be_prepared_before_it_opens() {
     let error = dataset(&CIFAR10, root.path(), offline()).open(Split::Train).err().unwrap();
     assert!(error.message.contains("prepare"), "{error}");
 }
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_not_waited_for() {
+    for (name, expected) in
+        [("data_batch_1.bin", "data_batch_1.bin"), ("cifar-10-binary.tar.gz", "cifar-10-binary.tar.gz")]
+    {
+        let root = TempDir::new().unwrap();
+        write_files(root.path(), &binary_files(&CIFAR10)[if name.ends_with("gz") { 6.. } else { 1.. }]);
+        let made = std::process::Command::new("mkfifo").arg(root.path().join(name)).status().unwrap();
+        assert!(made.success());
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let folder = root.path().to_owned();
+        std::thread::spawn(move || sender.send(dataset(&CIFAR10, &folder, offline()).prepare(&Patient)));
+        let error = receiver.recv_timeout(std::time::Duration::from_secs(60)).expect("an end").unwrap_err();
+        assert!(error.message.contains(expected), "{error}");
+    }
+}
