@@ -225,3 +225,29 @@ fn a_new_plugin_is_a_folder_of_its_own() {
     sandbox.run("plugins new other --dataset --encoder").failed(2, &["--encoder"]);
     assert!(!sandbox.path("other").exists());
 }
+
+#[test]
+fn an_encoder_that_cannot_learn_is_named_after_its_first_step() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("plugins")).unwrap();
+    std::fs::copy(test_plugin("hostile"), sandbox.path("plugins/libhostile.so")).unwrap();
+    let train = |fault: &str, more: &str| {
+        let tiny = format!("--set train.self_supervision.encoder_name=tiny --set encoder.options.fault={fault}");
+        sandbox.run(&format!("train {TINY} {tiny} --set scheduler.epochs=1 {more} --output-dir {fault}{}", more.len()))
+    };
+    let pieces = "--set train.micro_batch_size=8";
+    let averaged = "--set train.encoder_ema_decay=0.9";
+    for more in ["", pieces, averaged] {
+        for (fault, reason) in [
+            ("detach", "none of its 1 parameters received a gradient"),
+            ("copies", "none of its 1 parameters received a gradient"),
+            ("no_parameters", "it has no parameters"),
+        ] {
+            train(fault, more).failed(4, &["encoder `tiny` cannot learn", reason]);
+        }
+        let ran = train("unused", more).succeeded();
+        let warning = "1 of 2 parameters received no gradient in the first step and stay as they are: spare.weight";
+        assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
+        assert!(!train("none", more).succeeded().stderr.contains("gradient"), "{more}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::checkpoint::{Checkpoint, CheckpointWriter};
 use super::error::TrainError;
 use super::evaluation::{Evaluator, head_metrics};
+use super::gradients;
 use super::head_batches::HeadBatches;
 use super::observer::{Observer, Pace};
 use super::run_data::{RunData, RunViews};
@@ -55,6 +56,8 @@ pub struct Engine<'a> {
     observer: &'a mut dyn Observer,
     stop: Stop,
     last_metrics: BTreeMap<String, f64>,
+    /// Whether the encoder has received gradients; seen once, at the first step of this process.
+    learns: bool,
 }
 
 impl<'a> Engine<'a> {
@@ -99,6 +102,7 @@ impl<'a> Engine<'a> {
             observer,
             stop,
             last_metrics: BTreeMap::new(),
+            learns: false,
         })
     }
 
@@ -196,6 +200,11 @@ impl<'a> Engine<'a> {
         let context = StepContext { step: self.position.step, total_steps, train: true, autocast };
         self.optimizer.zero_grad();
         let mut output = self.gradients(batch, &context, looked)?;
+        if !self.learns {
+            let name = &self.config.train.self_supervision.encoder_name;
+            gradients::ensure_received(name, self.method.network().encoder.as_ref())?;
+            self.learns = true;
+        }
         if let Some(max_norm) = self.config.optimizer.clip_grad_norm {
             let norm = optim::clip_gradients(&self.method.parameters(), max_norm)?;
             output.metrics.push(("optim/grad_norm", norm));

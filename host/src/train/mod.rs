@@ -5,6 +5,7 @@ pub mod continuity;
 pub mod engine;
 mod error;
 mod evaluation;
+mod gradients;
 mod head_batches;
 pub mod initial_weights;
 pub mod lock;

@@ -33,6 +33,13 @@ struct Tiny {
     host: HostOperations,
 }
 
+impl Tiny {
+    /// A parameter that `forward` does not use.
+    fn spare(&self) -> Tensor {
+        self.weight.detach().copy().set_requires_grad(true)
+    }
+}
+
 impl Encoder for Tiny {
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         may_panic(&self.fault, "forward");
@@ -48,6 +55,7 @@ impl Encoder for Tiny {
                 answer.pop().ok_or_else(|| PluginError::plugin("no tensor"))
             }
             "wrong:dim" => Ok(Tensor::f_zeros([x.size()[0], 2], (Kind::Float, x.device()))?),
+            "detach" => Ok(x.f_flatten(1, -1)?.f_matmul(&self.weight.f_tr()?)?.f_detach()?),
             _ => Ok(x.f_flatten(1, -1)?.f_matmul(&self.weight.f_tr()?)?),
         }
     }
@@ -62,9 +70,20 @@ impl Encoder for Tiny {
         let parameter = || Parameter {
             name: "fc.weight".into(),
             kind: ParameterKind::Weight,
-            tensor: if self.fault == "wrong:leaf" { self.weight.detach() } else { self.weight.shallow_clone() },
+            tensor: match self.fault.as_str() {
+                "wrong:leaf" => self.weight.detach(),
+                "copies" => self.weight.detach().copy().set_requires_grad(true),
+                _ => self.weight.shallow_clone(),
+            },
         };
-        (0..if self.fault == "wrong:names" { 2 } else { 1 }).map(|_| parameter()).collect()
+        match self.fault.as_str() {
+            "no_parameters" => Vec::new(),
+            "wrong:names" => vec![parameter(), parameter()],
+            "unused" => {
+                vec![parameter(), Parameter { name: "spare.weight".into(), tensor: self.spare(), ..parameter() }]
+            }
+            _ => vec![parameter()],
+        }
     }
 
     fn buffers(&self) -> Vec<Buffer> {

@@ -1,0 +1,43 @@
+//! Whether an encoder learns, seen after a backward pass.
+
+use super::error::TrainError;
+use selfsame_plugin_api::{Encoder, ErrorKind};
+
+/// Parameters that a warning names.
+const NAMED: usize = 5;
+
+/// Checks that the encoder called `name` has received gradients. Looks at no value, so that it waits for no device.
+///
+/// # Errors
+/// An encoder of which no parameter has a gradient: it would stay as it is.
+pub fn ensure_received(name: &str, encoder: &dyn Encoder) -> Result<(), TrainError> {
+    let parameters = encoder.parameters();
+    let without: Vec<_> = parameters.iter().filter(|parameter| !parameter.tensor.grad().defined()).collect();
+    if without.len() == parameters.len() {
+        let reason = match parameters.len() {
+            0 => "it has no parameters: `parameters` returns an empty list".to_owned(),
+            count => format!(
+                "none of its {count} parameters received a gradient in the first step: `forward` returns a tensor that does \
+                 not depend on what `parameters` returns (a detached tensor, or copies instead of handles)"
+            ),
+        };
+        return Err(TrainError::Failed {
+            kind: ErrorKind::Plugin,
+            message: format!(
+                "encoder `{name}` cannot learn: {reason}; correct its plugin (`selfsame plugins inspect {name}` shows which)"
+            ),
+        });
+    }
+    if !without.is_empty() {
+        let named: Vec<_> = without.iter().take(NAMED).map(|parameter| parameter.name.as_str()).collect();
+        let more = without.len().saturating_sub(NAMED);
+        tracing::warn!(
+            "encoder `{name}`: {} of {} parameters received no gradient in the first step and stay as they are: {}{}",
+            without.len(),
+            parameters.len(),
+            named.join(", "),
+            if more > 0 { format!(" and {more} more") } else { String::new() }
+        );
+    }
+    Ok(())
+}
