@@ -190,3 +190,36 @@ fn folders_with_equal_names_sizes_and_times_are_two_data_sets() {
     let entries = sandbox.run("data cache list").succeeded();
     assert_eq!(entries.stdout.lines().count(), 2, "{}", entries.stdout);
 }
+
+#[test]
+fn names_that_steer_a_terminal_are_shown_and_not_obeyed() {
+    let evil = "\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\r";
+    let sandbox = with_images((0..24).map(|i| format!("train/{}/{i}.png", ["dark", evil][i % 2])));
+    std::fs::write(sandbox.path("images/train/dark").join(format!("{evil}.png")), "no image").unwrap();
+    sandbox.write("key.yaml", "\"\\e[2Jkey\": 1\n");
+    sandbox.write("value.yaml", "dataset: {name: \"\\e[2J\\x9B\"}\n");
+    let set = "--set dataset.name=ImageFolder --set dataset.dataset_dir=images";
+    let commands = [
+        format!("data verify {set}"),
+        format!("data stats {set}"),
+        format!("data stats --json {set}"),
+        format!("train {SMALL} --set dataset.name=ImageFolder --output-dir run"),
+        format!("train {SMALL} --set dataset.name=ImageFolder --set data.on_error=skip --output-dir skipped"),
+        "config check --config key.yaml".to_owned(),
+        "train --config value.yaml".to_owned(),
+        format!("config check --set {}=1", "\u{1b}[2Jkey"),
+        format!("doctor {}", "\u{1b}[2J"),
+    ];
+    for command in commands {
+        let ran = sandbox.run(&command);
+        let text = ran.stdout.clone() + &ran.stderr;
+        let raw = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{202e}';
+        assert!(!text.contains(raw), "{command:?}: {text:?}");
+        // Log lines have been escaped once before.
+        assert!(text.contains(r"\u001b") || text.contains(r"\x1b"), "{command:?}: {text}");
+        if command.contains("--json") {
+            let stats: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+            assert!(stats.to_string().contains("pwned"), "{stats}");
+        }
+    }
+}

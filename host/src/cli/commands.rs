@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::{data, doctor, embed, evaluate, open, preview, train};
 use crate::config;
 use crate::evaluate::TrainedRun;
-use crate::output::{export, report, torchscript};
+use crate::output::{export, report, terminal, torchscript};
 use crate::plugin::{install, listing, search, skeleton};
 use crate::train::{TrainError, state};
 use indicatif::MultiProgress;
@@ -125,7 +125,7 @@ pub(super) fn pretty(value: &serde_json::Value) -> String {
 /// A full device.
 pub(super) fn say(text: &str) -> Result<(), Failure> {
     let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{}", text.trim_end()) {
+    match writeln!(stdout, "{}", terminal::shown(text.trim_end())) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::data(format!("the result cannot be written to standard output: {error}")))
         }

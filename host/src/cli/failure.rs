@@ -1,6 +1,7 @@
 //! Every error of every stage as one message and one exit code.
 
 use crate::config::ConfigError;
+use crate::output::terminal;
 use crate::plugin::PluginFailure;
 use crate::plugin::skeleton::SkeletonError;
 use crate::train::TrainError;
@@ -70,7 +71,7 @@ impl Failure {
 
     /// Prints the message to standard error, where there is one.
     pub fn print(&self) {
-        let _ = writeln!(std::io::stderr(), "error: {}", self.message);
+        let _ = writeln!(std::io::stderr(), "error: {}", terminal::message(&self.message));
     }
 }
 

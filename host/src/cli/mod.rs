@@ -16,13 +16,12 @@ mod train;
 
 pub use startup::restart_prepared;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {
     restart_prepared();
-    let cli = args::Cli::parse();
+    let cli = startup::command_line();
     let bars = startup::set_up_logging(&cli.common);
     match startup::guarded(|| commands::dispatch(&cli, &bars)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,10 @@
 //! What happens before and around a command.
 
-use super::args::Common;
+use super::args::{Cli, Common};
 use super::failure::Failure;
 use crate::output::logging::{self, Verbosity};
+use crate::output::terminal;
+use clap::Parser;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
@@ -36,6 +38,15 @@ pub fn restart_prepared() {
     let error = Command::new(program).arg0(name).args(arguments).envs(missing).exec();
     let _ =
         writeln!(std::io::stderr(), "warning: the program could not restart itself ({error}); training may be slow");
+}
+
+/// Reads the process's own arguments; ends the process where they are no command, or ask for help.
+pub fn command_line() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        // clap sends words to the terminal as they are, so it is told of them as they are shown.
+        let shown = std::env::args_os().map(|word| terminal::in_one_line(&word.to_string_lossy()).into_owned());
+        Cli::try_parse_from(shown).err().unwrap_or(error).exit()
+    })
 }
 
 /// Sends log lines to standard error as the flags ask; progress goes to the bars answered.

@@ -1,5 +1,6 @@
 //! How far a command with countable work is: a bar on a terminal, plain lines elsewhere.
 
+use super::terminal;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ impl<'a> Counter<'a> {
             let style = ProgressStyle::with_template("{msg} {bar:24} {pos}/{len}  {eta} left");
             let bar = self.bars.add(ProgressBar::new(total as u64));
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
-            bar.set_message(what.to_owned());
+            bar.set_message(terminal::in_one_line(what).into_owned());
             if let Some(old) = shown.replace(Shown { what: what.to_owned(), bar, last_line: Instant::now() }) {
                 old.bar.finish_and_clear();
             }

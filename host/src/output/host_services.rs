@@ -1,5 +1,6 @@
 //! What a plugin's long call shows: a bar for downloads, and the user's wish to stop.
 
+use super::terminal;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use selfsame_plugin_api::{Cancelled, Services};
 use std::sync::{Mutex, PoisonError};
@@ -76,7 +77,11 @@ impl<'a> HostServices<'a> {
             (Unit::Items, _) => "{msg} {bar:24} {pos} of {len}  {per_sec:.0}  {eta} left",
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.bars.add(ProgressBar::new(total.unwrap_or(0)).with_style(style).with_message(what.to_owned()));
+        let bar = self.bars.add(
+            ProgressBar::new(total.unwrap_or(0))
+                .with_style(style)
+                .with_message(terminal::in_one_line(what).into_owned()),
+        );
         tracing::debug!("{what}");
         Shown { what: what.to_owned(), bar, since: Instant::now(), start: done }
     }

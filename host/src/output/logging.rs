@@ -1,5 +1,6 @@
 //! Log lines on stderr, above the progress bars.
 
+use super::terminal;
 use indicatif::MultiProgress;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -99,8 +100,9 @@ where
         } else {
             writer.write_str(word)?;
         }
-        context.field_format().format_fields(writer.by_ref(), event)?;
-        writer.write_char('\n')
+        let mut text = String::new();
+        context.field_format().format_fields(Writer::new(&mut text), event)?;
+        writeln!(writer, "{}", terminal::message(&text))
     }
 }
 
@@ -147,6 +149,14 @@ mod tests {
     }
 
     fn logged(verbosity: Verbosity, ansi: bool) -> String {
+        written(verbosity, ansi, || {
+            tracing::warn!("disk is nearly full");
+            tracing::info!(plugin = "cifar", "loaded");
+            tracing::debug!("seed 1");
+        })
+    }
+
+    fn written(verbosity: Verbosity, ansi: bool, log: impl FnOnce()) -> String {
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -155,11 +165,7 @@ mod tests {
             .with_writer(move || writer.clone())
             .event_format(Plain)
             .finish();
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::warn!("disk is nearly full");
-            tracing::info!(plugin = "cifar", "loaded");
-            tracing::debug!("seed 1");
-        });
+        tracing::subscriber::with_default(subscriber, log);
         let bytes = buffer.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
@@ -170,6 +176,16 @@ mod tests {
         assert_eq!(logged(Verbosity::Normal, false), "warning: disk is nearly full\nloaded plugin=\"cifar\"\n");
         assert!(logged(Verbosity::Verbose, false).ends_with("debug: seed 1\n"));
         assert_eq!(logged(Verbosity::Quiet, true), "\x1b[1;33mwarning: \x1b[0mdisk is nearly full\n");
+    }
+
+    #[test]
+    fn foreign_text_steers_no_terminal() {
+        let log = || tracing::warn!(file = "\u{202e}", "a\x1b[2J\u{9b}b\r\nerror: fake");
+        let line = written(Verbosity::Normal, true, log);
+        let (word, text) = line.split_at("\x1b[1;33mwarning: \x1b[0m".len());
+        assert_eq!(word, "\x1b[1;33mwarning: \x1b[0m");
+        assert!(text.ends_with('\n') && text.contains("\n  error: fake"), "{text:?}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text:?}");
     }
 
     #[test]

@@ -15,4 +15,5 @@ pub mod recorder;
 pub mod report;
 pub mod survey_table;
 pub mod tensorboard;
+pub mod terminal;
 pub mod torchscript;
