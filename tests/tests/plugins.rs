@@ -1,6 +1,8 @@
 //! Plugins come and go as files; the program is never rebuilt.
 
 use selfsame_tests::{Ran, Running, Sandbox, TINY, plugins, repository, test_plugin};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -249,5 +251,60 @@ fn an_encoder_that_cannot_learn_is_named_after_its_first_step() {
         let warning = "1 of 2 parameters received no gradient in the first step and stay as they are: spare.weight";
         assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
         assert!(!train("none", more).succeeded().stderr.contains("gradient"), "{more}");
+    }
+}
+
+/// Another file with the plugin `shapes`, and the permissions of its folder and of itself.
+fn place_shapes(path: &std::path::Path, folder_mode: u32, file_mode: u32) {
+    let folder = path.parent().unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    let mut bytes = std::fs::read(plugins().join("libselfsame_plugin_shapes.so")).unwrap();
+    bytes.push(0);
+    std::fs::write(path, bytes).unwrap();
+    std::fs::set_permissions(path, Permissions::from_mode(file_mode)).unwrap();
+    std::fs::set_permissions(folder, Permissions::from_mode(folder_mode)).unwrap();
+}
+
+#[test]
+fn a_plugin_in_place_of_another_is_told_of() {
+    let check = "config check --set dataset.name=shapes";
+    let told = |ran: &Ran, used: &str, passed_over: &str| {
+        let (used, passed_over) = (format!("is that of {used}"), format!("not of {passed_over}"));
+        let lines: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("warning:")).collect();
+        assert_eq!(lines.len(), 1, "{}", ran.stderr);
+        for part in ["the data set `shapes`", &used, &passed_over, "--plugins"] {
+            assert!(lines[0].contains(part), "`{part}` is not in: {}", lines[0]);
+        }
+    };
+    let sandbox = Sandbox::new();
+    let root = sandbox.path("").canonicalize().unwrap();
+    let place = |file: &str| root.join(file).display().to_string();
+    let shipped = plugins().canonicalize().unwrap().join("libselfsame_plugin_shapes.so").display().to_string();
+
+    // The current folder comes before the shipped ones.
+    place_shapes(&sandbox.path("plugins/liba.so"), 0o755, 0o644);
+    let here = format!("{} (current folder)", place("plugins/liba.so"));
+    told(&sandbox.run(check).succeeded(), &here, &shipped);
+    assert!(sandbox.run("plugins list").succeeded().stdout.contains("ok, but"));
+    // What was named comes before all others.
+    place_shapes(&sandbox.path("named/libb.so"), 0o755, 0o644);
+    let named = format!("{} (--plugins)", place("named/libb.so"));
+    told(&sandbox.run(&format!("{check} --plugins named")).succeeded(), &named, &shipped);
+    // Two of one folder stay ambiguous.
+    std::fs::copy(plugins().join("libselfsame_plugin_shapes.so"), sandbox.path("named/libc.so")).unwrap();
+    sandbox.run(&format!("{check} --plugins named")).failed(4, &["libb.so", "libc.so", "remove one"]);
+}
+
+#[test]
+fn a_plugin_that_others_can_write_to_takes_the_place_of_none_unless_it_is_named() {
+    let check = "config check --set dataset.name=shapes";
+    for (folder_mode, file_mode, part) in [(0o777, 0o644, "its folder"), (0o755, 0o666, "it can be written by others")]
+    {
+        let sandbox = Sandbox::new();
+        place_shapes(&sandbox.path("plugins/liba.so"), folder_mode, file_mode);
+        sandbox.run(check).failed(4, &["plugins/liba.so", part, "libselfsame_plugin_shapes.so", "--plugins"]);
+        sandbox.run(&format!("{check} --plugins plugins")).succeeded();
+        // It stands in nobody's place here.
+        sandbox.run("config check --set dataset.name=CIFAR10").succeeded();
     }
 }

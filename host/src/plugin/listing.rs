@@ -19,7 +19,11 @@ pub fn table(registry: &Registry) -> String {
         match &file.manifest {
             Ok(Manifest { name, version, datasets, encoders, .. }) => {
                 let plugin = format!("{name} {version}");
-                table.add_row([path, plugin, datasets.join(", "), encoders.join(", "), "ok".into()])
+                let status = match registry.overruled(file) {
+                    Some((name, by)) => format!("ok, but `{name}` is that of {}", by.display()),
+                    None => "ok".to_owned(),
+                };
+                table.add_row([path, plugin, datasets.join(", "), encoders.join(", "), status])
             }
             Err(reason) => table.add_row([path, String::new(), String::new(), String::new(), reason.clone()]),
         };

@@ -14,6 +14,7 @@ mod registry;
 pub mod search;
 pub mod skeleton;
 mod subject;
+mod trust;
 mod watch;
 
 pub use failure::{PluginFailure, UnknownName};

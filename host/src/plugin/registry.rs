@@ -3,12 +3,13 @@
 use super::{
     PluginFailure, SearchDir, UnknownName,
     load::{self, Library},
-    manifest, search,
+    manifest, search, trust,
 };
 use crate::storage::sha256_of_file;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderCard, EncoderRequest, Manifest};
 use serde::Serialize;
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -21,6 +22,14 @@ pub struct ScannedFile {
     pub path: PathBuf,
     /// The manifest, or why the file cannot be used.
     pub manifest: Result<Manifest, String>,
+    /// Which folder of the search path it is of.
+    folder: usize,
+}
+
+impl ScannedFile {
+    fn provides(&self, kind: Kind, name: &str) -> bool {
+        self.manifest.as_ref().is_ok_and(|manifest| kind.names(manifest).any(|known| known == name))
+    }
 }
 
 /// A plugin file that a run has used; written into `run.json`.
@@ -37,6 +46,8 @@ pub struct Registry {
     searched: Vec<SearchDir>,
     files: Vec<ScannedFile>,
     opened: Mutex<Vec<Arc<Library>>>,
+    /// Files passed over that have been told of.
+    told: Mutex<HashSet<PathBuf>>,
 }
 
 #[derive(Clone, Copy)]
@@ -70,9 +81,9 @@ impl Kind {
 impl Registry {
     /// Reads the manifests of all `*.so` files in `dirs`.
     pub fn scan(dirs: &[SearchDir]) -> Self {
-        let scan = |path: PathBuf| ScannedFile { manifest: manifest::read(&path), path };
+        let scan = |(folder, path): (usize, PathBuf)| ScannedFile { manifest: manifest::read(&path), path, folder };
         let files = search::files(dirs).into_iter().map(scan).collect();
-        Self { searched: dirs.to_vec(), files, opened: Mutex::default() }
+        Self { searched: dirs.to_vec(), files, opened: Mutex::default(), told: Mutex::default() }
     }
 
     /// All files found, in search order.
@@ -89,7 +100,8 @@ impl Registry {
     /// The card of the data set `name`.
     ///
     /// # Errors
-    /// An unknown or ambiguous name, an unusable file, or a card that breaks its contract.
+    /// An unknown or ambiguous name, a file of the current folder that others can write to in place of another one, an
+    /// unusable file, or a card that breaks its contract.
     pub fn dataset_card(&self, name: &str) -> Result<Card, PluginFailure> {
         Ok(self.provider(Kind::Dataset, name)?.dataset_card(name)?)
     }
@@ -121,7 +133,7 @@ impl Registry {
     /// `wanted` where it is a path, and otherwise the file of the data set, encoder or plugin that has this name.
     ///
     /// # Errors
-    /// An unknown or ambiguous name.
+    /// An unknown or ambiguous name, and as [`Registry::dataset_card`] a file that others can write to.
     pub fn locate(&self, wanted: &Path) -> Result<PathBuf, PluginFailure> {
         let looks_like_a_path = wanted.components().count() != 1 || wanted.extension().is_some_and(|end| end == "so");
         match wanted.to_str() {
@@ -130,18 +142,53 @@ impl Registry {
         }
     }
 
-    /// The first file that provides a name.
+    /// The file that provides a name: that of the folder which is searched first. One that is passed over for it is told
+    /// of; copies do not count.
     fn find(&self, kind: Kind, name: &str) -> Result<&Path, PluginFailure> {
-        let provides = |file: &&ScannedFile| {
-            file.manifest.as_ref().is_ok_and(|manifest| kind.names(manifest).any(|known| known == name))
-        };
-        let mut providers = self.files.iter().filter(provides).map(|file| file.path.as_path());
+        let mut providers = self.files.iter().filter(|file| file.provides(kind, name));
         let Some(first) = providers.next() else { return Err(self.unknown(kind, name)) };
-        if let Some(second) = providers.find(|path| !same_content(first, path)) {
-            let (first, second) = (first.to_owned(), second.to_owned());
+        let Some(second) = providers.find(|file| !same_content(&first.path, &file.path)) else {
+            return Ok(&first.path);
+        };
+        if second.folder == first.folder {
+            let (first, second) = (first.path.clone(), second.path.clone());
             return Err(PluginFailure::Ambiguous { what: kind.what(), name: name.to_owned(), first, second });
         }
-        Ok(first)
+        let folder = &self.searched[first.folder];
+        if folder.is_here() {
+            trust::ensure_own(&first.path, &folder.path).map_err(|reason| PluginFailure::Unusable {
+                path: first.path.clone(),
+                reason: format!(
+                    "{reason}, and it stands in place of {} for the {} `{name}`; take the permission away, remove the file, \
+                     or name its folder with --plugins",
+                    second.path.display(),
+                    kind.what()
+                ),
+            })?;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.insert(second.path.clone()) {
+            tracing::warn!(
+                "the {} `{name}` is that of {} ({}), not of {} ({}), which is searched later; name the folder to search first \
+                 with --plugins, or remove one of the files",
+                kind.what(),
+                first.path.display(),
+                folder.origin,
+                second.path.display(),
+                self.searched[second.folder].origin
+            );
+        }
+        Ok(&first.path)
+    }
+
+    /// The first data set or encoder of `file` that another file, which is searched earlier, provides, and that file.
+    pub fn overruled<'a>(&'a self, file: &'a ScannedFile) -> Option<(&'a str, &'a Path)> {
+        let manifest = file.manifest.as_ref().ok()?;
+        let names = |kind: Kind| kind.names(manifest).map(move |name| (kind, name));
+        names(Kind::Dataset).chain(names(Kind::Encoder)).find_map(|(kind, name)| {
+            let first = self.files.iter().find(|other| other.provides(kind, name))?;
+            (!same_content(&first.path, &file.path)).then_some((name.as_str(), first.path.as_path()))
+        })
     }
 
     fn provider(&self, kind: Kind, name: &str) -> Result<Arc<Library>, PluginFailure> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 const FLAG: &str = "--plugins";
 const VARIABLE: &str = "SELFSAME_PLUGINS";
+const HERE: &str = "current folder";
 
 /// A folder to look for `*.so` files in (not below it).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,11 @@ impl SearchDir {
     fn is_named(&self) -> bool {
         [FLAG, VARIABLE].contains(&self.origin)
     }
+
+    /// Whether it is searched because it lies in the folder that the user happens to be in.
+    pub(super) fn is_here(&self) -> bool {
+        self.origin == HERE
+    }
 }
 
 impl std::fmt::Display for SearchDir {
@@ -42,7 +48,7 @@ pub fn directories(flags: &[PathBuf]) -> Vec<SearchDir> {
         let paths = std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty());
         dirs.extend(paths.map(|path| SearchDir::new(path, VARIABLE)));
     }
-    dirs.push(SearchDir::new("plugins", "current folder"));
+    dirs.push(SearchDir::new("plugins", HERE));
     if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
         dirs.push(SearchDir::new(folder.join("plugins"), "beside the executable"));
     }
@@ -57,10 +63,11 @@ pub fn user_directory() -> Option<PathBuf> {
     Some(data.join("selfsame/plugins"))
 }
 
-/// The plugin files of `dirs`: canonical paths, each once, in search order and by name within a folder.
-pub(super) fn files(dirs: &[SearchDir]) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = Vec::new();
-    for dir in dirs {
+/// The plugin files of `dirs`, each with the index of its folder: canonical paths, each once, in search order and by name
+/// within a folder.
+pub(super) fn files(dirs: &[SearchDir]) -> Vec<(usize, PathBuf)> {
+    let mut found: Vec<(usize, PathBuf)> = Vec::new();
+    for (index, dir) in dirs.iter().enumerate() {
         let mut here: Vec<_> = match std::fs::read_dir(&dir.path) {
             Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
             Err(error) => {
@@ -79,8 +86,8 @@ pub(super) fn files(dirs: &[SearchDir]) -> Vec<PathBuf> {
         for path in here {
             // A dangling link keeps its own name and is judged when it is read.
             let path = path.canonicalize().unwrap_or(path);
-            if !found.contains(&path) {
-                found.push(path);
+            if found.iter().all(|(_, known)| *known != path) {
+                found.push((index, path));
             }
         }
     }
@@ -109,6 +116,6 @@ mod tests {
         std::os::unix::fs::symlink("b.so", folder.path().join("z.so")).unwrap();
         let root = folder.path().canonicalize().unwrap();
         let dirs = [SearchDir::new(folder.path(), "x"), SearchDir::new(root.join("."), "y")];
-        assert_eq!(files(&dirs), [root.join("a.so"), root.join("b.so")]);
+        assert_eq!(files(&dirs), [(0, root.join("a.so")), (0, root.join("b.so"))]);
     }
 }

@@ -1,0 +1,58 @@
+//! Who else can decide what a plugin file holds.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+const GROUP_AND_OTHERS: u32 = 0o022;
+
+/// Checks that only this user and root can write to a plugin file, to the folder that it lies in, and to `searched`, the
+/// folder that it was found by.
+///
+/// # Errors
+/// Which of them others can write to, as the beginning of a sentence.
+pub(super) fn ensure_own(file: &Path, searched: &Path) -> Result<(), String> {
+    let parent = file.parent().unwrap_or(searched);
+    for (what, path) in [("it", file), ("its folder", parent), ("the folder of the link to it", searched)] {
+        let metadata = path.metadata().map_err(|error| format!("{}: {error}", path.display()))?;
+        if let Some(who) = other_writer(&metadata) {
+            return Err(format!("{what} can be written by {who} (mode {:03o})", metadata.mode() & 0o7777));
+        }
+    }
+    Ok(())
+}
+
+fn other_writer(metadata: &Metadata) -> Option<&'static str> {
+    // Whose this process is.
+    let user = Path::new("/proc/self").metadata().map_or(0, |process| process.uid());
+    match metadata.mode() & GROUP_AND_OTHERS {
+        _ if ![0, user].contains(&metadata.uid()) => Some("another user, whose it is"),
+        0 => None,
+        0o020 => Some("its group"),
+        _ => Some("others"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{Permissions, create_dir, set_permissions, write};
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_that_others_can_write_to_or_replace_is_named_with_its_mode() {
+        let root = tempfile::tempdir().unwrap();
+        let (folder, file) = (root.path().join("plugins"), root.path().join("plugins/liba.so"));
+        create_dir(&folder).unwrap();
+        write(&file, "").unwrap();
+        let judge = |folder_mode, file_mode| {
+            set_permissions(&folder, Permissions::from_mode(folder_mode)).unwrap();
+            set_permissions(&file, Permissions::from_mode(file_mode)).unwrap();
+            ensure_own(&file, &folder)
+        };
+        assert_eq!(judge(0o755, 0o644), Ok(()));
+        assert_eq!(judge(0o755, 0o664).unwrap_err(), "it can be written by its group (mode 664)");
+        assert_eq!(judge(0o755, 0o646).unwrap_err(), "it can be written by others (mode 646)");
+        assert_eq!(judge(0o1777, 0o644).unwrap_err(), "its folder can be written by others (mode 1777)");
+    }
+}
