@@ -4,6 +4,7 @@ pub mod dicom;
 pub mod mirror;
 pub mod rsna;
 mod running;
+pub mod terminal;
 pub mod wrap;
 
 pub use running::Running;

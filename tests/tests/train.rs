@@ -152,3 +152,35 @@ fn every_shipped_configuration_passes_the_check() {
     }
     assert_eq!(seen, BTreeMap::from([("", 10), ("augmentation", 2), ("datasets", 3), ("innereye", 4)]));
 }
+
+#[test]
+fn a_terminal_shows_what_goes_on_at_any_time() {
+    let sandbox = Sandbox::new();
+    let arguments = format!("train {TINY} --set scheduler.epochs=2 --output-dir run");
+    let (code, sent) = selfsame_tests::terminal::run(sandbox.command(&arguments));
+    assert_eq!(code, Some(0), "{sent}");
+    for phase in [
+        "preparing shapes",
+        "opening shapes train",
+        "building the encoder",
+        "untrained encoder: embedding train images",
+        "untrained encoder: embedding val images",
+        "untrained encoder: nearest neighbours",
+        "untrained encoder: linear probe",
+        "epoch 1/2: validation loss",
+        "epoch 1/2: embedding val images",
+        "epoch 1/2: scores of the head",
+        "epoch 1/2: saving a checkpoint",
+        "epoch 2/2: validation loss",
+        "epoch 2/2: linear probe",
+        "epoch 2/2: writing the results",
+    ] {
+        assert!(sent.contains(phase), "`{phase}` is not in {sent:?}");
+    }
+    let decimals = regex::Regex::new(r"\d\.\d{3,}/s").unwrap();
+    assert!(!decimals.is_match(&sent), "{sent:?}");
+    // Elsewhere there are lines and nothing else.
+    let ran = sandbox.run(&arguments.replace("--output-dir run", "--output-dir other")).succeeded();
+    assert!(!ran.stderr.contains(['\r', '\u{1b}']) && ran.stderr.contains("epoch 2/2  "), "{:?}", ran.stderr);
+    assert!(!ran.stderr.contains("validation loss"), "{}", ran.stderr);
+}

@@ -33,6 +33,10 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
 }
 
 fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &HostServices) -> Result<(), Failure> {
+    let say = |text: &str| {
+        services.clear();
+        say(text)
+    };
     match command {
         DataCommand::Fetch(_) => {
             for request in requests(config)? {

@@ -30,6 +30,7 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
         names.into_iter().map(|name| Ok(splits.open(name)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;
     let read = |part: &mut Part| splits.read(part, compute.device, &[]);
     let sources = parts.iter_mut().map(read).collect::<Result<Vec<_>, TrainError>>()?;
+    services.clear();
     let rows = rows(&parts, &splits.card().classes);
 
     let views = evaluate::views(&config, &config.augmentation, splits.card(), &run.record)?;

@@ -41,6 +41,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     let counter = Counter::new(bars);
     let progress = |what: &str, done, total| counter.show(what, done, total);
     let bench = Bench::new(&config, &splits, scored, compute, method.encoder(), &run.record, &progress)?;
+    services.clear();
     let recipes = recipes(arguments);
     let mut departures = run.departures(&config)?;
     if warn_of_other_samples(&run, &arguments.trained, &splits)? {
@@ -49,7 +50,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     let mut results = Vec::new();
     for protocol in protocols {
         let verdict = bench.run(protocol, &recipes)?;
-        progress("computing intervals", 0, 1);
+        progress("computing intervals", 0, 0);
         let result = Evaluation::new(
             verdict,
             Subject {

@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::open;
 use crate::config::{self, Config};
 use crate::native;
+use crate::output::counter::Counter;
 use crate::output::host_services::HostServices;
 use crate::output::progress::Plan;
 use crate::output::recorder::Recorder;
@@ -72,6 +73,8 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
         folder.ensure_same_left_out(&left_out, &data.left_out())?;
     }
     folder.write_left_out(&data.left_out())?;
+    let building = Counter::new(bars);
+    building.show("building the encoder", 0, 0);
     let views = run_data::views(config, &data)?;
     let (channels, size) = (views.encoder.output_channels(), views.encoder.output_size());
     // A head with batches of its own embeds those.
@@ -97,6 +100,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
         epochs: config.scheduler.epochs as u64,
         steps_per_epoch: (data.mixture.epoch_len() / config.train.batch_size) as u64,
     };
+    building.show("opening the run's folder", 0, 0);
     let mut recorder = Recorder::open(folder.path(), steps_done, bars, plan)?;
     let checkpoints = folder.checkpoints()?;
     folder.write_config(&config::to_yaml(config).map_err(|error| TrainError::configuration(error.to_string()))?)?;
@@ -108,6 +112,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
         engine.restore(checkpoint)?;
         tracing::info!("continuing after step {}", checkpoint.step);
     }
+    drop(building);
     let outcome = engine.run();
     let next = next_steps(folder.path(), &data);
     finish(config, &folder, &engine, record, outcome, &next)
@@ -145,6 +150,7 @@ fn finish(
         Err(TrainError::Stopped { .. }) => RunStatus::Interrupted,
         Err(TrainError::Failed { .. }) => RunStatus::Failed,
     };
+    engine.phase("writing the results");
     record.finished = Some(Timestamp::now());
     record.epochs_done = engine.position().epoch;
     record.metrics.extend(engine.last_metrics().clone());

@@ -45,7 +45,7 @@ impl DataError {
     }
 
     /// The user's wish to stop.
-    pub(super) fn cancelled(dataset: &str, cancelled: Cancelled) -> Self {
+    pub(crate) fn cancelled(dataset: &str, cancelled: Cancelled) -> Self {
         Self::plugin(dataset, cancelled.into())
     }
 

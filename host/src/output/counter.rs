@@ -1,7 +1,7 @@
 //! How far a command with countable work is: a bar on a terminal, plain lines elsewhere.
 
-use super::terminal;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use super::{bars, terminal};
+use indicatif::{MultiProgress, ProgressBar};
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
@@ -26,22 +26,26 @@ impl<'a> Counter<'a> {
         Self { bars, shown: RefCell::new(None) }
     }
 
-    /// `done` of `total` pieces of `what` are finished.
+    /// `done` of `total` pieces of `what` are finished; a total of 0 stands for work that is not counted.
     pub fn show(&self, what: &str, done: usize, total: usize) {
         let mut shown = self.shown.borrow_mut();
         if shown.as_ref().is_none_or(|shown| shown.what != what) {
-            let style = ProgressStyle::with_template("{msg} {bar:24} {pos}/{len}  {eta} left");
-            let bar = self.bars.add(ProgressBar::new(total as u64));
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
-            bar.set_message(terminal::in_one_line(what).into_owned());
-            if let Some(old) = shown.replace(Shown { what: what.to_owned(), bar, last_line: Instant::now() }) {
+            if let Some(old) = shown.take() {
                 old.bar.finish_and_clear();
             }
+            let template = match total {
+                0 => "{spinner} {msg}  {elapsed}",
+                _ => "{spinner} {msg} {bar:24} {pos}/{len}  {left}",
+            };
+            let bar = ProgressBar::new(total as u64).with_style(bars::style(template));
+            let bar = bars::add(self.bars, bar.with_message(terminal::in_one_line(what).into_owned()));
+            bar.force_draw();
             tracing::debug!("{what}");
+            *shown = Some(Shown { what: what.to_owned(), bar, last_line: Instant::now() });
         }
         if let Some(shown) = shown.as_mut() {
             shown.bar.set_position(done as u64);
-            if shown.bar.is_hidden() && shown.last_line.elapsed() >= PLAIN_PERIOD {
+            if shown.bar.is_hidden() && total > 0 && shown.last_line.elapsed() >= PLAIN_PERIOD {
                 shown.last_line = Instant::now();
                 tracing::info!("{what} {done}/{total}");
             }

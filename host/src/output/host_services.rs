@@ -1,7 +1,7 @@
 //! What a plugin's long call shows: a bar for downloads, and the user's wish to stop.
 
-use super::terminal;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use super::{bars, terminal};
+use indicatif::{MultiProgress, ProgressBar};
 use selfsame_plugin_api::{Cancelled, Services};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,15 +39,23 @@ impl<'a> HostServices<'a> {
         Self { bars, shown: Mutex::new(None), told: Mutex::new(Instant::now()), stopped }
     }
 
+    /// Takes the bar away: what follows is no call of a plugin, or is printed where the bar stands.
+    pub fn clear(&self) {
+        if let Some(shown) = self.shown.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            shown.bar.finish_and_clear();
+        }
+    }
+
     fn report(&self, what: &str, done: u64, total: Option<u64>, unit: Unit) -> Result<(), Cancelled> {
         if (self.stopped)() {
             return Err(Cancelled);
         }
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        if shown.as_ref().is_none_or(|shown| shown.what != what)
-            && let Some(old) = shown.replace(self.start(what, done, total, unit))
-        {
-            old.bar.finish_and_clear();
+        if shown.as_ref().is_none_or(|shown| shown.what != what) {
+            if let Some(old) = shown.take() {
+                old.bar.finish_and_clear();
+            }
+            *shown = Some(self.start(what, done, total, unit));
         }
         let Some(Shown { bar, since, start, .. }) = &*shown else { return Ok(()) };
         // Where no bar can be drawn, a call that takes long says what it does, and how far it is, now and then.
@@ -65,6 +73,10 @@ impl<'a> HostServices<'a> {
                 None => tracing::info!("{what}: {done}"),
             }
         }
+        // Down before the length, up after it, so that no bar ever shows more than all.
+        if done < bar.position() {
+            bar.set_position(done);
+        }
         total.into_iter().for_each(|total| bar.set_length(total));
         bar.set_position(done);
         Ok(())
@@ -72,16 +84,15 @@ impl<'a> HostServices<'a> {
 
     fn start(&self, what: &str, done: u64, total: Option<u64>, unit: Unit) -> Shown {
         let template = match (unit, total) {
-            (_, None) => "{msg}",
-            (Unit::Bytes, _) => "{msg} {bar:24} {percent} %  {bytes} of {total_bytes}  {eta} left",
-            (Unit::Items, _) => "{msg} {bar:24} {pos} of {len}  {per_sec:.0}  {eta} left",
+            (Unit::Bytes, None) => "{spinner} {msg}  {elapsed}",
+            (Unit::Items, None) if done == 0 => "{spinner} {msg}  {elapsed}",
+            (Unit::Items, None) => "{spinner} {msg} {pos}  {elapsed}",
+            (Unit::Bytes, Some(_)) => "{spinner} {msg} {bar:24} {percent} %  {bytes} of {total_bytes}  {left}",
+            (Unit::Items, Some(_)) => "{spinner} {msg} {bar:24} {pos} of {len}  {rate}  {left}",
         };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = self.bars.add(
-            ProgressBar::new(total.unwrap_or(0))
-                .with_style(style)
-                .with_message(terminal::in_one_line(what).into_owned()),
-        );
+        let bar = ProgressBar::new(total.unwrap_or(0)).with_style(bars::style(template)).with_position(done);
+        let bar = bars::add(self.bars, bar.with_message(terminal::in_one_line(what).into_owned()));
+        bar.force_draw();
         tracing::debug!("{what}");
         Shown { what: what.to_owned(), bar, since: Instant::now(), start: done }
     }
@@ -99,8 +110,6 @@ impl Services for HostServices<'_> {
 
 impl Drop for HostServices<'_> {
     fn drop(&mut self) {
-        if let Some(shown) = self.shown.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            shown.bar.finish_and_clear();
-        }
+        self.clear();
     }
 }

@@ -1,11 +1,16 @@
 //! How a training run is coming along: a bar on a terminal, plain lines elsewhere.
 
+use super::bars;
 use crate::train::observer::Pace;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 /// Between plain lines inside an epoch.
 const PLAIN_PERIOD: Duration = Duration::from_secs(10);
+
+const COUNTED: &str = "{spinner} {prefix} {bar:16} {pos}/{len}  {wide_msg}";
+const UNCOUNTED: &str = "{spinner} {prefix}  {wide_msg}";
 
 /// The length of a run.
 #[derive(Debug, Clone, Copy)]
@@ -18,34 +23,93 @@ pub struct Plan {
 
 /// Progress of one training run. It shows a bar when `bars` draws to a terminal, and otherwise logs a line now and then.
 pub struct Progress {
+    bars: MultiProgress,
     plan: Plan,
     /// When the first steps of this process were seen, and how many there were: measuring comes before them.
     first: Option<(Instant, u64)>,
-    last_line: Instant,
+    last_line: Cell<Instant>,
+    /// Epochs finished; none while the untrained encoder is measured.
+    epoch: Cell<Option<u64>>,
+    /// How the latest steps went.
+    text: String,
+    shown: RefCell<Option<Shown>>,
+}
+
+/// The bar of what is going on.
+struct Shown {
+    what: String,
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// Makes the bar.
+    /// Nothing shown yet.
     pub fn start(bars: &MultiProgress, plan: Plan) -> Self {
-        let bar = bars.add(ProgressBar::new(plan.steps_per_epoch));
-        let style = ProgressStyle::with_template("{prefix} {bar:16} {pos}/{len}  {wide_msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─"));
-        Self { plan, first: None, last_line: Instant::now(), bar }
+        let (last_line, epoch, shown) = (Cell::new(Instant::now()), Cell::new(None), RefCell::default());
+        Self { bars: bars.clone(), plan, first: None, last_line, epoch, text: String::new(), shown }
+    }
+
+    /// `within` steps of the epoch after `epoch` finished ones are done, or on their way to the device.
+    pub fn step(&self, epoch: u64, within: u64) {
+        self.epoch.set(Some(epoch));
+        self.show(self.place(), within, self.plan.steps_per_epoch);
+    }
+
+    /// `done` of `total` pieces of `what`, between steps; a total of 0 stands for work that is not counted.
+    pub fn phase(&self, what: &str, done: usize, total: usize) {
+        let what = format!("{}: {what}", self.place());
+        if self.show(what.clone(), done as u64, total as u64) && self.line_is_due() {
+            tracing::info!("{what}");
+        }
+    }
+
+    /// Shows how far `what` is, and says whether it begins.
+    fn show(&self, what: String, done: u64, total: u64) -> bool {
+        let mut shown = self.shown.borrow_mut();
+        if let Some(shown) = shown.as_ref().filter(|shown| shown.what == what) {
+            shown.bar.set_position(done);
+            return false;
+        }
+        if let Some(old) = shown.take() {
+            old.bar.finish_and_clear();
+        }
+        let bar = ProgressBar::new(total).with_style(bars::style(if total > 0 { COUNTED } else { UNCOUNTED }));
+        let bar = bar.with_prefix(what.clone()).with_message(self.text.clone()).with_position(done);
+        let bar = bars::add(&self.bars, bar);
+        // Also what is over at once has been seen.
+        bar.force_draw();
+        *shown = Some(Shown { what, bar });
+        true
+    }
+
+    /// Which part of the run it is.
+    fn place(&self) -> String {
+        match self.epoch.get() {
+            None => "untrained encoder".to_owned(),
+            Some(epoch) => format!("epoch {}/{}", (epoch + 1).min(self.plan.epochs), self.plan.epochs),
+        }
+    }
+
+    /// Whether, where there is no bar, nothing has been said for long; it is said now.
+    fn line_is_due(&self) -> bool {
+        let due = self.bars.is_hidden() && self.last_line.get().elapsed() >= PLAIN_PERIOD;
+        if due {
+            self.last_line.set(Instant::now());
+        }
+        due
     }
 
     /// Shows how the latest steps went.
-    pub fn step(&mut self, pace: &Pace) {
+    pub fn pace(&mut self, pace: &Pace) {
         self.first.get_or_insert((Instant::now(), pace.step));
         let (epoch, within) = position(&self.plan, pace.step);
-        let text = format!("{}{}", self.time_left(pace.step), describe(pace));
-        self.bar.set_prefix(format!("epoch {epoch}/{}", self.plan.epochs));
-        self.bar.set_position(within);
-        if self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_PERIOD {
-            self.last_line = Instant::now();
+        self.text = format!("{}{}", self.time_left(pace.step), describe(pace));
+        if self.line_is_due() {
+            let text = &self.text;
             tracing::info!("epoch {epoch}/{}  step {within}/{}  {text}", self.plan.epochs, self.plan.steps_per_epoch);
         }
-        self.bar.set_message(text);
+        if let Some(shown) = self.shown.get_mut() {
+            shown.bar.set_message(self.text.clone());
+        }
     }
 
     /// Logs one line for a finished epoch: its pace, and the values given, such as `("kNN top-1", "61.2 %")`.
@@ -54,13 +118,15 @@ impl Progress {
         for (name, value) in values {
             line.push_str(&format!("  {name} {value}"));
         }
-        self.last_line = Instant::now();
+        self.last_line.set(Instant::now());
         tracing::info!("{line}");
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        self.bar.finish_and_clear();
+        if let Some(shown) = self.shown.take() {
+            shown.bar.finish_and_clear();
+        }
     }
 
     /// The time left with two spaces after it; empty at the end and before anything is known.
@@ -68,7 +134,7 @@ impl Progress {
         let remaining = (self.plan.epochs * self.plan.steps_per_epoch).saturating_sub(step);
         let time = self.first.and_then(|(at, seen)| time_left(at.elapsed(), step.saturating_sub(seen), remaining));
         match time {
-            Some(time) if remaining > 0 => format!("{} left  ", readable(time)),
+            Some(time) if remaining > 0 => format!("{} left  ", bars::readable(time)),
             _ => String::new(),
         }
     }
@@ -90,17 +156,6 @@ fn time_left(elapsed: Duration, done: u64, remaining: u64) -> Option<Duration> {
     (done > 0).then(|| Duration::try_from_secs_f64(elapsed.as_secs_f64() / done as f64 * remaining as f64).ok())?
 }
 
-fn readable(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match seconds {
-        86_400.. => format!("{days} d {hours:02} h"),
-        3_600.. => format!("{hours} h {minutes:02} min"),
-        60.. => format!("{minutes} min {:02} s", seconds % 60),
-        _ => format!("{seconds} s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,10 +170,24 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_readable() {
-        let show = |seconds| readable(Duration::from_secs(seconds));
-        assert_eq!([show(0), show(59), show(61)], ["0 s", "59 s", "1 min 01 s"]);
-        assert_eq!([show(3_600), show(86_399), show(90_061)], ["1 h 00 min", "23 h 59 min", "1 d 01 h"]);
+    fn the_bar_counts_every_step_and_every_piece_of_a_phase() {
+        let hidden = MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden());
+        let progress = Progress::start(&hidden, Plan { epochs: 2, steps_per_epoch: 5 });
+        let shown = || {
+            let shown = progress.shown.borrow();
+            let bar = &shown.as_ref().unwrap().bar;
+            (bar.prefix(), bar.position(), bar.length().unwrap_or(0))
+        };
+        progress.phase("embedding training images", 3, 8);
+        assert_eq!(shown(), ("untrained encoder: embedding training images".to_owned(), 3, 8));
+        for step in 0..=5 {
+            progress.step(0, step);
+            assert_eq!(shown(), ("epoch 1/2".to_owned(), step, 5));
+        }
+        progress.phase("saving a checkpoint", 0, 0);
+        assert_eq!(shown(), ("epoch 1/2: saving a checkpoint".to_owned(), 0, 0));
+        progress.step(1, 0);
+        assert_eq!(shown(), ("epoch 2/2".to_owned(), 0, 5));
     }
 
     #[test]

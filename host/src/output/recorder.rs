@@ -49,6 +49,14 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
+    fn step(&self, epoch: usize, within: usize) {
+        self.progress.step(epoch as u64, within as u64);
+    }
+
+    fn phase(&self, what: &str, done: usize, total: usize) {
+        self.progress.phase(what, done, total);
+    }
+
     fn steps(&mut self, pace: &Pace) -> Result<(), TrainError> {
         let mut metrics = BTreeMap::from([
             ("ssl/train/loss".to_owned(), pace.loss),
@@ -58,7 +66,7 @@ impl Observer for Recorder {
         ]);
         metrics.extend(pace.metrics.clone());
         self.record("step", pace.step, pace.epoch, &metrics)?;
-        self.progress.step(pace);
+        self.progress.pace(pace);
         self.pace = Some(pace.clone());
         Ok(())
     }

@@ -141,15 +141,14 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    fn evaluator(&self) -> Evaluator<'a> {
-        Evaluator {
-            config: self.config,
-            compute: self.compute,
-            data: self.data,
-            views: self.views,
-            stop: self.stop.clone(),
-            step: self.position.step,
-        }
+    /// Tells who watches what goes on after the last step.
+    pub fn phase(&self, what: &str) {
+        self.observer.phase(what, 0, 0);
+    }
+
+    fn evaluator(&self) -> Evaluator<'_> {
+        let (run, on) = ((self.config, self.compute), (self.data, self.views));
+        Evaluator::new(run, on, (&self.stop, self.position.step), &*self.observer)
     }
 
     /// Trains to the last epoch, and answers the scores of the encoder as it is then.
@@ -175,6 +174,7 @@ impl<'a> Engine<'a> {
 
     fn epoch(&mut self) -> Result<(), TrainError> {
         let batch_size = self.config.train.batch_size;
+        self.observer.step(self.position.epoch, self.position.step_in_epoch);
         let order = self.data.mixture.epoch(self.config.train.seed, self.position.epoch as u64);
         let steps = order.len() / batch_size;
         let mut looked = Look::new(self.position.step, self.compute);
@@ -184,6 +184,7 @@ impl<'a> Engine<'a> {
             let started = Instant::now();
             let Some(batch) = batches.next() else { break };
             self.step(&batch?, started, &mut looked)?;
+            self.observer.step(self.position.epoch, self.position.step_in_epoch);
             if self.position.step.is_multiple_of(LOOK_EVERY) || self.position.step_in_epoch == steps {
                 self.look(&mut looked)?;
             }
@@ -314,7 +315,9 @@ impl<'a> Engine<'a> {
         let epoch = self.position.epoch + 1;
         let every = self.config.knn.every_epochs;
         let neighbours = every > 0 && (epoch.is_multiple_of(every) || epoch == self.config.scheduler.epochs);
-        let measured = self.evaluator().validate(self.method.as_mut(), self.head.as_ref(), neighbours);
+        let (run, on) = ((self.config, self.compute), (self.data, self.views));
+        let evaluator = Evaluator::new(run, on, (&self.stop, self.position.step), &*self.observer);
+        let measured = evaluator.validate(self.method.as_mut(), self.head.as_ref(), neighbours);
         let mut metrics = self.saving_on_stop(measured)?;
         metrics.insert("ssl/train/epoch_loss".to_owned(), self.position.loss_sum / steps as f64);
         if let Some(head) = &mut self.head {
@@ -343,6 +346,7 @@ impl<'a> Engine<'a> {
 
     /// Writes a checkpoint; `keep` holds it for good.
     fn save(&self, keep: bool) -> Result<(), TrainError> {
+        self.observer.phase("saving a checkpoint", 0, 0);
         let mut groups =
             vec![("model", state::model_tensors(self.method.as_ref())), ("optimizer", self.optimizer.state())];
         if let Some(head) = &self.head {

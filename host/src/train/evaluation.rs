@@ -1,6 +1,7 @@
 //! What is measured between epochs: embeddings of whole splits, with the encoder in eval mode.
 
 use super::error::TrainError;
+use super::observer::Observer;
 use super::run_data::{RunData, RunViews};
 use super::session::Compute;
 use super::signals::Stop;
@@ -15,18 +16,26 @@ use tch::{Kind, Tensor};
 
 /// Measures an encoder on the splits of a run.
 pub struct Evaluator<'a> {
-    /// The run's configuration.
-    pub config: &'a Config,
-    /// Device and arithmetic.
-    pub compute: Compute,
-    /// The run's samples.
-    pub data: &'a RunData,
-    /// The run's views.
-    pub views: &'a RunViews,
-    /// Looked at between batches.
-    pub stop: Stop,
-    /// Steps done, for the message of a stop.
-    pub step: u64,
+    config: &'a Config,
+    compute: Compute,
+    data: &'a RunData,
+    views: &'a RunViews,
+    stop: &'a Stop,
+    step: u64,
+    observer: &'a dyn Observer,
+}
+
+impl<'a> Evaluator<'a> {
+    /// Measures with a run's configuration, device, samples and views, after `step` steps. `stop` is looked at between
+    /// batches, and `observer` told what is measured.
+    pub fn new(
+        (config, compute): (&'a Config, Compute),
+        (data, views): (&'a RunData, &'a RunViews),
+        (stop, step): (&'a Stop, u64),
+        observer: &'a dyn Observer,
+    ) -> Self {
+        Self { config, compute, data, views, stop, step, observer }
+    }
 }
 
 impl Evaluator<'_> {
@@ -49,19 +58,20 @@ impl Evaluator<'_> {
         let task = self.data.task();
         let Some(val) = &task.val else {
             if let Some(val) = self.data.encoder.iter().find_map(|data| data.val.as_ref()) {
-                let features = self.embed(method.encoder(), val, &self.views.encoder)?;
+                let features = self.embed(method.encoder(), val, &self.views.encoder, "val")?;
                 metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
             }
             return Ok(metrics);
         };
-        let features = self.embed(method.encoder(), val, self.views.task())?;
+        let features = self.embed(method.encoder(), val, self.views.task(), "val")?;
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         if let (Some(head), Some(labels)) = (head, val.labels()) {
+            self.observer.phase("scores of the head", 0, 0);
             let labels = labels.f_to_device(self.compute.device)?;
             metrics.extend(head_metrics("val", &head.evaluate(&features, &labels)?));
         }
         if let (true, Some((known, truth))) = (neighbours, self.labels(val)?) {
-            let bank = self.embed(method.encoder(), &task.train, self.views.task())?;
+            let bank = self.embed(method.encoder(), &task.train, self.views.task(), "train")?;
             metrics.extend(self.scores("knn/val", &self.knn(&bank, &known, &features)?, &truth)?);
         }
         Ok(metrics)
@@ -77,11 +87,12 @@ impl Evaluator<'_> {
         let task = self.data.task();
         let Some((split, scored)) = task.scored() else { return Ok(metrics) };
         let Some((known, truth)) = self.labels(scored)? else { return Ok(metrics) };
-        let bank = self.embed(encoder, &task.train, self.views.task())?;
-        let features = self.embed(encoder, scored, self.views.task())?;
+        let bank = self.embed(encoder, &task.train, self.views.task(), "train")?;
+        let features = self.embed(encoder, scored, self.views.task(), split)?;
         metrics.extend(self.scores(&format!("knn/{split}"), &self.knn(&bank, &known, &features)?, &truth)?);
         let balanced = self.config.train.self_supervision.use_balanced_binary_loss_for_linear_head;
         let objective = Objective::new(task.card.task, task.card.classes.len(), balanced.then_some(&known))?;
+        self.observer.phase("linear probe", 0, 0);
         let linear = probe::linear_probe(&objective, (&bank, &known), &features)?;
         metrics.extend(self.scores(&format!("linear/{split}"), &linear, &truth)?);
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
@@ -101,6 +112,7 @@ impl Evaluator<'_> {
     }
 
     fn knn(&self, bank: &Tensor, known: &Tensor, features: &Tensor) -> Result<Tensor, TrainError> {
+        self.observer.phase("nearest neighbours", 0, 0);
         Ok(probe::knn_votes(&self.config.knn, self.data.task().card.classes.len(), (bank, known), features)?)
     }
 
@@ -129,6 +141,7 @@ impl Evaluator<'_> {
         let plan = picks.chunks(train.batch_size).filter(|picks| picks.len() > 1);
         for batch in self.data.validation_batches(plan.map(<[_]>::to_vec).collect(), device) {
             self.stop.check(self.step)?;
+            self.observer.phase("validation loss", count, picks.len());
             let batch = batch?;
             let pieces = batch.parts(train.micro_batch_size.unwrap_or(train.batch_size));
             let views = |index: usize| -> Result<[Tensor; 2], TrainError> {
@@ -143,13 +156,18 @@ impl Evaluator<'_> {
         Ok((count > 0).then(|| sum / count as f64))
     }
 
-    /// Embeds every sample of `source`, plainly resized and cropped, in order: float32 `[N, D]` on the run's device.
-    fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views) -> Result<Tensor, TrainError> {
+    /// Embeds every sample of `source`, the split `name`, plainly resized and cropped, in order: float32 `[N, D]` on the
+    /// run's device.
+    fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views, name: &str) -> Result<Tensor, TrainError> {
         let embedder = self.compute.embedder(encoder, views);
+        let (what, mut done) = (format!("embedding {name} images"), 0);
         let mut features = Vec::new();
         for embedded in embedder.batches(source) {
             self.stop.check(self.step)?;
-            features.push(embedded?);
+            self.observer.phase(&what, done, source.len());
+            let embedded = embedded?;
+            done += embedded.size()[0] as usize;
+            features.push(embedded);
         }
         Ok(Tensor::f_cat(&features, 0)?)
     }

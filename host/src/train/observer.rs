@@ -24,6 +24,13 @@ pub struct Pace {
 
 /// Records and shows what a run measures.
 pub trait Observer {
+    /// `within` steps of the epoch after `epoch` finished ones are done. Told at the start of an epoch and after every step,
+    /// of which the device may still be computing some.
+    fn step(&self, epoch: usize, within: usize);
+
+    /// What goes on between steps: `done` of `total` pieces of `what`; a total of 0 stands for work that is not counted.
+    fn phase(&self, what: &str, done: usize, total: usize);
+
     /// The latest steps.
     ///
     /// # Errors

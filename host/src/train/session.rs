@@ -8,7 +8,7 @@ use super::splits::Splits;
 use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{Precision, StemChoice};
-use crate::data::{Loader, Source, loader};
+use crate::data::{DataError, Loader, Source, loader};
 use crate::method::{self, Method};
 use crate::plugin::Registry;
 use crate::probe::Embedder;
@@ -101,6 +101,9 @@ pub fn prepare_dataset(
     registry: &Registry,
     services: &dyn Services,
 ) -> Result<(Card, Box<dyn Dataset>), TrainError> {
+    services
+        .items(&format!("preparing {}", request.name), 0, None)
+        .map_err(|error| DataError::cancelled(&request.name, error))?;
     let dataset = registry.create_dataset(request)?;
     dataset.prepare(services)?;
     let card = match dataset.card()? {

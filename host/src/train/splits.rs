@@ -3,7 +3,7 @@
 use super::error::TrainError;
 use super::session;
 use crate::config::Config;
-use crate::data::{Damaged, Source, split};
+use crate::data::{Damaged, DataError, Source, split};
 use crate::plugin::Registry;
 use crate::random;
 use crate::storage::sha256_of_bytes;
@@ -114,6 +114,10 @@ impl<'a> Splits<'a> {
     }
 
     fn samples(&self, split: Split) -> Result<Arc<dyn Samples>, TrainError> {
+        let name = &self.card.name;
+        self.services
+            .items(&format!("opening {name} {}", split.name()), 0, None)
+            .map_err(|error| DataError::cancelled(name, error))?;
         Ok(self.dataset.open(split).map(Arc::from)?)
     }
 

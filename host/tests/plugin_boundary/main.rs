@@ -6,6 +6,7 @@
 mod calls;
 mod encoders;
 mod files;
+mod training;
 
 use selfsame::plugin::{Registry, SearchDir};
 use selfsame_plugin_api::{Cancelled, DatasetRequest, Services};
