@@ -24,10 +24,10 @@ pub enum Attempt {
 impl FileLock {
     /// Locks the file at `path`, which is made where it is missing, without waiting.
     ///
-    /// On file systems without locks it warns and goes on.
+    /// On file systems without locks it warns and goes on. A link of that name is not followed.
     ///
     /// # Errors
-    /// A file that cannot be made, locked or written.
+    /// A link, and a file that cannot be made, locked or written.
     pub fn attempt(path: &Path) -> io::Result<Attempt> {
         let mut file =
             regular_file::opened(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)?;

@@ -1,4 +1,5 @@
-//! Opens files for reading that must be regular ones: a named pipe that lies in a folder would be waited for without end.
+//! Opens files that must be regular ones: a named pipe that lies in a folder would be waited for without end, and a link
+//! would have another file written.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, Error, ErrorKind, Read};
@@ -11,15 +12,18 @@ use std::path::Path;
 /// # Errors
 /// A file that cannot be opened, and one that is not regular, with the word for what it is.
 pub fn open(path: &Path) -> io::Result<File> {
-    opened(OpenOptions::new().read(true), path)
+    judged(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?)
 }
 
-/// As [`open`], with other options.
+/// As [`open`], with other options, for a file that is written: its name is not followed where it is a link.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`], and a link.
 pub fn opened(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.custom_flags(libc::O_NONBLOCK).open(path)?;
+    judged(options.custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW).open(path)?)
+}
+
+fn judged(file: File) -> io::Result<File> {
     let kind = file.metadata()?.file_type();
     if kind.is_file() {
         return Ok(file);

@@ -2,15 +2,19 @@
 
 use crate::regular_file;
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use tempfile::{NamedTempFile, TempPath};
 
 /// File operations that change the disk. [`Disk`] is the real one.
 pub trait Storage: Send + Sync {
     /// Creates one folder; its parent exists.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
-    /// Creates or empties a file and writes all of `bytes` to it, without syncing.
+    /// Creates a file and writes all of `bytes` to it, without syncing. A name that is taken, be it by a link, is an error;
+    /// a file that cannot be written whole is removed.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Makes a file's contents survive a power cut.
     fn sync_file(&self, path: &Path) -> io::Result<()>;
@@ -32,7 +36,11 @@ impl Storage for Disk {
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        File::create(path)?.write_all(bytes)
+        let written = File::create_new(path)?.write_all(bytes);
+        if written.is_err() {
+            let _ = fs::remove_file(path);
+        }
+        written
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
@@ -73,6 +81,9 @@ fn advice(action: &str, error: &io::Error) -> &'static str {
         }
         ErrorKind::NotFound if action == "write" => "; does its folder exist?",
         ErrorKind::IsADirectory => "; name a file",
+        _ if error.raw_os_error() == Some(libc::ELOOP) => {
+            "; it is a symbolic link, which is not followed here: remove it"
+        }
         _ => "",
     }
 }
@@ -90,18 +101,53 @@ impl<T> Naming<T> for io::Result<T> {
 }
 
 /// Replaces a file in one step: after a crash at any moment it holds either its old bytes or all of the new ones.
+///
+/// A link of that name is replaced, never followed. Of several processes that write at once, the last one wins.
 pub fn write_atomically(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.tmp"));
-    let written = storage.write(&temporary, bytes).naming("write", path);
-    let synced = written.and_then(|()| storage.sync_file(&temporary).naming("sync", path));
-    let replaced = synced.and_then(|()| storage.rename(&temporary, path).naming("replace", path));
-    if let Err(error) = replaced {
-        let _ = fs::remove_file(&temporary);
-        return Err(error);
-    }
+    let (_, temporary) = beside(path, |name| storage.write(name, bytes))?.into_parts();
+    put_in_place(storage, temporary, path)
+}
+
+/// A new, empty file beside `path` under a name that nobody can foresee, for [`put_in_place`]; dropped before that, it is
+/// removed.
+pub fn create_beside(path: &Path) -> Result<(File, TempPath), FileError> {
+    Ok(beside(path, |name| File::create_new(name))?.into_parts())
+}
+
+/// Syncs a finished file and gives it its name, in one step.
+pub fn put_in_place(storage: &dyn Storage, temporary: TempPath, path: &Path) -> Result<(), FileError> {
+    storage.sync_file(&temporary).naming("sync", path)?;
+    storage.rename(&temporary, path).naming("replace", path)?;
+    temporary.keep().map_err(io::Error::from).naming("replace", path)?;
     let parent = parent_of(path);
     storage.sync_dir(parent).naming("sync", parent)
+}
+
+/// Makes a hidden file `.NAME.RANDOM.tmp` beside `path`; `make` fails where its name is taken.
+fn beside<F>(path: &Path, make: impl FnMut(&Path) -> io::Result<F>) -> Result<NamedTempFile<F>, FileError> {
+    let prefix = temporary_prefix(path);
+    let builder = &mut tempfile::Builder::new();
+    builder.prefix(OsStr::from_bytes(&prefix)).suffix(TEMPORARY).make_in(parent_of(path), make).naming("write", path)
+}
+
+const TEMPORARY: &str = ".tmp";
+
+fn temporary_prefix(path: &Path) -> Vec<u8> {
+    [b".", path.file_name().unwrap_or_default().as_bytes(), b"."].concat()
+}
+
+/// Removes what processes that were killed left of files that were to become `path`, which no other process may write at
+/// the moment.
+pub fn remove_temporaries(path: &Path) -> Result<(), FileError> {
+    let (parent, prefix) = (parent_of(path), temporary_prefix(path));
+    for entry in fs::read_dir(parent).naming("list", parent)? {
+        let name = entry.naming("list", parent)?.file_name();
+        if name.as_bytes().starts_with(&prefix) && name.as_bytes().ends_with(TEMPORARY.as_bytes()) {
+            let left = parent.join(name);
+            fs::remove_file(&left).naming("remove", &left)?;
+        }
+    }
+    Ok(())
 }
 
 /// The folder that holds `path`; `.` for a bare name.
@@ -141,6 +187,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn digests_agree_with_the_standards_example() {
@@ -173,5 +220,40 @@ mod tests {
         write_atomically(&Disk, &path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        let error = write_atomically(&Disk, &dir.path().join("folder"), b"three").unwrap_err().to_string();
+        assert!(error.contains("folder"), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "a failure leaves nothing");
+    }
+
+    #[test]
+    fn a_link_at_the_target_is_replaced_and_what_it_names_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("run.json"), dir.path().join("other"));
+        fs::write(&other, "mine").unwrap();
+        symlink(&other, &path).unwrap();
+        write_atomically(&Disk, &path, b"one").unwrap();
+        assert!(fs::symlink_metadata(&path).unwrap().is_file());
+        assert_eq!((fs::read(&path).unwrap(), fs::read(&other).unwrap()), (b"one".to_vec(), b"mine".to_vec()));
+        symlink(&other, dir.path().join("link")).unwrap();
+        let error = regular_file::opened(File::options().append(true), &dir.path().join("link"))
+            .naming("open", Path::new("link"))
+            .unwrap_err();
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+        assert!(Disk.write(&dir.path().join("link"), b"two").is_err());
+        assert_eq!(fs::read(&other).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("run.json");
+        for name in [".run.json.aB3dEf.tmp", ".run.jsonl.aB3dEf.tmp", "run.json", ".run.json"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        remove_temporaries(&path).unwrap();
+        let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".run.json", ".run.jsonl.aB3dEf.tmp", "run.json"]);
     }
 }

@@ -14,6 +14,7 @@ use crate::output::contact_sheet::{Row, Sheet, draw};
 use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
 use crate::random;
+use crate::storage::{Disk, write_atomically};
 use crate::train::signals::Stop;
 use crate::train::{TrainError, run_data, session};
 use indicatif::MultiProgress;
@@ -65,7 +66,8 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     let sheet = sheet(config, arguments.views, &card, samples.as_ref(), split, &indices, &images)?;
     let picture = draw(&sheet);
     let out = &arguments.out;
-    picture.save(out).map_err(|error| Failure::data(format!("{} cannot be written: {error}", out.display())))?;
+    let png = picture.to_png().map_err(|error| Failure::data(format!("{}: {error}", out.display())))?;
+    write_atomically(&Disk, out, &png).map_err(TrainError::from)?;
     Ok(format!("{} ({} samples, {} views each)", out.display(), indices.len(), arguments.views))
 }
 

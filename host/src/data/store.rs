@@ -15,7 +15,7 @@ use selfsame_plugin_api::{Image, Services};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -177,7 +177,7 @@ impl Store {
         self.replace("entry.json", &described)?;
         let open = |name: &str| {
             let file = regular_file::opened(
-                OpenOptions::new().read(true).write(true).create(true).truncate(false),
+                File::options().read(true).write(true).create(true).truncate(false),
                 &self.folder.join(name),
             );
             let end = file.and_then(|mut file| Ok((file.seek(SeekFrom::End(0))?, file)));

@@ -6,12 +6,11 @@ use crate::train::run_folder::null_is_nan;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// The file's name in a run's folder.
-pub const METRICS_FILE: &str = "metrics.jsonl";
+pub use crate::train::run_folder::METRICS_FILE;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +53,7 @@ impl MetricsLog {
             }
         }
         write_atomically(&Disk, &path, kept.as_bytes())?;
-        let file = regular_file::opened(OpenOptions::new().append(true), &path).naming("open", &path)?;
+        let file = regular_file::opened(File::options().append(true), &path).naming("open", &path)?;
         Ok(Self { file, path })
     }
 

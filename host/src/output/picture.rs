@@ -1,9 +1,7 @@
 //! A picture to draw on: rectangles, images and words, written as PNG.
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
-use std::fs::File;
-use std::io::{BufWriter, Error, Result};
-use std::path::Path;
+use std::io::{Error, Result};
 
 /// Red, green and blue.
 pub type Colour = [u8; 3];
@@ -96,18 +94,19 @@ impl Picture {
         }
     }
 
-    /// Writes the picture as PNG.
+    /// The picture as the bytes of a PNG file.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    /// A picture that is too large for the format.
+    pub fn to_png(&self) -> Result<Vec<u8>> {
         let too_large = |_| Error::other("the picture is too large");
         let (width, height) = (self.width.try_into().map_err(too_large)?, self.height.try_into().map_err(too_large)?);
-        let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), width, height);
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, width, height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
         encoder.write_header()?.write_image_data(&self.rgb)?;
-        Ok(())
+        Ok(png)
     }
 }
 
@@ -116,14 +115,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_reads_back_from_its_file() {
+    fn a_picture_reads_back_from_its_png() {
         let mut picture = Picture::new(30, 24, [255, 255, 255]);
         let tile = Picture { width: 2, height: 1, rgb: vec![255, 0, 0, 0, 0, 255] };
         picture.paste(&tile, 25, 3, 3);
         picture.write("é", 1, 1, Text::Plain, [0, 0, 0]);
-        let file = tempfile::NamedTempFile::new().unwrap();
-        picture.save(file.path()).unwrap();
-        let decoder = png::Decoder::new(std::io::BufReader::new(File::open(file.path()).unwrap()));
+        let decoder = png::Decoder::new(std::io::Cursor::new(picture.to_png().unwrap()));
         let mut reader = decoder.read_info().unwrap();
         let mut rgb = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut rgb).unwrap();

@@ -5,9 +5,12 @@
 
 use crate::storage::{FileError, Naming};
 use jiff::Timestamp;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+/// What the names of event files begin with.
+const EVENTS: &str = "events.out.tfevents.";
 
 /// Appends scalars to an event file of its own in the run's folder.
 #[derive(Debug)]
@@ -21,9 +24,12 @@ impl TensorBoard {
     /// earlier files in the folder say about later steps.
     pub fn open(run_dir: &Path, resume_from: Option<u64>) -> Result<Self, FileError> {
         let now = Timestamp::now();
-        let name = format!("events.out.tfevents.{:010}.{}.selfsame", now.as_second(), std::process::id());
-        let path = run_dir.join(name);
-        let file = OpenOptions::new().append(true).create(true).open(&path).naming("open", &path)?;
+        let prefix = format!("{EVENTS}{:010}.{}.", now.as_second(), std::process::id());
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix(&prefix).suffix(".selfsame");
+        // A name that nobody can foresee, so that no link can stand there.
+        let made = builder.make_in(run_dir, |path| File::create_new(path)).naming("create", run_dir)?;
+        let (file, path) = made.keep().map_err(|error| error.error).naming("create", run_dir)?;
         let mut board = Self { file, path };
         board.append(&file_version(wall_time(now)))?;
         if let Some(step) = resume_from {

@@ -4,7 +4,7 @@ use super::checkpoint::{CHECKPOINTS_DIR, CheckpointError, CheckpointWriter};
 use super::lock::{LockError, RunLock};
 use crate::data::Damaged;
 use crate::regular_file;
-use crate::storage::{Disk, FileError, Naming, write_atomically};
+use crate::storage::{Disk, FileError, Naming, remove_temporaries, write_atomically};
 use jiff::Timestamp;
 use selfsame_plugin_api::Normalization;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -19,6 +19,9 @@ pub const CONFIG_FILE: &str = "config.yaml";
 pub const RUN_FILE: &str = "run.json";
 /// The list of samples that were left out, by split; in a run's folder where there are any.
 pub const DAMAGED_FILE: &str = "damaged.json";
+
+/// Everything measured, in a run's folder.
+pub const METRICS_FILE: &str = "metrics.jsonl";
 
 /// The trained encoder's file in a run's folder.
 pub const ENCODER_FILE: &str = "encoder.safetensors";
@@ -84,6 +87,9 @@ impl RunFolder {
         let has_checkpoints = fs::read_dir(&checkpoints).is_ok_and(|mut entries| entries.next().is_some());
         if !resume && (has_checkpoints || path.join(RUN_FILE).exists()) {
             return Err(RunFolderError::Occupied(path.to_owned()));
+        }
+        for name in [RUN_FILE, CONFIG_FILE, METRICS_FILE, DAMAGED_FILE, ENCODER_FILE] {
+            remove_temporaries(&path.join(name))?;
         }
         Ok(Self { path: path.to_owned(), lock })
     }

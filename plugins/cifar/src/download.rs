@@ -208,9 +208,10 @@ impl Partial {
     /// An empty file, and a note of what it will be.
     fn begin(&self, origin: &Origin) -> Result<File> {
         self.discard()?;
-        let file = File::create(&self.path).map_err(|error| io_error("write", &self.path, &error))?;
+        let file = File::create_new(&self.path).map_err(|error| io_error("write", &self.path, &error))?;
         let note = serde_json::to_vec(origin).map_err(|error| PluginError::plugin(error.to_string()))?;
-        fs::write(&self.note, note).map_err(|error| io_error("write", &self.note, &error))?;
+        let noted = File::create_new(&self.note).and_then(|mut file| file.write_all(&note));
+        noted.map_err(|error| io_error("write", &self.note, &error))?;
         Ok(file)
     }
 }

@@ -4,12 +4,13 @@ mod npy;
 mod parquet;
 mod safetensors;
 
-use crate::storage::{Disk, FileError, Naming, Storage};
+use crate::storage::{Disk, FileError, Naming, create_beside, put_in_place};
 use selfsame_plugin_api::Targets;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
+use tempfile::TempPath;
 
 /// Why embeddings could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +57,8 @@ type Target = BufWriter<File>;
 /// A file of embeddings in the making.
 pub struct Embeddings {
     format: Box<dyn Format>,
-    /// Temporary and final name of the file, then of the one beside it.
-    files: Files,
+    /// Temporary and final name of the file, then of the one beside it. Nothing is left under the former.
+    files: Vec<(TempPath, PathBuf)>,
 }
 
 impl Embeddings {
@@ -73,22 +74,24 @@ impl Embeddings {
         dim: usize,
         facts: &[(&str, &str)],
     ) -> Result<Self, EmbeddingsError> {
-        let files = Files(files(path, force)?.into_iter().map(|path| (temporary(&path), path)).collect());
-        let extension = extension(path);
-        let open = |at: usize| -> Result<Target, FileError> {
-            Ok(BufWriter::new(File::create(&files.0[at].0).naming("write", &files.0[at].1)?))
+        let paths = files(path, force)?;
+        let mut temporaries = Vec::new();
+        let mut open = |at: usize| -> Result<Target, FileError> {
+            let (file, temporary) = create_beside(&paths[at])?;
+            temporaries.push((temporary, paths[at].clone()));
+            Ok(BufWriter::new(file))
         };
         let target = open(0)?;
-        let format: io::Result<Box<dyn Format>> = match extension {
+        let format: io::Result<Box<dyn Format>> = match extension(path) {
             "npy" => {
-                npy::write_csv(open(1)?, rows).naming("write", &files.0[1].1)?;
+                npy::write_csv(open(1)?, rows).naming("write", &paths[1])?;
                 npy::begin(target, rows.ids.len(), dim).map(|format| Box::new(format) as Box<dyn Format>)
             }
             "parquet" => parquet::begin(target, rows, dim, facts).map(|format| Box::new(format) as Box<dyn Format>),
             _ => safetensors::begin(target, rows, dim, facts).map(|format| Box::new(format) as Box<dyn Format>),
         };
-        let format = format.naming("write", &files.0[0].1)?;
-        Ok(Self { format, files })
+        let format = format.naming("write", &paths[0])?;
+        Ok(Self { format, files: temporaries })
     }
 
     /// Appends embeddings `[B, dim]`.
@@ -98,7 +101,7 @@ impl Embeddings {
     pub fn push(&mut self, embeddings: &Tensor) -> Result<(), EmbeddingsError> {
         let embeddings = embeddings.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
         let values = Vec::<f32>::try_from(embeddings.f_flatten(0, -1)?)?;
-        Ok(self.format.write(&values).naming("write", &self.files.0[0].1)?)
+        Ok(self.format.write(&values).naming("write", &self.files[0].1)?)
     }
 
     /// Puts the finished file under its name, and answers the files written.
@@ -106,13 +109,13 @@ impl Embeddings {
     /// # Errors
     /// A file that cannot be written to.
     pub fn finish(self) -> Result<Vec<PathBuf>, EmbeddingsError> {
-        let first = &self.files.0[0].1;
-        self.format.finish().and_then(|mut target| target.flush()).naming("write", first)?;
-        for (temporary, path) in self.files.0.iter().rev() {
-            Disk.sync_file(temporary).naming("sync", path)?;
-            Disk.rename(temporary, path).naming("replace", path)?;
+        let Self { format, files } = self;
+        format.finish().and_then(|mut target| target.flush()).naming("write", &files[0].1)?;
+        let paths = files.iter().map(|(_, path)| path.clone()).collect();
+        for (temporary, path) in files.into_iter().rev() {
+            put_in_place(&Disk, temporary, &path)?;
         }
-        Ok(self.files.0.iter().map(|(_, path)| path.clone()).collect())
+        Ok(paths)
     }
 }
 
@@ -134,22 +137,6 @@ pub fn files(path: &Path, force: bool) -> Result<Vec<PathBuf>, EmbeddingsError> 
 
 fn extension(path: &Path) -> &str {
     path.extension().and_then(|extension| extension.to_str()).unwrap_or_default()
-}
-
-/// Each file's temporary name, under which nothing is left behind, and its own.
-struct Files(Vec<(PathBuf, PathBuf)>);
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        for (temporary, _) in &self.0 {
-            // Renamed already, unless something failed.
-            let _ = std::fs::remove_file(temporary);
-        }
-    }
-}
-
-fn temporary(path: &Path) -> PathBuf {
-    path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default().to_string_lossy()))
 }
 
 /// Floats as bytes, little-endian.
