@@ -10,7 +10,9 @@ mod embed;
 mod evaluate;
 mod failure;
 mod open;
+mod own_config;
 mod preview;
+mod resume;
 mod startup;
 mod train;
 

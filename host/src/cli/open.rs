@@ -2,6 +2,7 @@
 
 use super::args::{Common, ConfigArgs};
 use super::failure::Failure;
+use super::own_config;
 use crate::config::{self, Config, ConfigError, Recommended, Resolved, Sources};
 use crate::plugin::{PluginFailure, Registry, search};
 use selfsame_plugin_api::OptionSpec;
@@ -52,7 +53,8 @@ fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent
             .iter()
             .map(|card| Recommended { origin: format!("encoder {}", card.name), values: card.recommended.clone() }),
     );
-    let resolved = config::load(&sources)?;
+    let mut resolved = config::load(&sources)?;
+    own_config::settle(&mut resolved);
     resolved.retired.iter().for_each(|retired| tracing::warn!("{retired}"));
 
     let Config { dataset: first, encoder: architecture, linear_head, .. } = &resolved.config;

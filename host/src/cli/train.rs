@@ -2,7 +2,7 @@
 
 use super::args::{Cli, TrainArgs};
 use super::failure::Failure;
-use super::open;
+use super::{open, own_config, resume};
 use crate::config::{self, Config};
 use crate::native;
 use crate::output::counter::Counter;
@@ -43,6 +43,7 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<S
         extra.push("train.resume_from_last_checkpoint=true".to_owned());
     }
     let resolved = open::configuration(&arguments.config, &extra, &registry)?;
+    own_config::ensure_one_run(&resolved, &arguments.config.files)?;
     let stop = Stop::install().map_err(TrainError::from)?;
     run(&resolved.config, &registry, bars, &stop).map_err(|error| Failure::from(error).signalled(&stop))
 }
@@ -53,13 +54,17 @@ fn quoted(text: &str) -> String {
 }
 
 fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) -> Result<String, TrainError> {
-    let resume = config.train.resume_from_last_checkpoint;
+    let is_resumed = config.train.resume_from_last_checkpoint;
     let compute = Compute::select(config)?;
-    let folder = RunFolder::open(&config.train.output_dir, resume)?;
-    let checkpoint = if resume { checkpoint::latest(folder.path())? } else { None };
+    let folder = RunFolder::open(&config.train.output_dir, is_resumed)?;
+    let checkpoint = if is_resumed { checkpoint::latest(folder.path())? } else { None };
     match &checkpoint {
         Some(checkpoint) => continuity::check(&checkpoint.load()?.state, config, compute.device)?,
-        None if resume => ensure_nothing_is_lost(folder.path())?,
+        None if is_resumed => {
+            if let Some(closing) = resume::without_checkpoint(folder.path(), config)? {
+                return Ok(closing);
+            }
+        }
         None => {}
     }
     let init = config.train.self_supervision.init.as_deref().filter(|_| checkpoint.is_none());
@@ -116,24 +121,6 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
     let outcome = engine.run();
     let next = next_steps(folder.path(), &data);
     finish(config, &folder, &engine, record, outcome, &next)
-}
-
-/// Starts anew in a folder without a usable checkpoint only when there is none at all.
-fn ensure_nothing_is_lost(run: &Path) -> Result<(), TrainError> {
-    let checkpoints = run.join(checkpoint::CHECKPOINTS_DIR);
-    if std::fs::read_dir(&checkpoints).is_ok_and(|entries| entries.flatten().any(|entry| is_checkpoint(&entry))) {
-        return Err(TrainError::data(format!(
-            "no checkpoint in {} is intact, so the run cannot be continued; restore one from a copy, or start another run \
-             with `--output-dir`",
-            checkpoints.display()
-        )));
-    }
-    tracing::info!("nothing to resume in {}; starting anew", run.display());
-    Ok(())
-}
-
-fn is_checkpoint(entry: &std::fs::DirEntry) -> bool {
-    entry.file_name().to_string_lossy().starts_with("step-")
 }
 
 /// Writes what the run came to, whichever way it ended.

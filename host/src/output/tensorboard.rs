@@ -5,7 +5,7 @@
 
 use crate::storage::{FileError, Naming};
 use jiff::Timestamp;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -21,9 +21,11 @@ pub struct TensorBoard {
 
 impl TensorBoard {
     /// Starts an event file; given the checkpoint's step that a run resumes from, it tells TensorBoard to forget what
-    /// earlier files in the folder say about later steps.
+    /// earlier files in the folder say about later steps, and without one, about all steps.
     pub fn open(run_dir: &Path, resume_from: Option<u64>) -> Result<Self, FileError> {
         let now = Timestamp::now();
+        let mut names = fs::read_dir(run_dir).naming("list", run_dir)?.flatten().map(|entry| entry.file_name());
+        let is_restart = names.any(|name| name.as_encoded_bytes().starts_with(EVENTS.as_bytes()));
         let prefix = format!("{EVENTS}{:010}.{}.", now.as_second(), std::process::id());
         let mut builder = tempfile::Builder::new();
         let builder = builder.prefix(&prefix).suffix(".selfsame");
@@ -32,8 +34,9 @@ impl TensorBoard {
         let (file, path) = made.keep().map_err(|error| error.error).naming("create", run_dir)?;
         let mut board = Self { file, path };
         board.append(&file_version(wall_time(now)))?;
-        if let Some(step) = resume_from {
-            board.append(&session_start(wall_time(now), step + 1))?;
+        let forget = resume_from.map(|step| step + 1).or(is_restart.then_some(0));
+        if let Some(step) = forget {
+            board.append(&session_start(wall_time(now), step))?;
         }
         Ok(board)
     }
@@ -161,6 +164,18 @@ mod tests {
         let events = [file_version(1.5), session_start(2.5, 301), scalar_event(3.5, 301, values)];
         let hex: String = events.iter().flat_map(|event| framed(event)).map(|b| format!("{b:02x}")).collect();
         assert_eq!(hex, expected);
+    }
+
+    #[test]
+    fn a_run_that_starts_anew_takes_back_what_earlier_files_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = framed(&session_start(0.0, 0))[21..].to_vec(); // after length, checksum and time
+        let says_so = |board: &TensorBoard| {
+            let written = fs::read(&board.path).unwrap();
+            written.windows(start.len() - 4).any(|part| part == &start[..start.len() - 4])
+        };
+        assert!(!says_so(&TensorBoard::open(dir.path(), None).unwrap()));
+        assert!(says_so(&TensorBoard::open(dir.path(), None).unwrap()));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), Train
              same to the last bit"
         );
     }
-    compare(&state["config"], config)?;
+    compare_values(&state["config"], config)?;
     let at = |key: &str| state["position"][key].as_u64().unwrap_or(0);
     let (done, begun, wanted) = (at("epoch"), at("step_in_epoch") > 0, config.scheduler.epochs as u64);
     if wanted < done + u64::from(begun) {
@@ -70,11 +70,20 @@ pub fn check_samples(before: &[DataSetRecord], now: &[DataSetRecord]) -> Result<
     Ok(())
 }
 
-fn compare(saved: &Value, config: &Config) -> Result<(), TrainError> {
-    let value = |config: &Config| {
-        serde_json::to_value(config)
-            .map_err(|error| TrainError::configuration(format!("the configuration cannot be written: {error}")))
-    };
+/// Compares the configuration that a run was started with and the one at hand.
+///
+/// # Errors
+/// As [`check`].
+pub fn compare(saved: &Config, config: &Config) -> Result<(), TrainError> {
+    compare_values(&value(saved)?, config)
+}
+
+fn value(config: &Config) -> Result<Value, TrainError> {
+    serde_json::to_value(config)
+        .map_err(|error| TrainError::configuration(format!("the configuration cannot be written: {error}")))
+}
+
+fn compare_values(saved: &Value, config: &Config) -> Result<(), TrainError> {
     // Keys that are younger than the run have their default.
     let saved = match serde_json::from_value::<Config>(saved.clone()) {
         Ok(saved) => value(&saved)?,
@@ -143,9 +152,9 @@ mod tests {
         saved["train"]["output_dir"] = "elsewhere".into();
         saved["knn"]["k"] = 3.into();
         saved["scheduler"]["epochs"] = 7.into();
-        compare(&saved, &config).unwrap();
+        compare_values(&saved, &config).unwrap();
         saved["train"]["batch_size"] = 64.into();
-        let error = compare(&saved, &config).unwrap_err().to_string();
+        let error = compare_values(&saved, &config).unwrap_err().to_string();
         assert!(error.contains("`train.batch_size` was 64 and is 512 now"), "{error}");
     }
 
@@ -156,9 +165,9 @@ mod tests {
         config.dataset.mix = vec![mixed("a"), mixed("b")];
         let saved = serde_json::to_value(&config).unwrap();
         config.dataset.mix[1].dataset_dir = Some("elsewhere".into());
-        compare(&saved, &config).unwrap();
+        compare_values(&saved, &config).unwrap();
         config.dataset.mix.pop();
-        let error = compare(&saved, &config).unwrap_err().to_string();
+        let error = compare_values(&saved, &config).unwrap_err().to_string();
         assert!(error.contains("`dataset.mix.1.name` was \"b\" and is null now"), "{error}");
     }
 }

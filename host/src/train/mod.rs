@@ -17,5 +17,6 @@ pub mod signals;
 pub mod splits;
 pub mod state;
 pub mod tensors;
+pub mod traces;
 
 pub use error::TrainError;

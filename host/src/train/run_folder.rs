@@ -1,7 +1,8 @@
 //! A run's folder: who may write to it, the resolved configuration, and the record of what ran.
 
-use super::checkpoint::{CHECKPOINTS_DIR, CheckpointError, CheckpointWriter};
+use super::checkpoint::{CheckpointError, CheckpointWriter};
 use super::lock::{LockError, RunLock};
+use super::traces::holds_run;
 use crate::data::Damaged;
 use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, remove_temporaries, write_atomically};
@@ -83,9 +84,7 @@ impl RunFolder {
     pub fn open(path: &Path, resume: bool) -> Result<Self, RunFolderError> {
         fs::create_dir_all(path).naming("create", path)?;
         let lock = RunLock::acquire(path)?;
-        let checkpoints = path.join(CHECKPOINTS_DIR);
-        let has_checkpoints = fs::read_dir(&checkpoints).is_ok_and(|mut entries| entries.next().is_some());
-        if !resume && (has_checkpoints || path.join(RUN_FILE).exists()) {
+        if !resume && holds_run(path) {
             return Err(RunFolderError::Occupied(path.to_owned()));
         }
         for name in [RUN_FILE, CONFIG_FILE, METRICS_FILE, DAMAGED_FILE, ENCODER_FILE] {

@@ -24,7 +24,8 @@ pub struct TrainConfig {
     /// Peak learning rate, above 0; see `optimizer.lr_scaling`.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub base_lr: f64,
-    /// The run's folder; `--output-dir` wins. Relative to the working directory.
+    /// The run's folder; `--output-dir` wins. Relative to the working directory; in the `config.yaml` that lies in a run's
+    /// folder, it stands for that folder.
     #[schemars(length(min = 1))]
     pub output_dir: PathBuf,
     /// Continue from the newest checkpoint in `output_dir` when there is one; same as `--resume`.

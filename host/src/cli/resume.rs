@@ -1,0 +1,91 @@
+//! What `--resume` does in a folder that has no checkpoint to continue from: it replaces nothing of a run.
+
+use crate::config::{self, Config, Sources};
+use crate::output::metrics::{self, Record};
+use crate::output::report;
+use crate::train::run_folder::{CONFIG_FILE, ENCODER_FILE, RunFolderError, RunRecord, RunStatus};
+use crate::train::{TrainError, checkpoint, continuity, traces};
+use std::path::Path;
+
+/// What a complete run has to say; none: there is nothing to lose, and the run may start anew.
+///
+/// # Errors
+/// A folder with something of a run that cannot be continued.
+pub(super) fn without_checkpoint(run: &Path, config: &Config) -> Result<Option<String>, TrainError> {
+    ensure_none_is_damaged(run)?;
+    let record = match RunRecord::read(run) {
+        Ok(record) => record,
+        Err(RunFolderError::NoRun(_)) if traces::holds_run(run) => {
+            return Err(lost(run, "what is left of a run, but neither its run.json nor a checkpoint"));
+        }
+        Err(RunFolderError::NoRun(_)) => {
+            tracing::info!("nothing to resume in {}; starting anew", run.display());
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let saved = config::load(&Sources { files: vec![run.join(CONFIG_FILE)], ..Sources::default() });
+    let saved = saved.map_err(|error| TrainError::configuration(error.to_string()))?.config;
+    if record.status == RunStatus::Completed {
+        return complete(run, &record, &saved, config).map(Some);
+    }
+    let (done, epochs) = (record.epochs_done, record.epochs);
+    if run.join(ENCODER_FILE).exists() || had_checkpoint(run, &record, &saved, &metrics::read(run)?) {
+        return Err(lost(
+            run,
+            &format!("a run that is not complete ({done} of {epochs} epochs recorded), but no checkpoint"),
+        ));
+    }
+    continuity::compare(&saved, config)?;
+    tracing::info!("the run in {} ended before its first checkpoint; starting anew", run.display());
+    Ok(None)
+}
+
+/// A run that needs no checkpoint any more, where nothing else than this run was asked for.
+fn complete(run: &Path, record: &RunRecord, saved: &Config, config: &Config) -> Result<String, TrainError> {
+    let (done, wanted) = (record.epochs_done, config.scheduler.epochs);
+    if wanted != record.epochs {
+        return Err(lost(
+            run,
+            &format!("a complete run of {done} epochs, but no checkpoint to go on to {wanted} from"),
+        ));
+    }
+    continuity::compare(saved, config)?;
+    let closing = report::final_report(record, run, &[]);
+    Ok(format!(
+        "The run in {} is complete, all {done} epochs are done. Nothing was changed.\n\n{closing}",
+        run.display()
+    ))
+}
+
+/// Whether the run has had a checkpoint that is missing now. A run that was killed has measured nothing after the step
+/// of its first one.
+fn had_checkpoint(run: &Path, record: &RunRecord, saved: &Config, lines: &[Record]) -> bool {
+    let every = saved.train.checkpoint_every_steps;
+    let epoch = lines.iter().find(|line| line.event == "epoch").map(|line| line.step);
+    let first = epoch.into_iter().chain((every > 0).then_some(every)).min();
+    let last = lines.iter().map(|line| line.step).max().unwrap_or(0);
+    let is_saved = record.status == RunStatus::Interrupted || !run.join(checkpoint::CHECKPOINTS_DIR).exists();
+    record.epochs_done > 0 || first.is_some_and(|first| last > first) || (last > 0 && is_saved)
+}
+
+fn lost(run: &Path, what: &str) -> TrainError {
+    TrainError::configuration(format!(
+        "{} holds {what}: it cannot be continued, and nothing was changed. Put its files back from a copy, or start another \
+         run with `--output-dir`; to give it up, remove the folder",
+        run.display()
+    ))
+}
+
+fn ensure_none_is_damaged(run: &Path) -> Result<(), TrainError> {
+    let checkpoints = run.join(checkpoint::CHECKPOINTS_DIR);
+    let is_checkpoint = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("step-");
+    match std::fs::read_dir(&checkpoints).is_ok_and(|entries| entries.flatten().any(is_checkpoint)) {
+        true => Err(TrainError::data(format!(
+            "no checkpoint in {} is intact, so the run cannot be continued; restore one from a copy, or start another run \
+             with `--output-dir`",
+            checkpoints.display()
+        ))),
+        false => Ok(()),
+    }
+}
