@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {
+    startup::outlive_save_requests();
     restart_prepared();
     let cli = startup::command_line();
     let bars = startup::set_up_logging(&cli.common);

@@ -4,6 +4,7 @@ use super::args::{Cli, Common};
 use super::failure::Failure;
 use crate::output::logging::{self, Verbosity};
 use crate::output::terminal;
+use crate::train::signals;
 use clap::Parser;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::io::Write;
@@ -47,6 +48,13 @@ pub fn command_line() -> Cli {
         let shown = std::env::args_os().map(|word| terminal::in_one_line(&word.to_string_lossy()).into_owned());
         Cli::try_parse_from(shown).err().unwrap_or(error).exit()
     })
+}
+
+/// SIGUSR1 asks a training run to save; nothing else ends by it either, whatever the process is doing.
+pub fn outlive_save_requests() {
+    if let Err(error) = signals::outlive_save_requests() {
+        let _ = writeln!(std::io::stderr(), "warning: SIGUSR1 would end this process ({error})");
+    }
 }
 
 /// Sends log lines to standard error as the flags ask; progress goes to the bars answered.

@@ -9,6 +9,7 @@ use super::observer::{Observer, Pace};
 use super::run_data::{RunData, RunViews};
 use super::session::Compute;
 use super::signals::Stop;
+use super::snapshot::Snapshot;
 use super::state;
 use crate::augment::ViewKey;
 use crate::config::Config;
@@ -19,6 +20,7 @@ use crate::probe::LinearHead;
 use crate::{native, random};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
@@ -52,7 +54,7 @@ pub struct Engine<'a> {
     head: Option<LinearHead>,
     head_batches: Option<HeadBatches<'a>>,
     position: Position,
-    checkpoints: CheckpointWriter,
+    checkpoints: Rc<CheckpointWriter>,
     observer: &'a mut dyn Observer,
     stop: Stop,
     last_metrics: BTreeMap<String, f64>,
@@ -98,7 +100,7 @@ impl<'a> Engine<'a> {
             head,
             head_batches: HeadBatches::new(config, data, views),
             position,
-            checkpoints,
+            checkpoints: Rc::new(checkpoints),
             observer,
             stop,
             last_metrics: BTreeMap::new(),
@@ -146,9 +148,16 @@ impl<'a> Engine<'a> {
         self.observer.phase(what, 0, 0);
     }
 
-    fn evaluator(&self) -> Evaluator<'_> {
-        let (run, on) = ((self.config, self.compute), (self.data, self.views));
-        Evaluator::new(run, on, (&self.stop, self.position.step), &*self.observer)
+    fn evaluator(&self) -> Result<Evaluator<'_>, TrainError> {
+        Ok(Evaluator {
+            config: self.config,
+            compute: self.compute,
+            data: self.data,
+            views: self.views,
+            stop: self.stop.clone(),
+            state: self.snapshot()?,
+            observer: &*self.observer,
+        })
     }
 
     /// Trains to the last epoch, and answers the scores of the encoder as it is then.
@@ -162,11 +171,11 @@ impl<'a> Engine<'a> {
         while self.position.epoch < self.config.scheduler.epochs {
             self.epoch()?;
         }
-        self.evaluator().probe(self.method.encoder())
+        self.evaluator()?.probe(self.method.encoder())
     }
 
     fn measure_untrained(&mut self) -> Result<(), TrainError> {
-        let scores = self.saving_on_stop(self.evaluator().probe(self.method.encoder()))?;
+        let scores = self.evaluator()?.probe(self.method.encoder())?;
         self.observer.epoch(0, 0, &scores)?;
         self.position.untrained = scores;
         Ok(())
@@ -296,7 +305,7 @@ impl<'a> Engine<'a> {
 
     fn save_if_due(&mut self, looked: &mut Look, steps: usize) -> Result<(), TrainError> {
         let every = self.config.train.checkpoint_every_steps;
-        let due = every > 0 && self.position.step.is_multiple_of(every);
+        let due = (every > 0 && self.position.step.is_multiple_of(every)) || self.stop.save_requested();
         let stop = self.stop.requested();
         // The end of the epoch saves anyway, after its measurements.
         let saves_soon = self.position.step_in_epoch == steps && stop.is_none();
@@ -315,10 +324,16 @@ impl<'a> Engine<'a> {
         let epoch = self.position.epoch + 1;
         let every = self.config.knn.every_epochs;
         let neighbours = every > 0 && (epoch.is_multiple_of(every) || epoch == self.config.scheduler.epochs);
-        let (run, on) = ((self.config, self.compute), (self.data, self.views));
-        let evaluator = Evaluator::new(run, on, (&self.stop, self.position.step), &*self.observer);
-        let measured = evaluator.validate(self.method.as_mut(), self.head.as_ref(), neighbours);
-        let mut metrics = self.saving_on_stop(measured)?;
+        let evaluator = Evaluator {
+            config: self.config,
+            compute: self.compute,
+            data: self.data,
+            views: self.views,
+            stop: self.stop.clone(),
+            state: self.snapshot()?,
+            observer: &*self.observer,
+        };
+        let mut metrics = evaluator.validate(self.method.as_mut(), self.head.as_ref(), neighbours)?;
         metrics.insert("ssl/train/epoch_loss".to_owned(), self.position.loss_sum / steps as f64);
         if let Some(head) = &mut self.head {
             metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics("train", train)));
@@ -336,17 +351,18 @@ impl<'a> Engine<'a> {
         self.save(period > 0 && epoch.is_multiple_of(period))
     }
 
-    /// Saves the state where a signal ended what was measured: a resumed run measures again.
-    fn saving_on_stop<T>(&self, measured: Result<T, TrainError>) -> Result<T, TrainError> {
-        if let Err(TrainError::Stopped { .. }) = measured {
-            self.save(false)?;
-        }
-        measured
-    }
-
     /// Writes a checkpoint; `keep` holds it for good.
     fn save(&self, keep: bool) -> Result<(), TrainError> {
+        let is_asked = self.stop.take_save_request();
         self.observer.phase("saving a checkpoint", 0, 0);
+        self.snapshot()?.write(keep)?;
+        if is_asked {
+            tracing::info!("saved the state after step {}", self.position.step);
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, TrainError> {
         let mut groups =
             vec![("model", state::model_tensors(self.method.as_ref())), ("optimizer", self.optimizer.state())];
         if let Some(head) = &self.head {
@@ -359,8 +375,7 @@ impl<'a> Engine<'a> {
             "config": self.config,
             "threads": tch::get_num_threads(),
         });
-        self.checkpoints.save(self.position.step, &groups, &state, keep)?;
-        Ok(())
+        Ok(Snapshot { writer: Rc::clone(&self.checkpoints), step: self.position.step, groups, state })
     }
 }
 

@@ -5,6 +5,7 @@ use super::observer::Observer;
 use super::run_data::{RunData, RunViews};
 use super::session::Compute;
 use super::signals::Stop;
+use super::snapshot::Snapshot;
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::{Batch, Source};
@@ -16,26 +17,20 @@ use tch::{Kind, Tensor};
 
 /// Measures an encoder on the splits of a run.
 pub struct Evaluator<'a> {
-    config: &'a Config,
-    compute: Compute,
-    data: &'a RunData,
-    views: &'a RunViews,
-    stop: &'a Stop,
-    step: u64,
-    observer: &'a dyn Observer,
-}
-
-impl<'a> Evaluator<'a> {
-    /// Measures with a run's configuration, device, samples and views, after `step` steps. `stop` is looked at between
-    /// batches, and `observer` told what is measured.
-    pub fn new(
-        (config, compute): (&'a Config, Compute),
-        (data, views): (&'a RunData, &'a RunViews),
-        (stop, step): (&'a Stop, u64),
-        observer: &'a dyn Observer,
-    ) -> Self {
-        Self { config, compute, data, views, stop, step, observer }
-    }
+    /// The run's configuration.
+    pub config: &'a Config,
+    /// Device and arithmetic.
+    pub compute: Compute,
+    /// The run's samples.
+    pub data: &'a RunData,
+    /// The run's views.
+    pub views: &'a RunViews,
+    /// Looked at between batches.
+    pub stop: Stop,
+    /// What is saved when a signal asks for it.
+    pub state: Snapshot,
+    /// Told what is measured.
+    pub observer: &'a dyn Observer,
 }
 
 impl Evaluator<'_> {
@@ -140,7 +135,7 @@ impl Evaluator<'_> {
         let (mut sum, mut count) = (0.0, 0);
         let plan = picks.chunks(train.batch_size).filter(|picks| picks.len() > 1);
         for batch in self.data.validation_batches(plan.map(<[_]>::to_vec).collect(), device) {
-            self.stop.check(self.step)?;
+            self.heed_signals()?;
             self.observer.phase("validation loss", count, picks.len());
             let batch = batch?;
             let pieces = batch.parts(train.micro_batch_size.unwrap_or(train.batch_size));
@@ -156,6 +151,16 @@ impl Evaluator<'_> {
         Ok((count > 0).then(|| sum / count as f64))
     }
 
+    /// Saves where a signal asks to; a resumed run measures again.
+    fn heed_signals(&self) -> Result<(), TrainError> {
+        let is_asked = self.stop.take_save_request();
+        if is_asked || self.stop.requested().is_some() {
+            self.state.write(false)?;
+            tracing::info!("saved the state after step {}", self.state.step);
+        }
+        self.stop.check(self.state.step)
+    }
+
     /// Embeds every sample of `source`, the split `name`, plainly resized and cropped, in order: float32 `[N, D]` on the
     /// run's device.
     fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views, name: &str) -> Result<Tensor, TrainError> {
@@ -163,7 +168,7 @@ impl Evaluator<'_> {
         let (what, mut done) = (format!("embedding {name} images"), 0);
         let mut features = Vec::new();
         for embedded in embedder.batches(source) {
-            self.stop.check(self.step)?;
+            self.heed_signals()?;
             self.observer.phase(&what, done, source.len());
             let embedded = embedded?;
             done += embedded.size()[0] as usize;

@@ -14,6 +14,7 @@ pub mod run_data;
 pub mod run_folder;
 pub mod session;
 pub mod signals;
+pub mod snapshot;
 pub mod splits;
 pub mod state;
 pub mod tensors;

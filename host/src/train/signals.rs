@@ -1,22 +1,32 @@
-//! Ctrl-C, `kill` and a terminal that goes away: the first signal asks the run to save and stop, the second ends the process at once.
+//! Ctrl-C, `kill` and a terminal that goes away: the first signal asks the run to save and stop, the second ends the process
+//! at once. SIGUSR1 asks it to save and go on.
 
 use super::error::TrainError;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Whether somebody asked the run to stop.
+/// Keeps SIGUSR1, which asks a training run to save, from ending a process that has nothing to save.
+///
+/// # Errors
+/// A handler that the system does not take.
+pub fn outlive_save_requests() -> io::Result<()> {
+    flag::register(SIGUSR1, Arc::new(AtomicBool::new(false))).map(drop)
+}
+
+/// Whether somebody asked the run to stop, or to save.
 #[derive(Debug, Clone)]
 pub struct Stop {
     exit_code: Arc<AtomicUsize>,
+    save: Arc<AtomicBool>,
 }
 
 impl Stop {
-    /// Starts to listen for SIGINT, SIGTERM and, unless the process was started to survive it (`nohup`), SIGHUP.
+    /// Starts to listen for SIGUSR1, SIGINT, SIGTERM and, unless the process was started to survive it (`nohup`), SIGHUP.
     ///
-    /// A second signal of any kind ends the process at once, with 128 and the signal's number.
+    /// A second signal to stop, of any kind, ends the process at once, with 128 and the signal's number.
     pub fn install() -> io::Result<Stop> {
         let exit_code = Arc::new(AtomicUsize::new(0));
         let armed = Arc::new(AtomicBool::new(false));
@@ -28,7 +38,19 @@ impl Stop {
             flag::register(signal, Arc::clone(&armed))?;
             flag::register_usize(signal, Arc::clone(&exit_code), code as usize)?;
         }
-        Ok(Stop { exit_code })
+        let save = Arc::new(AtomicBool::new(false));
+        flag::register(SIGUSR1, Arc::clone(&save))?;
+        Ok(Stop { exit_code, save })
+    }
+
+    /// Whether SIGUSR1 has come since the state was saved.
+    pub fn save_requested(&self) -> bool {
+        self.save.load(Ordering::SeqCst)
+    }
+
+    /// [`save_requested`](Self::save_requested), by whoever saves now.
+    pub fn take_save_request(&self) -> bool {
+        self.save.swap(false, Ordering::SeqCst)
     }
 
     /// The exit code to end with (130 after SIGINT, 143 after SIGTERM, 129 after SIGHUP), once a signal has come.
