@@ -8,6 +8,7 @@ use crate::evaluate::{self, Bench, Evaluation, Protocol, Recipes, Subject, Train
 use crate::output::counter::Counter;
 use crate::output::host_services::HostServices;
 use crate::plugin::Registry;
+use crate::probe::Warnings;
 use crate::train::run_data;
 use crate::train::run_folder::PluginFile;
 use crate::train::session::Compute;
@@ -47,9 +48,11 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     if warn_of_other_samples(&run, &arguments.trained, &splits)? {
         departures.push("samples=other than the run's".to_owned());
     }
-    let mut results = Vec::new();
+    let (mut results, mut said) = (Vec::new(), Warnings::default());
     for protocol in protocols {
         let verdict = bench.run(protocol, &recipes)?;
+        let warnings = bench.caveats(protocol)?;
+        warnings.iter().cloned().for_each(|warning| said.warn(warning));
         progress("computing intervals", 0, 0);
         let result = Evaluation::new(
             verdict,
@@ -58,6 +61,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
                 split,
                 train_samples: bench.sizes().0,
                 settings: settings(protocol, arguments, &departures),
+                warnings,
                 weights: weights.clone(),
                 encoder: run.record.encoder.clone(),
                 embedding: method.embedding(),

@@ -11,7 +11,7 @@ use crate::output::progress::Plan;
 use crate::output::recorder::Recorder;
 use crate::output::{export, report};
 use crate::plugin::Registry;
-use crate::probe::LinearHead;
+use crate::probe::{LinearHead, Warnings};
 use crate::storage::sha256_of_file;
 use crate::train::engine::Engine;
 use crate::train::initial_weights::InitialWeights;
@@ -93,9 +93,11 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
     let mut record = new_record(config, registry, compute, &data, [channels, size.0, size.1]);
     record.embedding = method.embedding();
     record.init = init.as_ref().map(InitialWeights::file);
+    data.caveats(config)?.into_iter().for_each(|caveat| record.warnings.warn(caveat));
     if let Some(earlier) = earlier {
         record.started = earlier.started;
         record.init = earlier.init;
+        record.warnings.keep(&earlier.warnings);
         // Scores of the last epoch of a run that goes on are not those of its end.
         record.metrics = earlier.metrics;
         record.metrics.retain(|name, _| !name.starts_with("linear/") && !name.contains("/test/"));
@@ -140,6 +142,7 @@ fn finish(
     engine.phase("writing the results");
     record.finished = Some(Timestamp::now());
     record.epochs_done = engine.position().epoch;
+    record.warnings.keep(engine.warnings());
     record.metrics.extend(engine.last_metrics().clone());
     let untrained = engine.position().untrained.iter();
     record.metrics.extend(untrained.map(|(name, value)| (format!("untrained/{name}"), *value)));
@@ -248,6 +251,7 @@ fn new_record(
         encoder_sha256: None,
         epochs_done: 0,
         epochs: config.scheduler.epochs,
+        warnings: Warnings::default(),
         metrics: BTreeMap::new(),
     }
 }

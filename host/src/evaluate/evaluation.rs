@@ -63,6 +63,9 @@ pub struct Evaluation {
     /// Where the evaluation departed from the run and from the protocol's defaults, as `KEY=VALUE`.
     #[serde(default)]
     pub settings: Vec<String>,
+    /// What has to be known of the scores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Samples that cannot be read and were left out, by split.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub left_out: LeftOut,
@@ -139,6 +142,8 @@ pub struct Subject<'a> {
     pub train_samples: usize,
     /// Where the evaluation departs from the run and from the protocol's defaults, as `KEY=VALUE`.
     pub settings: Vec<String>,
+    /// What has to be known of the scores.
+    pub warnings: Vec<String>,
     /// The weights.
     pub weights: WeightsOrigin,
     /// Name of the encoder.
@@ -206,6 +211,7 @@ impl Evaluation {
             seeds,
             recipe,
             settings: subject.settings,
+            warnings: subject.warnings,
             weights: subject.weights,
             encoder: subject.encoder,
             embedding: subject.embedding,

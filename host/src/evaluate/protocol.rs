@@ -5,6 +5,7 @@ use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{AugmentationConfig, RandomCropConfig};
 use crate::data::{Source, split};
+use crate::probe::caveats::{self, Labels};
 use crate::probe::{
     self, AugmentedRecipe, Cut, Embedder, FinetuneRecipe, L2_GRID, Labelled, LinearModel, Objective, Progress,
 };
@@ -194,6 +195,20 @@ impl<'a> Bench<'a> {
             ),
         };
         Ok(Verdict { protocol, recipe, predictions, groups: self.scored.groups.clone() })
+    }
+
+    /// What has to be known of a protocol's scores.
+    ///
+    /// # Errors
+    /// What the encoder or libtorch refuse.
+    pub fn caveats(&self, protocol: Protocol) -> Result<Vec<String>, TrainError> {
+        let k = (protocol == Protocol::Knn).then_some(self.config.knn.k);
+        let [train, scored] = [("train", &self.train), (self.scored_name, &self.scored)]
+            .map(|(split, loaded)| Labels { split, labels: &loaded.labels });
+        let mut found = caveats::of_labels(self.card.task, &self.card.classes, k, train, scored)?;
+        let spread = probe::feature_std(self.features(&self.train, "embedding the training split")?)?;
+        found.extend(caveats::of_features(f64::try_from(spread)?));
+        Ok(found)
     }
 
     fn knn(&self) -> Result<Tensor, TrainError> {

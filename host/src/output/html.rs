@@ -2,7 +2,7 @@
 
 use super::curves::{COLORS, Series, svg};
 use super::metrics::Record;
-use super::report::{Scores, facts, score_rows};
+use super::report::{Scores, evaluation_warnings, facts, score_rows};
 use crate::evaluate::{self, Evaluation};
 use crate::train::run_folder::RunRecord;
 
@@ -50,10 +50,11 @@ pub(super) fn page(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-         {scores}{evaluations}<h2>Run</h2>\n<table>\n{facts_rows}</table>\n\
+         {scores}{warnings}{evaluations}<h2>Run</h2>\n<table>\n{facts_rows}</table>\n\
          <h2>Curves</h2>\n<div class=\"charts\">\n{charts}</div>\n\
          <h2>Configuration</h2>\n<pre>{config}</pre>\n</body>\n</html>\n",
         scores = scores(record),
+        warnings = list("Warnings", record.warnings.iter()),
         evaluations = evaluated(evaluations),
         config = escape(config),
     )
@@ -73,7 +74,13 @@ fn evaluated(evaluations: &[(String, Evaluation)]) -> String {
         return String::new();
     }
     let (titles, rows) = evaluate::rows(evaluations);
-    table("Evaluations", &titles, &rows)
+    let warnings = evaluation_warnings(evaluations);
+    table("Evaluations", &titles, &rows) + &list("Warnings about evaluations", warnings.iter())
+}
+
+fn list<'a>(title: &str, texts: impl Iterator<Item = &'a String>) -> String {
+    let items: String = texts.map(|text| format!("<li>{}</li>\n", escape(text))).collect();
+    if items.is_empty() { items } else { format!("<h2>{title}</h2>\n<ul>\n{items}</ul>\n") }
 }
 
 /// A table of numbers; the first column names the rows.

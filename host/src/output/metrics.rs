@@ -15,7 +15,7 @@ pub use crate::train::run_folder::METRICS_FILE;
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// What happened, such as `step`, `epoch` or `untrained`.
+    /// What happened: `untrained`, `step`, `epoch` or `trained`.
     pub event: String,
     /// Global steps done by then.
     pub step: u64,

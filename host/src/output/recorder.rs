@@ -1,12 +1,12 @@
 //! Everything that a run measures, to its files and to the person who watches.
 
-use super::metrics::MetricsLog;
+use super::metrics::{self, MetricsLog};
 use super::progress::{Plan, Progress};
 use super::tensorboard::TensorBoard;
 use crate::train::TrainError;
 use crate::train::observer::{Observer, Pace};
 use indicatif::MultiProgress;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Writes metrics.jsonl and TensorBoard events, and shows progress.
@@ -15,6 +15,8 @@ pub struct Recorder {
     board: TensorBoard,
     progress: Progress,
     pace: Option<Pace>,
+    /// The step of the last line, and what has been recorded of it: each value once, whoever measures it again.
+    recorded: (u64, BTreeSet<String>),
 }
 
 impl Recorder {
@@ -28,11 +30,15 @@ impl Recorder {
         bars: &MultiProgress,
         plan: Plan,
     ) -> Result<Self, TrainError> {
+        let log = MetricsLog::open(run_dir, resume_from)?;
+        let step = resume_from.unwrap_or(0);
+        let kept = metrics::read(run_dir)?.into_iter().filter(|record| record.step == step);
         Ok(Self {
-            log: MetricsLog::open(run_dir, resume_from)?,
+            log,
             board: TensorBoard::open(run_dir, resume_from)?,
             progress: Progress::start(bars, plan),
             pace: None,
+            recorded: (step, kept.flat_map(|record| record.metrics.into_keys()).collect()),
         })
     }
 
@@ -43,7 +49,15 @@ impl Recorder {
         epoch: usize,
         metrics: &BTreeMap<String, f64>,
     ) -> Result<(), TrainError> {
-        self.log.write(event, step, epoch as u64, metrics)?;
+        if step != self.recorded.0 {
+            self.recorded = (step, BTreeSet::new());
+        }
+        let mut metrics = metrics.clone();
+        metrics.retain(|name, _| self.recorded.1.insert(name.clone()));
+        if metrics.is_empty() {
+            return Ok(());
+        }
+        self.log.write(event, step, epoch as u64, &metrics)?;
         Ok(self.board.scalars(step, metrics.iter().map(|(name, value)| (name.as_str(), *value)))?)
     }
 }
@@ -87,6 +101,11 @@ impl Observer for Recorder {
             self.progress.epoch(epoch as u64, &Pace { loss, ..pace.clone() }, &values);
         }
         Ok(())
+    }
+
+    fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError> {
+        self.record("trained", step, epoch, metrics)?;
+        Ok(self.log.sync()?)
     }
 }
 

@@ -141,10 +141,29 @@ pub fn final_report(record: &RunRecord, run_dir: &Path, next: &[String]) -> Stri
         scores.push('\n');
     }
     let mut text = format!("{scores}Embedding   {}\nRun folder  {}\n", record.embedding, run_dir.display());
+    text.push_str(&warned(record.warnings.iter()));
     for (i, command) in next.iter().enumerate() {
         text.push_str(&format!("{}  {command}\n", if i == 0 { "Next      " } else { "          " }));
     }
     text
+}
+
+fn warned<'a>(warnings: impl Iterator<Item = &'a String>) -> String {
+    warnings.map(|warning| format!("Warning     {warning}\n")).collect()
+}
+
+/// What has to be known of the scores of evaluations, each once, after the names of the results that it is said of.
+pub(super) fn evaluation_warnings(evaluations: &[(String, Evaluation)]) -> Vec<String> {
+    let mut named: Vec<(&String, Vec<&str>)> = Vec::new();
+    for (name, result) in evaluations {
+        for warning in &result.warnings {
+            match named.iter_mut().find(|(known, _)| *known == warning) {
+                Some((_, names)) => names.push(name),
+                None => named.push((warning, vec![name])),
+            }
+        }
+    }
+    named.into_iter().map(|(warning, names)| format!("{}: {warning}", names.join(", "))).collect()
 }
 
 /// A word of a command line as a shell takes it; `KEY=VALUE` needs no quotes.
@@ -168,9 +187,11 @@ pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
     if !scores.is_empty() {
         text.push_str(&format!("\n{scores}"));
     }
+    text.push_str(&warned(record.warnings.iter()));
     let evaluations = evaluations(run_dir)?;
     if !evaluations.is_empty() {
         text.push_str(&format!("\n{}\n", evaluate::summary(&evaluations)));
+        text.push_str(&warned(evaluation_warnings(&evaluations).iter()));
     }
     if !record.metrics.is_empty() {
         let width = record.metrics.keys().map(String::len).max().unwrap_or(0);

@@ -3,6 +3,7 @@
 
 mod augmented_probe;
 mod bootstrap;
+pub mod caveats;
 mod confusion;
 mod embedder;
 mod feature_std;
@@ -17,6 +18,7 @@ mod scored;
 
 pub use augmented_probe::{AugmentedRecipe, augmented_probe};
 pub use bootstrap::{RESAMPLES, intervals};
+pub use caveats::Warnings;
 pub use confusion::{ClassScore, Confusion, balanced_accuracy, macro_f1};
 pub use embedder::{Embedder, Labelled, Progress};
 pub use feature_std::feature_std;

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::data::Batch;
 use crate::method::{self, Method, StepContext, StepOutput};
 use crate::optim::{self, Optimizer, Schedule};
-use crate::probe::LinearHead;
+use crate::probe::{self, LinearHead, Warnings};
 use crate::{native, random};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,6 +60,7 @@ pub struct Engine<'a> {
     last_metrics: BTreeMap<String, f64>,
     /// Whether the encoder has received gradients; seen once, at the first step of this process.
     learns: bool,
+    warnings: Warnings,
 }
 
 impl<'a> Engine<'a> {
@@ -105,6 +106,7 @@ impl<'a> Engine<'a> {
             stop,
             last_metrics: BTreeMap::new(),
             learns: false,
+            warnings: Warnings::default(),
         })
     }
 
@@ -116,6 +118,11 @@ impl<'a> Engine<'a> {
     /// What was measured after the last epoch of this process.
     pub fn last_metrics(&self) -> &BTreeMap<String, f64> {
         &self.last_metrics
+    }
+
+    /// What has to be known of the scores of this process.
+    pub fn warnings(&self) -> &Warnings {
+        &self.warnings
     }
 
     /// The method with its encoder.
@@ -171,7 +178,16 @@ impl<'a> Engine<'a> {
         while self.position.epoch < self.config.scheduler.epochs {
             self.epoch()?;
         }
-        self.evaluator()?.probe(self.method.encoder())
+        let scores = self.evaluator()?.probe(self.method.encoder())?;
+        self.warn_of_collapse(&scores);
+        self.observer.trained(self.position.step, self.position.epoch, &scores)?;
+        Ok(scores)
+    }
+
+    fn warn_of_collapse(&mut self, metrics: &BTreeMap<String, f64>) {
+        if let Some(warning) = metrics.get("features/std").and_then(|std| probe::caveats::of_features(*std)) {
+            self.warnings.warn(warning);
+        }
     }
 
     fn measure_untrained(&mut self) -> Result<(), TrainError> {
@@ -339,6 +355,7 @@ impl<'a> Engine<'a> {
             metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics("train", train)));
         }
         ensure_finite(&metrics, epoch)?;
+        self.warn_of_collapse(&metrics);
         self.position.epoch = epoch;
         if let Device::Cuda(index) = self.compute.device {
             metrics.insert("memory/peak_bytes".to_owned(), native::cuda_peak(index)? as f64);

@@ -156,6 +156,8 @@ impl Evaluator<'_> {
         let is_asked = self.stop.take_save_request();
         if is_asked || self.stop.requested().is_some() {
             self.state.write(false)?;
+        }
+        if is_asked {
             tracing::info!("saved the state after step {}", self.state.step);
         }
         self.stop.check(self.state.step)

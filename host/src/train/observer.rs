@@ -42,4 +42,10 @@ pub trait Observer {
     /// # Errors
     /// What is recorded cannot be written.
     fn epoch(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError>;
+
+    /// What was measured of the trained encoder after the last epoch, by flat name.
+    ///
+    /// # Errors
+    /// What is recorded cannot be written.
+    fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError>;
 }

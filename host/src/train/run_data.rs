@@ -9,6 +9,7 @@ use crate::config::schema::AugmentationConfig;
 use crate::data::mixture::{Mixture, Pick};
 use crate::data::{MixedBatches, Source};
 use crate::plugin::Registry;
+use crate::probe::caveats::{self, Labels};
 use selfsame_plugin_api::{DatasetRequest, Normalization, Services, Task};
 use std::path::PathBuf;
 use tch::Device;
@@ -59,6 +60,22 @@ impl RunData {
         let encoder =
             self.encoder.iter().zip(shares).map(|(data, (i, &share))| one(data, share, probes_first && i == 0));
         encoder.chain(self.head.iter().map(|head| one(head, 0, true))).collect()
+    }
+
+    /// What has to be known of the scores of head and probes before there are any.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses.
+    pub fn caveats(&self, config: &Config) -> Result<Vec<String>, TrainError> {
+        let Data { card, train, .. } = self.task();
+        let labels = |(split, source): (&'static str, &Source)| Some((split, source.labels()?.shallow_clone()));
+        let (Some((_, known)), Some((split, truth))) =
+            (labels(("train", train)), self.task().scored().and_then(labels))
+        else {
+            return Ok(Vec::new());
+        };
+        let [train, scored] = [("train", &known), (split, &truth)].map(|(split, labels)| Labels { split, labels });
+        Ok(caveats::of_labels(card.task, &card.classes, Some(config.knn.k), train, scored)?)
     }
 
     /// Height and width of the encoder's images before `preprocess`.

@@ -4,6 +4,7 @@ use super::checkpoint::{CheckpointError, CheckpointWriter};
 use super::lock::{LockError, RunLock};
 use super::traces::holds_run;
 use crate::data::Damaged;
+use crate::probe::Warnings;
 use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, remove_temporaries, write_atomically};
 use jiff::Timestamp;
@@ -230,6 +231,9 @@ pub struct RunRecord {
     pub epochs_done: usize,
     /// Epochs configured.
     pub epochs: usize,
+    /// What has to be known of the scores.
+    #[serde(default, skip_serializing_if = "Warnings::is_empty")]
+    pub warnings: Warnings,
     /// The last value of each metric, by its flat name; before the first step, under `untrained/`. Not-a-number and
     /// infinities are written as null and read as not-a-number.
     #[serde(deserialize_with = "null_is_nan")]
@@ -345,6 +349,7 @@ pub(crate) mod tests {
             encoder_sha256: None,
             epochs_done: 20,
             epochs: 20,
+            warnings: Warnings::default(),
             metrics: BTreeMap::from([("knn/val/accuracy".into(), 0.75), ("ssl/train/loss".into(), 4.25)]),
         }
     }

@@ -1,0 +1,179 @@
+//! Circumstances under which scores say less than they seem to, in words for screen, report and record.
+
+use crate::model::Result;
+use selfsame_plugin_api::Task;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+/// Of L2-normalised features ([`feature_std`](super::feature_std)), below which all images look the same to the encoder.
+const CONSTANT: f64 = 0.01;
+
+/// Class names that a sentence lists.
+const NAMED: usize = 5;
+
+/// What was said of scores, each once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Warnings(Vec<String>);
+
+impl Warnings {
+    /// Says it on the screen and keeps it, unless it was said before.
+    pub fn warn(&mut self, warning: String) {
+        if !self.0.contains(&warning) {
+            tracing::warn!("{warning}");
+            self.0.push(warning);
+        }
+    }
+
+    /// Keeps what was said elsewhere.
+    pub fn keep(&mut self, said: &Warnings) {
+        let new: Vec<_> = said.iter().filter(|warning| !self.0.contains(warning)).cloned().collect();
+        self.0.extend(new);
+    }
+
+    /// In the order in which they were said.
+    pub fn iter(&self) -> impl Iterator<Item = &String> {
+        self.0.iter()
+    }
+
+    /// Whether nothing was said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The labels of a split.
+#[derive(Clone, Copy)]
+pub struct Labels<'a> {
+    /// `train`, `val` or `test`.
+    pub split: &'a str,
+    /// int64 `[N]`, or 0 and 1 `[N, classes]` for multilabel.
+    pub labels: &'a Tensor,
+}
+
+/// What has to be said of scores of the split `scored` by probes that learn from `train`. `k` are the neighbours of kNN,
+/// where it is measured.
+///
+/// # Errors
+/// Anything libtorch refuses.
+pub fn of_labels(
+    task: Task,
+    classes: &[String],
+    k: Option<usize>,
+    train: Labels,
+    scored: Labels,
+) -> Result<Vec<String>> {
+    let known = counts(train.labels, classes.len())?;
+    let bank = train.labels.size().first().copied().unwrap_or(0) as usize;
+    let mut found = Vec::new();
+    found.extend(k.and_then(|k| of_neighbours(k, bank, classes, &known)));
+    found.extend(of_missing(task, train.split, classes, &known));
+    found.extend(of_missing(task, scored.split, classes, &counts(scored.labels, classes.len())?));
+    Ok(found)
+}
+
+/// Samples of each class.
+fn counts(labels: &Tensor, classes: usize) -> Result<Vec<usize>> {
+    let labels = labels.f_to_device(Device::Cpu)?.f_to_kind(Kind::Int64)?;
+    let counts = match labels.dim() {
+        1 => labels.f_bincount::<&Tensor>(None, classes as i64)?,
+        _ => labels.f_sum_dim_intlist(0, false, Kind::Int64)?,
+    };
+    Ok(Vec::<i64>::try_from(counts)?.into_iter().map(|count| count as usize).collect())
+}
+
+fn of_neighbours(k: usize, bank: usize, classes: &[String], known: &[usize]) -> Option<String> {
+    let (name, smallest) =
+        classes.iter().zip(known).filter(|(_, count)| **count > 0).min_by_key(|(_, count)| **count)?;
+    let most = (bank / 10).min(*smallest).max(1);
+    if k <= most {
+        return None;
+    }
+    let tenth = (k > (bank / 10).max(1)).then(|| format!("more than a tenth of the {bank} training images"));
+    let class = (k > *smallest).then(|| format!("more than the {smallest} training images of class `{name}`"));
+    let reasons: Vec<_> = tenth.into_iter().chain(class).collect();
+    Some(format!(
+        "kNN asks {k} neighbours, {}: votes come from images that are not near, and the score may fall while the encoder gets \
+         better. `knn.k={most}` would do",
+        reasons.join(" and ")
+    ))
+}
+
+fn of_missing(task: Task, split: &str, classes: &[String], counts: &[usize]) -> Option<String> {
+    let missing: Vec<&str> =
+        classes.iter().zip(counts).filter(|(_, n)| **n == 0).map(|(name, _)| name.as_str()).collect();
+    if missing.is_empty() || task == Task::None {
+        return None;
+    }
+    let named: Vec<String> = missing.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    let more = match missing.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (class, has) = if missing.len() == 1 { ("class", "has") } else { ("classes", "have") };
+    let (consequence, remedy) = match split {
+        "train" => ("no probe can predict what it has not seen", "learn from more images (`data.limit.train`)"),
+        "val" => (UNKNOWN, "hold out more images (`data.val_fraction`, `data.limit.val`)"),
+        _ => (UNKNOWN, "score more images (`data.limit.test`), or another split"),
+    };
+    Some(format!("{class} {}{more} {has} no image in the {split} split: {consequence}; {remedy}", named.join(", ")))
+}
+
+/// Of a class that is not scored.
+const UNKNOWN: &str = "scores do not say how well it is told apart";
+
+/// What has to be said of features of this spread, [`feature_std`](super::feature_std).
+pub fn of_features(std: f64) -> Option<String> {
+    (std < CONSTANT).then(|| {
+        format!(
+            "the features are the same for all images (`features/std` below {CONSTANT}): the encoder has collapsed, or the \
+             images are all alike, and its scores are those of chance. Look at images and views with `selfsame preview`; then \
+             try a lower `train.base_lr`, a longer `scheduler.warmup_epochs`, a larger `train.batch_size`, or another \
+             `train.self_supervision.type`"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|class| format!("c{class}")).collect()
+    }
+
+    #[test]
+    fn k_is_held_against_the_bank_and_the_smallest_class() {
+        let classes = names(2);
+        assert_eq!(of_neighbours(20, 200, &classes, &[180, 20]), None);
+        let tenth = of_neighbours(100, 342, &classes, &[171, 171]).unwrap();
+        assert!(tenth.contains("a tenth of the 342") && !tenth.contains("class"), "{tenth}");
+        assert!(tenth.contains("`knn.k=34`"), "{tenth}");
+        let class = of_neighbours(20, 1000, &classes, &[990, 10]).unwrap();
+        assert!(class.contains("the 10 training images of class `c1`") && class.contains("`knn.k=10`"), "{class}");
+        assert!(!class.contains("tenth"), "{class}");
+        // One neighbour is never too many, and a class that is not there has no size.
+        assert_eq!(of_neighbours(1, 4, &classes, &[4, 0]), None);
+    }
+
+    #[test]
+    fn classes_without_images_are_named_with_their_split() {
+        let (train, val) = (Tensor::from_slice(&[0_i64, 1, 2, 3, 4, 5, 6]), Tensor::from_slice(&[0_i64, 0]));
+        let [train, val] = [("train", &train), ("val", &val)].map(|(split, labels)| Labels { split, labels });
+        let found = of_labels(Task::Multiclass, &names(7), None, train, val).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("classes `c1`, `c2`, `c3`, `c4`, `c5` and 1 more have no image in the val split"));
+        assert_eq!(of_labels(Task::Multiclass, &names(7), None, train, train).unwrap(), [""; 0]);
+        let flags = Tensor::from_slice(&[1_i64, 0, 1, 0]).view([2, 2]);
+        let flags = Labels { split: "test", labels: &flags };
+        let found = of_labels(Task::Multilabel, &names(2), None, flags, flags).unwrap();
+        assert!(found.iter().all(|text| text.starts_with("class `c1` has no image in the test split")), "{found:?}");
+    }
+
+    #[test]
+    fn only_constant_features_are_called_so() {
+        assert_eq!(of_features(0.05), None);
+        assert!(of_features(0.0).unwrap().contains("`train.base_lr`"));
+    }
+}
