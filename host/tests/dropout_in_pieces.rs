@@ -6,7 +6,7 @@ use selfsame::config::Config;
 use selfsame::config::schema::{MethodName, ProjectionConfig};
 use selfsame::method::{self, StepContext, cached_gradient_step};
 use selfsame::model::Result;
-use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind};
+use selfsame_encoder_api::{Buffer, Encoder, Parameter, ParameterKind};
 use std::sync::{Arc, Mutex};
 use tch::{Device, Kind, Tensor};
 
@@ -17,7 +17,7 @@ struct Dropout {
 }
 
 impl Encoder for Dropout {
-    fn forward(&self, x: &Tensor, train: bool) -> selfsame_plugin_api::Result<Tensor> {
+    fn forward(&self, x: &Tensor, train: bool) -> selfsame_encoder_api::Result<Tensor> {
         let y = (x.flatten(1, -1) * &self.weight).dropout(0.5, train);
         self.seen.lock().unwrap().push(y.detach());
         Ok(y)

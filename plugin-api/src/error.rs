@@ -51,6 +51,11 @@ impl PluginError {
         Self { kind: ErrorKind::Device, message: message.into() }
     }
 
+    /// What libtorch refused, without its C++ backtrace; a lack of memory is the device's failure.
+    pub fn libtorch(message: &str) -> Self {
+        crate::sdk::refine(Self::plugin(message))
+    }
+
     /// As it crosses the boundary.
     #[doc(hidden)]
     pub fn to_json(&self) -> String {

@@ -8,21 +8,31 @@
 ///         "CIFAR10" => (card, create),
 ///         "CIFAR100" => (card, create),
 ///     },
-///     encoders: {
-///         // fn encoder_card(name: &str) -> EncoderCard
-///         // fn build(request: &EncoderRequest, device: tch::Device) -> Result<Box<dyn Encoder>>
-///         "resnet18" => (encoder_card, build),
-///     },
 /// }
 /// ```
 ///
-/// Either block may be left out. Names are plain string literals; each function learns from its argument which name is
-/// asked for. The crate is a `cdylib` and depends on `selfsame-plugin-api`, with the feature `encoder` for encoders.
+/// Names are plain string literals; each function learns from its argument which name is asked for. The crate is a
+/// `cdylib`. A plugin with encoders uses the macro of the same name in `selfsame-encoder-api`.
 #[macro_export]
 macro_rules! export_plugin {
+    (datasets: { $($dataset:literal => ($card:expr, $create:expr)),* $(,)? } $(,)?) => {
+        $crate::__export_plugin! {
+            datasets: { $($dataset => ($card, $create)),* }
+            encoders: []
+            libtorch: "null",
+            functions: $crate::__private::NO_ENCODERS,
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_plugin {
     (
-        $(datasets: { $($dataset:literal => ($dataset_card:expr, $create_dataset:expr)),* $(,)? } $(,)?)?
-        $(encoders: { $($encoder:literal => ($encoder_card:expr, $create_encoder:expr)),* $(,)? } $(,)?)?
+        datasets: { $($dataset:literal => ($card:expr, $create:expr)),* }
+        encoders: [$($encoder:literal),*]
+        libtorch: $libtorch:expr,
+        functions: $functions:expr,
     ) => {
         const _: () = {
             use $crate::__private as sdk;
@@ -35,9 +45,9 @@ macro_rules! export_plugin {
                 "\",\"version\":\"",
                 env!("CARGO_PKG_VERSION"),
                 "\",\"datasets\":",
-                stringify!([$($($dataset),*)?]),
+                stringify!([$($dataset),*]),
                 ",\"encoders\":",
-                stringify!([$($($encoder),*)?]),
+                stringify!([$($encoder),*]),
                 ",\"rustc\":\"",
                 $crate::RUSTC,
                 "\",\"target\":\"",
@@ -45,7 +55,7 @@ macro_rules! export_plugin {
                 "\",\"panic\":\"",
                 if cfg!(panic = "unwind") { "unwind" } else { "abort" },
                 "\",\"libtorch\":",
-                $crate::__libtorch!($([$($encoder)*])?),
+                $libtorch,
                 "}"
             );
 
@@ -62,12 +72,8 @@ macro_rules! export_plugin {
             fn module() -> sdk::PluginModuleRef {
                 sdk::root_module(
                     env!("CARGO_PKG_NAME"),
-                    &[$($(sdk::DatasetEntry {
-                        name: $dataset,
-                        card: $dataset_card,
-                        create: $create_dataset,
-                    }),*)?],
-                    $crate::__encoders!($([$(($encoder, $encoder_card, $create_encoder))*])?),
+                    &[$(sdk::DatasetEntry { name: $dataset, card: $card, create: $create }),*],
+                    $functions,
                 )
             }
 
@@ -78,35 +84,9 @@ macro_rules! export_plugin {
             // What abi_stable's `export_root_module` writes, without a dependency on it in the plugin's crate.
             #[unsafe(no_mangle)]
             pub static _1as_0lib_1header_0root_bmodule_bloader: sdk::LibHeader = unsafe {
-                // SAFETY: `constructor` answers a `PluginModuleRef`.
+                // SAFETY: `constructor` returns a `PluginModuleRef`.
                 sdk::LibHeader::from_constructor::<sdk::PluginModuleRef>(constructor, sdk::CheckTypeLayout::Yes)
             };
         };
-    };
-}
-
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __libtorch {
-    () => {
-        "null"
-    };
-    ([$($encoder:literal)*]) => {
-        $crate::__private::concatcp!("\"", $crate::LIBTORCH_VERSION, "\"")
-    };
-}
-
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __encoders {
-    () => {
-        $crate::__private::NO_ENCODERS
-    };
-    ([$(($name:literal, $card:expr, $create:expr))*]) => {
-        $crate::__private::encoder_functions(&[$($crate::__private::EncoderEntry {
-            name: $name,
-            card: $card,
-            create: $create,
-        }),*])
     };
 }

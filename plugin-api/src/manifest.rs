@@ -3,9 +3,6 @@
 pub use selfsame_abi::{ABI_VERSION, MANIFEST_SECTION};
 use serde::{Deserialize, Serialize};
 
-/// The libtorch that this SDK's tch is bound to.
-pub const LIBTORCH_VERSION: &str = "2.11.0";
-
 /// The compiler that built this crate.
 pub const RUSTC: &str = env!("SELFSAME_RUSTC");
 

@@ -188,7 +188,7 @@ fn sdk_at(sandbox: &Sandbox, version: &str) -> std::path::PathBuf {
     }
     let manifest = std::fs::read_to_string(repository().join("Cargo.toml")).unwrap();
     let lines = manifest.lines().filter_map(|line| match line.split_once(" = ").map_or(line, |(key, _)| key) {
-        "members" => Some("members = [\"plugin-api\", \"plugin-api/abi\"]".to_owned()),
+        "members" => Some("members = [\"plugin-api\", \"plugin-api/abi\", \"plugin-api/encoder\"]".to_owned()),
         "default-members" => None,
         "version" => Some(format!("version = \"{version}\"")),
         _ => Some(line.to_owned()),
@@ -217,7 +217,7 @@ fn a_new_plugin_is_a_folder_of_its_own() {
     assert!(said.stdout.contains("my_net"), "{}", said.stdout);
     let read = |file: &str| std::fs::read_to_string(sandbox.path("my_net").join(file)).unwrap();
     let text = ["Cargo.toml", "README.md", "src/lib.rs", ".gitignore"].map(read).concat();
-    assert!(!text.contains("{{") && text.contains("features = [\"encoder\"]"), "{text}");
+    assert!(!text.contains("{{") && text.contains("selfsame-encoder-api = {"), "{text}");
     for command in ["plugins install target/release/libmy_net.so", "encoder_name=my_net"] {
         assert!(text.contains(command), "`{command}` is not in:\n{text}");
     }

@@ -9,31 +9,17 @@ use anyhow::{Context, Result, bail};
 use crate::setup;
 use crate::workspace::{Packages, Workspace, run as run_command};
 
-/// Sets up libtorch where needed, builds, and stages the plugins.
-///
-/// Cargo gives a crate that is built for several packages at once every feature that any of them asks for. So data set
-/// plugins are built by themselves: beside an encoder they would get the SDK with libtorch in it. The rest is built as
-/// one workspace, which is how `cargo test --workspace` builds it too, and nothing is compiled twice.
+/// Sets up libtorch where needed, builds the workspace, and stages the plugins.
 pub fn run(workspace: &Workspace) -> Result<Packages> {
     setup::run(workspace, false)?;
     let packages = workspace.packages()?;
-    let data_sets = || packages.plugins.iter().filter(|plugin| !plugin.encoders).map(|plugin| plugin.package.as_str());
-    compile(workspace, ["--workspace"].into_iter().chain(data_sets().flat_map(|name| ["--exclude", name])))?;
-    if data_sets().next().is_some() {
-        compile(workspace, data_sets().flat_map(|name| ["--package", name]))?;
-    }
-    for plugin in &packages.plugins {
-        stage(&packages.release().join(&plugin.file), &packages.staged())?;
-    }
-    Ok(packages)
-}
-
-fn compile<'a>(workspace: &Workspace, selection: impl Iterator<Item = &'a str>) -> Result<()> {
-    let mut cargo = workspace.cargo();
-    if !run_command(cargo.args(["build", "--release"]).args(selection))?.success() {
+    if !run_command(workspace.cargo().args(["build", "--release", "--workspace"]))?.success() {
         bail!("the build failed; the compiler's messages are above");
     }
-    Ok(())
+    for plugin in &packages.plugins {
+        stage(&packages.release().join(plugin), &packages.staged())?;
+    }
+    Ok(packages)
 }
 
 /// Copies a library into the folder in one step, so that a running program never sees half of it; leaves it alone when

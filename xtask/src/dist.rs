@@ -49,10 +49,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
 fn contents(root: &Path, packages: &Packages) -> Result<Vec<(PathBuf, PathBuf)>> {
     let mut files = vec![("bin/selfsame".into(), packages.binary())];
     files.extend(
-        packages
-            .plugins
-            .iter()
-            .map(|plugin| (Path::new("bin/plugins").join(&plugin.file), packages.staged().join(&plugin.file))),
+        packages.plugins.iter().map(|plugin| (Path::new("bin/plugins").join(plugin), packages.staged().join(plugin))),
     );
     let configs = root.join("configs");
     if configs.exists() {
@@ -110,7 +107,6 @@ fn pack(output: impl Write, folder: &str, files: &[(PathBuf, PathBuf)]) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workspace::Plugin;
 
     #[test]
     fn packs_the_same_bytes_whatever_the_files_dates() {
@@ -128,10 +124,7 @@ mod tests {
             let program = path.starts_with("target").then(|| fs::read(std::env::current_exe().unwrap()).unwrap());
             fs::write(root.join(path), program.unwrap_or_else(|| path.into())).unwrap();
         }
-        let packages = Packages {
-            target: root.join("target"),
-            plugins: vec![Plugin { package: "a".into(), file: "liba.so".into(), encoders: false }],
-        };
+        let packages = Packages { target: root.join("target"), plugins: vec!["liba.so".into()] };
         let archive = || {
             let mut bytes = Vec::new();
             pack(&mut bytes, "selfsame-1", &contents(root, &packages).unwrap()).unwrap();

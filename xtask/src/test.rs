@@ -1,6 +1,5 @@
 //! `cargo xtask test`: all tests, on a machine that may have nothing yet.
 
-use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -17,12 +16,6 @@ pub fn run(workspace: &Workspace, args: &[OsString], harness: &[OsString]) -> Re
     if !selects_packages(args) {
         cargo.arg("--workspace");
     }
-    // A data set plugin's test program gets the SDK's libtorch half from its neighbours in the workspace.
-    let libtorch = workspace.user_libtorch().unwrap_or_else(|| workspace.libtorch()).join("lib");
-    let inherited = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let folders =
-        [libtorch].into_iter().chain(env::split_paths(&inherited).filter(|path| !path.as_os_str().is_empty()));
-    cargo.env("LD_LIBRARY_PATH", env::join_paths(folders)?);
     cargo.args(args);
     if !harness.is_empty() {
         cargo.arg("--").args(harness);

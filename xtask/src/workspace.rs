@@ -18,19 +18,8 @@ pub struct Workspace {
 pub struct Packages {
     /// Cargo's target folder: `CARGO_TARGET_DIR` or the default.
     pub target: PathBuf,
-    /// Packages under `plugins/`.
-    pub plugins: Vec<Plugin>,
-}
-
-/// A package that compiles to a plugin.
-#[derive(Debug, PartialEq)]
-pub struct Plugin {
-    /// The package's name.
-    pub package: String,
-    /// File name of its library, such as `libselfsame_plugin_shapes.so`.
-    pub file: String,
-    /// Whether it brings encoders, and so links libtorch.
-    pub encoders: bool,
+    /// File names of the libraries of the packages under `plugins/`, such as `libselfsame_plugin_shapes.so`.
+    pub plugins: Vec<String>,
 }
 
 impl Workspace {
@@ -110,7 +99,7 @@ impl Packages {
     }
 }
 
-fn plugins_under(metadata: &Value, folder: &Path) -> Vec<Plugin> {
+fn plugins_under(metadata: &Value, folder: &Path) -> Vec<String> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut plugins = Vec::new();
     for package in list(&metadata["packages"]) {
@@ -119,13 +108,7 @@ fn plugins_under(metadata: &Value, folder: &Path) -> Vec<Plugin> {
             .into_iter()
             .find(|target| list(&target["kind"]).iter().any(|kind| kind == "cdylib"))
             .and_then(|target| target["name"].as_str().map(|name| format!("lib{}.so", name.replace('-', "_"))));
-        let encoders = list(&package["dependencies"]).iter().any(|dependency| {
-            dependency["name"] == "selfsame-plugin-api"
-                && list(&dependency["features"]).iter().any(|name| name == "encoder")
-        });
-        if let (true, Some(name), Some(file)) = (inside, package["name"].as_str(), library) {
-            plugins.push(Plugin { package: name.to_owned(), file, encoders });
-        }
+        plugins.extend(library.filter(|_| inside));
     }
     plugins
 }
@@ -151,29 +134,25 @@ mod tests {
 
     #[test]
     fn finds_plugins_by_folder_and_crate_type() {
-        let package = |name: &str, folder: &str, kind: &str, features: Value| {
+        let package = |name: &str, folder: &str, kind: &str| {
             json!({
                 "name": name,
                 "manifest_path": format!("/w/{folder}/Cargo.toml"),
                 "targets": [{"kind": [kind], "name": name}],
-                "dependencies": [{"name": "selfsame-plugin-api", "features": features}],
             })
         };
         let metadata = json!({
             "workspace_root": "/w", "target_directory": "/elsewhere",
             "packages": [
-                package("selfsame", "host", "lib", json!(["encoder"])),
-                package("data-sets", "plugins/a", "cdylib", json!([])),
-                package("networks", "plugins/b", "cdylib", json!(["encoder"])),
-                package("helper", "plugins/common", "lib", json!([])),
-                package("odd", "tests/plugins/odd", "cdylib", json!([])),
+                package("selfsame", "host", "lib"),
+                package("data-sets", "plugins/a", "cdylib"),
+                package("networks", "plugins/b", "cdylib"),
+                package("helper", "plugins/common", "lib"),
+                package("odd", "tests/plugins/odd", "cdylib"),
             ],
         });
         let packages = Packages::read(&metadata).unwrap();
-        let plugin =
-            |package: &str, file: &str, encoders| Plugin { package: package.into(), file: file.into(), encoders };
-        let expected = [plugin("data-sets", "libdata_sets.so", false), plugin("networks", "libnetworks.so", true)];
-        assert_eq!(packages.plugins, expected);
+        assert_eq!(packages.plugins, ["libdata_sets.so", "libnetworks.so"]);
         assert_eq!(packages.binary(), Path::new("/elsewhere/release/selfsame"));
         assert_eq!(packages.staged(), Path::new("/elsewhere/release/plugins"));
     }

@@ -3,7 +3,7 @@
 use super::{Loss, Method, Outputs, StepContext, Targets};
 use crate::model::{Ema, Network, Result, prefix_buffers};
 use crate::native;
-use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use tch::{Kind, Tensor};
 
 /// A method whose evaluated encoder is the average of the trained one, weights and running statistics. What is learnt does

@@ -4,7 +4,7 @@ use super::{Loss, Method, Outputs, StepContext, Targets, pair};
 use crate::config::schema::{ByolEmbedding, MethodConfig, ProjectionConfig};
 use crate::model::{Ema, Network, ProjectionHead, Result, Snapshot, prefix_buffers, prefix_parameters};
 use crate::native;
-use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use std::f64::consts::PI;
 use tch::{Device, Kind, Tensor};
 

@@ -21,7 +21,7 @@ pub use vicreg::{VicReg, vicreg_terms};
 use crate::config::Config;
 use crate::config::schema::MethodName;
 use crate::model::{Error, Network, Result};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use tch::{Device, Tensor};
 
 /// A self-supervised method with everything that it trains.

@@ -3,7 +3,7 @@
 use super::{Loss, Method, Outputs, StepContext, nt_xent};
 use crate::config::schema::MethodConfig;
 use crate::model::{Network, Result};
-use selfsame_plugin_api::Encoder;
+use selfsame_encoder_api::Encoder;
 use tch::{Device, Tensor};
 
 /// One network; both views pass it in one batch.

@@ -3,7 +3,7 @@
 use super::{Loss, Method, Outputs, StepContext, each_view, pair};
 use crate::config::schema::{MethodConfig, VicRegConfig};
 use crate::model::{Network, Result};
-use selfsame_plugin_api::Encoder;
+use selfsame_encoder_api::Encoder;
 use tch::{Device, Reduction, Tensor};
 
 /// One network; each view passes it for itself, as in the authors' code.

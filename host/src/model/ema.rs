@@ -2,7 +2,7 @@
 
 use super::{Error, Result};
 use crate::native::{foreach_copy_, foreach_lerp_};
-use selfsame_plugin_api::{Buffer, Parameter};
+use selfsame_encoder_api::{Buffer, Parameter};
 use tch::Tensor;
 
 /// One network that follows another.

@@ -3,6 +3,7 @@
 use crate::augment::AugmentError;
 use crate::data::DataError;
 use crate::native::NativeError;
+use selfsame_encoder_api::EncoderError;
 use selfsame_plugin_api::{ErrorKind, PluginError, without_backtrace};
 use tch::TchError;
 
@@ -43,6 +44,12 @@ impl Error {
             Self::Libtorch(_) => ErrorKind::Device,
             Self::State(_) | Self::Input(_) => ErrorKind::Data,
         }
+    }
+}
+
+impl From<EncoderError> for Error {
+    fn from(error: EncoderError) -> Self {
+        Self::Encoder(error.into())
     }
 }
 

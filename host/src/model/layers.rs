@@ -1,7 +1,7 @@
 //! The layers of heads, with PyTorch's names, shapes and standard initialisation.
 
 use super::Result;
-use selfsame_plugin_api::{Buffer, Parameter, ParameterKind};
+use selfsame_encoder_api::{Buffer, Parameter, ParameterKind};
 use tch::{Device, Kind, Tensor};
 
 /// An affine map, `[B, in] → [B, out]`.

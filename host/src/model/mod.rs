@@ -15,7 +15,7 @@ pub use network::Network;
 pub use projection::ProjectionHead;
 pub use snapshot::Snapshot;
 
-use selfsame_plugin_api::{Buffer, Parameter};
+use selfsame_encoder_api::{Buffer, Parameter};
 
 /// The same parameters under `prefix.name`.
 #[must_use]

@@ -3,7 +3,7 @@
 use super::{ProjectionHead, Result, prefix_buffers, prefix_parameters};
 use crate::config::schema::ProjectionConfig;
 use crate::native;
-use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use tch::{Device, Kind, Tensor};
 
 /// What methods train: images to embeddings to projections.

@@ -2,7 +2,7 @@
 
 use super::{BatchNorm1d, Linear, Result, prefix_buffers, prefix_parameters};
 use crate::config::schema::ProjectionConfig;
-use selfsame_plugin_api::{Buffer, Parameter};
+use selfsame_encoder_api::{Buffer, Parameter};
 use tch::{Device, Tensor};
 
 /// Linear, batch norm where configured, and ReLU for each hidden layer, then a linear one. Named by position, as PyTorch's

@@ -2,7 +2,7 @@
 
 use super::Result;
 use crate::native::foreach_copy_;
-use selfsame_plugin_api::Buffer;
+use selfsame_encoder_api::Buffer;
 use tch::{Kind, Tensor};
 
 /// Room for a copy of some tensors, such as the running statistics that a forward pass moves.

@@ -5,7 +5,7 @@ use crate::model::Result;
 use crate::native::{
     foreach_add_scalar_, foreach_addcdiv_, foreach_addcmul_, foreach_lerp_, foreach_mul_, foreach_sqrt,
 };
-use selfsame_plugin_api::Parameter;
+use selfsame_encoder_api::Parameter;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 

@@ -3,7 +3,7 @@
 use super::gradients;
 use crate::model::Result;
 use crate::native::{foreach_mul_tensor_, foreach_norm};
-use selfsame_plugin_api::Parameter;
+use selfsame_encoder_api::Parameter;
 use tch::{Kind, Tensor};
 
 /// Scales all gradients by min(1, `max_norm` / (n + 1e-6)), where n is the L2 norm of all of them together, as PyTorch's

@@ -4,7 +4,7 @@
 //! adapted by LARS), and the learning rate is handed to every step. All updates are in place, over
 //! lists of parameters at once, and wait for no device.
 //!
-//! [`ParameterKind::Weight`]: selfsame_plugin_api::ParameterKind::Weight
+//! [`ParameterKind::Weight`]: selfsame_encoder_api::ParameterKind::Weight
 
 mod adam;
 mod clip;
@@ -22,7 +22,7 @@ pub use sgd::Sgd;
 use crate::config::schema::{OptimizerConfig, OptimizerName};
 use crate::model::Result;
 use crate::native;
-use selfsame_plugin_api::{Parameter, ParameterKind};
+use selfsame_encoder_api::{Parameter, ParameterKind};
 use std::collections::BTreeMap;
 use tch::Tensor;
 

@@ -1,7 +1,7 @@
 //! Naming, checking and copying of optimiser state.
 
 use crate::model::{Error, Result};
-use selfsame_plugin_api::Parameter;
+use selfsame_encoder_api::Parameter;
 use std::collections::BTreeMap;
 use tch::Tensor;
 

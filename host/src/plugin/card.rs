@@ -1,6 +1,7 @@
 //! Checks what plugins say about themselves before anything relies on it.
 
-use selfsame_plugin_api::{Card, EncoderCard, Normalization, Task};
+use selfsame_encoder_api::EncoderCard;
+use selfsame_plugin_api::{Card, Normalization, Task};
 use std::collections::HashSet;
 use std::hash::Hash;
 

@@ -1,33 +1,10 @@
 //! A plugin's encoder behind the plain trait; checks whatever the plugin answers.
 
 use super::{card::is_unique, subject::Subject};
-use abi_stable::{
-    sabi_trait::TD_Opaque,
-    std_types::{RErr, RSlice, RStr, RVec},
-};
-use selfsame_abi::{BorrowedTensor, EncoderObject, HostAbi, HostAbi_TO, HostObject, OwnedTensor, RawResult};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind, PluginError, Result, borrow_tensor, take_tensor};
+use selfsame_abi::EncoderObject;
+use selfsame_encoder_api::{Buffer, Encoder, Parameter, ParameterKind, Result, borrow_tensor, take_tensor};
 use serde::Deserialize;
 use tch::Tensor;
-
-/// The operations that this host offers to encoders: none yet.
-struct Operations;
-
-impl HostAbi for Operations {
-    fn operation(
-        &self,
-        name: RStr<'_>,
-        _: RSlice<'_, BorrowedTensor<'_>>,
-        _: RStr<'_>,
-    ) -> RawResult<RVec<OwnedTensor>> {
-        RErr(PluginError::plugin(format!("unknown operation `{name}`; this host has none")).to_json().into())
-    }
-}
-
-/// What an encoder is built with.
-pub(super) fn host_object() -> HostObject {
-    HostAbi_TO::from_value(Operations, TD_Opaque)
-}
 
 pub(super) struct PluginEncoder {
     subject: Subject,
@@ -49,7 +26,7 @@ struct BufferMetadata {
 }
 
 impl PluginEncoder {
-    pub(super) fn new(subject: Subject, object: EncoderObject) -> Result<Self> {
+    pub(super) fn new(subject: Subject, object: EncoderObject) -> selfsame_plugin_api::Result<Self> {
         let damaged = |error: serde_json::Error| subject.broken(format!("metadata of a tensor: {error}"));
         let feature_dim = subject.call("Encoder::feature_dim", |_| object.feature_dim())?;
         let mut parameters = Vec::new();
@@ -84,7 +61,10 @@ impl Encoder for PluginEncoder {
         let expected = [x.size().first().copied().unwrap_or_default(), self.feature_dim as i64];
         if embedded.size() != expected {
             let shape = embedded.size();
-            return Err(self.subject.broken(format!("`forward` answered shape {shape:?}, expected {expected:?}")));
+            return Err(self
+                .subject
+                .broken(format!("`forward` answered shape {shape:?}, expected {expected:?}"))
+                .into());
         }
         Ok(embedded)
     }

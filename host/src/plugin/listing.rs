@@ -2,7 +2,8 @@
 
 use super::{PluginFailure, Registry, load};
 use comfy_table::{ContentArrangement, Table, presets};
-use selfsame_plugin_api::{Card, EncoderCard, Manifest, OptionSpec, PluginError};
+use selfsame_encoder_api::EncoderCard;
+use selfsame_plugin_api::{Card, Manifest, OptionSpec, PluginError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{fmt::Write, path::Path};

@@ -1,16 +1,11 @@
 //! Opens a plugin's file, after its manifest has been judged.
 
-use super::{
-    PluginFailure, card,
-    dataset::PluginDataset,
-    encoder::{PluginEncoder, host_object},
-    log, manifest,
-    subject::Subject,
-};
+use super::{PluginFailure, card, dataset::PluginDataset, encoder::PluginEncoder, log, manifest, subject::Subject};
 use crate::storage::sha256_of_file;
 use abi_stable::library::{LibraryError, lib_header_from_path};
 use selfsame_abi::PluginModuleRef;
-use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderCard, EncoderRequest, Manifest, PluginError};
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderRequest};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Manifest, PluginError};
 use serde::{Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 use tch::Device;
@@ -99,8 +94,7 @@ impl Library {
         };
         let request = to_json(&subject, request)?;
         let create = self.module.create_encoder();
-        let object =
-            subject.call("create", |_| create(request.as_str().into(), device.as_str().into(), host_object()))?;
+        let object = subject.call("create", |_| create(request.as_str().into(), device.as_str().into()))?;
         Ok(Box::new(PluginEncoder::new(subject, object)?))
     }
 }

@@ -7,7 +7,8 @@ use object::{
     elf::FileHeader64,
     read::elf::{FileHeader, SectionHeader},
 };
-use selfsame_plugin_api::{ABI_VERSION, LIBTORCH_VERSION, MANIFEST_SECTION, Manifest, TARGET};
+use selfsame_encoder_api::LIBTORCH_VERSION;
+use selfsame_plugin_api::{ABI_VERSION, MANIFEST_SECTION, Manifest, TARGET};
 use std::{collections::HashSet, io::ErrorKind, path::Path};
 
 /// Reads the manifest of a plugin file and checks that this host can use it; runs nothing of the plugin.

@@ -6,7 +6,8 @@ use super::{
     manifest, search, trust,
 };
 use crate::storage::sha256_of_file;
-use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderCard, EncoderRequest, Manifest};
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderRequest};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Manifest};
 use serde::Serialize;
 use std::{
     collections::HashSet,

@@ -106,8 +106,12 @@ fn dependency(kind: Kind, api: Option<&Path>) -> Result<(String, String), Skelet
             if !manifest.contains("name = \"selfsame-plugin-api\"") {
                 return Err(refused("its Cargo.toml names another crate".into()));
             }
+            let own = match kind {
+                Kind::Dataset => folder,
+                Kind::Encoder => folder.join("encoder"),
+            };
             // A JSON string is a TOML string too.
-            let quoted = serde_json::Value::from(folder.to_string_lossy()).to_string();
+            let quoted = serde_json::Value::from(own.to_string_lossy()).to_string();
             (format!("path = {quoted}"), "the copy that `--api` named.".to_owned())
         }
         None => {
@@ -119,6 +123,5 @@ fn dependency(kind: Kind, api: Option<&Path>) -> Result<(String, String), Skelet
             (format!("version = {}", serde_json::Value::from(version)), note)
         }
     };
-    let features = if kind == Kind::Encoder { ", features = [\"encoder\"]" } else { "" };
-    Ok((format!("{{ {source}{features} }}"), note))
+    Ok((format!("{{ {source} }}"), note))
 }

@@ -4,7 +4,7 @@ use crate::augment::Views;
 use crate::data::Source;
 use crate::model::Result;
 use crate::native;
-use selfsame_plugin_api::Encoder;
+use selfsame_encoder_api::Encoder;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Told how far a long computation is: what it does, how much is done, and of how much.

@@ -8,7 +8,7 @@ use crate::config::schema::{LrScaling, SchedulerConfig};
 use crate::model::{Error, Result};
 use crate::optim::{Adam, Decay, Optimizer, Schedule};
 use crate::random;
-use selfsame_plugin_api::{Parameter, ParameterKind};
+use selfsame_encoder_api::{Parameter, ParameterKind};
 use serde::Serialize;
 use tch::Tensor;
 

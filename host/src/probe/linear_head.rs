@@ -4,7 +4,8 @@ use super::{auroc, average_precision, confusion::mean};
 use crate::config::schema::LinearHeadConfig;
 use crate::model::{Error, Linear, Result};
 use crate::optim::{Adam, Decay, Optimizer};
-use selfsame_plugin_api::{Parameter, Task};
+use selfsame_encoder_api::Parameter;
+use selfsame_plugin_api::Task;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Reduction, Tensor};
 

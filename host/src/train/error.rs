@@ -9,6 +9,7 @@ use crate::model;
 use crate::native::NativeError;
 use crate::plugin::PluginFailure;
 use crate::storage::FileError;
+use selfsame_encoder_api::EncoderError;
 use selfsame_plugin_api::{ErrorKind, PluginError};
 
 /// An error of any stage, by whose mistake it is, or the user's wish to stop.
@@ -80,6 +81,12 @@ impl From<RunFolderError> for TrainError {
             _ => ErrorKind::Data,
         };
         Self::Failed { kind, message: error.to_string() }
+    }
+}
+
+impl From<EncoderError> for TrainError {
+    fn from(error: EncoderError) -> Self {
+        PluginError::from(error).into()
     }
 }
 

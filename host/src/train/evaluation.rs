@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::data::{Batch, Source};
 use crate::method::{self, Method, StepContext};
 use crate::probe::{self, HeadMetrics, LinearHead, Objective, Scored};
-use selfsame_plugin_api::{Encoder, Task};
+use selfsame_encoder_api::Encoder;
+use selfsame_plugin_api::Task;
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 

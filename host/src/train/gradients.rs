@@ -1,7 +1,8 @@
 //! Whether an encoder learns, seen after a backward pass.
 
 use super::error::TrainError;
-use selfsame_plugin_api::{Encoder, ErrorKind};
+use selfsame_encoder_api::Encoder;
+use selfsame_plugin_api::ErrorKind;
 
 /// Parameters that a warning names.
 const NAMED: usize = 5;

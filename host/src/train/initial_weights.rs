@@ -5,7 +5,7 @@ use super::run_folder::WeightsFile;
 use super::tensors::from_safetensors;
 use crate::regular_file;
 use crate::storage::{Naming, sha256_of_bytes};
-use selfsame_plugin_api::Encoder;
+use selfsame_encoder_api::Encoder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tch::{Kind, Tensor, no_grad};

@@ -13,7 +13,8 @@ use crate::method::{self, Method};
 use crate::plugin::Registry;
 use crate::probe::Embedder;
 use crate::{device, native, random};
-use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Encoder, EncoderRequest, Services, Stem};
+use selfsame_encoder_api::{Encoder, EncoderRequest, Stem};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Services};
 use std::path::PathBuf;
 use tch::Device;
 

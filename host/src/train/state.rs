@@ -2,7 +2,7 @@
 
 use super::error::TrainError;
 use crate::method::Method;
-use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use std::collections::BTreeMap;
 use tch::{Tensor, no_grad};
 

@@ -1,9 +1,9 @@
 //! The encoder `{{name}}`: three convolutions and the mean over all places. Put your own network in their place.
 
-use selfsame_plugin_api::tch::{Device, Kind, Tensor};
-use selfsame_plugin_api::{
+use selfsame_encoder_api::tch::{Device, Kind, Tensor};
+use selfsame_encoder_api::{
     Buffer, Encoder, EncoderCard, EncoderRequest, OptionSpec, Parameter, ParameterKind,
-    PluginError, Result, export_plugin, parse_options,
+    EncoderError, Result, export_plugin, parse_options,
 };
 use serde::Deserialize;
 
@@ -44,7 +44,7 @@ fn card(name: &str) -> EncoderCard {
 fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
     let Options { width } = parse_options(&request.options, &option_specs())?;
     if width < 1 {
-        return Err(PluginError::configuration(format!(
+        return Err(EncoderError::configuration(format!(
             "option `width` = `{width}`: expected at least 1"
         )));
     }

@@ -4,7 +4,8 @@ use selfsame::method::StepContext;
 use selfsame::model::{Linear, ProjectionHead};
 use selfsame::optim;
 use selfsame::probe::LinearHead;
-use selfsame_plugin_api::{Encoder, ParameterKind, Task};
+use selfsame_encoder_api::{Encoder, ParameterKind};
+use selfsame_plugin_api::Task;
 use tch::{Device, Kind, Tensor};
 
 const TRAIN: StepContext = StepContext { step: 0, total_steps: 60, train: true, autocast: false };

@@ -1,7 +1,7 @@
 use crate::support::{assert_close, elements, fixture, numbers, tensor};
 use selfsame::config::schema::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 use selfsame::optim::{self, Optimizer, Schedule};
-use selfsame_plugin_api::{Parameter, ParameterKind};
+use selfsame_encoder_api::{Parameter, ParameterKind};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tch::Tensor;

@@ -4,7 +4,7 @@ use selfsame::config::Config;
 use selfsame::config::schema::{MethodName, OptimizerName, ProjectionConfig};
 use selfsame::method::{self, Method};
 use selfsame::model::{BatchNorm1d, Linear, Result, prefix_buffers, prefix_parameters};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter};
+use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
@@ -68,7 +68,7 @@ impl Flat {
 }
 
 impl Encoder for Flat {
-    fn forward(&self, x: &Tensor, train: bool) -> selfsame_plugin_api::Result<Tensor> {
+    fn forward(&self, x: &Tensor, train: bool) -> selfsame_encoder_api::Result<Tensor> {
         let x = self.linear.forward(&x.flatten(1, -1)).unwrap();
         let Some((norm, count)) = &self.norm else { return Ok(x) };
         if train {

@@ -1,6 +1,7 @@
 use super::{folder_with, hostile, request, scan};
 use selfsame::plugin::{Registry, SearchDir, install, listing};
-use selfsame_plugin_api::{ErrorKind, LIBTORCH_VERSION};
+use selfsame_encoder_api::LIBTORCH_VERSION;
+use selfsame_plugin_api::ErrorKind;
 use serde_json::json;
 use std::{fs, path::Path};
 

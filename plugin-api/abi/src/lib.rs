@@ -12,9 +12,8 @@ mod tensor;
 
 pub use module::{LogCallback, PluginModule, PluginModulePrefix, PluginModuleRef};
 pub use objects::{
-    DatasetAbi, DatasetAbi_TO, DatasetObject, EncoderAbi, EncoderAbi_TO, EncoderObject, HostAbi, HostAbi_TO,
-    HostObject, RawImage, RawTargets, SamplesAbi, SamplesAbi_TO, SamplesObject, ServicesAbi, ServicesAbi_TO,
-    ServicesRef, TargetsKind,
+    DatasetAbi, DatasetAbi_TO, DatasetObject, EncoderAbi, EncoderAbi_TO, EncoderObject, RawImage, RawTargets,
+    SamplesAbi, SamplesAbi_TO, SamplesObject, ServicesAbi, ServicesAbi_TO, ServicesRef, TargetsKind,
 };
 pub use tensor::{BorrowedTensor, NamedTensor, OwnedTensor};
 

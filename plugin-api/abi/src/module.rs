@@ -1,4 +1,4 @@
-use super::{DatasetObject, EncoderObject, HostObject, RawResult};
+use super::{DatasetObject, EncoderObject, RawResult};
 use abi_stable::{
     library::RootModule,
     sabi_types::VersionStrings,
@@ -26,9 +26,9 @@ pub struct PluginModule {
     pub create_dataset: extern "C" fn(RStr<'_>) -> RawResult<DatasetObject>,
     /// An encoder's card as JSON.
     pub encoder_card: extern "C" fn(RStr<'_>) -> RawResult<RString>,
-    /// Makes an encoder from the JSON of an `EncoderRequest`, a device (`cpu`, `cuda:0`) and the host's operations.
+    /// Makes an encoder from the JSON of an `EncoderRequest` and a device (`cpu`, `cuda:0`).
     #[sabi(last_prefix_field)]
-    pub create_encoder: extern "C" fn(RStr<'_>, RStr<'_>, HostObject) -> RawResult<EncoderObject>,
+    pub create_encoder: extern "C" fn(RStr<'_>, RStr<'_>) -> RawResult<EncoderObject>,
 }
 
 impl RootModule for PluginModuleRef {

@@ -84,20 +84,7 @@ pub trait ServicesAbi: Send + Sync {
     fn items(&self, what: RStr<'_>, done: u64, total: ROption<u64>) -> bool;
 }
 
-/// Host operations that an encoder may use for as long as it lives.
-#[sabi_trait]
-pub trait HostAbi: Send + Sync {
-    #[sabi(last_prefix_field)]
-    fn operation(
-        &self,
-        name: RStr<'_>,
-        tensors: RSlice<'_, BorrowedTensor<'_>>,
-        arguments: RStr<'_>,
-    ) -> RawResult<RVec<OwnedTensor>>;
-}
-
 pub type DatasetObject = DatasetAbi_TO<'static, RBox<()>>;
 pub type SamplesObject = SamplesAbi_TO<'static, RBox<()>>;
 pub type EncoderObject = EncoderAbi_TO<'static, RBox<()>>;
 pub type ServicesRef<'a> = ServicesAbi_TO<'a, RRef<'a, ()>>;
-pub type HostObject = HostAbi_TO<'static, RBox<()>>;

@@ -62,7 +62,7 @@ pub fn lacks_memory(message: &str) -> bool {
 }
 
 /// Cuts a backtrace, and tells a lack of memory from other failures.
-pub(super) fn refine(mut error: PluginError) -> PluginError {
+pub(crate) fn refine(mut error: PluginError) -> PluginError {
     error.message = without_backtrace(&error.message);
     if error.kind == ErrorKind::Plugin && lacks_memory(&error.message) {
         error.kind = ErrorKind::Device;
@@ -71,7 +71,7 @@ pub(super) fn refine(mut error: PluginError) -> PluginError {
 }
 
 /// Runs one call of the boundary; `method` is named when it panics.
-pub(super) fn guard<T>(method: &str, body: impl FnOnce() -> Result<T>) -> RawResult<T> {
+pub fn guard<T>(method: &str, body: impl FnOnce() -> Result<T>) -> RawResult<T> {
     CALLS.with(|calls| calls.borrow_mut().push(None));
     let outcome = catch_unwind(AssertUnwindSafe(body));
     let place = CALLS.with(|calls| calls.borrow_mut().pop()).flatten();
@@ -90,10 +90,11 @@ pub(super) fn guard<T>(method: &str, body: impl FnOnce() -> Result<T>) -> RawRes
 }
 
 /// An object of the plugin's author whose destructor may panic.
-pub(super) struct Guarded<T: ?Sized>(ManuallyDrop<Box<T>>);
+pub struct Guarded<T: ?Sized>(ManuallyDrop<Box<T>>);
 
 impl<T: ?Sized> Guarded<T> {
-    pub(super) fn new(value: Box<T>) -> Self {
+    /// Takes the object over.
+    pub fn new(value: Box<T>) -> Self {
         Self(ManuallyDrop::new(value))
     }
 }

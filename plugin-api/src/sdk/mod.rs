@@ -1,18 +1,10 @@
 //! The plugin's side of the boundary: plain traits in, ABI objects out.
 
 mod dataset;
-#[cfg(feature = "encoder")]
-mod encoder;
 mod guard;
 mod log;
 mod module;
-#[cfg(feature = "encoder")]
-mod tensor;
 
-#[cfg(feature = "encoder")]
-pub use encoder::{encoder_functions, EncoderEntry, HostOperations};
-#[cfg(feature = "encoder")]
-pub use guard::{lacks_memory, without_backtrace};
-pub use module::{root_module, DatasetEntry, EncoderFunctions, NO_ENCODERS};
-#[cfg(feature = "encoder")]
-pub use tensor::{borrow_tensor, lent_tensor, own_tensor, take_tensor};
+pub(crate) use guard::refine;
+pub use guard::{guard, lacks_memory, without_backtrace, Guarded};
+pub use module::{entry, from_json, root_module, to_json, DatasetEntry, EncoderFunctions, NO_ENCODERS};

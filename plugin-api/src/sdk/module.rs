@@ -12,7 +12,7 @@ use abi_stable::{
     std_types::{RStr, RString},
 };
 use selfsame_abi::{
-    DatasetAbi_TO, DatasetObject, EncoderObject, HostObject, LogCallback, PluginModule, PluginModuleRef, RawResult,
+    DatasetAbi_TO, DatasetObject, EncoderObject, LogCallback, PluginModule, PluginModuleRef, RawResult,
 };
 use std::sync::OnceLock;
 
@@ -27,11 +27,13 @@ pub struct DatasetEntry {
     pub create: fn(&DatasetRequest) -> Result<Box<dyn Dataset>>,
 }
 
-/// The encoder part of the root module; without the feature `encoder` it is [`NO_ENCODERS`].
+/// The encoder part of the root module; [`NO_ENCODERS`] where there are none.
 #[derive(Clone, Copy)]
 pub struct EncoderFunctions {
-    pub(super) card: extern "C" fn(RStr<'_>) -> RawResult<RString>,
-    pub(super) create: extern "C" fn(RStr<'_>, RStr<'_>, HostObject) -> RawResult<EncoderObject>,
+    /// The card of an encoder.
+    pub card: extern "C" fn(RStr<'_>) -> RawResult<RString>,
+    /// The constructor of an encoder.
+    pub create: extern "C" fn(RStr<'_>, RStr<'_>) -> RawResult<EncoderObject>,
 }
 
 /// For plugins that provide data sets only.
@@ -56,7 +58,7 @@ pub fn root_module(
 }
 
 /// Finds the entry of `name`.
-pub(super) fn entry<'a, T>(what: &str, name: &str, entries: &'a [T], of: fn(&T) -> &str) -> Result<&'a T> {
+pub fn entry<'a, T>(what: &str, name: &str, entries: &'a [T], of: fn(&T) -> &str) -> Result<&'a T> {
     entries.iter().find(|entry| of(entry) == name).ok_or_else(|| {
         let names: Vec<_> = entries.iter().map(of).collect();
         PluginError::plugin(format!("this plugin has no {what} `{name}`; it has: {}", names.join(", ")))
@@ -64,13 +66,13 @@ pub(super) fn entry<'a, T>(what: &str, name: &str, entries: &'a [T], of: fn(&T) 
 }
 
 /// Writes a value as JSON.
-pub(super) fn to_json(what: &str, value: &impl serde::Serialize) -> Result<RString> {
+pub fn to_json(what: &str, value: &impl serde::Serialize) -> Result<RString> {
     let json = serde_json::to_string(value).map_err(|error| PluginError::plugin(format!("{what} as JSON: {error}")))?;
     Ok(json.into())
 }
 
 /// Reads a value from JSON.
-pub(super) fn from_json<T: serde::de::DeserializeOwned>(what: &str, json: &str) -> Result<T> {
+pub fn from_json<T: serde::de::DeserializeOwned>(what: &str, json: &str) -> Result<T> {
     serde_json::from_str(json).map_err(|error| PluginError::plugin(format!("{what} from JSON: {error}")))
 }
 
@@ -105,6 +107,6 @@ extern "C" fn no_encoder_card(name: RStr<'_>) -> RawResult<RString> {
     guard("card", || Err(PluginError::plugin(format!("this plugin has no encoder `{name}`; it has none"))))
 }
 
-extern "C" fn no_encoder(_: RStr<'_>, _: RStr<'_>, _: HostObject) -> RawResult<EncoderObject> {
+extern "C" fn no_encoder(_: RStr<'_>, _: RStr<'_>) -> RawResult<EncoderObject> {
     guard("create", || Err(PluginError::plugin("this plugin has no encoders")))
 }

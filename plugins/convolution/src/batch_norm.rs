@@ -1,6 +1,6 @@
 //! Batch normalisation.
 
-use selfsame_plugin_api::{Buffer, Parameter, ParameterKind, Result};
+use selfsame_encoder_api::{Buffer, Parameter, ParameterKind, Result};
 use tch::{Device, Kind, Tensor};
 
 /// Batch normalisation over N, H and W (Ioffe and Szegedy 2015), momentum 0.1, ε = 10⁻⁵. All but the counter are `[C]`.

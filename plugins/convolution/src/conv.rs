@@ -1,6 +1,6 @@
 //! Convolutions.
 
-use selfsame_plugin_api::{Parameter, ParameterKind, Result};
+use selfsame_encoder_api::{Parameter, ParameterKind, Result};
 use tch::{Device, Kind, Tensor};
 
 /// What keeps its variance through a layer at the start (He et al. 2015).

@@ -12,11 +12,11 @@
 mod network;
 
 use network::{Architecture, DenseNet};
-use selfsame_plugin_api::{Encoder, EncoderCard, EncoderRequest, PluginError, Result, Stem, parse_options};
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem, parse_options};
 use serde::Deserialize;
 use tch::Device;
 
-selfsame_plugin_api::export_plugin! {
+selfsame_encoder_api::export_plugin! {
     encoders: {
         "densenet121" => (card, create),
         "densenet169" => (card, create),
@@ -65,7 +65,7 @@ fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> 
     let default = if shorter <= CIFAR_STEM_UP_TO { Stem::Cifar } else { Stem::Imagenet };
     let stem = request.stem.unwrap_or(default);
     if let Some((_, smallest)) = SMALLEST.iter().find(|(of, smallest)| *of == stem && shorter < *smallest) {
-        return Err(PluginError::configuration(format!(
+        return Err(EncoderError::configuration(format!(
             "encoder `{name}` needs images of at least {smallest} × {smallest} pixels with this stem, not {height} × \
              {width}; see `preprocess` and `encoder.stem`"
         )));

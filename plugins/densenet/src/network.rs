@@ -1,7 +1,7 @@
 //! The densely connected network itself (Huang et al. 2017, "DenseNet-BC": bottlenecks, and transitions that halve).
 
 use selfsame_convolution::{BatchNorm2d, Conv2d, Fan};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter, Result, Stem};
+use selfsame_encoder_api::{Buffer, Encoder, Parameter, Result, Stem};
 use tch::{Device, Tensor};
 
 /// Channels that a layer's 1×1 convolution makes, in units of the growth rate.

@@ -1,8 +1,8 @@
 use super::*;
+use selfsame_encoder_api::ParameterKind;
 use selfsame_encoder_tests::{
     assert_the_seed_decides_the_weights, build, configuration_error, digest, parameter_count, request, state_lines,
 };
-use selfsame_plugin_api::ParameterKind;
 use tch::{Kind, Tensor};
 
 mod torchvision;

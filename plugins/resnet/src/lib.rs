@@ -14,11 +14,13 @@
 mod network;
 
 use network::{Architecture, BlockKind, ResNet};
-use selfsame_plugin_api::{Encoder, EncoderCard, EncoderRequest, OptionSpec, PluginError, Result, Stem, parse_options};
+use selfsame_encoder_api::{
+    Encoder, EncoderCard, EncoderError, EncoderRequest, OptionSpec, Result, Stem, parse_options,
+};
 use serde::Deserialize;
 use tch::Device;
 
-selfsame_plugin_api::export_plugin! {
+selfsame_encoder_api::export_plugin! {
     encoders: {
         "resnet8" => (card, create),
         "resnet20" => (card, create),
@@ -90,7 +92,7 @@ fn stem(request: &EncoderRequest, architecture: &Architecture) -> Result<Stem> {
     let for_cifar = architecture.stem_width == 16;
     let (height, width) = request.image_size;
     match request.stem {
-        Some(Stem::Imagenet) if for_cifar => Err(PluginError::configuration(format!(
+        Some(Stem::Imagenet) if for_cifar => Err(EncoderError::configuration(format!(
             "`encoder.stem: imagenet` does not go with encoder `{}`, which has only the `cifar` stem (3×3, no \
              max-pooling); leave `encoder.stem` out, or take resnet18 or a deeper one",
             request.name

@@ -1,7 +1,7 @@
 //! The residual network itself (He et al. 2016), with the bottleneck's stride in its 3×3 convolution ("v1.5").
 
 use selfsame_convolution::{BatchNorm2d, Conv2d, Fan};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter, Result, Stem};
+use selfsame_encoder_api::{Buffer, Encoder, Parameter, Result, Stem};
 use tch::{Device, Tensor};
 
 /// The residual block.

@@ -2,7 +2,7 @@
 //!
 //! All initial weights are drawn on the CPU, so that a seed gives the same ones on every device.
 
-use selfsame_plugin_api::{Parameter, ParameterKind, Result};
+use selfsame_encoder_api::{Parameter, ParameterKind, Result};
 use tch::{Device, Kind, Tensor};
 
 /// Standard deviation of linear weights and position embeddings.

@@ -15,11 +15,11 @@ mod layers;
 mod network;
 
 use network::{Architecture, Pool, VisionTransformer};
-use selfsame_plugin_api::{Encoder, EncoderCard, EncoderRequest, OptionSpec, PluginError, Result, parse_options};
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, OptionSpec, Result, parse_options};
 use serde::Deserialize;
 use tch::Device;
 
-selfsame_plugin_api::export_plugin! {
+selfsame_encoder_api::export_plugin! {
     encoders: {
         "vit_tiny_patch4_32" => (card, create),
         "vit_small_patch4_32" => (card, create),
@@ -81,14 +81,14 @@ fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> 
     let (name, channels) = (&request.name, request.channels);
     let architecture = request.find(&ARCHITECTURES, |architecture| architecture.name)?;
     if request.stem.is_some() {
-        return Err(PluginError::configuration(format!(
+        return Err(EncoderError::configuration(format!(
             "encoder `{name}` cuts images into patches and has no stem; leave `encoder.stem` at `auto`"
         )));
     }
     let ((height, width), patch) = (request.image_size, architecture.patch);
     let tiles = |side: usize| side > 0 && side.is_multiple_of(patch);
     if !tiles(height) || !tiles(width) {
-        return Err(PluginError::configuration(format!(
+        return Err(EncoderError::configuration(format!(
             "encoder `{name}` cuts images into patches of {patch} × {patch} pixels, and {height} × {width} is no multiple \
              of that; see `preprocess.center_crop_size`"
         )));

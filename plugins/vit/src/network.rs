@@ -1,7 +1,7 @@
 //! The vision transformer itself (Dosovitskiy et al. 2021), normalising before each half of a block.
 
 use crate::layers::{Affine, normal, position_embedding};
-use selfsame_plugin_api::{Buffer, Encoder, Parameter, ParameterKind, PluginError, Result};
+use selfsame_encoder_api::{Buffer, Encoder, EncoderError, Parameter, ParameterKind, Result};
 use serde::Deserialize;
 use tch::{Device, Tensor};
 
@@ -125,7 +125,7 @@ impl Encoder for VisionTransformer {
         let (given, known) = (patches.size()[1] + 1, self.pos_embed.size()[1]);
         if given != known {
             let size = x.size();
-            return Err(PluginError::data(format!(
+            return Err(EncoderError::data(format!(
                 "images of {}×{} pixels make {} patches, and this vision transformer has positions for {}; give it images \
                  of the size that it was made for (leave `preprocess` out of an evaluation)",
                 size[2],

@@ -1,8 +1,8 @@
 use super::*;
+use selfsame_encoder_api::ParameterKind;
 use selfsame_encoder_tests::{
     assert_the_seed_decides_the_weights, build, configuration_error, digest, parameter_count, request, state_lines,
 };
-use selfsame_plugin_api::ParameterKind;
 use tch::{Kind, Tensor};
 
 mod timm;
@@ -86,7 +86,7 @@ fn rejects_unknown_names_and_options_stems() {
     let name = "vit_tiny_patch4_32";
     let message = configuration_error(create, &request("vit_huge"));
     assert!(message.contains("`vit_huge`") && message.contains(name), "{message}");
-    let stem = Some(selfsame_plugin_api::Stem::Cifar);
+    let stem = Some(selfsame_encoder_api::Stem::Cifar);
     assert!(configuration_error(create, &EncoderRequest { stem, ..request(name) }).contains("encoder.stem"));
     let options = |options| EncoderRequest { options, ..request(name) };
     let message = configuration_error(create, &options(serde_json::json!({ "pol": "avg" })));
@@ -99,7 +99,7 @@ fn rejects_unknown_names_and_options_stems() {
 fn a_wrong_image_size_is_an_error_without_a_backtrace() {
     let encoder = build(create, &request("vit_tiny_patch4_32"));
     let error = encoder.forward(&Tensor::zeros([2, 3, 36, 36], (Kind::Float, Device::Cpu)), false).unwrap_err();
-    assert!(!error.message.contains("Exception raised from"), "{error}");
+    assert!(!error.to_string().contains("Exception raised from"), "{error}");
 }
 
 #[test]

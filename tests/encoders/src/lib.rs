@@ -4,7 +4,8 @@ mod reference;
 
 pub use reference::{assert_close, fill, noise};
 
-use selfsame_plugin_api::{Encoder, EncoderRequest, ErrorKind, ParameterKind, Result};
+use selfsame_encoder_api::selfsame_plugin_api::{ErrorKind, PluginError};
+use selfsame_encoder_api::{Encoder, EncoderRequest, ParameterKind, Result};
 use sha2::{Digest, Sha256};
 use std::sync::Mutex;
 use tch::{Device, Tensor};
@@ -34,7 +35,7 @@ fn seeded(create: Create, request: &EncoderRequest, seed: i64) -> Box<dyn Encode
 
 /// The message of the refusal.
 pub fn configuration_error(create: Create, request: &EncoderRequest) -> String {
-    let error = create(request, Device::Cpu).err().expect("this request is impossible");
+    let error = PluginError::from(create(request, Device::Cpu).err().expect("this request is impossible"));
     assert_eq!(error.kind, ErrorKind::Configuration);
     error.message
 }

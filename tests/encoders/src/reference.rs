@@ -1,6 +1,6 @@
 //! Weights and images that a few lines of Python make too, and comparison with what came out there.
 
-use selfsame_plugin_api::{Encoder, ParameterKind};
+use selfsame_encoder_api::{Encoder, ParameterKind};
 use tch::Tensor;
 
 /// An integer hash of the position and the tensor's number, uniform in [−0.5, 0.5).

@@ -1,6 +1,7 @@
 use super::*;
 use crate::train::tensors::to_safetensors;
-use selfsame_plugin_api::{Buffer, ErrorKind, Parameter, ParameterKind, Result};
+use selfsame_encoder_api::{Buffer, Parameter, ParameterKind, Result};
+use selfsame_plugin_api::ErrorKind;
 use tch::Device;
 
 /// A convolution, a normalisation without arithmetic and a linear layer.

@@ -9,8 +9,8 @@
 //! ```
 
 use super::*;
+use selfsame_encoder_api::Stem;
 use selfsame_encoder_tests::{assert_close, build, fill, noise, request};
-use selfsame_plugin_api::Stem;
 use tch::Kind;
 
 struct Case {

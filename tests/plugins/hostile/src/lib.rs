@@ -5,10 +5,10 @@ mod samples;
 
 use selfsame_plugin_api::{
     Card, Dataset, DatasetRequest, Normalization, OptionSpec, PluginError, Result, Samples, Services, Split, Task,
-    export_plugin, parse_options,
+    parse_options,
 };
 
-export_plugin! {
+selfsame_encoder_api::export_plugin! {
     datasets: {
         "hostile" => (card, create),
         "bad-card" => (bad_card, create),

@@ -1,24 +1,21 @@
 //! An encoder's plain trait as an ABI object.
 
-use super::{
-    guard::{guard, refine, Guarded},
-    module::{entry, from_json, to_json, EncoderFunctions},
-    tensor::{borrow_tensor, lent_tensor, own_tensor, take_tensor},
+use crate::{
+    tensor::{lent_tensor, own_tensor},
+    Encoder, EncoderCard, EncoderRequest, Result,
 };
-use crate::{Encoder, EncoderCard, EncoderRequest, PluginError, Result};
 use abi_stable::{
     sabi_trait::TD_Opaque,
-    std_types::{RErr, ROk, RSlice, RStr, RString, RVec},
+    std_types::{RStr, RString, RVec},
 };
-use selfsame_abi::{
-    BorrowedTensor, EncoderAbi, EncoderAbi_TO, EncoderObject, HostObject, NamedTensor, OwnedTensor, RawResult,
+use selfsame_abi::{BorrowedTensor, EncoderAbi, EncoderAbi_TO, EncoderObject, NamedTensor, OwnedTensor, RawResult};
+use selfsame_plugin_api::{
+    __private::{entry, from_json, guard, to_json, EncoderFunctions, Guarded},
+    PluginError,
 };
 use serde_json::json;
-use std::{
-    cell::RefCell,
-    sync::{Arc, OnceLock},
-};
-use tch::{Device, Tensor};
+use std::sync::OnceLock;
+use tch::Device;
 
 /// One encoder of a plugin.
 #[derive(Clone, Copy)]
@@ -39,49 +36,11 @@ pub fn encoder_functions(encoders: &'static [EncoderEntry]) -> EncoderFunctions 
     EncoderFunctions { card: encoder_card, create: create_encoder }
 }
 
-thread_local! {
-    static HOST: RefCell<Option<HostOperations>> = const { RefCell::new(None) };
-}
-
-/// Operations that only the host can do, because they need every process of a training run.
-#[derive(Clone)]
-pub struct HostOperations(Arc<HostObject>);
-
-impl HostOperations {
-    /// The host's operations, while an encoder's constructor runs; keep a clone for later calls.
-    pub fn current() -> Option<Self> {
-        HOST.with(|host| host.borrow().clone())
-    }
-
-    /// Runs the operation `name` on `tensors` with JSON arguments.
-    ///
-    /// # Errors
-    /// An operation that this host does not know, by name, or the operation's own error.
-    pub fn call(&self, name: &str, tensors: &[&Tensor], arguments: &serde_json::Value) -> Result<Vec<Tensor>> {
-        let tensors: Vec<_> = tensors.iter().copied().map(borrow_tensor).collect();
-        let arguments = arguments.to_string();
-        match self.0.operation(name.into(), RSlice::from_slice(&tensors), arguments.as_str().into()) {
-            ROk(answer) => Ok(answer.into_iter().map(take_tensor).collect()),
-            RErr(json) => Err(PluginError::from_json(&json)),
-        }
-    }
-}
-
-impl From<tch::TchError> for PluginError {
-    /// What libtorch refused; the host sees it without the C++ backtrace.
-    fn from(error: tch::TchError) -> Self {
-        match error {
-            tch::TchError::Torch(message) => refine(Self::plugin(message)),
-            other => Self::plugin(other.to_string()),
-        }
-    }
-}
-
-fn encoder(name: &str) -> Result<&'static EncoderEntry> {
+fn encoder(name: &str) -> selfsame_plugin_api::Result<&'static EncoderEntry> {
     entry("encoder", name, ENCODERS.get().copied().unwrap_or_default(), |entry| entry.name)
 }
 
-fn device(text: &str) -> Result<Device> {
+fn device(text: &str) -> selfsame_plugin_api::Result<Device> {
     let index = text.strip_prefix("cuda:").and_then(|index| index.parse().ok());
     match (text, index) {
         ("cpu", _) => Ok(Device::Cpu),
@@ -94,31 +53,14 @@ extern "C" fn encoder_card(name: RStr<'_>) -> RawResult<RString> {
     guard("card", || to_json("card", &(encoder(name.as_str())?.card)(name.as_str())))
 }
 
-extern "C" fn create_encoder(request: RStr<'_>, on: RStr<'_>, host: HostObject) -> RawResult<EncoderObject> {
+extern "C" fn create_encoder(request: RStr<'_>, on: RStr<'_>) -> RawResult<EncoderObject> {
     guard("create", || {
         let request: EncoderRequest = from_json("request", request.as_str())?;
         let create = encoder(&request.name)?.create;
         let device = device(on.as_str())?;
-        let _scope = HostScope::enter(HostOperations(Arc::new(host)));
         let created = create(&request, device)?;
         Ok(EncoderAbi_TO::from_value(EncoderShim(Guarded::new(created)), TD_Opaque))
     })
-}
-
-/// Makes the host's operations current until it is dropped.
-struct HostScope;
-
-impl HostScope {
-    fn enter(operations: HostOperations) -> Self {
-        HOST.with(|host| host.replace(Some(operations)));
-        Self
-    }
-}
-
-impl Drop for HostScope {
-    fn drop(&mut self) {
-        HOST.with(|host| host.replace(None));
-    }
 }
 
 struct EncoderShim(Guarded<dyn Encoder>);

@@ -1,6 +1,6 @@
 //! Encoders: image to embedding, computed with libtorch inside the plugin.
 
-use crate::{OptionSpec, PluginError, Result};
+use crate::{EncoderError, OptionSpec, Result};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -52,7 +52,7 @@ impl EncoderRequest {
     pub fn find<'a, T>(&self, known: &'a [T], name: impl Fn(&T) -> &str) -> Result<&'a T> {
         known.iter().find(|one| name(one) == self.name).ok_or_else(|| {
             let names = known.iter().map(&name).collect::<Vec<_>>().join(", ");
-            PluginError::configuration(format!("unknown encoder `{}`; this plugin provides {names}", self.name))
+            EncoderError::configuration(format!("unknown encoder `{}`; this plugin provides {names}", self.name))
         })
     }
 }
