@@ -45,6 +45,11 @@ impl Running {
         Self { child, started: Instant::now(), limit, stdout, stderr }
     }
 
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: i32) {
         // SAFETY: the process is our own child, which has not been waited for.

@@ -1,8 +1,6 @@
 //! Wrong configurations: each gives its one clear error.
 
-mod config_common;
-
-use config_common::{Files, yaml};
+use crate::config_common::{Files, yaml};
 use selfsame::config::{Recommended, Sources, load, unknown_options};
 
 /// Files in which one thing is wrong, and the whole message.

@@ -1,6 +1,6 @@
 //! Files that are written in folders that others may write to: no link is followed, and no process trips over another.
 
-use selfsame_tests::{Ran, Sandbox, TINY};
+use selfsame_tests::{Sandbox, TINY};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
@@ -69,7 +69,7 @@ fn three_processes_may_write_one_file_at_once() {
     for command in commands.into_iter().cycle().take(12) {
         let children: Vec<_> = (0..3).map(|_| sandbox.start(command)).collect();
         for child in children {
-            Ran::new(child.wait_with_output().unwrap()).succeeded();
+            child.finish().succeeded();
         }
     }
     for folder in [".", "run", "run/evaluations"] {

@@ -1,9 +1,9 @@
 //! `--resume` replaces nothing of a run, and a run goes on where its own configuration lies.
 
-use selfsame_tests::{Sandbox, TINY, metrics};
+use selfsame_tests::{Running, Sandbox, TINY, metrics};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Child;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// The bytes of every file below a folder but the lock's, by path within it.
@@ -36,7 +36,7 @@ fn trained() -> Sandbox {
 }
 
 /// Waits until the run has recorded `count` lines of this event, and kills it.
-fn kill_after(mut child: Child, run: &Path, event: &str, count: usize) {
+fn kill_after(mut child: Running, run: &Path, event: &str, count: usize) {
     let start = Instant::now();
     let recorded = || {
         let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
@@ -134,8 +134,8 @@ fn a_moved_run_goes_on_where_it_lies() {
     let mut elsewhere =
         sandbox.command("train --set scheduler.epochs=4 --config ../archive/moved/config.yaml --resume");
     std::fs::create_dir(sandbox.path("elsewhere")).unwrap();
-    let output = elsewhere.current_dir(sandbox.path("elsewhere")).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    elsewhere.current_dir(sandbox.path("elsewhere")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running::start(&mut elsewhere).finish().succeeded();
     assert!(std::fs::read_dir(sandbox.path("elsewhere")).unwrap().next().is_none());
     assert!(sandbox.path("archive/moved/checkpoints/step-00000016").exists());
 }

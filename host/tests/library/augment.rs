@@ -1,11 +1,7 @@
 //! The augmentations against torchvision's numbers (`fixtures/augment`, made by `make.py` there), and the properties of
 //! views.
 
-#![allow(clippy::unwrap_used, reason = "a fixture that does not read fails its test")]
-
-mod augment_common;
-
-use augment_common::{
+use crate::augment_common::{
     KEY, assert_close, assert_frequency, counts, fixture, flags, floats, noise, pixels, tensor, unit, whole,
 };
 use selfsame::augment::color_jitter::{self, Change};

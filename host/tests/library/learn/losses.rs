@@ -1,6 +1,6 @@
 //! Barlow Twins, VICReg and BYOL's regression against PyTorch in float64, written from the papers' equations.
 
-use crate::support::{assert_close, elements, fixture, numbers, small, tensor};
+use super::support::{assert_close, elements, fixture, numbers, small, tensor};
 use selfsame::config::schema::MethodName;
 use selfsame::method::{Method, StepContext, barlow_twins_loss, byol_loss, vicreg_terms};
 use serde_json::Value;
@@ -73,15 +73,15 @@ fn methods_weigh_their_terms_as_configured() {
     let loss = |method: &dyn Method| elements(&method.loss(&pair, &[], &context).unwrap().value)[0];
 
     let mut config = small(MethodName::BarlowTwins, false);
-    assert_close(&[loss(crate::support::method(&config).as_ref())], &numbers(&case["barlow_twins"]["loss"]), 1e-5);
+    assert_close(&[loss(super::support::method(&config).as_ref())], &numbers(&case["barlow_twins"]["loss"]), 1e-5);
     config.method.barlow_twins.loss_scale = 0.1;
     let expected = numbers(&case["barlow_twins"]["loss"])[0] * 0.1;
-    assert_close(&[loss(crate::support::method(&config).as_ref())], &[expected], 1e-5);
+    assert_close(&[loss(super::support::method(&config).as_ref())], &[expected], 1e-5);
 
     let mut config = small(MethodName::Vicreg, false);
-    assert_close(&[loss(crate::support::method(&config).as_ref())], &numbers(&case["vicreg"]["loss"]), 1e-5);
+    assert_close(&[loss(super::support::method(&config).as_ref())], &numbers(&case["vicreg"]["loss"]), 1e-5);
     (config.method.vicreg.invariance, config.method.vicreg.variance, config.method.vicreg.covariance) = (2.0, 3.0, 5.0);
     let terms = numbers(&case["vicreg"]["terms"]);
     let expected = 2.0 * terms[0] + 3.0 * terms[1] + 5.0 * terms[2];
-    assert_close(&[loss(crate::support::method(&config).as_ref())], &[expected], 1e-5);
+    assert_close(&[loss(super::support::method(&config).as_ref())], &[expected], 1e-5);
 }

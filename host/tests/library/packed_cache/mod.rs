@@ -1,13 +1,11 @@
 //! Samples decoded once: what is stored, what comes back, and what happens when files, disks or processes fail.
 
-#![allow(clippy::unwrap_used, reason = "a test fails where it should not")]
-
 mod damage;
 mod fake;
 mod resize;
 mod survey;
 
-use fake::{Fake, Patience, Setup, assert_holds, values};
+use self::fake::{Fake, Patience, Setup, assert_holds, values};
 use selfsame::config::schema::CachePlace;
 use selfsame_plugin_api::ErrorKind;
 use std::path::Path;
@@ -156,7 +154,7 @@ fn child_decodes_slowly() {
 fn a_killed_writer_is_continued() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "child_decodes_slowly"])
+        .args(["--ignored", "--exact", "packed_cache::child_decodes_slowly"])
         .env(DIR, dir.path())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -1,4 +1,4 @@
-use crate::support::{assert_close, elements, fixture, numbers, tensor};
+use super::support::{assert_close, elements, fixture, numbers, tensor};
 use selfsame::method::nt_xent;
 use tch::{Kind, Tensor};
 

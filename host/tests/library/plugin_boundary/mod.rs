@@ -1,8 +1,5 @@
 //! The plugin boundary against a plugin that misbehaves on request (`tests/plugins/hostile`).
 
-// Helper functions of a test may unwrap as tests do.
-#![allow(clippy::unwrap_used)]
-
 mod calls;
 mod encoders;
 mod files;

@@ -1,8 +1,6 @@
 //! The configuration written out: with origins, for the run's folder, and one key explained.
 
-mod config_common;
-
-use config_common::{Files, yaml};
+use crate::config_common::{Files, yaml};
 use proptest::prelude::*;
 use selfsame::config::Sources;
 use selfsame::config::schema::MixedDatasetConfig;

@@ -1,28 +1,23 @@
 //! SIGUSR1 saves the state of a run, which goes on, and ends no command.
 
-use selfsame_tests::{Ran, Sandbox, TINY, metrics};
+use selfsame_tests::{Running, Sandbox, TINY, metrics};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-fn signal(child: &Child, signal: i32) {
-    // SAFETY: the process is our own child, which has not been waited for.
-    assert_eq!(unsafe { libc::kill(child.id() as i32, signal) }, 0);
-}
-
 /// Starts the program with the variables without which it starts itself again, so that it is ready when it says so.
-fn start(sandbox: &Sandbox, arguments: &str) -> Child {
+fn start(sandbox: &Sandbox, arguments: &str) -> Running {
     let variables =
         [("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "1099511627776"), ("RUST_LIB_BACKTRACE", "0")];
     let mut command = sandbox.command(arguments);
-    command.envs(variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+    Running::start(command.envs(variables).stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 
 /// Waits until this holds of a child that goes on, or ends it.
 #[track_caller]
-fn wait_until(child: &mut Child, what: &str, holds: impl Fn() -> bool) {
+fn wait_until(child: &mut Running, what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {
         let ended = child.try_wait().unwrap();
@@ -66,9 +61,9 @@ fn a_run_saves_when_asked_and_goes_on() {
     let steps = || std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default().contains(r#""event":"step""#);
     wait_until(&mut child, "a step", steps);
     assert!(!has_checkpoint(&run), "nothing is saved before the end of the epoch");
-    signal(&child, libc::SIGUSR1);
+    child.signal(libc::SIGUSR1);
     wait_until(&mut child, "a checkpoint", || has_checkpoint(&run));
-    signal(&child, libc::SIGKILL);
+    child.signal(libc::SIGKILL);
     child.wait().unwrap();
     let resumed = sandbox.run(&format!("{arguments} --output-dir asked --resume")).succeeded();
     assert!(resumed.stderr.contains("continuing after step"), "{}", resumed.stderr);
@@ -86,11 +81,11 @@ fn a_run_that_is_asked_again_and_again_is_the_same_run() {
     wait_until(&mut child, "a handler", || heeds_sigusr1(id));
     let start = Instant::now();
     while child.try_wait().unwrap().is_none() && start.elapsed() < LIMIT {
-        signal(&child, libc::SIGUSR1);
+        child.signal(libc::SIGUSR1);
         std::thread::sleep(Duration::from_millis(20));
     }
     let _ = child.kill();
-    let ran = Ran::new(child.wait_with_output().unwrap()).succeeded();
+    let ran = child.finish().succeeded();
     // Before the first step, which is measured for longest, as later.
     assert!(ran.stderr.contains("saved the state after step 0\n"), "{}", ran.stderr);
     assert_eq!(weights(&sandbox.path("asked")), weights(&sandbox.path("straight")));
@@ -105,7 +100,7 @@ fn a_command_that_has_nothing_to_save_goes_on() {
         let mut child = start(&sandbox, command);
         let id = child.id();
         wait_until(&mut child, command, || heeds_sigusr1(id));
-        signal(&child, libc::SIGUSR1);
-        Ran::new(child.wait_with_output().unwrap()).succeeded();
+        child.signal(libc::SIGUSR1);
+        child.finish().succeeded();
     }
 }

@@ -1,4 +1,4 @@
-use crate::support::{Flat, elements, method, saved, small, views};
+use super::support::{Flat, elements, method, saved, small, views};
 use selfsame::config::schema::{LinearHeadConfig, MethodName, ProjectionConfig};
 use selfsame::method::StepContext;
 use selfsame::model::{Linear, ProjectionHead};
@@ -151,10 +151,10 @@ fn batch_norm_moves_its_running_statistics_as_pytorch_does() {
     let x = Tensor::from_slice(&[1.0_f32, 2.0, 6.0]).unsqueeze(1);
     let y = norm.forward(&x, true).unwrap();
     let running: Vec<f64> = norm.buffers().iter().flat_map(|b| elements(&b.tensor)).collect();
-    crate::support::assert_close(&running, &[0.3, 0.9 + 0.1 * 7.0], 1e-6);
+    super::support::assert_close(&running, &[0.3, 0.9 + 0.1 * 7.0], 1e-6);
     // The batch itself is normalised by mean 3 and the biased variance 14/3.
     let sd = (14.0_f64 / 3.0).sqrt();
-    crate::support::assert_close(&elements(&y), &[-2.0 / sd, -1.0 / sd, 3.0 / sd], 1e-5);
+    super::support::assert_close(&elements(&y), &[-2.0 / sd, -1.0 / sd, 3.0 / sd], 1e-5);
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Which layer wins, what a file may hold, and where values came from.
 
-mod config_common;
-
-use config_common::{Files, yaml};
+use crate::config_common::{Files, yaml};
 use selfsame::config::schema::MethodName;
 use selfsame::config::{Config, Names, Origin, Recommended, Resolved, Sources, load, peek};
 

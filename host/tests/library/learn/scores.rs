@@ -1,4 +1,4 @@
-use crate::support::{assert_close, elements, fixture, labels, numbers, tensor};
+use super::support::{assert_close, elements, fixture, labels, numbers, tensor};
 use selfsame::config::schema::KnnConfig;
 use selfsame::probe::{Cut, LinearFit, Objective, Scored, auroc, average_precision, knn_votes, tuned_linear};
 use selfsame_plugin_api::Task;

@@ -1,15 +1,14 @@
 //! The archive that `cargo xtask dist` packs, unpacked and started as on another machine.
 
-use selfsame_tests::{Ran, Sandbox, repository};
+use selfsame_tests::{Ran, Running, Sandbox, repository};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Packs the archive and unpacks it; the answer is its folder.
 fn unpacked(sandbox: &Sandbox) -> PathBuf {
-    let packed = Ran::new(
-        Command::new(env!("CARGO")).args(["xtask", "dist"]).current_dir(repository()).output().expect("cargo starts"),
-    );
-    let archive = packed.succeeded().stdout.lines().last().expect("the archive's path").to_owned();
+    let mut xtask = Command::new(env!("CARGO"));
+    xtask.args(["xtask", "dist"]).current_dir(repository()).stdin(Stdio::null());
+    let archive = run(&mut xtask).succeeded().stdout.lines().last().expect("the archive's path").to_owned();
     let status = Command::new("tar").arg("xzf").arg(&archive).arg("-C").arg(sandbox.path("")).status();
     assert!(status.expect("tar starts").success());
     let name = Path::new(&archive).file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.gz").to_owned();
@@ -32,7 +31,7 @@ fn launcher(folder: &Path, arguments: &str) -> Command {
 }
 
 fn run(command: &mut Command) -> Ran {
-    Ran::new(command.output().expect("the launcher starts"))
+    Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped())).finish()
 }
 
 #[test]

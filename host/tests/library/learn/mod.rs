@@ -2,8 +2,6 @@
 //!
 //! The numbers in `../fixtures/learn` come from the script beside them.
 
-#![allow(clippy::unwrap_used)]
-
 mod byol;
 mod gradient_cache;
 mod losses;

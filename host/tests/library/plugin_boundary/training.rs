@@ -34,6 +34,10 @@ impl Observer for Record {
     fn epoch(&mut self, _: u64, _: usize, _: &BTreeMap<String, f64>) -> Result<(), TrainError> {
         Ok(())
     }
+
+    fn trained(&mut self, _: u64, _: usize, _: &BTreeMap<String, f64>) -> Result<(), TrainError> {
+        Ok(())
+    }
 }
 
 /// Four images in batches of two, with the small encoder of the same plugin.

@@ -1,6 +1,6 @@
 //! Batches that pass the network in pieces.
 
-use crate::support::{assert_close, elements, method, saved, small, views};
+use super::support::{assert_close, elements, method, saved, small, views};
 use selfsame::config::Config;
 use selfsame::config::schema::MethodName;
 use selfsame::method::{Method, StepContext, StepOutput, cached_gradient_step, loss_in_pieces};

@@ -1,11 +1,7 @@
 //! The operations for chest films, images of different sizes on a canvas, 16-bit images and the second view's own
 //! settings: against torchvision's, scipy's and OpenCV's numbers (`fixtures/augment`), and as properties.
 
-#![allow(clippy::unwrap_used, reason = "a fixture that does not read fails its test")]
-
-mod augment_common;
-
-use augment_common::{
+use crate::augment_common::{
     KEY, assert_close, assert_frequency, counts, fixture, floats, noise, pixels, tensor, unit, whole,
 };
 use selfsame::augment::draw::Draws;

@@ -1,6 +1,4 @@
 //! Configurations made of texts.
-#![allow(clippy::unwrap_used)]
-
 use selfsame::config::{ConfigError, Resolved, Sources, load};
 use std::path::PathBuf;
 use tempfile::TempDir;

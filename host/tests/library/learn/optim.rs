@@ -1,4 +1,4 @@
-use crate::support::{assert_close, elements, fixture, numbers, tensor};
+use super::support::{assert_close, elements, fixture, numbers, tensor};
 use selfsame::config::schema::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 use selfsame::optim::{self, Optimizer, Schedule};
 use selfsame_encoder_api::{Parameter, ParameterKind};

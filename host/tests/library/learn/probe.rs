@@ -1,4 +1,4 @@
-use crate::support::{assert_close, elements, fixture, labels, numbers, tensor};
+use super::support::{assert_close, elements, fixture, labels, numbers, tensor};
 use selfsame::config::schema::{KnnConfig, LinearHeadConfig};
 use selfsame::probe::{LinearHead, Objective, Scored, auroc, average_precision, feature_std, knn_votes, linear_probe};
 use selfsame_plugin_api::Task;

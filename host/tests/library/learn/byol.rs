@@ -1,6 +1,6 @@
 //! BYOL's two networks over several steps.
 
-use crate::support::{assert_close, elements, method, saved, small, views};
+use super::support::{assert_close, elements, method, saved, small, views};
 use selfsame::config::schema::{ByolEmbedding, MethodName};
 use selfsame::method::{StepContext, byol_loss, tau};
 use selfsame::optim;
