@@ -61,7 +61,8 @@ impl Sandbox {
             .env("XDG_CACHE_HOME", self.path("cache"))
             .env("XDG_DATA_HOME", self.path("data-home"))
             .env("OMP_NUM_THREADS", "1")
-            .env("OMP_WAIT_POLICY", "PASSIVE")
+            // With these the program need not start itself again.
+            .envs(PREPARED)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -153,6 +154,14 @@ fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
     test.parent().and_then(Path::parent).expect("the target folder").join(name)
 }
+
+/// The variables that the program sets for itself, by starting itself again, before it computes.
+pub const PREPARED: [(&str, &str); 4] = [
+    ("OMP_WAIT_POLICY", "PASSIVE"),
+    ("MALLOC_MMAP_MAX_", "0"),
+    ("MALLOC_TRIM_THRESHOLD_", "1099511627776"),
+    ("RUST_LIB_BACKTRACE", "0"),
+];
 
 /// Arguments that cut a run down to a second: a tiny data set, the smallest encoder, few steps.
 pub const TINY: &str = "--set dataset.name=shapes --set dataset.options.train_size=64 --set data.limit.val=40 \

@@ -75,6 +75,13 @@ pub enum Command {
     Doctor,
 }
 
+impl Command {
+    /// Whether the command reads images or computes with libtorch, rather than answering from what is written down.
+    pub fn computes(&self) -> bool {
+        !matches!(self, Self::Report(_) | Self::Plugins(_) | Self::Config(_) | Self::Doctor)
+    }
+}
+
 /// `selfsame train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
@@ -335,4 +342,18 @@ pub enum CacheCommand {
     List(ConfigArgs),
     /// Remove all that no run is writing
     Clear(ConfigArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_commands_that_read_images_or_compute_are_prepared_for_it() {
+        let computes = |words: &str| Cli::try_parse_from(words.split(' ')).unwrap().command.computes();
+        assert!(computes("selfsame train") && computes("selfsame data stats") && computes("selfsame evaluate run"));
+        assert!(
+            !computes("selfsame config schema") && !computes("selfsame plugins list") && !computes("selfsame doctor")
+        );
+    }
 }

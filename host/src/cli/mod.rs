@@ -23,8 +23,10 @@ use std::process::ExitCode;
 /// Runs the program on the process's own arguments.
 pub fn run() -> ExitCode {
     startup::outlive_save_requests();
-    restart_prepared();
     let cli = startup::command_line();
+    if cli.command.computes() {
+        restart_prepared();
+    }
     let bars = startup::set_up_logging(&cli.common);
     match startup::guarded(|| commands::dispatch(&cli, &bars)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,6 +9,7 @@ mod augment_films;
 mod config_common;
 mod config_errors;
 mod config_layers;
+mod config_mistakes;
 mod config_show;
 mod learn;
 mod packed_cache;

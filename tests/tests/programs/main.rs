@@ -19,5 +19,6 @@ mod preview;
 mod probes;
 mod resume;
 mod save_now;
+mod startup;
 mod train;
 mod wrong_configurations;

@@ -2,18 +2,9 @@
 
 use selfsame_tests::{Running, Sandbox, TINY, metrics};
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(120);
-
-/// Starts the program with the variables without which it starts itself again, so that it is ready when it says so.
-fn start(sandbox: &Sandbox, arguments: &str) -> Running {
-    let variables =
-        [("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", "1099511627776"), ("RUST_LIB_BACKTRACE", "0")];
-    let mut command = sandbox.command(arguments);
-    Running::start(command.envs(variables).stdout(Stdio::piped()).stderr(Stdio::piped()))
-}
 
 /// Waits until this holds of a child that goes on, or ends it.
 #[track_caller]
@@ -57,7 +48,7 @@ fn a_run_saves_when_asked_and_goes_on() {
     let arguments = format!("train {TINY} --set dataset.options.train_size=1920 --set scheduler.epochs=1");
     sandbox.run(&format!("{arguments} --output-dir straight")).succeeded();
     let run = sandbox.path("asked");
-    let mut child = start(&sandbox, &format!("{arguments} --output-dir asked"));
+    let mut child = sandbox.start(&format!("{arguments} --output-dir asked"));
     let steps = || std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default().contains(r#""event":"step""#);
     wait_until(&mut child, "a step", steps);
     assert!(!has_checkpoint(&run), "nothing is saved before the end of the epoch");
@@ -76,7 +67,7 @@ fn a_run_that_is_asked_again_and_again_is_the_same_run() {
     let sandbox = Sandbox::new();
     let arguments = format!("train {TINY} --set data.limit.val=800 --set scheduler.epochs=2");
     sandbox.run(&format!("{arguments} --output-dir straight")).succeeded();
-    let mut child = start(&sandbox, &format!("{arguments} --output-dir asked"));
+    let mut child = sandbox.start(&format!("{arguments} --output-dir asked"));
     let id = child.id();
     wait_until(&mut child, "a handler", || heeds_sigusr1(id));
     let start = Instant::now();
@@ -97,7 +88,7 @@ fn a_command_that_has_nothing_to_save_goes_on() {
     let sandbox = Sandbox::new();
     sandbox.run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
     for command in ["evaluate run --protocol knn", "embed run --split all --out e.npy", "report run"] {
-        let mut child = start(&sandbox, command);
+        let mut child = sandbox.start(command);
         let id = child.id();
         wait_until(&mut child, command, || heeds_sigusr1(id));
         child.signal(libc::SIGUSR1);

@@ -1,4 +1,5 @@
-//! Mistakes that users make, each answered by one clear error and exit code 2, before anything is downloaded.
+//! Mistakes that users make, one of each way into the program: one clear error and exit code 2, before anything is
+//! downloaded. What the errors say is tested on the library, in `host/tests/library/config_mistakes.rs`.
 
 use selfsame_tests::Sandbox;
 
@@ -25,80 +26,6 @@ fn an_unknown_key() {
 }
 
 #[test]
-fn a_misspelt_key_gets_the_nearest_one() {
-    with_file(
-        "dataset:\n  name: shapes\ntrain:\n  batch_sise: 64\n",
-        &["train.batch_sise", "run.yaml:4", "batch_size"],
-    );
-}
-
-#[test]
-fn a_misspelt_section_gets_the_nearest_one() {
-    with_file("dataset:\n  name: shapes\nschedular:\n  epochs: 3\n", &["schedular", "run.yaml:3", "scheduler"]);
-}
-
-#[test]
-fn a_word_where_a_number_belongs() {
-    with_file(
-        "dataset:\n  name: shapes\ntrain:\n  batch_size: many\n",
-        &["train.batch_size", "many", "run.yaml:4", "at least 2"],
-    );
-}
-
-#[test]
-fn a_list_where_a_mapping_belongs() {
-    with_file("dataset: [shapes]\n", &["`dataset`", "run.yaml:1", "a section with the keys `dataset_dir`"]);
-}
-
-#[test]
-fn a_fraction_where_a_whole_number_belongs() {
-    with_file(
-        "dataset:\n  name: shapes\nscheduler:\n  epochs: 1.5\n",
-        &["scheduler.epochs", "1.5", "run.yaml:4", "an integer of at least 1"],
-    );
-}
-
-#[test]
-fn an_unknown_method_gets_the_known_ones() {
-    let yaml = "dataset:\n  name: shapes\ntrain:\n  self_supervision:\n    type: sim_clr\n";
-    with_file(yaml, &["train.self_supervision.type", "sim_clr", "simclr", "run.yaml:5"]);
-}
-
-#[test]
-fn micro_batches_that_do_not_fill_the_batch() {
-    with_set("train.micro_batch_size=100", &["train.micro_batch_size", "100", "divisor", "512"]);
-}
-
-#[test]
-fn an_average_of_an_average() {
-    let method = "train.self_supervision.type=byol --set method.byol.embedding=target";
-    with_set(&format!("{method} --set train.encoder_ema_decay=0.9"), &["train.encoder_ema_decay", "embedding: target"]);
-}
-
-#[test]
-fn a_validation_share_of_all_samples() {
-    with_file(
-        "dataset:\n  name: shapes\ndata:\n  val_fraction: 1.0\n",
-        &["data.val_fraction", "run.yaml:4", "a number in [0, 1)"],
-    );
-}
-
-#[test]
-fn a_negative_learning_rate() {
-    with_set("train.base_lr=-0.1", &["`train.base_lr` = -0.1 (--set", "expected a number above 0"]);
-}
-
-#[test]
-fn a_learning_rate_that_is_not_a_number() {
-    with_set("train.base_lr=.nan", &["`train.base_lr` = .nan (--set", "expected a number above 0; a finite one"]);
-}
-
-#[test]
-fn a_temperature_of_zero() {
-    with_set("method.temperature=0", &["`method.temperature` = 0.0 (--set", "expected a number above 0"]);
-}
-
-#[test]
 fn a_batch_of_one() {
     with_set("train.batch_size=1", &["`train.batch_size` = 1 (--set", "expected an integer of at least 2"]);
 }
@@ -109,34 +36,8 @@ fn a_set_without_an_equals_sign() {
 }
 
 #[test]
-fn an_unknown_key_in_a_set() {
-    with_set("optimiser.name=sgd", &["optimiser", "optimizer", "--set"]);
-}
-
-#[test]
-fn a_crop_scale_upside_down() {
-    with_set(
-        "augmentation.random_crop.scale=[1.0,0.2]",
-        &["`augmentation.random_crop.scale` = [1, 0.2]", "the smaller number first"],
-    );
-}
-
-#[test]
-fn more_warm_up_than_epochs() {
-    with_set(
-        "scheduler.epochs=2 --set scheduler.warmup_epochs=5",
-        &["`scheduler.warmup_epochs` = 5", "at most `scheduler.epochs`, which is 2"],
-    );
-}
-
-#[test]
 fn a_device_that_does_not_exist() {
     with_set("train.device=gpu0", &["`train.device` = \"gpu0\"", "expected `auto`, `cpu`, `cuda` or `cuda:N`"]);
-}
-
-#[test]
-fn a_variable_with_an_unknown_key() {
-    with_variable("SELFSAME_TRAIN__BATCHSIZE", "64", &["SELFSAME_TRAIN__BATCHSIZE", "batch_size"]);
 }
 
 #[test]
@@ -147,16 +48,6 @@ fn a_variable_with_a_wrong_type() {
 #[test]
 fn a_file_that_is_not_there() {
     Sandbox::new().run("train --config nowhere.yaml").failed(2, &["nowhere.yaml", "cannot be read"]);
-}
-
-#[test]
-fn a_file_that_is_not_yaml() {
-    with_file("dataset:\n  name: [shapes\ntrain: }\n", &["run.yaml:", "not valid YAML"]);
-}
-
-#[test]
-fn a_key_given_twice() {
-    with_file("dataset:\n  name: shapes\n  name: CIFAR10\n", &["`name` a second time", "run.yaml:3", "on line 2"]);
 }
 
 #[test]
