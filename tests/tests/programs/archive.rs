@@ -15,10 +15,15 @@ fn unpacked(sandbox: &Sandbox) -> PathBuf {
     sandbox.path(&name)
 }
 
+/// A program's dynamic section as text.
+fn dynamic_section(program: &Path) -> String {
+    let listed = Command::new("readelf").arg("-d").arg(program).output().expect("readelf, beside the linker");
+    String::from_utf8(listed.stdout).unwrap()
+}
+
 /// The folders that a program's dynamic section names.
 fn runpath(program: &Path) -> String {
-    let listed = Command::new("readelf").arg("-d").arg(program).output().expect("readelf, beside the linker");
-    let listed = String::from_utf8(listed.stdout).unwrap();
+    let listed = dynamic_section(program);
     let line = listed.lines().find(|line| line.contains("RUNPATH") || line.contains("RPATH")).unwrap_or_default();
     line.split_once('[').map(|(_, path)| path.trim_end_matches(']').to_owned()).unwrap_or_default()
 }
@@ -43,9 +48,12 @@ fn the_archive_looks_for_libtorch_beside_itself_and_says_what_it_lacks() {
         std::fs::read_dir(folder.join("bin/plugins")).unwrap().map(|file| file.unwrap().path()).collect();
     assert_eq!(plugins.len(), 7);
     for plugin in &plugins {
-        // Data sets do not link libtorch.
-        let expected = ["", "$ORIGIN/../../lib:$ORIGIN/../../libtorch/lib"];
-        assert!(expected.contains(&runpath(plugin).as_str()), "{}: {}", plugin.display(), runpath(plugin));
+        let is_encoder =
+            ["resnet", "densenet", "vit"].iter().any(|name| plugin.ends_with(format!("libselfsame_plugin_{name}.so")));
+        let expected = if is_encoder { "$ORIGIN/../../lib:$ORIGIN/../../libtorch/lib" } else { "" };
+        assert_eq!(runpath(plugin), expected, "{}", plugin.display());
+        let links_libtorch = dynamic_section(plugin).contains("libtorch");
+        assert_eq!(links_libtorch, is_encoder, "{} links libtorch: {links_libtorch}", plugin.display());
     }
 
     run(&mut launcher(&folder, "--version")).failed(5, &["libtorch 2.11.0", "SELFSAME_LIBTORCH", "libtorch/lib"]);

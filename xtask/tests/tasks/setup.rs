@@ -1,7 +1,5 @@
 //! Runs the built `xtask setup` in checkouts and on machines where something is missing.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
