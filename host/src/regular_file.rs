@@ -69,9 +69,9 @@ mod tests {
     use crate::evaluate::TrainedRun;
     use crate::lock::FileLock;
     use crate::plugin::{install, skeleton};
+    use crate::run::folder::RunRecord;
     use crate::storage::sha256_of_file;
     use crate::train::initial_weights::InitialWeights;
-    use crate::train::run_folder::RunRecord;
     use std::path::PathBuf;
 
     /// A named pipe that nobody writes to.
@@ -108,7 +108,7 @@ mod tests {
         pipe(dir, "run.json");
         assert!(RunRecord::read(dir).is_err() && TrainedRun::open(dir).is_err());
         pipe(dir, "metrics.jsonl");
-        assert!(crate::output::metrics::read(dir).is_err());
+        assert!(crate::run::metrics::read(dir).is_err());
         std::fs::create_dir(dir.join("entry")).unwrap();
         pipe(&dir.join("entry"), "entry.json");
         assert_eq!(entries::entries(dir).unwrap().len(), 0);

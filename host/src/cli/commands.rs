@@ -5,9 +5,10 @@ use super::failure::Failure;
 use super::{data, doctor, embed, evaluate, open, preview, train};
 use crate::config;
 use crate::evaluate::TrainedRun;
-use crate::output::{export, report, terminal, torchscript};
+use crate::output::{report, terminal, torchscript};
 use crate::plugin::{install, listing, search, skeleton};
-use crate::train::{TrainError, state};
+use crate::run::{encoder_file, state};
+use crate::train::TrainError;
 use indicatif::MultiProgress;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -73,7 +74,7 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
     match format {
         ExportFormat::Safetensors => {
             let tensors = state::encoder_tensors(method.encoder());
-            export::export_encoder(out, &tensors, &record.encoder, &method.embedding(), &record.dataset)
+            encoder_file::export_encoder(out, &tensors, &record.encoder, &method.embedding(), &record.dataset)
                 .map_err(TrainError::from)?;
         }
         ExportFormat::Torchscript => torchscript::export_torchscript(out, method.encoder(), record.input_size)?,

@@ -9,10 +9,10 @@ use crate::output::counter::Counter;
 use crate::output::host_services::HostServices;
 use crate::plugin::Registry;
 use crate::probe::Warnings;
-use crate::train::run_data;
-use crate::train::run_folder::PluginFile;
-use crate::train::session::Compute;
-use crate::train::splits::Splits;
+use crate::run::folder::PluginFile;
+use crate::samples::data_set::Compute;
+use crate::samples::data_sets;
+use crate::samples::splits::Splits;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::Services;
 use std::fmt::Write;
@@ -103,7 +103,7 @@ pub(super) fn splits<'a>(
     registry: &Registry,
     services: &'a dyn Services,
 ) -> Result<Splits<'a>, Failure> {
-    let request = run_data::requests(config)?.0.remove(0);
+    let request = data_sets::requests(config)?.0.remove(0);
     Ok(Splits::prepare(config, &request, config.dataset.num_workers, registry, services)?)
 }
 

@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use crate::config::{Origin, Resolved};
-use crate::train::run_folder::CONFIG_FILE;
-use crate::train::traces::holds_run;
+use crate::run::folder::CONFIG_FILE;
+use crate::run::traces::holds_run;
 use std::path::{Path, PathBuf};
 
 const FOLDER: &str = "train.output_dir";

@@ -14,9 +14,10 @@ use crate::output::contact_sheet::{Row, Sheet, draw};
 use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
 use crate::random;
+use crate::samples::{data_set, data_sets};
 use crate::storage::{Disk, write_atomically};
+use crate::train::TrainError;
 use crate::train::signals::Stop;
-use crate::train::{TrainError, run_data, session};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{Card, ErrorKind, Image, Normalization, Samples, Split, Targets};
 use tch::{Kind, Tensor};
@@ -33,9 +34,9 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     let stop = Stop::install().map_err(TrainError::from)?;
     let stopped = || stop.requested().is_some();
     let signalled = |error: TrainError| Failure::from(error).signalled(&stop);
-    let (requests, _) = run_data::requests(config)?;
+    let (requests, _) = data_sets::requests(config)?;
     let (card, dataset) =
-        session::prepare_dataset(&requests[0], &registry, &HostServices::new(bars, &stopped)).map_err(signalled)?;
+        data_set::prepare_dataset(&requests[0], &registry, &HostServices::new(bars, &stopped)).map_err(signalled)?;
     let split = Split::from(arguments.split);
     if !card.splits.contains(&split) {
         let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();

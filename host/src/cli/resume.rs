@@ -1,10 +1,11 @@
 //! What `--resume` does in a folder that has no checkpoint to continue from: it replaces nothing of a run.
 
 use crate::config::{self, Config, Sources};
-use crate::output::metrics::{self, Record};
 use crate::output::report;
-use crate::train::run_folder::{CONFIG_FILE, ENCODER_FILE, RunFolderError, RunRecord, RunStatus};
-use crate::train::{TrainError, checkpoint, continuity, traces};
+use crate::run::folder::{CONFIG_FILE, ENCODER_FILE, RunFolderError, RunRecord, RunStatus};
+use crate::run::metrics::{self, Record};
+use crate::run::{checkpoint, resume_check, traces};
+use crate::train::TrainError;
 use std::path::Path;
 
 /// What a complete run has to say; none: there is nothing to lose, and the run may start anew.
@@ -36,7 +37,7 @@ pub(super) fn without_checkpoint(run: &Path, config: &Config) -> Result<Option<S
             &format!("a run that is not complete ({done} of {epochs} epochs recorded), but no checkpoint"),
         ));
     }
-    continuity::compare(&saved, config)?;
+    resume_check::compare(&saved, config)?;
     tracing::info!("the run in {} ended before its first checkpoint; starting anew", run.display());
     Ok(None)
 }
@@ -50,7 +51,7 @@ fn complete(run: &Path, record: &RunRecord, saved: &Config, config: &Config) -> 
             &format!("a complete run of {done} epochs, but no checkpoint to go on to {wanted} from"),
         ));
     }
-    continuity::compare(saved, config)?;
+    resume_check::compare(saved, config)?;
     let closing = report::final_report(record, run, &[]);
     Ok(format!(
         "The run in {} is complete, all {done} epochs are done. Nothing was changed.\n\n{closing}",

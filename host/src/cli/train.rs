@@ -9,17 +9,18 @@ use crate::output::counter::Counter;
 use crate::output::host_services::HostServices;
 use crate::output::progress::Plan;
 use crate::output::recorder::Recorder;
-use crate::output::{export, report};
+use crate::output::report;
 use crate::plugin::Registry;
 use crate::probe::{LinearHead, Warnings};
+use crate::run::folder::{LeftOut, PluginFile, RunFolder, RunRecord, RunStatus};
+use crate::run::{checkpoint, encoder_file, resume_check, state};
+use crate::samples::data_set::{self, Compute};
+use crate::samples::data_sets::{self, RunData};
 use crate::storage::sha256_of_file;
+use crate::train::TrainError;
 use crate::train::engine::Engine;
 use crate::train::initial_weights::InitialWeights;
-use crate::train::run_data::{self, RunData};
-use crate::train::run_folder::{LeftOut, PluginFile, RunFolder, RunRecord, RunStatus};
-use crate::train::session::{self, Compute};
 use crate::train::signals::Stop;
-use crate::train::{TrainError, checkpoint, continuity, state};
 use indicatif::MultiProgress;
 use jiff::Timestamp;
 use selfsame_plugin_api::{Normalization, Split, Task};
@@ -59,7 +60,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
     let folder = RunFolder::open(&config.train.output_dir, is_resumed)?;
     let checkpoint = if is_resumed { checkpoint::latest(folder.path())? } else { None };
     match &checkpoint {
-        Some(checkpoint) => continuity::check(&checkpoint.load()?.state, config, compute.device)?,
+        Some(checkpoint) => resume_check::check(&checkpoint.load()?.state, config, compute.device)?,
         None if is_resumed => {
             if let Some(closing) = resume::without_checkpoint(folder.path(), config)? {
                 return Ok(closing);
@@ -71,23 +72,24 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
     let init = init.map(InitialWeights::read).transpose()?;
     let stopped = || stop.requested().is_some();
     let left_out = if checkpoint.is_some() { folder.left_out()? } else { LeftOut::new() };
-    let data = run_data::load(config, registry, &HostServices::new(bars, &stopped), compute.device, &left_out)?;
+    let data = data_sets::load(config, registry, &HostServices::new(bars, &stopped), compute.device, &left_out)?;
     let earlier = checkpoint.as_ref().map(|_| RunRecord::read(folder.path())).transpose()?;
-    earlier.iter().try_for_each(|earlier| continuity::check_samples(&earlier.data_sets, &data.record()))?;
+    earlier.iter().try_for_each(|earlier| resume_check::check_samples(&earlier.data_sets, &data.record()))?;
     if checkpoint.is_some() {
         folder.ensure_same_left_out(&left_out, &data.left_out())?;
     }
     folder.write_left_out(&data.left_out())?;
     let building = Counter::new(bars);
     building.show("building the encoder", 0, 0);
-    let views = run_data::views(config, &data)?;
+    let views = data_sets::views(config, &data)?;
     let (channels, size) = (views.encoder.output_channels(), views.encoder.output_size());
     // A head with batches of its own embeds those.
     let with_features = config.linear_head.enabled
         && data.task().card.task != Task::None
         && data.task().train.labels().is_some()
         && !data.head_draws_own_batches();
-    let method = session::build_method(init.as_ref(), config, registry, channels, size, compute.device, with_features)?;
+    let method =
+        data_set::build_method(init.as_ref(), config, registry, channels, size, compute.device, with_features)?;
     let head = linear_head(config, compute, &data, method.encoder().feature_dim())?;
 
     let mut record = new_record(config, registry, compute, &data, [channels, size.0, size.1]);
@@ -157,8 +159,8 @@ fn finish(
     }
     let tensors = state::encoder_tensors(engine.method().encoder());
     let encoder = &config.train.self_supervision.encoder_name;
-    let file = folder.path().join(export::ENCODER_FILE);
-    export::export_encoder(&file, &tensors, encoder, &record.embedding, &record.dataset)?;
+    let file = folder.path().join(encoder_file::ENCODER_FILE);
+    encoder_file::export_encoder(&file, &tensors, encoder, &record.embedding, &record.dataset)?;
     record.encoder_sha256 = Some(sha256_of_file(&file)?.0);
     folder.write_record(&record)?;
     write_page(folder);

@@ -9,10 +9,11 @@ use crate::probe::caveats::{self, Labels};
 use crate::probe::{
     self, AugmentedRecipe, Cut, Embedder, FinetuneRecipe, L2_GRID, Labelled, LinearModel, Objective, Progress,
 };
-use crate::train::run_folder::{LeftOut, RunRecord};
-use crate::train::session::Compute;
-use crate::train::splits::{Part, Splits};
-use crate::train::{TrainError, state};
+use crate::run::folder::{LeftOut, RunRecord};
+use crate::run::state;
+use crate::samples::data_set::Compute;
+use crate::samples::splits::{Part, Splits};
+use crate::train::TrainError;
 use clap::ValueEnum;
 use selfsame_encoder_api::Encoder;
 use selfsame_plugin_api::{Card, Targets, Task};

@@ -5,13 +5,14 @@ use crate::config::{self, Config, Recommended, Sources};
 use crate::method::Method;
 use crate::plugin::Registry;
 use crate::regular_file;
+use crate::run::checkpoint::{self, CHECKPOINTS_DIR, Checkpoint, Tensors};
+use crate::run::folder::{CONFIG_FILE, ENCODER_FILE, RunRecord, RunStatus};
+use crate::run::state;
+use crate::run::tensors::{from_safetensors, to_safetensors};
+use crate::samples::data_set;
 use crate::storage::{Naming, sha256_of_bytes};
-use crate::train::checkpoint::{self, CHECKPOINTS_DIR, Checkpoint, Tensors};
+use crate::train::TrainError;
 use crate::train::initial_weights::InitialWeights;
-use crate::train::run_folder::{CONFIG_FILE, ENCODER_FILE, RunRecord, RunStatus};
-use crate::train::session;
-use crate::train::tensors::{from_safetensors, to_safetensors};
-use crate::train::{TrainError, state};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,7 +205,7 @@ impl TrainedRun {
     /// No weights, or weights that do not fit; what the plugin refuses.
     pub fn load(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
         let [channels, height, width] = self.record.input_size;
-        let method = session::build_method(None, &self.config, registry, channels, (height, width), device, false)?;
+        let method = data_set::build_method(None, &self.config, registry, channels, (height, width), device, false)?;
         let file = self.folder.join(ENCODER_FILE);
         if self.checkpoint.is_none() && self.record.status == RunStatus::Completed && file.exists() {
             let bytes = regular_file::read(&file).naming("read", &file)?;
@@ -264,7 +265,7 @@ impl TrainedRun {
             )));
         }
         let size = (height, width);
-        let method = session::build_method(init.as_ref(), &self.config, registry, channels, size, device, false)?;
+        let method = data_set::build_method(init.as_ref(), &self.config, registry, channels, size, device, false)?;
         let tensors = state::encoder_tensors(method.encoder());
         let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| TrainError::data(error.to_string()))?;
         let origin = WeightsOrigin { file: "untrained".into(), sha256: sha256_of_bytes(&bytes), step: Some(0) };

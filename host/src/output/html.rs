@@ -1,10 +1,10 @@
 //! The page of a run: static, one file, no scripts.
 
 use super::curves::{COLORS, Series, svg};
-use super::metrics::Record;
 use super::report::{Scores, evaluation_warnings, facts, score_rows};
 use crate::evaluate::{self, Evaluation};
-use crate::train::run_folder::RunRecord;
+use crate::run::folder::RunRecord;
+use crate::run::metrics::Record;
 
 /// Title and metrics of each chart.
 const CHARTS: [(&str, &[&str]); 6] = [

@@ -1,8 +1,8 @@
 //! Everything that a run measures, to its files and to the person who watches.
 
-use super::metrics::{self, MetricsLog};
 use super::progress::{Plan, Progress};
 use super::tensorboard::TensorBoard;
+use crate::run::metrics::{self, MetricsLog};
 use crate::train::TrainError;
 use crate::train::observer::{Observer, Pace};
 use indicatif::MultiProgress;

@@ -1,12 +1,12 @@
 //! What a run came to: a table at its end, a text summary, and a page with curves.
 
 use super::html;
-use super::metrics;
 use crate::evaluate::{self, Evaluation};
 use crate::regular_file;
+use crate::run::folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
+use crate::run::metrics;
 use crate::storage::{Disk, FileError, Naming, write_atomically};
 use crate::train::TrainError;
-use crate::train::run_folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
 use comfy_table::{CellAlignment, Table, presets};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -272,9 +272,9 @@ fn data(record: &RunRecord) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::metrics::MetricsLog;
     use super::*;
-    use crate::train::run_folder::{RunFolder, tests::example_record};
+    use crate::run::folder::{RunFolder, tests::example_record};
+    use crate::run::metrics::MetricsLog;
     use std::collections::BTreeMap;
 
     fn run(config: &str) -> tempfile::TempDir {

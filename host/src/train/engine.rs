@@ -1,22 +1,22 @@
 //! The training loop.
 
-use super::checkpoint::{Checkpoint, CheckpointWriter};
-use super::error::TrainError;
 use super::evaluation::{Evaluator, head_metrics};
 use super::gradients;
 use super::head_batches::HeadBatches;
 use super::observer::{Observer, Pace};
-use super::run_data::{RunData, RunViews};
-use super::session::Compute;
 use super::signals::Stop;
-use super::snapshot::Snapshot;
-use super::state;
 use crate::augment::ViewKey;
 use crate::config::Config;
 use crate::data::Batch;
+use crate::error::TrainError;
 use crate::method::{self, Method, StepContext, StepOutput};
 use crate::optim::{self, Optimizer, Schedule};
 use crate::probe::{self, LinearHead, Warnings};
+use crate::run::checkpoint::{Checkpoint, CheckpointWriter};
+use crate::run::snapshot::Snapshot;
+use crate::run::state;
+use crate::samples::data_set::Compute;
+use crate::samples::data_sets::{RunData, RunViews};
 use crate::{native, random};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,16 +1,16 @@
 //! What is measured between epochs: embeddings of whole splits, with the encoder in eval mode.
 
-use super::error::TrainError;
 use super::observer::Observer;
-use super::run_data::{RunData, RunViews};
-use super::session::Compute;
 use super::signals::Stop;
-use super::snapshot::Snapshot;
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::{Batch, Source};
+use crate::error::TrainError;
 use crate::method::{self, Method, StepContext};
 use crate::probe::{self, HeadMetrics, LinearHead, Objective, Scored};
+use crate::run::snapshot::Snapshot;
+use crate::samples::data_set::Compute;
+use crate::samples::data_sets::{RunData, RunViews};
 use selfsame_encoder_api::Encoder;
 use selfsame_plugin_api::Task;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Whether an encoder learns, seen after a backward pass.
 
-use super::error::TrainError;
+use crate::error::TrainError;
 use selfsame_encoder_api::Encoder;
 use selfsame_plugin_api::ErrorKind;
 

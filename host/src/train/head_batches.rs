@@ -1,11 +1,11 @@
 //! The batches of a head that has images of its own.
 
-use super::error::TrainError;
-use super::run_data::{RunData, RunViews};
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::Source;
+use crate::error::TrainError;
 use crate::random;
+use crate::samples::data_sets::{RunData, RunViews};
 use tch::{Device, Tensor};
 
 /// Tells the head's views from the two of the encoder.

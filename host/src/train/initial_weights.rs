@@ -1,9 +1,9 @@
 //! `train.self_supervision.init`: weights that an encoder starts from instead of random ones.
 
-use super::error::TrainError;
-use super::run_folder::WeightsFile;
-use super::tensors::from_safetensors;
+use crate::error::TrainError;
 use crate::regular_file;
+use crate::run::folder::WeightsFile;
+use crate::run::tensors::from_safetensors;
 use crate::storage::{Naming, sha256_of_bytes};
 use selfsame_encoder_api::Encoder;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +63,7 @@ impl InitialWeights {
     /// # Errors
     /// Tensors that are missing, unknown, of another shape or not finite.
     pub fn load_into(&self, encoder: &dyn Encoder) -> Result<(), TrainError> {
-        let own = super::state::encoder_tensors(encoder);
+        let own = crate::run::state::encoder_tensors(encoder);
         let stem = encoder.parameters().into_iter().find(|parameter| parameter.tensor.dim() == 4);
         let fit = self.fit(&own, stem.map(|parameter| parameter.name).as_deref())?;
         for (own, value) in &fit.values {

@@ -1,6 +1,6 @@
 //! Who is told how a run goes.
 
-use super::error::TrainError;
+use crate::error::TrainError;
 use std::collections::BTreeMap;
 
 /// How the latest steps went.

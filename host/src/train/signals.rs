@@ -1,7 +1,7 @@
 //! Ctrl-C, `kill` and a terminal that goes away: the first signal asks the run to save and stop, the second ends the process
 //! at once. SIGUSR1 asks it to save and go on.
 
-use super::error::TrainError;
+use crate::error::TrainError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use std::io;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::train::tensors::to_safetensors;
+use crate::run::tensors::to_safetensors;
 use selfsame_encoder_api::{Buffer, Parameter, ParameterKind, Result};
 use selfsame_plugin_api::ErrorKind;
 use tch::Device;
@@ -28,7 +28,7 @@ impl Fake {
 }
 
 fn encoder_value(encoder: &dyn Encoder, name: &str) -> Tensor {
-    let found = crate::train::state::encoder_tensors(encoder).into_iter().find(|(own, _)| own == name);
+    let found = crate::run::state::encoder_tensors(encoder).into_iter().find(|(own, _)| own == name);
     found.expect("the encoder has it").1
 }
 
@@ -87,7 +87,7 @@ fn refused(tensors: Vec<(String, Tensor)>) -> String {
     let encoder = Fake::new(3);
     let TrainError::Failed { kind, message } = weights(tensors).load_into(&encoder).unwrap_err() else { panic!() };
     assert_eq!(kind, ErrorKind::Configuration, "{message}");
-    for (name, tensor) in crate::train::state::encoder_tensors(&encoder) {
+    for (name, tensor) in crate::run::state::encoder_tensors(&encoder) {
         assert_eq!(tensor.count_nonzero(None::<i64>).int64_value(&[]), 0, "{name} was changed");
     }
     message
@@ -109,7 +109,7 @@ fn classifiers_and_what_stands_beside_the_encoder_are_left_out_with_a_note() {
     let extra = |name: &str| (name.to_owned(), Tensor::from_slice(&[1.0f32]));
     let mut tensors = full(3);
     tensors.extend([extra("fc.weight"), extra("fc.bias"), extra("head.weight"), extra("classifier.0.bias")]);
-    let own = crate::train::state::encoder_tensors(&Fake::new(3));
+    let own = crate::run::state::encoder_tensors(&Fake::new(3));
     let with_heads = weights(tensors);
     let fit = with_heads.fit(&own, Some("conv1.weight")).unwrap();
     assert_eq!(fit.values.len(), 5);
@@ -147,7 +147,7 @@ fn colour_weights_serve_grey_images_as_three_equal_channels_would() {
     let expected = colour.forward(&x.repeat([1, 3, 1, 1]), false).unwrap();
     let error = (grey.forward(&x, false).unwrap() - &expected).abs().max().double_value(&[]);
     assert!(error < 1e-4 * expected.abs().max().double_value(&[]), "{error}");
-    let own = crate::train::state::encoder_tensors(&grey);
+    let own = crate::run::state::encoder_tensors(&grey);
     let colours = weights(full(3));
     let notes = colours.fit(&own, Some("conv1.weight")).unwrap().notes;
     assert!(notes[0].contains("`conv1.weight`") && notes[0].contains("summed"), "{notes:?}");

@@ -1,11 +1,12 @@
 use super::{Quiet, registry};
 use selfsame::config::{self, Config, Recommended, Sources};
+use selfsame::run::folder::{LeftOut, RunFolder};
+use selfsame::samples::data_set::{Compute, build_method};
+use selfsame::samples::data_sets;
+use selfsame::train::TrainError;
 use selfsame::train::engine::Engine;
 use selfsame::train::observer::{Observer, Pace};
-use selfsame::train::run_folder::{LeftOut, RunFolder};
-use selfsame::train::session::{Compute, build_method};
 use selfsame::train::signals::Stop;
-use selfsame::train::{TrainError, run_data};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -65,8 +66,8 @@ fn whoever_watches_a_run_is_told_of_every_step_and_phase() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path());
     let compute = Compute::select(&config).unwrap();
-    let data = run_data::load(&config, registry(), &Quiet, compute.device, &LeftOut::new()).unwrap();
-    let views = run_data::views(&config, &data).unwrap();
+    let data = data_sets::load(&config, registry(), &Quiet, compute.device, &LeftOut::new()).unwrap();
+    let views = data_sets::views(&config, &data).unwrap();
     let (channels, size) = (views.encoder.output_channels(), views.encoder.output_size());
     let method = build_method(None, &config, registry(), channels, size, compute.device, false).unwrap();
     let run = RunFolder::open(&folder.path().join("run"), false).unwrap();

@@ -1,15 +1,15 @@
 //! The samples of a run: what the encoder learns from, and what head and probes use.
 
-use super::error::TrainError;
-use super::run_folder::{DataSetRecord, LeftOut};
-use super::session::{self, Data};
+use super::data_set::{self, Data};
 use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::AugmentationConfig;
 use crate::data::mixture::{Mixture, Pick};
 use crate::data::{MixedBatches, Source};
+use crate::error::TrainError;
 use crate::plugin::Registry;
 use crate::probe::caveats::{self, Labels};
+use crate::run::folder::{DataSetRecord, LeftOut};
 use selfsame_plugin_api::{DatasetRequest, Normalization, Services, Task};
 use std::path::PathBuf;
 use tch::Device;
@@ -147,7 +147,7 @@ fn pooled(statistics: &[&Normalization], shares: &[usize]) -> Option<(Vec<f64>, 
 /// # Errors
 /// No folder for downloads.
 pub fn requests(config: &Config) -> Result<(Vec<DatasetRequest>, Option<DatasetRequest>), TrainError> {
-    let cache_dir = session::cache_dir()?;
+    let cache_dir = data_set::cache_dir()?;
     let request = |name: &str, folder: &Option<PathBuf>, options: &serde_json::Map<_, _>| DatasetRequest {
         name: name.to_owned(),
         dataset_dir: folder.clone(),
@@ -180,7 +180,7 @@ pub fn load(
         let prefix = prefix(several, index, &request.name);
         let own =
             left_out.iter().filter_map(|(part, list)| Some((part.strip_prefix(&prefix)?.to_owned(), list.clone())));
-        session::load_data(config, request, workers, registry, services, device, &own.collect())
+        data_set::load_data(config, request, workers, registry, services, device, &own.collect())
     };
     let mut encoder = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! Whether a run may be continued under the configuration at hand.
 
-use super::error::TrainError;
-use super::run_folder::DataSetRecord;
+use super::folder::DataSetRecord;
 use crate::config::Config;
+use crate::error::TrainError;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::Device;

@@ -66,7 +66,7 @@ mod tests {
     fn a_second_process_is_refused_and_a_killed_ones_lock_taken_over() {
         let dir = tempfile::tempdir().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "--nocapture", "train::lock::tests::child_holds_the_lock"])
+            .args(["--ignored", "--exact", "--nocapture", "run::lock::tests::child_holds_the_lock"])
             .env(DIR, dir.path())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -1,13 +1,13 @@
 //! `encoder.safetensors`: a trained encoder under torchvision's names, for any framework.
 
+use super::tensors::{TensorError, to_safetensors};
+use crate::error::TrainError;
 use crate::storage::{Disk, FileError, write_atomically};
-use crate::train::TrainError;
-use crate::train::tensors::{TensorError, to_safetensors};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::Tensor;
 
-pub use crate::train::run_folder::ENCODER_FILE;
+pub use super::folder::ENCODER_FILE;
 
 /// Why an encoder could not be exported.
 #[derive(Debug, thiserror::Error)]

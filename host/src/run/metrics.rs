@@ -1,8 +1,8 @@
 //! `metrics.jsonl`: everything measured, one JSON object a line, in the order it happened.
 
+use super::folder::null_is_nan;
 use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, write_atomically};
-use crate::train::run_folder::null_is_nan;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-pub use crate::train::run_folder::METRICS_FILE;
+pub use super::folder::METRICS_FILE;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! What ends a training run before its last epoch.
 
-use super::checkpoint::CheckpointError;
-use super::run_folder::RunFolderError;
 use crate::augment::AugmentError;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::model;
 use crate::native::NativeError;
 use crate::plugin::PluginFailure;
+use crate::run::checkpoint::CheckpointError;
+use crate::run::folder::RunFolderError;
 use crate::storage::FileError;
 use selfsame_encoder_api::EncoderError;
 use selfsame_plugin_api::{ErrorKind, PluginError};

@@ -1,17 +1,17 @@
 //! What a run consists of before its first step, built from its configuration: one data set, device, encoder, method.
-//! How several data sets make one run is in [`run_data`](super::run_data).
+//! How several data sets make one run is in [`data_sets`](super::data_sets).
 
-use super::error::TrainError;
-use super::initial_weights::InitialWeights;
-use super::run_folder::LeftOut;
 use super::splits::Splits;
 use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{Precision, StemChoice};
 use crate::data::{DataError, Loader, Source, loader};
+use crate::error::TrainError;
 use crate::method::{self, Method};
 use crate::plugin::Registry;
 use crate::probe::Embedder;
+use crate::run::folder::LeftOut;
+use crate::train::initial_weights::InitialWeights;
 use crate::{device, native, random};
 use selfsame_encoder_api::{Encoder, EncoderRequest, Stem};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Services};

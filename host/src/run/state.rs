@@ -1,6 +1,6 @@
 //! Which tensors make up a run, and putting saved ones back.
 
-use super::error::TrainError;
+use crate::error::TrainError;
 use crate::method::Method;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use std::collections::BTreeMap;

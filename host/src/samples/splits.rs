@@ -1,9 +1,9 @@
 //! The splits of a data set. Training and evaluation both open them here, so that they mean the same samples.
 
-use super::error::TrainError;
-use super::session;
+use super::data_set;
 use crate::config::Config;
 use crate::data::{Damaged, DataError, Source, split};
+use crate::error::TrainError;
 use crate::plugin::Registry;
 use crate::random;
 use crate::storage::sha256_of_bytes;
@@ -46,7 +46,7 @@ impl<'a> Splits<'a> {
         registry: &Registry,
         services: &'a dyn Services,
     ) -> Result<Self, TrainError> {
-        let (card, dataset) = session::prepare_dataset(request, registry, services)?;
+        let (card, dataset) = data_set::prepare_dataset(request, registry, services)?;
         Ok(Self { config, workers, services, card, dataset, train: OnceCell::new() })
     }
 
@@ -176,7 +176,7 @@ impl<'a> Splits<'a> {
     /// # Errors
     /// Samples that cannot be read.
     pub fn read(&self, part: &mut Part, device: Device, left_out: &[Damaged]) -> Result<Source, TrainError> {
-        let loader = session::loader(self.config, self.workers, &self.card, self.services, device)?;
+        let loader = data_set::loader(self.config, self.workers, &self.card, self.services, device)?;
         let source = loader.load(part.split, &part.samples, &part.indices, left_out)?;
         part.indices.retain(|index| source.damaged().iter().all(|damaged| damaged.index != *index));
         Ok(source)

@@ -1,7 +1,7 @@
 //! The state of a run at one step.
 
 use super::checkpoint::CheckpointWriter;
-use super::error::TrainError;
+use crate::error::TrainError;
 use serde_json::Value;
 use std::rc::Rc;
 use tch::Tensor;
