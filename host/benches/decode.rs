@@ -7,7 +7,7 @@
 use selfsame::config::schema::{CachePlace, OnError};
 use selfsame::data::Loader;
 use selfsame::plugin::{Registry, SearchDir};
-use selfsame::samples::data_set;
+use selfsame::samples;
 use selfsame_plugin_api::{Cancelled, DatasetRequest, Samples, Services, Split};
 use std::path::Path;
 use std::process::Command;
@@ -52,7 +52,7 @@ fn ours(folder: &str, side: usize, workers: usize) -> f64 {
         cache_dir: cache_dir.clone(),
         options: serde_json::json!({ "test_fraction": 0.0 }),
     };
-    let (card, dataset) = data_set::prepare_dataset(&request, &registry, &Silent).expect("a data set");
+    let (card, dataset) = samples::prepare(&request, &registry, &Silent).expect("a data set");
     let samples: Arc<dyn Samples> = dataset.open(Split::Train).expect("a training split").into();
     let loader = Loader {
         card: &card,

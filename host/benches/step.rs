@@ -6,7 +6,7 @@
 
 use selfsame::config::Config;
 use selfsame::plugin::{Registry, SearchDir};
-use selfsame::samples::data_set;
+use selfsame::train::build::build_method;
 use selfsame::{method, native, optim};
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
@@ -23,7 +23,7 @@ fn main() {
     let registry = Registry::scan(&[SearchDir::new(plugins, "the benchmark")]);
 
     let config = Config::default();
-    let mut method = data_set::build_method(None, &config, &registry, 3, (32, 32), Device::Cpu, false)
+    let mut method = build_method(None, &config, &registry, 3, (32, 32), Device::Cpu, false)
         .unwrap_or_else(|error| panic!("{error}; run `cargo xtask build` first"));
     let mut optimizer = optim::create(&config.optimizer, method.parameters()).expect("an optimiser");
     let view = || native::to_channels_last(&Tensor::randn([batch, 3, 32, 32], (Kind::Float, Device::Cpu)));

@@ -6,8 +6,6 @@ use crate::device::DeviceError;
 use crate::model;
 use crate::native::NativeError;
 use crate::plugin::PluginFailure;
-use crate::run::checkpoint::CheckpointError;
-use crate::run::folder::RunFolderError;
 use crate::storage::FileError;
 use selfsame_encoder_api::EncoderError;
 use selfsame_plugin_api::{ErrorKind, PluginError};
@@ -58,7 +56,6 @@ macro_rules! with_kind {
 }
 
 with_kind! {
-    CheckpointError => |_| ErrorKind::Data,
     DataError => |error| error.kind,
     NativeError => |_| ErrorKind::Device,
     PluginError => |error| error.kind,
@@ -71,17 +68,6 @@ with_kind! {
     },
     model::Error => |error| error.kind(),
     std::io::Error => |_| ErrorKind::Data,
-}
-
-impl From<RunFolderError> for TrainError {
-    fn from(error: RunFolderError) -> Self {
-        // A folder that holds a run already is a mistake in what the user asked for.
-        let kind = match error {
-            RunFolderError::Occupied(_) | RunFolderError::Lock(_) => ErrorKind::Configuration,
-            _ => ErrorKind::Data,
-        };
-        Self::Failed { kind, message: error.to_string() }
-    }
 }
 
 impl From<EncoderError> for TrainError {

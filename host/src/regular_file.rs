@@ -69,7 +69,7 @@ mod tests {
     use crate::evaluate::TrainedRun;
     use crate::lock::FileLock;
     use crate::plugin::{install, skeleton};
-    use crate::run::folder::RunRecord;
+    use crate::run::record::RunRecord;
     use crate::storage::sha256_of_file;
     use crate::train::initial_weights::InitialWeights;
     use std::path::PathBuf;

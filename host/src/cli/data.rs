@@ -10,7 +10,7 @@ use crate::data::{Decoder, entries};
 use crate::output::host_services::HostServices;
 use crate::output::survey_table;
 use crate::plugin::Registry;
-use crate::samples::{data_set, data_sets};
+use crate::samples::{self, cache, splits};
 use crate::train::TrainError;
 use crate::train::signals::Stop;
 use indicatif::{DecimalBytes, MultiProgress};
@@ -41,7 +41,7 @@ fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &H
     match command {
         DataCommand::Fetch(_) => {
             for request in requests(config)? {
-                data_set::prepare_dataset(&request, registry, services)?;
+                samples::prepare(&request, registry, services)?;
                 say(&format!("data set {} is ready", request.name))?;
             }
         }
@@ -49,7 +49,7 @@ fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &H
             let (mut failing, mut all) = (0, 0);
             for request in requests(config)? {
                 let splits = read(config, &request, registry, services)?;
-                say(&survey_table::failures(&data_set::label(&request), &splits))?;
+                say(&survey_table::failures(&samples::label(&request), &splits))?;
                 failing += splits.values().map(|survey| survey.damaged.len()).sum::<usize>();
                 all += splits.values().map(|survey| survey.samples).sum::<usize>();
             }
@@ -69,9 +69,9 @@ fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &H
                     true => {
                         described.push(serde_json::json!({"dataset": request.name, "folder": request.dataset_dir, "splits": splits, "leaks": leaks}));
                     }
-                    false => say(&survey_table::statistics(&data_set::label(&request), &splits, &leaks))?,
+                    false => say(&survey_table::statistics(&samples::label(&request), &splits, &leaks))?,
                 }
-                surveys.push((data_set::label(&request), splits));
+                surveys.push((samples::label(&request), splits));
             }
             let shared = survey::shared(surveys.iter().map(|(label, splits)| (label.as_str(), splits)));
             match json {
@@ -80,7 +80,7 @@ fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &H
                 false => {}
             }
         }
-        DataCommand::Cache(command) => say(&cache(command, &data_set::packed_dir(config)?)?)?,
+        DataCommand::Cache(command) => say(&cache(command, &cache::packed_dir(config)?)?)?,
     }
     Ok(())
 }
@@ -112,7 +112,7 @@ fn configuration(arguments: &ConfigArgs, registry: &Registry) -> Result<Config, 
 
 /// All data sets of the configuration, each once: the encoder's, then the head's.
 fn requests(config: &Config) -> Result<Vec<DatasetRequest>, TrainError> {
-    let (encoder, head) = data_sets::requests(config)?;
+    let (encoder, head) = samples::requests(config)?;
     let mut requests = Vec::new();
     for request in encoder.into_iter().chain(head) {
         if !requests.contains(&request) {
@@ -129,12 +129,12 @@ fn read(
     registry: &Registry,
     services: &dyn Services,
 ) -> Result<BTreeMap<String, Survey>, TrainError> {
-    let (card, dataset) = data_set::prepare_dataset(request, registry, services)?;
+    let (card, dataset) = samples::prepare(request, registry, services)?;
     let mut splits = BTreeMap::new();
     for split in &card.splits {
         let samples = dataset.open(*split)?;
         let what = format!("read {} {}", card.name, split.name());
-        let workers = data_set::workers(config);
+        let workers = splits::workers(config.dataset.num_workers);
         let decoder = Decoder { card: &card, samples: samples.as_ref(), side: None, workers, services, what };
         splits.insert(split.name().to_owned(), survey::survey(&decoder)?);
     }

@@ -8,9 +8,9 @@ use crate::evaluate::{self, TrainedRun};
 use crate::output::counter::Counter;
 use crate::output::embeddings::{self, Embeddings, Rows};
 use crate::output::host_services::HostServices;
-use crate::samples::data_set::Compute;
 use crate::samples::splits::Part;
 use crate::train::TrainError;
+use crate::train::compute::Compute;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{ErrorKind, Targets, without_backtrace};
 

@@ -9,10 +9,9 @@ use crate::output::counter::Counter;
 use crate::output::host_services::HostServices;
 use crate::plugin::Registry;
 use crate::probe::Warnings;
-use crate::run::folder::PluginFile;
-use crate::samples::data_set::Compute;
-use crate::samples::data_sets;
+use crate::samples;
 use crate::samples::splits::Splits;
+use crate::train::compute::Compute;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::Services;
 use std::fmt::Write;
@@ -66,7 +65,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
                 encoder: run.record.encoder.clone(),
                 embedding: method.embedding(),
                 left_out: bench.left_out(),
-                plugins: used(&registry),
+                plugins: registry.used().into_iter().map(Into::into).collect(),
                 seed: config.train.seed,
             },
         );
@@ -103,7 +102,7 @@ pub(super) fn splits<'a>(
     registry: &Registry,
     services: &'a dyn Services,
 ) -> Result<Splits<'a>, Failure> {
-    let request = data_sets::requests(config)?.0.remove(0);
+    let request = samples::requests(config)?.0.remove(0);
     Ok(Splits::prepare(config, &request, config.dataset.num_workers, registry, services)?)
 }
 
@@ -189,10 +188,4 @@ fn recipes(arguments: &EvaluateArgs) -> Recipes {
         recipes.finetune.learning_rate = lr;
     }
     recipes
-}
-
-fn used(registry: &Registry) -> Vec<PluginFile> {
-    let file =
-        |file: crate::plugin::PluginFile| PluginFile { path: file.path.display().to_string(), sha256: file.sha256 };
-    registry.used().into_iter().map(file).collect()
 }

@@ -12,7 +12,6 @@ mod failure;
 mod open;
 mod own_config;
 mod preview;
-mod resume;
 mod startup;
 mod train;
 

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use crate::config::{Origin, Resolved};
-use crate::run::folder::CONFIG_FILE;
+use crate::run::files::CONFIG_FILE;
 use crate::run::traces::holds_run;
 use std::path::{Path, PathBuf};
 

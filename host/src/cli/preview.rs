@@ -14,7 +14,7 @@ use crate::output::contact_sheet::{Row, Sheet, draw};
 use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
 use crate::random;
-use crate::samples::{data_set, data_sets};
+use crate::samples;
 use crate::storage::{Disk, write_atomically};
 use crate::train::TrainError;
 use crate::train::signals::Stop;
@@ -34,9 +34,9 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     let stop = Stop::install().map_err(TrainError::from)?;
     let stopped = || stop.requested().is_some();
     let signalled = |error: TrainError| Failure::from(error).signalled(&stop);
-    let (requests, _) = data_sets::requests(config)?;
+    let (requests, _) = samples::requests(config)?;
     let (card, dataset) =
-        data_set::prepare_dataset(&requests[0], &registry, &HostServices::new(bars, &stopped)).map_err(signalled)?;
+        samples::prepare(&requests[0], &registry, &HostServices::new(bars, &stopped)).map_err(signalled)?;
     let split = Split::from(arguments.split);
     if !card.splits.contains(&split) {
         let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();

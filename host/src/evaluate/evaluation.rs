@@ -5,7 +5,8 @@ use super::trained::WeightsOrigin;
 use crate::native;
 use crate::probe::{RESAMPLES, Scored, Scores, intervals};
 use crate::regular_file;
-use crate::run::folder::{LeftOut, PluginFile};
+use crate::run::record::PluginFile;
+use crate::samples::Skipped;
 use crate::storage::{Disk, Naming, sha256_of_bytes, write_atomically};
 use crate::train::TrainError;
 use selfsame_plugin_api::Card;
@@ -68,7 +69,7 @@ pub struct Evaluation {
     pub warnings: Vec<String>,
     /// Samples that cannot be read and were left out, by split.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub left_out: LeftOut,
+    pub left_out: Skipped,
     /// The weights that were evaluated.
     pub weights: WeightsOrigin,
     /// Name of the encoder.
@@ -151,7 +152,7 @@ pub struct Subject<'a> {
     /// Which of the run's encoders that is, in words.
     pub embedding: String,
     /// Samples that cannot be read and were left out, by split.
-    pub left_out: LeftOut,
+    pub left_out: Skipped,
     /// The plugin files that were opened.
     pub plugins: Vec<PluginFile>,
     /// Seed of the bootstrap.

@@ -9,11 +9,12 @@ use crate::probe::caveats::{self, Labels};
 use crate::probe::{
     self, AugmentedRecipe, Cut, Embedder, FinetuneRecipe, L2_GRID, Labelled, LinearModel, Objective, Progress,
 };
-use crate::run::folder::{LeftOut, RunRecord};
+use crate::run::record::RunRecord;
 use crate::run::state;
-use crate::samples::data_set::Compute;
+use crate::samples::Skipped;
 use crate::samples::splits::{Part, Splits};
 use crate::train::TrainError;
+use crate::train::compute::Compute;
 use clap::ValueEnum;
 use selfsame_encoder_api::Encoder;
 use selfsame_plugin_api::{Card, Targets, Task};
@@ -146,7 +147,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The samples of both that cannot be read, by split.
-    pub fn left_out(&self) -> LeftOut {
+    pub fn left_out(&self) -> Skipped {
         let parts = [("train", &self.train.source), (self.scored_name, &self.scored.source)];
         let listed = parts.into_iter().filter(|(_, source)| !source.damaged().is_empty());
         listed.map(|(name, source)| (name.to_owned(), source.damaged().to_vec())).collect()

@@ -6,12 +6,13 @@ use crate::method::Method;
 use crate::plugin::Registry;
 use crate::regular_file;
 use crate::run::checkpoint::{self, CHECKPOINTS_DIR, Checkpoint, Tensors};
-use crate::run::folder::{CONFIG_FILE, ENCODER_FILE, RunRecord, RunStatus};
+use crate::run::files::{CONFIG_FILE, ENCODER_FILE};
+use crate::run::record::{RunRecord, RunStatus};
 use crate::run::state;
 use crate::run::tensors::{from_safetensors, to_safetensors};
-use crate::samples::data_set;
 use crate::storage::{Naming, sha256_of_bytes};
 use crate::train::TrainError;
+use crate::train::build::build_method;
 use crate::train::initial_weights::InitialWeights;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -205,7 +206,7 @@ impl TrainedRun {
     /// No weights, or weights that do not fit; what the plugin refuses.
     pub fn load(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
         let [channels, height, width] = self.record.input_size;
-        let method = data_set::build_method(None, &self.config, registry, channels, (height, width), device, false)?;
+        let method = build_method(None, &self.config, registry, channels, (height, width), device, false)?;
         let file = self.folder.join(ENCODER_FILE);
         if self.checkpoint.is_none() && self.record.status == RunStatus::Completed && file.exists() {
             let bytes = regular_file::read(&file).naming("read", &file)?;
@@ -265,7 +266,7 @@ impl TrainedRun {
             )));
         }
         let size = (height, width);
-        let method = data_set::build_method(init.as_ref(), &self.config, registry, channels, size, device, false)?;
+        let method = build_method(init.as_ref(), &self.config, registry, channels, size, device, false)?;
         let tensors = state::encoder_tensors(method.encoder());
         let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| TrainError::data(error.to_string()))?;
         let origin = WeightsOrigin { file: "untrained".into(), sha256: sha256_of_bytes(&bytes), step: Some(0) };

@@ -3,8 +3,8 @@
 use super::curves::{COLORS, Series, svg};
 use super::report::{Scores, evaluation_warnings, facts, score_rows};
 use crate::evaluate::{self, Evaluation};
-use crate::run::folder::RunRecord;
 use crate::run::metrics::Record;
+use crate::run::record::RunRecord;
 
 /// Title and metrics of each chart.
 const CHARTS: [(&str, &[&str]); 6] = [

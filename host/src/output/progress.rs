@@ -1,7 +1,8 @@
 //! How a training run is coming along: a bar on a terminal, plain lines elsewhere.
 
 use super::bars;
-use crate::train::observer::Pace;
+use crate::train::observer::StepReport;
+use crate::train::plan::Plan;
 use indicatif::{MultiProgress, ProgressBar};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
@@ -11,15 +12,6 @@ const PLAIN_PERIOD: Duration = Duration::from_secs(10);
 
 const COUNTED: &str = "{spinner} {prefix} {bar:16} {pos}/{len}  {wide_msg}";
 const UNCOUNTED: &str = "{spinner} {prefix}  {wide_msg}";
-
-/// The length of a run.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    /// Epochs in all.
-    pub epochs: u64,
-    /// Steps in each.
-    pub steps_per_epoch: u64,
-}
 
 /// Progress of one training run. It shows a bar when `bars` draws to a terminal, and otherwise logs a line now and then.
 pub struct Progress {
@@ -99,7 +91,7 @@ impl Progress {
     }
 
     /// Shows how the latest steps went.
-    pub fn pace(&mut self, pace: &Pace) {
+    pub fn pace(&mut self, pace: &StepReport) {
         self.first.get_or_insert((Instant::now(), pace.step));
         let (epoch, within) = position(&self.plan, pace.step);
         self.text = format!("{}{}", self.time_left(pace.step), describe(pace));
@@ -113,7 +105,7 @@ impl Progress {
     }
 
     /// Logs one line for a finished epoch: its pace, and the values given, such as `("kNN top-1", "61.2 %")`.
-    pub fn epoch(&mut self, epoch: u64, pace: &Pace, values: &[(&str, String)]) {
+    pub fn epoch(&mut self, epoch: u64, pace: &StepReport, values: &[(&str, String)]) {
         let mut line = format!("epoch {epoch}/{}  {}{}", self.plan.epochs, self.time_left(pace.step), describe(pace));
         for (name, value) in values {
             line.push_str(&format!("  {name} {value}"));
@@ -146,8 +138,8 @@ fn position(plan: &Plan, step: u64) -> (u64, u64) {
     (before / plan.steps_per_epoch.max(1) + 1, before % plan.steps_per_epoch.max(1) + step.min(1))
 }
 
-fn describe(pace: &Pace) -> String {
-    let Pace { loss, images_per_s, data_wait, .. } = pace;
+fn describe(pace: &StepReport) -> String {
+    let StepReport { loss, images_per_s, data_wait, .. } = pace;
     format!("loss {loss:.4}  {images_per_s:.0} images/s  data wait {:.0} %", 100.0 * data_wait)
 }
 

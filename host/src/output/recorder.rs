@@ -1,20 +1,23 @@
 //! Everything that a run measures, to its files and to the person who watches.
 
-use super::progress::{Plan, Progress};
+use super::progress::Progress;
+use super::report;
 use super::tensorboard::TensorBoard;
 use crate::run::metrics::{self, MetricsLog};
 use crate::train::TrainError;
-use crate::train::observer::{Observer, Pace};
+use crate::train::observer::{Observer, StepReport};
+use crate::train::plan::Plan;
 use indicatif::MultiProgress;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes metrics.jsonl and TensorBoard events, and shows progress.
 pub struct Recorder {
+    run_dir: PathBuf,
     log: MetricsLog,
     board: TensorBoard,
     progress: Progress,
-    pace: Option<Pace>,
+    pace: Option<StepReport>,
     /// The step of the last line, and what has been recorded of it: each value once, whoever measures it again.
     recorded: (u64, BTreeSet<String>),
 }
@@ -34,6 +37,7 @@ impl Recorder {
         let step = resume_from.unwrap_or(0);
         let kept = metrics::read(run_dir)?.into_iter().filter(|record| record.step == step);
         Ok(Self {
+            run_dir: run_dir.to_owned(),
             log,
             board: TensorBoard::open(run_dir, resume_from)?,
             progress: Progress::start(bars, plan),
@@ -71,7 +75,7 @@ impl Observer for Recorder {
         self.progress.phase(what, done, total);
     }
 
-    fn steps(&mut self, pace: &Pace) -> Result<(), TrainError> {
+    fn steps(&mut self, pace: &StepReport) -> Result<(), TrainError> {
         let mut metrics = BTreeMap::from([
             ("ssl/train/loss".to_owned(), pace.loss),
             ("optim/lr".to_owned(), pace.lr),
@@ -98,7 +102,7 @@ impl Observer for Recorder {
             let shown = |(title, name)| Some((title, format!("{:.1} %", 100.0 * metrics.get(name)?)));
             let values: Vec<_> = names.into_iter().filter_map(shown).collect();
             let loss = metrics.get("ssl/train/epoch_loss").copied().unwrap_or(pace.loss);
-            self.progress.epoch(epoch as u64, &Pace { loss, ..pace.clone() }, &values);
+            self.progress.epoch(epoch as u64, &StepReport { loss, ..pace.clone() }, &values);
         }
         Ok(())
     }
@@ -106,6 +110,12 @@ impl Observer for Recorder {
     fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError> {
         self.record("trained", step, epoch, metrics)?;
         Ok(self.log.sync()?)
+    }
+
+    fn ended(&mut self) {
+        if let Err(error) = report::write_html(&self.run_dir) {
+            tracing::warn!("the page cannot be written: {error}");
+        }
     }
 }
 

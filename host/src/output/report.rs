@@ -3,8 +3,10 @@
 use super::html;
 use crate::evaluate::{self, Evaluation};
 use crate::regular_file;
-use crate::run::folder::{CONFIG_FILE, DataSetRecord, RunFolderError, RunRecord, RunStatus};
+use crate::run::RunFolderError;
+use crate::run::files::CONFIG_FILE;
 use crate::run::metrics;
+use crate::run::record::{DataSetRecord, RunRecord, RunStatus};
 use crate::storage::{Disk, FileError, Naming, write_atomically};
 use crate::train::TrainError;
 use comfy_table::{CellAlignment, Table, presets};
@@ -273,8 +275,9 @@ fn data(record: &RunRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::folder::{RunFolder, tests::example_record};
+    use crate::run::folder::RunFolder;
     use crate::run::metrics::MetricsLog;
+    use crate::run::record::tests::example_record;
     use std::collections::BTreeMap;
 
     fn run(config: &str) -> tempfile::TempDir {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tch::Tensor;
 
-pub use super::folder::ENCODER_FILE;
+pub use super::files::ENCODER_FILE;
 
 /// Why an encoder could not be exported.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! `metrics.jsonl`: everything measured, one JSON object a line, in the order it happened.
 
-use super::folder::null_is_nan;
+use super::record::null_is_nan;
 use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, write_atomically};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-pub use super::folder::METRICS_FILE;
+pub use super::files::METRICS_FILE;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

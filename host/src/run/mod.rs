@@ -2,11 +2,21 @@
 
 pub mod checkpoint;
 pub mod encoder_file;
+mod error;
+pub mod files;
 pub mod folder;
 pub mod lock;
 pub mod metrics;
+pub mod new_record;
+pub mod record;
 pub mod resume_check;
+mod skipped;
 pub mod snapshot;
 pub mod state;
 pub mod tensors;
 pub mod traces;
+pub mod without_checkpoint;
+
+pub use error::RunFolderError;
+pub use folder::RunFolder;
+pub use record::RunRecord;

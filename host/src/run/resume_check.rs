@@ -1,6 +1,6 @@
 //! Whether a run may be continued under the configuration at hand.
 
-use super::folder::DataSetRecord;
+use super::record::DataSetRecord;
 use crate::config::Config;
 use crate::error::TrainError;
 use serde_json::Value;

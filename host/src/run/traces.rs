@@ -1,7 +1,7 @@
 //! How to tell that a folder holds a run, or what is left of one.
 
 use super::checkpoint::CHECKPOINTS_DIR;
-use super::folder::{ENCODER_FILE, METRICS_FILE, RUN_FILE};
+use super::files::{ENCODER_FILE, METRICS_FILE, RUN_FILE};
 use std::fs;
 use std::path::Path;
 

@@ -1,17 +1,16 @@
 //! The samples of a run: what the encoder learns from, and what head and probes use.
 
-use super::data_set::{self, Data};
-use crate::augment::Views;
+use super::data_set::Data;
+use super::requests;
+use super::skipped::Skipped;
+use super::splits::Splits;
 use crate::config::Config;
-use crate::config::schema::AugmentationConfig;
 use crate::data::mixture::{Mixture, Pick};
 use crate::data::{MixedBatches, Source};
 use crate::error::TrainError;
 use crate::plugin::Registry;
 use crate::probe::caveats::{self, Labels};
-use crate::run::folder::{DataSetRecord, LeftOut};
 use selfsame_plugin_api::{DatasetRequest, Normalization, Services, Task};
-use std::path::PathBuf;
 use tch::Device;
 
 /// All data sets of a run.
@@ -26,7 +25,7 @@ pub struct RunData {
 
 impl RunData {
     /// The data set whose labels head and probes use: the head's own, else the first of the encoder's.
-    pub fn task(&self) -> &Data {
+    pub fn probe_data(&self) -> &Data {
         self.head.as_ref().unwrap_or(&self.encoder[0])
     }
 
@@ -42,35 +41,15 @@ impl RunData {
         names.join(" + ")
     }
 
-    /// What `run.json` says about the data sets.
-    pub fn record(&self) -> Vec<DataSetRecord> {
-        let one = |data: &Data, images_per_epoch, probed| {
-            let splits = [Some(("train", &data.train)), data.scored()];
-            DataSetRecord {
-                name: data.card.name.clone(),
-                folder: data.folder.clone(),
-                images_per_epoch,
-                probed: probed && data.card.task != Task::None,
-                split_sizes: splits.into_iter().flatten().map(|(name, part)| (name.to_owned(), part.len())).collect(),
-                samples_sha256: Some(data.samples_sha256.clone()),
-            }
-        };
-        let probes_first = self.head.is_none();
-        let shares = self.mixture.shares().iter().enumerate();
-        let encoder =
-            self.encoder.iter().zip(shares).map(|(data, (i, &share))| one(data, share, probes_first && i == 0));
-        encoder.chain(self.head.iter().map(|head| one(head, 0, true))).collect()
-    }
-
     /// What has to be known of the scores of head and probes before there are any.
     ///
     /// # Errors
     /// Anything libtorch refuses.
     pub fn caveats(&self, config: &Config) -> Result<Vec<String>, TrainError> {
-        let Data { card, train, .. } = self.task();
+        let Data { card, train, .. } = self.probe_data();
         let labels = |(split, source): (&'static str, &Source)| Some((split, source.labels()?.shallow_clone()));
         let (Some((_, known)), Some((split, truth))) =
-            (labels(("train", train)), self.task().scored().and_then(labels))
+            (labels(("train", train)), self.probe_data().scored().and_then(labels))
         else {
             return Ok(Vec::new());
         };
@@ -80,7 +59,7 @@ impl RunData {
 
     /// Height and width of the encoder's images before `preprocess`.
     pub fn image_size(&self) -> (usize, usize) {
-        nominal_size(&self.encoder[0])
+        self.encoder[0].nominal_size()
     }
 
     /// Batches of the encoder's training images.
@@ -89,12 +68,12 @@ impl RunData {
         MixedBatches::new(&sources, plan, device)
     }
 
-    /// The samples that cannot be read and were left out, by data set (where there are several) and part.
-    pub fn left_out(&self) -> LeftOut {
+    /// The samples that cannot be read and are skipped, by data set (where there are several) and part.
+    pub fn skipped(&self) -> Skipped {
         let several = self.encoder.len() + usize::from(self.head.is_some()) > 1;
         let named = |(index, data): (usize, &Data)| {
             let prefix = prefix(several, index, &data.card.name);
-            data.left_out().into_iter().map(move |(part, list)| (format!("{prefix}{part}"), list))
+            data.skipped().into_iter().map(move |(part, list)| (format!("{prefix}{part}"), list))
         };
         self.encoder.iter().chain(&self.head).enumerate().flat_map(named).collect()
     }
@@ -142,28 +121,8 @@ fn pooled(statistics: &[&Normalization], shares: &[usize]) -> Option<(Vec<f64>, 
     Some((mean, std))
 }
 
-/// The encoder's data sets, `dataset` first, and the head's own, as plugins are asked for them.
-///
-/// # Errors
-/// No folder for downloads.
-pub fn requests(config: &Config) -> Result<(Vec<DatasetRequest>, Option<DatasetRequest>), TrainError> {
-    let cache_dir = data_set::cache_dir()?;
-    let request = |name: &str, folder: &Option<PathBuf>, options: &serde_json::Map<_, _>| DatasetRequest {
-        name: name.to_owned(),
-        dataset_dir: folder.clone(),
-        cache_dir: cache_dir.clone(),
-        options: serde_json::Value::Object(options.clone()),
-    };
-    let first = &config.dataset;
-    let mut encoder = vec![request(&first.name, &first.dataset_dir, &first.options)];
-    encoder.extend(first.mix.iter().map(|set| request(&set.name, &set.dataset_dir, &set.options)));
-    let head = &config.linear_head.dataset;
-    let head = head.name.as_ref().map(|name| request(name, &head.dataset_dir, &head.options));
-    Ok((encoder, head))
-}
-
-/// Opens every data set of the run and reads what it needs, without the samples that it `left_out` before it was
-/// interrupted ([`RunData::left_out`]).
+/// Opens every data set of the run and reads what it needs, without the samples that it `skipped` before it was
+/// interrupted ([`RunData::skipped`]).
 ///
 /// # Errors
 /// What a plugin says; data sets that do not go together; splits that are too small for the configuration.
@@ -172,15 +131,16 @@ pub fn load(
     registry: &Registry,
     services: &dyn Services,
     device: Device,
-    left_out: &LeftOut,
+    skipped: &Skipped,
 ) -> Result<RunData, TrainError> {
-    let (requests, head) = requests(config)?;
+    let (requests, head) = requests::requests(config)?;
     let several = requests.len() + usize::from(head.is_some()) > 1;
     let open = |index: usize, request: &DatasetRequest, workers: Option<usize>| {
         let prefix = prefix(several, index, &request.name);
         let own =
-            left_out.iter().filter_map(|(part, list)| Some((part.strip_prefix(&prefix)?.to_owned(), list.clone())));
-        data_set::load_data(config, request, workers, registry, services, device, &own.collect())
+            skipped.iter().filter_map(|(part, list)| Some((part.strip_prefix(&prefix)?.to_owned(), list.clone())));
+        let splits = Splits::prepare(config, request, workers, registry, services)?;
+        Data::read(splits, request, device, &own.collect())
     };
     let mut encoder = Vec::with_capacity(requests.len());
     for (index, request) in requests.iter().enumerate() {
@@ -237,14 +197,18 @@ fn ensure_labels(config: &Config, encoder: &[Data], head: Option<&Data>) -> Resu
 }
 
 /// Name, channels, and height and width of a data set's images.
-type Facts<'a> = (&'a str, usize, (usize, usize));
+pub(super) type Facts<'a> = (&'a str, usize, (usize, usize));
 
-fn facts(data: &Data) -> Facts<'_> {
-    (&data.label, data.card.channels, nominal_size(data))
+pub(super) fn facts(data: &Data) -> Facts<'_> {
+    (&data.label, data.card.channels, data.nominal_size())
 }
 
 /// Refuses a data set, the value of `key`, whose images have another number of channels than the encoder's first.
-fn check_channels(key: &str, (name, channels, _): Facts, (first, expected, _): Facts) -> Result<(), TrainError> {
+pub(super) fn check_channels(
+    key: &str,
+    (name, channels, _): Facts,
+    (first, expected, _): Facts,
+) -> Result<(), TrainError> {
     if channels == expected {
         return Ok(());
     }
@@ -278,64 +242,6 @@ fn mix(config: &Config, encoder: &[Data]) -> Result<Mixture, TrainError> {
         ))),
         None => Ok(mixture),
     }
-}
-
-/// The views of a run.
-pub struct RunViews {
-    /// Of the encoder's images.
-    pub encoder: Views,
-    /// Of the head's own batches, and the plain view of the data set that is scored; none: as the encoder's.
-    pub head: Option<Views>,
-}
-
-impl RunViews {
-    /// The views of the data set that head and probes use.
-    pub fn task(&self) -> &Views {
-        self.head.as_ref().unwrap_or(&self.encoder)
-    }
-}
-
-/// Height and width of the images; where they differ, what the data set calls its usual size.
-fn nominal_size(data: &Data) -> (usize, usize) {
-    if data.train.is_uniform() { data.train.image_size() } else { data.card.nominal_size }
-}
-
-/// The views that the configuration describes, for the data sets' images.
-///
-/// The head's images come out as the encoder's do: of the same size, and normalised with the encoder's statistics.
-///
-/// # Errors
-/// Parameters that do not fit the images, and images of the head that do not fit the encoder.
-pub fn views(config: &Config, data: &RunData) -> Result<RunViews, TrainError> {
-    let second = config.augmentation.second_view();
-    if !second.iter().chain([&config.augmentation]).any(AugmentationConfig::is_random) {
-        return Err(TrainError::configuration(
-            "`augmentation`: no random operation is on, so both views of an image would be equal and nothing could be \
-             learnt from them. Switch some on, such as `augmentation.use_random_crop=true`, or begin with a file from \
-             configs/; `selfsame preview` shows the views",
-        ));
-    }
-    let first = &data.encoder[0];
-    let (channels, statistics) = (first.card.channels, data.statistics());
-    let encoder =
-        Views::new(&config.augmentation, &config.preprocess, channels, nominal_size(first), statistics.clone())?;
-    if !data.head_draws_own_batches() {
-        return Ok(RunViews { encoder, head: None });
-    }
-    let task = data.task();
-    let name = &task.label;
-    check_channels("linear_head.dataset.name", facts(task), facts(first))?;
-    let augmentation =
-        AugmentationConfig { normalize: config.augmentation.normalize, ..config.linear_head.augmentation.clone() };
-    let head = Views::new(&augmentation, &config.preprocess, channels, nominal_size(task), statistics)?;
-    let ((height, width), (own_height, own_width)) = (encoder.output_size(), head.output_size());
-    if (height, width) != (own_height, own_width) {
-        return Err(TrainError::configuration(format!(
-            "`linear_head.dataset.name` is {name}, whose images come out at {own_height}×{own_width} pixels; the encoder \
-             takes {height}×{width}. Set `preprocess.resize: {height}`, which holds for every data set of the run"
-        )));
-    }
-    Ok(RunViews { encoder, head: Some(head) })
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The splits of a data set. Training and evaluation both open them here, so that they mean the same samples.
 
-use super::data_set;
+use super::{cache, requests};
 use crate::config::Config;
-use crate::data::{Damaged, DataError, Source, split};
+use crate::data::{Damaged, DataError, Loader, Source, loader, split};
 use crate::error::TrainError;
 use crate::plugin::Registry;
 use crate::random;
@@ -46,7 +46,7 @@ impl<'a> Splits<'a> {
         registry: &Registry,
         services: &'a dyn Services,
     ) -> Result<Self, TrainError> {
-        let (card, dataset) = data_set::prepare_dataset(request, registry, services)?;
+        let (card, dataset) = requests::prepare(request, registry, services)?;
         Ok(Self { config, workers, services, card, dataset, train: OnceCell::new() })
     }
 
@@ -63,6 +63,11 @@ impl<'a> Splits<'a> {
     /// The split that is scored when none is named: test, or validation where there is no test split.
     pub fn default_scored(&self) -> &'static str {
         if self.card.splits.contains(&Split::Test) { "test" } else { "val" }
+    }
+
+    /// Whether nothing of the training split is held out (`data.val_fraction: 0`).
+    pub fn trains_on_everything(&self) -> bool {
+        self.config.data.val_fraction == 0.0
     }
 
     /// The names of the splits that there are.
@@ -170,17 +175,34 @@ impl<'a> Splits<'a> {
         );
     }
 
-    /// Reads a part's pixels and labels. Samples that a run `left_out` before, and those that cannot be read and are to be
+    /// Reads a part's pixels and labels. Samples that a run `skipped` before, and those that cannot be read and are to be
     /// skipped, leave the part.
     ///
     /// # Errors
     /// Samples that cannot be read.
-    pub fn read(&self, part: &mut Part, device: Device, left_out: &[Damaged]) -> Result<Source, TrainError> {
-        let loader = data_set::loader(self.config, self.workers, &self.card, self.services, device)?;
-        let source = loader.load(part.split, &part.samples, &part.indices, left_out)?;
+    pub fn read(&self, part: &mut Part, device: Device, skipped: &[Damaged]) -> Result<Source, TrainError> {
+        let source = self.loader(device)?.load(part.split, &part.samples, &part.indices, skipped)?;
         part.indices.retain(|index| source.damaged().iter().all(|damaged| damaged.index != *index));
         Ok(source)
     }
+
+    fn loader(&self, device: Device) -> Result<Loader<'_>, TrainError> {
+        Ok(Loader {
+            card: &self.card,
+            side: loader::store_side(self.config, &self.card),
+            cache_dir: cache::packed_dir(self.config)?,
+            place: self.config.data.cache,
+            device,
+            on_error: self.config.data.on_error,
+            workers: workers(self.workers),
+            services: self.services,
+        })
+    }
+}
+
+/// Threads that read samples: one for each core unless configured.
+pub fn workers(configured: Option<usize>) -> usize {
+    configured.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get()))
 }
 
 impl Part {

@@ -1,9 +1,13 @@
 //! The training loop.
 
-use super::evaluation::{Evaluator, head_metrics};
+use super::compute::Compute;
+use super::evaluation::{Evaluator, ensure_finite, head_metrics};
 use super::gradients;
 use super::head_batches::HeadBatches;
-use super::observer::{Observer, Pace};
+use super::log_window::LogWindow;
+use super::observer::{Observer, StepReport};
+use super::plan::Plan;
+use super::position::Position;
 use super::signals::Stop;
 use crate::augment::ViewKey;
 use crate::config::Config;
@@ -15,31 +19,26 @@ use crate::probe::{self, LinearHead, Warnings};
 use crate::run::checkpoint::{Checkpoint, CheckpointWriter};
 use crate::run::snapshot::Snapshot;
 use crate::run::state;
-use crate::samples::data_set::Compute;
-use crate::samples::data_sets::{RunData, RunViews};
+use crate::samples::{RunData, RunViews};
 use crate::{native, random};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
-/// Steps between two looks at the loss; each look waits for the device.
-const LOOK_EVERY: u64 = 20;
+/// Steps between two lines of the log; each waits for the device.
+const LOG_EVERY: u64 = 20;
 
-/// Where a run stands. Written into every checkpoint.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Position {
-    /// Optimiser steps done.
-    pub step: u64,
-    /// Epochs finished.
-    pub epoch: usize,
-    /// Steps done of the epoch that is not finished.
-    pub step_in_epoch: usize,
-    /// Sum of the losses of these steps.
-    pub loss_sum: f64,
-    /// Scores of the untrained encoder.
-    pub untrained: BTreeMap<String, f64>,
+/// What a run came to.
+pub struct Trained {
+    /// The method with its encoder.
+    pub method: Box<dyn Method>,
+    /// Where the run stands.
+    pub position: Position,
+    /// What was measured after the last epoch of this process.
+    pub last_metrics: BTreeMap<String, f64>,
+    /// What has to be known of the scores of this process.
+    pub warnings: Warnings,
 }
 
 /// A run in progress.
@@ -50,6 +49,7 @@ pub struct Engine<'a> {
     views: &'a RunViews,
     method: Box<dyn Method>,
     optimizer: Box<dyn Optimizer>,
+    plan: Plan,
     schedule: Schedule,
     head: Option<LinearHead>,
     head_batches: Option<HeadBatches<'a>>,
@@ -81,13 +81,13 @@ impl<'a> Engine<'a> {
         stop: Stop,
     ) -> Result<Self, TrainError> {
         let optimizer = optim::create(&config.optimizer, method.parameters())?;
-        let steps_per_epoch = data.mixture.epoch_len() / config.train.batch_size;
+        let plan = Plan::new(config, data);
         let schedule = Schedule::new(
             &config.scheduler,
             config.train.base_lr,
             config.optimizer.lr_scaling,
             config.train.batch_size,
-            steps_per_epoch as u64,
+            plan.steps_per_epoch,
         );
         let position = Position::default();
         Ok(Self {
@@ -97,6 +97,7 @@ impl<'a> Engine<'a> {
             views,
             method,
             optimizer,
+            plan,
             schedule,
             head,
             head_batches: HeadBatches::new(config, data, views),
@@ -108,26 +109,6 @@ impl<'a> Engine<'a> {
             learns: false,
             warnings: Warnings::default(),
         })
-    }
-
-    /// Where the run stands.
-    pub fn position(&self) -> &Position {
-        &self.position
-    }
-
-    /// What was measured after the last epoch of this process.
-    pub fn last_metrics(&self) -> &BTreeMap<String, f64> {
-        &self.last_metrics
-    }
-
-    /// What has to be known of the scores of this process.
-    pub fn warnings(&self) -> &Warnings {
-        &self.warnings
-    }
-
-    /// The method with its encoder.
-    pub fn method(&self) -> &dyn Method {
-        self.method.as_ref()
     }
 
     /// Takes everything back from a checkpoint.
@@ -150,9 +131,10 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Tells who watches what goes on after the last step.
-    pub fn phase(&self, what: &str) {
-        self.observer.phase(what, 0, 0);
+    /// What is left when the run has ended, whichever way.
+    pub fn into_trained(self) -> Trained {
+        let Self { method, position, last_metrics, warnings, .. } = self;
+        Trained { method, position, last_metrics, warnings }
     }
 
     fn evaluator(&self) -> Result<Evaluator<'_>, TrainError> {
@@ -198,34 +180,33 @@ impl<'a> Engine<'a> {
     }
 
     fn epoch(&mut self) -> Result<(), TrainError> {
-        let batch_size = self.config.train.batch_size;
+        let (batch_size, steps) = (self.config.train.batch_size, self.plan.steps_per_epoch as usize);
         self.observer.step(self.position.epoch, self.position.step_in_epoch);
         let order = self.data.mixture.epoch(self.config.train.seed, self.position.epoch as u64);
-        let steps = order.len() / batch_size;
-        let mut looked = Look::new(self.position.step, self.compute);
+        let mut window = LogWindow::new(self.position.step, self.compute);
         let plan = order.chunks_exact(batch_size).skip(self.position.step_in_epoch).map(<[_]>::to_vec).collect();
         let mut batches = self.data.train_batches(plan, self.compute.device);
         loop {
             let started = Instant::now();
             let Some(batch) = batches.next() else { break };
-            self.step(&batch?, started, &mut looked)?;
+            self.step(&batch?, started, &mut window)?;
             self.observer.step(self.position.epoch, self.position.step_in_epoch);
-            if self.position.step.is_multiple_of(LOOK_EVERY) || self.position.step_in_epoch == steps {
-                self.look(&mut looked)?;
+            if self.position.step.is_multiple_of(LOG_EVERY) || self.position.step_in_epoch == steps {
+                self.log(&mut window)?;
             }
-            self.save_if_due(&mut looked, steps)?;
+            self.save_if_due(&mut window, steps)?;
         }
         self.finish_epoch(steps)
     }
 
     /// One step on a batch that has been waited for since `started`.
-    fn step(&mut self, batch: &Batch, started: Instant, looked: &mut Look) -> Result<(), TrainError> {
-        looked.waited += started.elapsed();
+    fn step(&mut self, batch: &Batch, started: Instant, window: &mut LogWindow) -> Result<(), TrainError> {
+        window.waited += started.elapsed();
         let autocast = self.compute.autocast;
         let total_steps = self.schedule.total_steps();
         let context = StepContext { step: self.position.step, total_steps, train: true, autocast };
         self.optimizer.zero_grad();
-        let mut output = self.gradients(batch, &context, looked)?;
+        let mut output = self.gradients(batch, &context, window)?;
         if !self.learns {
             let name = &self.config.train.self_supervision.encoder_name;
             gradients::ensure_received(name, self.method.network().encoder.as_ref())?;
@@ -237,17 +218,22 @@ impl<'a> Engine<'a> {
         }
         self.optimizer.step(self.schedule.lr(self.position.step))?;
         self.method.after_step(&context)?;
-        self.train_head(&output.features, batch.labels.as_ref(), looked)?;
-        looked.losses = looked.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
-        looked.metrics = output.metrics;
-        looked.images += batch.ids.len();
+        self.train_head(&output.features, batch.labels.as_ref(), window)?;
+        window.losses = window.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
+        window.metrics = output.metrics;
+        window.images += batch.ids.len();
         self.position.step += 1;
         self.position.step_in_epoch += 1;
         Ok(())
     }
 
     /// Leaves the gradients of the batch's loss at the method's parameters.
-    fn gradients(&mut self, batch: &Batch, context: &StepContext, looked: &mut Look) -> Result<StepOutput, TrainError> {
+    fn gradients(
+        &mut self,
+        batch: &Batch,
+        context: &StepContext,
+        window: &mut LogWindow,
+    ) -> Result<StepOutput, TrainError> {
         let (views, seed, epoch) = (&self.views.encoder, self.config.train.seed, self.position.epoch as u64);
         let micro_batches = batch.parts(self.config.train.micro_batch_size.unwrap_or(batch.ids.len()));
         let mut prepare = |index: usize, draw: &[u64]| -> Result<[Tensor; 2], TrainError> {
@@ -255,7 +241,7 @@ impl<'a> Engine<'a> {
             let Batch { images, ids, .. } = &micro_batches[index];
             let view = |view| views.train(images, ids, ViewKey { seed, epoch, view });
             let views = [view(0)?, view(1)?];
-            looked.waited += started.elapsed();
+            window.waited += started.elapsed();
             tch::manual_seed(random::derive_seed(seed, "step", draw) as i64);
             Ok(views)
         };
@@ -269,14 +255,19 @@ impl<'a> Engine<'a> {
     }
 
     /// One step of the head: on its own batch, with the encoder frozen, or on the features of the encoder's views.
-    fn train_head(&mut self, features: &Tensor, labels: Option<&Tensor>, looked: &mut Look) -> Result<(), TrainError> {
+    fn train_head(
+        &mut self,
+        features: &Tensor,
+        labels: Option<&Tensor>,
+        window: &mut LogWindow,
+    ) -> Result<(), TrainError> {
         let Some(head) = &mut self.head else { return Ok(()) };
         if let Some(own) = &mut self.head_batches {
             let started = Instant::now();
             let batch = own.batch(self.position.step, self.compute.device)?;
-            looked.waited += started.elapsed();
+            window.waited += started.elapsed();
             if let Some((images, labels)) = batch {
-                let embedder = self.compute.embedder(self.method.encoder(), self.views.task());
+                let embedder = self.compute.embedder(self.method.encoder(), self.views.probe());
                 head.train_step(&embedder.frozen(&images)?, &labels)?;
             }
         } else if let Some(labels) = labels {
@@ -285,50 +276,50 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Takes the losses since the last look off the device, checks and records them.
-    fn look(&mut self, looked: &mut Look) -> Result<(), TrainError> {
-        let steps = self.position.step - looked.since;
+    /// Fetches the losses of the window from the device, checks and records them, and begins the next window.
+    fn log(&mut self, window: &mut LogWindow) -> Result<(), TrainError> {
+        let steps = self.position.step - window.since;
         if steps == 0 {
             return Ok(());
         }
-        let sum = f64::try_from(&looked.losses)?;
+        let sum = f64::try_from(&window.losses)?;
         if !sum.is_finite() {
             return Err(TrainError::configuration(format!(
                 "the loss is {} between steps {} and {} (learning rate {:.3e}); lower `train.base_lr`, lengthen \
                  `scheduler.warmup_epochs`, or set `optimizer.clip_grad_norm`. The last checkpoint is untouched",
                 sum,
-                looked.since,
+                window.since,
                 self.position.step,
                 self.schedule.lr(self.position.step - 1)
             )));
         }
         self.position.loss_sum += sum;
-        let seconds = looked.started.elapsed().as_secs_f64();
-        let logged = looked.metrics.iter().map(|(name, value)| Ok(((*name).to_owned(), f64::try_from(value)?)));
+        let seconds = window.started.elapsed().as_secs_f64();
+        let logged = window.metrics.iter().map(|(name, value)| Ok(((*name).to_owned(), f64::try_from(value)?)));
         let metrics = logged.collect::<Result<_, TrainError>>()?;
-        self.observer.steps(&Pace {
+        self.observer.steps(&StepReport {
             step: self.position.step,
             epoch: self.position.epoch,
             loss: sum / steps as f64,
             lr: self.schedule.lr(self.position.step - 1),
-            images_per_s: looked.images as f64 / seconds,
-            data_wait: looked.waited.as_secs_f64() / seconds,
+            images_per_s: window.images as f64 / seconds,
+            data_wait: window.waited.as_secs_f64() / seconds,
             metrics,
         })?;
-        *looked = Look::new(self.position.step, self.compute);
+        *window = LogWindow::new(self.position.step, self.compute);
         Ok(())
     }
 
-    fn save_if_due(&mut self, looked: &mut Look, steps: usize) -> Result<(), TrainError> {
+    fn save_if_due(&mut self, window: &mut LogWindow, steps: usize) -> Result<(), TrainError> {
         let every = self.config.train.checkpoint_every_steps;
         let due = (every > 0 && self.position.step.is_multiple_of(every)) || self.stop.save_requested();
         let stop = self.stop.requested();
         // The end of the epoch saves anyway, after its measurements.
         let saves_soon = self.position.step_in_epoch == steps && stop.is_none();
         if (due && !saves_soon) || stop.is_some() {
-            self.look(looked)?;
+            self.log(window)?;
             self.save(false)?;
-            looked.started = Instant::now();
+            window.started = Instant::now();
         }
         match stop {
             Some(code) => Err(TrainError::Stopped { code: code as u8, step: self.position.step }),
@@ -393,42 +384,5 @@ impl<'a> Engine<'a> {
             "threads": tch::get_num_threads(),
         });
         Ok(Snapshot { writer: Rc::clone(&self.checkpoints), step: self.position.step, groups, state })
-    }
-}
-
-/// Batch norm by batch can keep the training loss finite while the encoder's own statistics are not.
-fn ensure_finite(metrics: &BTreeMap<String, f64>, epoch: usize) -> Result<(), TrainError> {
-    let broken = ["ssl/val/loss", "features/std"]
-        .into_iter()
-        .find(|name| metrics.get(*name).is_some_and(|value| !value.is_finite()));
-    match broken {
-        None => Ok(()),
-        Some(name) => Err(TrainError::configuration(format!(
-            "`{name}` is not finite after epoch {epoch}: training has diverged; lower `train.base_lr`, lengthen \
-             `scheduler.warmup_epochs`, or set `optimizer.clip_grad_norm`. The last checkpoint is untouched"
-        ))),
-    }
-}
-
-/// What has gathered since the last look at the loss.
-struct Look {
-    since: u64,
-    started: Instant,
-    waited: Duration,
-    images: usize,
-    losses: Tensor,
-    metrics: Vec<(&'static str, Tensor)>,
-}
-
-impl Look {
-    fn new(since: u64, compute: Compute) -> Self {
-        Self {
-            since,
-            started: Instant::now(),
-            waited: Duration::ZERO,
-            images: 0,
-            losses: Tensor::zeros([], (Kind::Double, compute.device)),
-            metrics: Vec::new(),
-        }
     }
 }

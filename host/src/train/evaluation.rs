@@ -1,5 +1,6 @@
 //! What is measured between epochs: embeddings of whole splits, with the encoder in eval mode.
 
+use super::compute::Compute;
 use super::observer::Observer;
 use super::signals::Stop;
 use crate::augment::{ViewKey, Views};
@@ -9,8 +10,7 @@ use crate::error::TrainError;
 use crate::method::{self, Method, StepContext};
 use crate::probe::{self, HeadMetrics, LinearHead, Objective, Scored};
 use crate::run::snapshot::Snapshot;
-use crate::samples::data_set::Compute;
-use crate::samples::data_sets::{RunData, RunViews};
+use crate::samples::{RunData, RunViews};
 use selfsame_encoder_api::Encoder;
 use selfsame_plugin_api::Task;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ impl Evaluator<'_> {
         if let Some(loss) = self.validation_loss(method)? {
             metrics.insert("ssl/val/loss".to_owned(), loss);
         }
-        let task = self.data.task();
+        let task = self.data.probe_data();
         let Some(val) = &task.val else {
             if let Some(val) = self.data.encoder.iter().find_map(|data| data.val.as_ref()) {
                 let features = self.embed(method.encoder(), val, &self.views.encoder, "val")?;
@@ -59,7 +59,7 @@ impl Evaluator<'_> {
             }
             return Ok(metrics);
         };
-        let features = self.embed(method.encoder(), val, self.views.task(), "val")?;
+        let features = self.embed(method.encoder(), val, self.views.probe(), "val")?;
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         if let (Some(head), Some(labels)) = (head, val.labels()) {
             self.observer.phase("scores of the head", 0, 0);
@@ -67,7 +67,7 @@ impl Evaluator<'_> {
             metrics.extend(head_metrics("val", &head.evaluate(&features, &labels)?));
         }
         if let (true, Some((known, truth))) = (neighbours, self.labels(val)?) {
-            let bank = self.embed(method.encoder(), &task.train, self.views.task(), "train")?;
+            let bank = self.embed(method.encoder(), &task.train, self.views.probe(), "train")?;
             metrics.extend(self.scores("knn/val", &self.knn(&bank, &known, &features)?, &truth)?);
         }
         Ok(metrics)
@@ -80,11 +80,11 @@ impl Evaluator<'_> {
     /// A signal; what encoder or libtorch refuse.
     pub fn probe(&self, encoder: &dyn Encoder) -> Result<BTreeMap<String, f64>, TrainError> {
         let mut metrics = BTreeMap::new();
-        let task = self.data.task();
+        let task = self.data.probe_data();
         let Some((split, scored)) = task.scored() else { return Ok(metrics) };
         let Some((known, truth)) = self.labels(scored)? else { return Ok(metrics) };
-        let bank = self.embed(encoder, &task.train, self.views.task(), "train")?;
-        let features = self.embed(encoder, scored, self.views.task(), split)?;
+        let bank = self.embed(encoder, &task.train, self.views.probe(), "train")?;
+        let features = self.embed(encoder, scored, self.views.probe(), split)?;
         metrics.extend(self.scores(&format!("knn/{split}"), &self.knn(&bank, &known, &features)?, &truth)?);
         let balanced = self.config.train.self_supervision.use_balanced_binary_loss_for_linear_head;
         let objective = Objective::new(task.card.task, task.card.classes.len(), balanced.then_some(&known))?;
@@ -98,7 +98,7 @@ impl Evaluator<'_> {
     /// The labels of the training split of the data set that head and probes use, and those of its split `scored`; none
     /// where it has no labels.
     fn labels(&self, scored: &Source) -> Result<Option<(Tensor, Tensor)>, TrainError> {
-        let task = self.data.task();
+        let task = self.data.probe_data();
         let (Some(known), Some(truth)) = (task.train.labels(), scored.labels()) else { return Ok(None) };
         if task.card.task == Task::None {
             return Ok(None);
@@ -109,13 +109,13 @@ impl Evaluator<'_> {
 
     fn knn(&self, bank: &Tensor, known: &Tensor, features: &Tensor) -> Result<Tensor, TrainError> {
         self.observer.phase("nearest neighbours", 0, 0);
-        Ok(probe::knn_votes(&self.config.knn, self.data.task().card.classes.len(), (bank, known), features)?)
+        Ok(probe::knn_votes(&self.config.knn, self.data.probe_data().card.classes.len(), (bank, known), features)?)
     }
 
     /// Accuracy where each sample is of one class, and AUROC and AUPRC where there are positives and negatives: of the
     /// second class for binary tasks, the mean over the labels for multilabel ones.
     fn scores(&self, prefix: &str, probabilities: &Tensor, truth: &Tensor) -> Result<Vec<(String, f64)>, TrainError> {
-        let task = self.data.task().card.task;
+        let task = self.data.probe_data().card.task;
         let names: &[&str] = match task {
             Task::Multilabel => &["auroc", "auprc"],
             _ => &["accuracy", "auroc", "auprc"],
@@ -191,6 +191,20 @@ pub fn head_metrics(split: &str, scores: &HeadMetrics) -> Vec<(String, f64)> {
         ("auprc", scores.auprc),
     ];
     named.into_iter().filter_map(|(name, value)| Some((format!("online/{split}/{name}"), value?))).collect()
+}
+
+/// Batch norm by batch can keep the training loss finite while the encoder's own statistics are not.
+pub fn ensure_finite(metrics: &BTreeMap<String, f64>, epoch: usize) -> Result<(), TrainError> {
+    let broken = ["ssl/val/loss", "features/std"]
+        .into_iter()
+        .find(|name| metrics.get(*name).is_some_and(|value| !value.is_finite()));
+    match broken {
+        None => Ok(()),
+        Some(name) => Err(TrainError::configuration(format!(
+            "`{name}` is not finite after epoch {epoch}: training has diverged; lower `train.base_lr`, lengthen \
+             `scheduler.warmup_epochs`, or set `optimizer.clip_grad_norm`. The last checkpoint is untouched"
+        ))),
+    }
 }
 
 /// Stands for no epoch, so that validation's views are none of training's.

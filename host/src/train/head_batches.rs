@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::data::Source;
 use crate::error::TrainError;
 use crate::random;
-use crate::samples::data_sets::{RunData, RunViews};
+use crate::samples::{RunData, RunViews};
 use tch::{Device, Tensor};
 
 /// Tells the head's views from the two of the encoder.
@@ -22,10 +22,10 @@ impl<'a> HeadBatches<'a> {
     /// The batches of this run's head; none where it learns from the encoder's batches.
     pub fn new(config: &Config, data: &'a RunData, views: &'a RunViews) -> Option<Self> {
         data.head_draws_own_batches().then(|| Self {
-            source: &data.task().train,
-            views: views.task(),
+            source: &data.probe_data().train,
+            views: views.probe(),
             cycles: Cycles {
-                size: data.task().train.len(),
+                size: data.probe_data().train.len(),
                 batch_size: config.linear_head.batch_size.unwrap_or(config.train.batch_size),
                 seed: config.train.seed,
                 at: None,

@@ -2,7 +2,7 @@
 
 use crate::error::TrainError;
 use crate::regular_file;
-use crate::run::folder::WeightsFile;
+use crate::run::record::WeightsFile;
 use crate::run::tensors::from_safetensors;
 use crate::storage::{Naming, sha256_of_bytes};
 use selfsame_encoder_api::Encoder;

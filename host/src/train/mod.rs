@@ -1,11 +1,18 @@
 //! Training: the loop, what it measures on the way, and what may interrupt it.
 
+pub mod build;
+pub mod compute;
 pub mod engine;
 mod evaluation;
 mod gradients;
 mod head_batches;
 pub mod initial_weights;
+mod log_window;
 pub mod observer;
+pub mod plan;
+mod position;
+mod run;
 pub mod signals;
 
 pub use crate::error::TrainError;
+pub use run::Run;

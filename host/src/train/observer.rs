@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// How the latest steps went.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub struct StepReport {
     /// Optimiser steps done.
     pub step: u64,
     /// Epochs finished.
@@ -35,7 +35,7 @@ pub trait Observer {
     ///
     /// # Errors
     /// What is recorded cannot be written.
-    fn steps(&mut self, pace: &Pace) -> Result<(), TrainError>;
+    fn steps(&mut self, report: &StepReport) -> Result<(), TrainError>;
 
     /// What was measured after an epoch, by flat name; epoch 0 is the untrained encoder.
     ///
@@ -48,4 +48,7 @@ pub trait Observer {
     /// # Errors
     /// What is recorded cannot be written.
     fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError>;
+
+    /// The run has ended, whichever way, and its record is written.
+    fn ended(&mut self) {}
 }

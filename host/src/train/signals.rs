@@ -16,8 +16,8 @@ pub fn outlive_save_requests() -> io::Result<()> {
     flag::register(SIGUSR1, Arc::new(AtomicBool::new(false))).map(drop)
 }
 
-/// Whether somebody asked the run to stop, or to save.
-#[derive(Debug, Clone)]
+/// Whether somebody asked the run to stop, or to save. The default one listens to no signal: nobody ever does.
+#[derive(Debug, Clone, Default)]
 pub struct Stop {
     exit_code: Arc<AtomicUsize>,
     save: Arc<AtomicBool>,

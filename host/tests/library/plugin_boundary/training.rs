@@ -1,12 +1,14 @@
 use super::{Quiet, registry};
 use selfsame::config::{self, Config, Recommended, Sources};
-use selfsame::run::folder::{LeftOut, RunFolder};
-use selfsame::samples::data_set::{Compute, build_method};
-use selfsame::samples::data_sets;
-use selfsame::train::TrainError;
+use selfsame::run::record::RunStatus;
+use selfsame::run::{RunFolder, RunRecord};
+use selfsame::samples::{self, Skipped};
+use selfsame::train::build::build_method;
+use selfsame::train::compute::Compute;
 use selfsame::train::engine::Engine;
-use selfsame::train::observer::{Observer, Pace};
+use selfsame::train::observer::{Observer, StepReport};
 use selfsame::train::signals::Stop;
+use selfsame::train::{Run, TrainError};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -16,6 +18,7 @@ struct Record {
     steps: RefCell<Vec<(usize, usize)>>,
     phases: RefCell<Vec<String>>,
     looks: usize,
+    ended: usize,
 }
 
 impl Observer for Record {
@@ -27,7 +30,7 @@ impl Observer for Record {
         self.phases.borrow_mut().push(what.to_owned());
     }
 
-    fn steps(&mut self, _: &Pace) -> Result<(), TrainError> {
+    fn steps(&mut self, _: &StepReport) -> Result<(), TrainError> {
         self.looks += 1;
         Ok(())
     }
@@ -38,6 +41,10 @@ impl Observer for Record {
 
     fn trained(&mut self, _: u64, _: usize, _: &BTreeMap<String, f64>) -> Result<(), TrainError> {
         Ok(())
+    }
+
+    fn ended(&mut self) {
+        self.ended += 1;
     }
 }
 
@@ -66,8 +73,8 @@ fn whoever_watches_a_run_is_told_of_every_step_and_phase() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path());
     let compute = Compute::select(&config).unwrap();
-    let data = data_sets::load(&config, registry(), &Quiet, compute.device, &LeftOut::new()).unwrap();
-    let views = data_sets::views(&config, &data).unwrap();
+    let data = samples::load(&config, registry(), &Quiet, compute.device, &Skipped::new()).unwrap();
+    let views = samples::views(&config, &data).unwrap();
     let (channels, size) = (views.encoder.output_channels(), views.encoder.output_size());
     let method = build_method(None, &config, registry(), channels, size, compute.device, false).unwrap();
     let run = RunFolder::open(&folder.path().join("run"), false).unwrap();
@@ -85,4 +92,34 @@ fn whoever_watches_a_run_is_told_of_every_step_and_phase() {
     let measured = ["embedding train images", "embedding test images", "nearest neighbours", "linear probe"];
     let saved = ["saving a checkpoint"; 1];
     assert_eq!(phases, [&measured[..], &saved, &measured].concat());
+}
+
+#[test]
+fn a_library_user_trains_in_a_few_lines_and_finds_the_run_complete_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = configuration(folder.path());
+    config.train.output_dir = folder.path().join("run");
+    let mut watched = Record::default();
+    let mut run = Run::open(&config, registry(), &Quiet, Stop::default()).unwrap();
+    let (plan, done) = run.plan().unwrap();
+    assert_eq!((plan.epochs, plan.steps_per_epoch, done), (2, 2, None));
+    let record = run.train(&mut watched).unwrap().clone();
+    assert_eq!((record.status, record.epochs_done), (RunStatus::Completed, 2));
+    assert!(record.metrics.contains_key("linear/test/accuracy"), "{:?}", record.metrics);
+    assert_eq!(watched.steps.take(), [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]);
+    assert_eq!(watched.phases.take().last().unwrap(), "writing the results");
+    assert_eq!(watched.ended, 1);
+    for file in ["run.json", "config.yaml", "encoder.safetensors", "checkpoints/step-00000004"] {
+        assert!(run.folder().join(file).exists(), "{file}");
+    }
+    assert_eq!(RunRecord::read(run.folder()).unwrap(), record);
+
+    // The same run again, although it has no checkpoint any more: nothing is left to train, and nothing changes.
+    std::fs::remove_dir_all(run.folder().join("checkpoints")).unwrap();
+    drop(run);
+    config.train.resume_from_last_checkpoint = true;
+    let mut run = Run::open(&config, registry(), &Quiet, Stop::default()).unwrap();
+    assert!(run.plan().is_none());
+    assert_eq!(run.train(&mut watched).unwrap(), &record);
+    assert_eq!(watched.ended, 1);
 }

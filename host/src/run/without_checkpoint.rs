@@ -1,18 +1,19 @@
 //! What `--resume` does in a folder that has no checkpoint to continue from: it replaces nothing of a run.
 
+use super::error::RunFolderError;
+use super::files::{CONFIG_FILE, ENCODER_FILE};
+use super::metrics::{self, Record};
+use super::record::{RunRecord, RunStatus};
+use super::{checkpoint, resume_check, traces};
 use crate::config::{self, Config, Sources};
-use crate::output::report;
-use crate::run::folder::{CONFIG_FILE, ENCODER_FILE, RunFolderError, RunRecord, RunStatus};
-use crate::run::metrics::{self, Record};
-use crate::run::{checkpoint, resume_check, traces};
-use crate::train::TrainError;
+use crate::error::TrainError;
 use std::path::Path;
 
-/// What a complete run has to say; none: there is nothing to lose, and the run may start anew.
+/// The record of a run that is complete; none: there is nothing to lose, and the run may start anew.
 ///
 /// # Errors
 /// A folder with something of a run that cannot be continued.
-pub(super) fn without_checkpoint(run: &Path, config: &Config) -> Result<Option<String>, TrainError> {
+pub fn complete_run(run: &Path, config: &Config) -> Result<Option<RunRecord>, TrainError> {
     ensure_none_is_damaged(run)?;
     let record = match RunRecord::read(run) {
         Ok(record) => record,
@@ -28,7 +29,8 @@ pub(super) fn without_checkpoint(run: &Path, config: &Config) -> Result<Option<S
     let saved = config::load(&Sources { files: vec![run.join(CONFIG_FILE)], ..Sources::default() });
     let saved = saved.map_err(|error| TrainError::configuration(error.to_string()))?.config;
     if record.status == RunStatus::Completed {
-        return complete(run, &record, &saved, config).map(Some);
+        ensure_this_run(run, &record, &saved, config)?;
+        return Ok(Some(record));
     }
     let (done, epochs) = (record.epochs_done, record.epochs);
     if run.join(ENCODER_FILE).exists() || had_checkpoint(run, &record, &saved, &metrics::read(run)?) {
@@ -42,8 +44,8 @@ pub(super) fn without_checkpoint(run: &Path, config: &Config) -> Result<Option<S
     Ok(None)
 }
 
-/// A run that needs no checkpoint any more, where nothing else than this run was asked for.
-fn complete(run: &Path, record: &RunRecord, saved: &Config, config: &Config) -> Result<String, TrainError> {
+/// A complete run needs no checkpoint any more, where nothing else than this run is asked for.
+fn ensure_this_run(run: &Path, record: &RunRecord, saved: &Config, config: &Config) -> Result<(), TrainError> {
     let (done, wanted) = (record.epochs_done, config.scheduler.epochs);
     if wanted != record.epochs {
         return Err(lost(
@@ -51,12 +53,7 @@ fn complete(run: &Path, record: &RunRecord, saved: &Config, config: &Config) -> 
             &format!("a complete run of {done} epochs, but no checkpoint to go on to {wanted} from"),
         ));
     }
-    resume_check::compare(saved, config)?;
-    let closing = report::final_report(record, run, &[]);
-    Ok(format!(
-        "The run in {} is complete, all {done} epochs are done. Nothing was changed.\n\n{closing}",
-        run.display()
-    ))
+    resume_check::compare(saved, config)
 }
 
 /// Whether the run has had a checkpoint that is missing now. A run that was killed has measured nothing after the step

@@ -1,0 +1,14 @@
+//! The names of the files in a run's folder.
+
+/// The resolved configuration's file in a run's folder.
+pub const CONFIG_FILE: &str = "config.yaml";
+/// The record's file in a run's folder.
+pub const RUN_FILE: &str = "run.json";
+/// The list of samples that are skipped, by split; in a run's folder where there are any.
+pub const DAMAGED_FILE: &str = "damaged.json";
+
+/// Everything measured, in a run's folder.
+pub const METRICS_FILE: &str = "metrics.jsonl";
+
+/// The trained encoder's file in a run's folder.
+pub const ENCODER_FILE: &str = "encoder.safetensors";

@@ -1,0 +1,89 @@
+//! The record of a run that begins or goes on.
+
+use super::record::{DataSetRecord, RunRecord, RunStatus};
+use crate::config::Config;
+use crate::native;
+use crate::plugin::Registry;
+use crate::probe::Warnings;
+use crate::samples::{Data, RunData};
+use jiff::Timestamp;
+use selfsame_plugin_api::{Normalization, Task};
+use std::collections::BTreeMap;
+use tch::Device;
+
+/// What is known of a run before its networks are built.
+pub fn new_record(
+    config: &Config,
+    registry: &Registry,
+    device: Device,
+    data: &RunData,
+    input_size: [usize; 3],
+) -> RunRecord {
+    let data_sets = data_sets(data);
+    let mut split_sizes = BTreeMap::new();
+    for (split, size) in data_sets.iter().take(data.encoder.len()).flat_map(|data| &data.split_sizes) {
+        *split_sizes.entry(split.clone()).or_default() += size;
+    }
+    RunRecord {
+        status: RunStatus::Running,
+        selfsame_version: env!("CARGO_PKG_VERSION").into(),
+        libtorch_version: native::libtorch_version().into(),
+        tch_version: native::TCH_VERSION.into(),
+        command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        started: Timestamp::now(),
+        finished: None,
+        device: match device {
+            Device::Cuda(index) => format!("cuda:{index}"),
+            _ => "cpu".into(),
+        },
+        threads: tch::get_num_threads() as usize,
+        seed: config.train.seed,
+        method: config.train.self_supervision.method.to_string(),
+        encoder: config.train.self_supervision.encoder_name.clone(),
+        embedding: String::new(),
+        dataset: data.encoder_name(),
+        input_size,
+        image_size: Some(data.image_size()),
+        normalization: data.statistics().map(|(mean, std)| Normalization { mean, std }),
+        split_sizes,
+        data_sets,
+        plugins: registry.used().into_iter().map(Into::into).collect(),
+        init: None,
+        encoder_sha256: None,
+        epochs_done: 0,
+        epochs: config.scheduler.epochs,
+        warnings: Warnings::default(),
+        metrics: BTreeMap::new(),
+    }
+}
+
+/// What the record says about the data sets.
+pub fn data_sets(data: &RunData) -> Vec<DataSetRecord> {
+    let one = |data: &Data, images_per_epoch, probed| {
+        let splits = [Some(("train", &data.train)), data.scored()];
+        DataSetRecord {
+            name: data.card.name.clone(),
+            folder: data.folder.clone(),
+            images_per_epoch,
+            probed: probed && data.card.task != Task::None,
+            split_sizes: splits.into_iter().flatten().map(|(name, part)| (name.to_owned(), part.len())).collect(),
+            samples_sha256: Some(data.samples_sha256.clone()),
+        }
+    };
+    let probes_first = data.head.is_none();
+    let shares = data.mixture.shares().iter().enumerate();
+    let encoder = data.encoder.iter().zip(shares).map(|(data, (i, &share))| one(data, share, probes_first && i == 0));
+    encoder.chain(data.head.iter().map(|head| one(head, 0, true))).collect()
+}
+
+impl RunRecord {
+    /// Keeps what an interrupted run said of itself, now that it goes on.
+    pub fn continue_from(&mut self, earlier: RunRecord) {
+        self.started = earlier.started;
+        self.init = earlier.init;
+        self.warnings.keep(&earlier.warnings);
+        // Scores of the last epoch of a run that goes on are not those of its end.
+        self.metrics = earlier.metrics;
+        self.metrics.retain(|name, _| !name.starts_with("linear/") && !name.contains("/test/"));
+    }
+}

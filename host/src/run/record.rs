@@ -1,0 +1,209 @@
+//! `run.json`: what ran, on what, and how it ended.
+
+use super::error::RunFolderError;
+use super::files::RUN_FILE;
+use crate::plugin;
+use crate::probe::Warnings;
+use crate::regular_file;
+use crate::storage::Naming;
+use jiff::Timestamp;
+use selfsame_plugin_api::Normalization;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What ran, on what, and how it ended; the contents of `run.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// How far it came.
+    pub status: RunStatus,
+    /// Version of this program.
+    pub selfsame_version: String,
+    /// Version of libtorch.
+    pub libtorch_version: String,
+    /// Version of the tch crate.
+    pub tch_version: String,
+    /// The command line, program first.
+    pub command_line: Vec<String>,
+    /// When the run first started.
+    pub started: Timestamp,
+    /// When it ended, unless it is running or was killed.
+    pub finished: Option<Timestamp>,
+    /// `cpu` or `cuda:N`.
+    pub device: String,
+    /// Threads that libtorch computes with.
+    pub threads: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Name of the method, as configured.
+    pub method: String,
+    /// Name of the encoder, as configured.
+    pub encoder: String,
+    /// Which of the run's encoders is evaluated and exported, in words.
+    #[serde(default)]
+    pub embedding: String,
+    /// Name of the encoder's data set, or of several, joined by ` + `.
+    pub dataset: String,
+    /// Channels, height and width of the images that the encoder sees.
+    pub input_size: [usize; 3],
+    /// Height and width of its images before `preprocess`; none in records of earlier versions.
+    #[serde(default)]
+    pub image_size: Option<(usize, usize)>,
+    /// Statistics that `augmentation.normalize: dataset` stands for in this run; none: pixels stay in 0–1.
+    #[serde(default)]
+    pub normalization: Option<Normalization>,
+    /// Samples in each split of the encoder's data, by its name.
+    pub split_sizes: BTreeMap<String, usize>,
+    /// Every data set of the run, the encoder's first.
+    #[serde(default)]
+    pub data_sets: Vec<DataSetRecord>,
+    /// The plugin files that were opened.
+    pub plugins: Vec<PluginFile>,
+    /// The weights that the encoder started from; none: random ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<WeightsFile>,
+    /// SHA-256 of `encoder.safetensors`, once the run is complete; 64 lower-case hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder_sha256: Option<String>,
+    /// Epochs completed.
+    pub epochs_done: usize,
+    /// Epochs configured.
+    pub epochs: usize,
+    /// What has to be known of the scores.
+    #[serde(default, skip_serializing_if = "Warnings::is_empty")]
+    pub warnings: Warnings,
+    /// The last value of each metric, by its flat name; before the first step, under `untrained/`. Not-a-number and
+    /// infinities are written as null and read as not-a-number.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// A data set of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataSetRecord {
+    /// Its name, as configured.
+    pub name: String,
+    /// Its folder, where one was configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// How many of its images an epoch holds for the encoder, before the remainder that fills no batch; 0 for one that only the head and the probes use.
+    pub images_per_epoch: usize,
+    /// Whether the head and the probes learn from its labels and are scored on it.
+    pub probed: bool,
+    /// Samples in each split, by its name.
+    pub split_sizes: BTreeMap<String, usize>,
+    /// SHA-256 of the training split's ids, labels and groups and of its cut; none in records of earlier versions.
+    #[serde(default)]
+    pub samples_sha256: Option<String>,
+}
+
+/// How far a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// Under way, or killed without a chance to say so.
+    Running,
+    /// All epochs done.
+    Completed,
+    /// Stopped by a signal, state saved.
+    Interrupted,
+    /// Ended by an error.
+    Failed,
+}
+
+/// A plugin file that a run opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginFile {
+    /// Where it was.
+    pub path: String,
+    /// Its SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+impl From<plugin::PluginFile> for PluginFile {
+    fn from(file: plugin::PluginFile) -> Self {
+        Self { path: file.path.display().to_string(), sha256: file.sha256 }
+    }
+}
+
+/// A file of weights that a run started from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightsFile {
+    /// Where it was.
+    pub path: String,
+    /// Its SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+impl RunRecord {
+    /// Reads the record in a run's folder.
+    pub fn read(run_dir: &Path) -> Result<Self, RunFolderError> {
+        let path = run_dir.join(RUN_FILE);
+        let text = match regular_file::read_text(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(RunFolderError::NoRun(run_dir.to_owned()));
+            }
+            read => read.naming("read", &path)?,
+        };
+        serde_json::from_str(&text).map_err(|error| RunFolderError::Record { path, message: error.to_string() })
+    }
+}
+
+/// Reads metrics whose null stands for a value that JSON cannot hold.
+pub(crate) fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let values = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    Ok(values.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A record with every field filled.
+    pub(crate) fn example_record() -> RunRecord {
+        RunRecord {
+            status: RunStatus::Completed,
+            selfsame_version: "0.1.0".into(),
+            libtorch_version: "2.11.0".into(),
+            tch_version: "0.24.0".into(),
+            command_line: ["selfsame", "train", "--config", "configs/<cifar>.yaml"].map(String::from).into(),
+            started: "2026-01-02T03:04:05Z".parse().unwrap(),
+            finished: Some("2026-01-02T04:05:06Z".parse().unwrap()),
+            device: "cpu".into(),
+            threads: 2,
+            seed: 1,
+            method: "simclr".into(),
+            encoder: "resnet8".into(),
+            embedding: "the trained encoder".into(),
+            dataset: "CIFAR10".into(),
+            input_size: [3, 32, 32],
+            image_size: Some((32, 32)),
+            normalization: None,
+            split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
+            data_sets: vec![DataSetRecord {
+                folder: None,
+                name: "CIFAR10".into(),
+                images_per_epoch: 45_000,
+                probed: true,
+                split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
+                samples_sha256: None,
+            }],
+            plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],
+            init: Some(WeightsFile { path: "resnet8.safetensors".into(), sha256: "cd".repeat(32) }),
+            encoder_sha256: None,
+            epochs_done: 20,
+            epochs: 20,
+            warnings: Warnings::default(),
+            metrics: BTreeMap::from([("knn/val/accuracy".into(), 0.75), ("ssl/train/loss".into(), 4.25)]),
+        }
+    }
+
+    #[test]
+    fn an_alien_record_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(RUN_FILE), "{}").unwrap();
+        let error = RunRecord::read(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("run.json") && error.contains("status"), "{error}");
+    }
+}

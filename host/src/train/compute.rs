@@ -1,0 +1,51 @@
+//! Where and with which arithmetic a run computes.
+
+use crate::augment::Views;
+use crate::config::Config;
+use crate::config::schema::Precision;
+use crate::device;
+use crate::error::TrainError;
+use crate::probe::Embedder;
+use selfsame_encoder_api::Encoder;
+use tch::Device;
+
+/// The device and the arithmetic of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Compute {
+    /// Where encoder and heads live.
+    pub device: Device,
+    /// Whether forward passes run in bfloat16.
+    pub autocast: bool,
+    /// Images per forward pass without gradients.
+    pub embed_batch: usize,
+}
+
+/// Images per forward pass without gradients, where memory does not ask for fewer.
+const EMBED_BATCH: usize = 256;
+
+impl Compute {
+    /// Chooses the device and the arithmetic, and logs the choice.
+    ///
+    /// # Errors
+    /// A device that was asked for by name and does not work.
+    pub fn select(config: &Config) -> Result<Self, TrainError> {
+        let selected = device::select(&config.train.device)?;
+        if let Some(note) = &selected.note {
+            tracing::info!("{note}");
+        }
+        let autocast = match config.train.precision {
+            Precision::Fp32 => false,
+            Precision::Bf16 => true,
+            Precision::Auto => selected.bfloat16,
+        };
+        // Without gradients only one layer's activations are in memory; training keeps those of all layers and two views.
+        let train = &config.train;
+        let embed_batch = EMBED_BATCH.min(4 * train.micro_batch_size.unwrap_or(train.batch_size));
+        Ok(Self { device: selected.device, autocast, embed_batch })
+    }
+
+    /// An encoder with views, computing here.
+    pub fn embedder<'a>(self, encoder: &'a dyn Encoder, views: &'a Views) -> Embedder<'a> {
+        Embedder { encoder, views, device: self.device, autocast: self.autocast, batch: self.embed_batch }
+    }
+}

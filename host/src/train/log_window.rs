@@ -1,0 +1,32 @@
+//! The steps that are logged together.
+
+use super::compute::Compute;
+use std::time::{Duration, Instant};
+use tch::{Kind, Tensor};
+
+/// What has gathered since the last line of the log.
+pub(super) struct LogWindow {
+    /// Optimiser steps done before it.
+    pub since: u64,
+    pub started: Instant,
+    /// Time spent on fetching images and making views.
+    pub waited: Duration,
+    pub images: usize,
+    /// Their sum, still on the device.
+    pub losses: Tensor,
+    /// What the method logged at the last step.
+    pub metrics: Vec<(&'static str, Tensor)>,
+}
+
+impl LogWindow {
+    pub fn new(since: u64, compute: Compute) -> Self {
+        Self {
+            since,
+            started: Instant::now(),
+            waited: Duration::ZERO,
+            images: 0,
+            losses: Tensor::zeros([], (Kind::Double, compute.device)),
+            metrics: Vec::new(),
+        }
+    }
+}
