@@ -108,36 +108,56 @@ fn shares(total: usize, weights: &[f64]) -> Vec<usize> {
     shares
 }
 
-/// The batch of these picks: `read` answers the batch of one data set at some of its places.
-///
-/// Images of different sizes share a canvas of the largest height and width, and 8-bit images beside 16-bit ones are
-/// scaled to 16 bits. Labels are kept only where all picks are of one data set, since another's mean something else.
-///
-/// # Errors
-/// What `read` and libtorch refuse.
-pub fn batch<E: From<TchError>>(
-    picks: &[Pick],
-    mut read: impl FnMut(usize, &[usize]) -> Result<Batch, E>,
-) -> Result<Batch, E> {
-    let mut positions: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (position, pick) in picks.iter().enumerate() {
-        positions.entry(pick.set).or_default().push(position);
+/// One batch of an epoch, by data set.
+#[derive(Debug, Clone)]
+pub struct MixedPicks {
+    picks: Vec<Pick>,
+    /// Where in the batch each data set's picks are.
+    positions: BTreeMap<usize, Vec<usize>>,
+}
+
+impl MixedPicks {
+    /// The batch of these picks, in their order.
+    pub fn new(picks: Vec<Pick>) -> Self {
+        let mut positions: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (position, pick) in picks.iter().enumerate() {
+            positions.entry(pick.set).or_default().push(position);
+        }
+        Self { picks, positions }
     }
-    let mut parts = Vec::with_capacity(positions.len());
-    for (&set, positions) in &positions {
-        let places: Vec<usize> = positions.iter().map(|&position| picks[position].place).collect();
-        let mut part = read(set, &places)?;
-        part.ids = positions.iter().zip(&part.ids).map(|(&at, &index)| picks[at].sample_id(index)).collect();
-        parts.push(part);
+
+    /// The data sets that any pick is of, in ascending order.
+    pub fn sets(&self) -> impl Iterator<Item = usize> + '_ {
+        self.positions.keys().copied()
     }
-    if parts.len() == 1 {
-        return Ok(parts.remove(0));
+
+    /// The places of one data set's picks; none where no pick is of it.
+    pub fn places(&self, set: usize) -> Option<Vec<usize>> {
+        let positions = self.positions.get(&set)?;
+        Some(positions.iter().map(|&position| self.picks[position].place).collect())
     }
-    let order: Vec<usize> = positions.into_values().flatten().collect();
-    let images = arrange(parts.iter().map(|part| &part.images).collect(), &order)?;
-    let mut ids = vec![0; order.len()];
-    order.iter().zip(parts.iter().flat_map(|part| &part.ids)).for_each(|(&position, &id)| ids[position] = id);
-    Ok(Batch { images, labels: None, ids })
+
+    /// The batch out of each data set's images at its [`places`](Self::places), in the order of [`sets`](Self::sets).
+    ///
+    /// Images of different sizes share a canvas of the largest height and width, and 8-bit images beside 16-bit ones are
+    /// scaled to 16 bits. Labels are kept only where all picks are of one data set, since another's mean something else.
+    ///
+    /// # Errors
+    /// What libtorch refuses.
+    pub fn assemble(&self, mut parts: Vec<Batch>) -> Result<Batch, TchError> {
+        for (part, positions) in parts.iter_mut().zip(self.positions.values()) {
+            let of_pick = |(&at, &index): (&usize, &i64)| self.picks[at].sample_id(index);
+            part.ids = positions.iter().zip(&part.ids).map(of_pick).collect();
+        }
+        if parts.len() == 1 {
+            return Ok(parts.remove(0));
+        }
+        let order: Vec<usize> = self.positions.values().flatten().copied().collect();
+        let images = arrange(parts.iter().map(|part| &part.images).collect(), &order)?;
+        let mut ids = vec![0; order.len()];
+        order.iter().zip(parts.iter().flat_map(|part| &part.ids)).for_each(|(&position, &id)| ids[position] = id);
+        Ok(Batch { images, labels: None, ids })
+    }
 }
 
 /// All images on one canvas; the i-th of them goes to position `order[i]`.
@@ -242,20 +262,25 @@ mod tests {
     fn a_batch_holds_each_image_at_its_pick_on_a_common_canvas() {
         let pick = |set, place, repeat| Pick { set, place, repeat };
         let picks = [pick(1, 4, 0), pick(0, 2, 0), pick(1, 4, 1), pick(0, 9, 0)];
-        let read = |set: usize, places: &[usize]| -> Result<Batch, TchError> {
+        let read = |set: usize, places: &[usize]| {
             // The first data set has 8-bit images of 1×2, the second one 16-bit images of 2×1; each shows its place.
             let (size, kind) = if set == 0 { ([1, 1, 1, 2], Kind::Uint8) } else { ([1, 1, 2, 1], Kind::Int) };
             let image = |&place: &usize| Tensor::full(size, place as i64, (kind, Device::Cpu));
             let images = Images::whole(Tensor::cat(&places.iter().map(image).collect::<Vec<_>>(), 0));
-            Ok(Batch { images, labels: None, ids: places.iter().map(|&place| place as i64).collect() })
+            Batch { images, labels: None, ids: places.iter().map(|&place| place as i64).collect() }
         };
-        let found = batch(&picks, read).unwrap();
+        let batch = |picks: &[Pick]| {
+            let mixed = MixedPicks::new(picks.to_vec());
+            let parts = mixed.sets().map(|set| read(set, &mixed.places(set).unwrap()));
+            mixed.assemble(parts.collect()).unwrap()
+        };
+        let found = batch(&picks);
         assert_eq!(found.ids, [4 | 1 << 40, 2, 4 | 1 << 40 | 1 << 48, 9]);
         assert_eq!(found.images.sizes, Some(vec![(2, 1), (1, 2), (2, 1), (1, 2)]));
         let pixels = Vec::<i32>::try_from(found.images.pixels.flatten(0, -1)).unwrap();
         assert_eq!(pixels, [4, 0, 4, 0, 514, 514, 0, 0, 4, 0, 4, 0, 2313, 2313, 0, 0]);
 
-        let single = batch(&picks[1..2], read).unwrap();
+        let single = batch(&picks[1..2]);
         assert_eq!((single.images.pixels.size(), single.images.sizes), (vec![1, 1, 1, 2], None));
     }
 }
