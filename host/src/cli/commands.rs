@@ -2,15 +2,15 @@
 
 use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, PluginsCommand, RunArgs};
 use super::failure::Failure;
+use super::print::{ensure_new, pretty, say};
 use super::{data, doctor, embed, evaluate, open, preview, train};
 use crate::config;
 use crate::evaluate::TrainedRun;
-use crate::output::{report, terminal, torchscript};
+use crate::output::{report, torchscript};
 use crate::plugin::{install, listing, search, skeleton};
 use crate::run::{encoder_file, state};
 use crate::train::TrainError;
 use indicatif::MultiProgress;
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 use tch::Device;
 
@@ -84,16 +84,6 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses to replace a file that the user did not say to replace.
-pub(super) fn ensure_new(out: &Path, force: bool) -> Result<(), Failure> {
-    match out.exists() && !force {
-        true => {
-            Err(Failure::usage(format!("{} exists; replace it with --force, or choose another name", out.display())))
-        }
-        false => Ok(()),
-    }
-}
-
 fn report(run: &Path) -> Result<(), Failure> {
     let page = report::write_html(run).map_err(TrainError::from)?;
     say(&format!("{}\n{}", report::summary(run).map_err(TrainError::from)?, page.display()))?;
@@ -113,23 +103,4 @@ fn configuration(cli: &Cli, command: &ConfigCommand) -> Result<(), Failure> {
         ConfigCommand::Schema => say(&pretty(&config::json_schema()))?,
     }
     Ok(())
-}
-
-/// JSON for people.
-pub(super) fn pretty(value: &serde_json::Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
-}
-
-/// Prints a result to standard output; a reader that has gone away (`| head`) is no error.
-///
-/// # Errors
-/// A full device.
-pub(super) fn say(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{}", terminal::shown(text.trim_end())) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::data(format!("the result cannot be written to standard output: {error}")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,9 +1,9 @@
 //! `selfsame data`: data sets and the packed cache.
 
 use super::args::{CacheCommand, Cli, ConfigArgs, DataCommand};
-use super::commands::{pretty, say};
 use super::failure::Failure;
 use super::open;
+use super::print::{pretty, say};
 use crate::config::Config;
 use crate::data::survey::{self, Survey};
 use crate::data::{Decoder, entries};

@@ -12,6 +12,7 @@ mod failure;
 mod open;
 mod own_config;
 mod preview;
+mod print;
 mod startup;
 mod train;
 

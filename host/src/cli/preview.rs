@@ -1,9 +1,9 @@
 //! `selfsame preview`: what the views of a configuration look like.
 
 use super::args::{Cli, PreviewArgs};
-use super::commands::ensure_new;
 use super::failure::Failure;
 use super::open;
+use super::print::ensure_new;
 use crate::augment::resized_crop::{CropBox, Params};
 use crate::augment::{AugmentError, ViewKey, Views, describe, resized_crop};
 use crate::config::Config;
