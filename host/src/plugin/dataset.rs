@@ -1,7 +1,7 @@
 //! A plugin's data set behind the plain traits; checks whatever the plugin answers.
 
 use super::card::{self, is_unique};
-use super::{load::parse, subject::Subject, watch::Watched};
+use super::{subject::Subject, watch::Watched};
 use abi_stable::{
     sabi_trait::TD_Opaque,
     sabi_types::RRef,
@@ -37,7 +37,7 @@ impl PluginDataset {
         let Some(json) = self.subject.call("Dataset::card", |_| self.object.card())?.into_option() else {
             return Ok(());
         };
-        let card = parse(&self.subject, &json)?;
+        let card = self.subject.parse(&json)?;
         card::check(&card, &self.current_card().name).map_err(|message| self.subject.broken(message))?;
         *self.card.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(card);
         Ok(())
@@ -235,7 +235,7 @@ impl Samples for PluginSamples {
             return Err(self.subject.broken(format!("sample {index} was asked for, there are {}", self.len)));
         }
         let json = self.subject.call("Samples::facts", |_| self.object.facts(index))?;
-        parse(&self.subject, &json)
+        self.subject.parse(&json)
     }
 
     fn block(&self) -> Option<&[u8]> {

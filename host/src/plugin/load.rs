@@ -6,7 +6,6 @@ use abi_stable::library::{LibraryError, lib_header_from_path};
 use selfsame_abi::PluginModuleRef;
 use selfsame_encoder_api::{Encoder, EncoderCard, EncoderRequest};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Manifest, PluginError};
-use serde::{Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 use tch::Device;
 
@@ -60,7 +59,7 @@ impl Library {
     pub(super) fn dataset_card(&self, name: &str) -> Result<Card, PluginError> {
         let subject = self.subject("data set", name);
         let json = subject.call("card", |_| self.module.dataset_card()(name.into()))?;
-        let card = parse(&subject, &json)?;
+        let card = subject.parse(&json)?;
         card::check(&card, name).map_err(|message| subject.broken(message))?;
         Ok(card)
     }
@@ -68,7 +67,7 @@ impl Library {
     pub(super) fn create_dataset(&self, request: &DatasetRequest) -> Result<Box<dyn Dataset>, PluginError> {
         let card = self.dataset_card(&request.name)?;
         let subject = self.subject("data set", &request.name);
-        let request = to_json(&subject, request)?;
+        let request = subject.to_json(request)?;
         let object = subject.call("create", |_| self.module.create_dataset()(request.as_str().into()))?;
         Ok(Box::new(PluginDataset::new(subject, card, object)))
     }
@@ -76,7 +75,7 @@ impl Library {
     pub(super) fn encoder_card(&self, name: &str) -> Result<EncoderCard, PluginError> {
         let subject = self.subject("encoder", name);
         let json = subject.call("card", |_| self.module.encoder_card()(name.into()))?;
-        let card = parse(&subject, &json)?;
+        let card = subject.parse(&json)?;
         card::check_encoder(&card, name).map_err(|message| subject.broken(message))?;
         Ok(card)
     }
@@ -92,18 +91,9 @@ impl Library {
             Device::Cuda(index) => format!("cuda:{index}"),
             other => return Err(subject.named(PluginError::configuration(format!("no support for {other:?}")))),
         };
-        let request = to_json(&subject, request)?;
+        let request = subject.to_json(request)?;
         let create = self.module.create_encoder();
         let object = subject.call("create", |_| create(request.as_str().into(), device.as_str().into()))?;
         Ok(Box::new(PluginEncoder::new(subject, object)?))
     }
-}
-
-fn to_json(subject: &Subject, value: &impl Serialize) -> Result<String, PluginError> {
-    serde_json::to_string(value)
-        .map_err(|error| subject.named(PluginError::configuration(format!("the request as JSON: {error}"))))
-}
-
-pub(super) fn parse<T: DeserializeOwned>(subject: &Subject, json: &str) -> Result<T, PluginError> {
-    serde_json::from_str(json).map_err(|error| subject.broken(format!("its JSON: {error}")))
 }

@@ -2,6 +2,8 @@ use super::watch::Watched;
 use abi_stable::std_types::{RErr, ROk};
 use selfsame_abi::RawResult;
 use selfsame_plugin_api::PluginError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// What a call is about: every error and warning names the plugin and the data set or encoder.
 #[derive(Debug)]
@@ -35,5 +37,16 @@ impl Subject {
     /// The plugin broke its contract.
     pub(super) fn broken(&self, message: impl Into<String>) -> PluginError {
         self.named(PluginError::plugin(message))
+    }
+
+    /// What the plugin is told, as JSON.
+    pub(super) fn to_json(&self, value: &impl Serialize) -> Result<String, PluginError> {
+        serde_json::to_string(value)
+            .map_err(|error| self.named(PluginError::configuration(format!("the request as JSON: {error}"))))
+    }
+
+    /// What the plugin says, out of its JSON.
+    pub(super) fn parse<T: DeserializeOwned>(&self, json: &str) -> Result<T, PluginError> {
+        serde_json::from_str(json).map_err(|error| self.broken(format!("its JSON: {error}")))
     }
 }
