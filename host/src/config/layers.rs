@@ -1,9 +1,9 @@
 //! Reads every layer of a configuration, in order.
 
 use super::error::Problem;
-use super::load::Sources;
 use super::node::{Entry, Node};
 use super::origin::Origin;
+use super::sources::Sources;
 use super::yaml;
 use std::fs::File;
 use std::io::Read;

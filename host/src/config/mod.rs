@@ -17,14 +17,16 @@ mod retired;
 mod rules;
 pub mod schema;
 mod show;
+mod sources;
 mod yaml;
 
 pub use error::{ConfigError, Problem};
 pub use explain::explain;
 pub use json_schema::json_schema;
-pub use load::{Names, Recommended, Resolved, Sources, load, peek};
+pub use load::{Names, Resolved, load, peek};
 pub use options::unknown_options;
 pub use origin::Origin;
 pub use retired::Retired;
 pub use schema::Config;
 pub use show::{show, to_yaml};
+pub use sources::{Recommended, Sources};
