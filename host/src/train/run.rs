@@ -121,6 +121,8 @@ impl<'a> Run<'a> {
 
     /// Trains what is left to train, tells `observer` of it, and writes what it came to, whichever way it ended.
     ///
+    /// What is measured on the way is the observer's to keep; that of the program writes `metrics.jsonl`.
+    ///
     /// # Errors
     /// A signal (after saving), a loss that is not finite, or anything that a stage refuses.
     pub fn train(&mut self, observer: &mut dyn Observer) -> Result<&RunRecord, TrainError> {
