@@ -1,7 +1,9 @@
 //! The schema as a tree of keys, read from its JSON schema, so that type, range, default and documentation of a key
 //! are written once.
 
+use super::roles::Role;
 use super::schema::Config;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -15,6 +17,8 @@ pub(super) struct Key {
     /// Whether the key may be null, which is the same as leaving it out.
     pub nullable: bool,
     pub default: Value,
+    /// What the key decides: as it states, else as its section does.
+    pub role: Option<Role>,
 }
 
 /// What a key takes.
@@ -52,7 +56,7 @@ impl Key {
         let none = Map::new();
         let definitions = schema.get("$defs").and_then(Value::as_object).unwrap_or(&none);
         let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
-        read(&schema, definitions, String::new(), defaults)
+        read(&schema, definitions, String::new(), defaults, Decided::default())
     }
 
     /// The last segment of the dotted key.
@@ -153,15 +157,36 @@ pub(super) fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// What the sections around a key say of its role.
+#[derive(Debug, Clone, Copy, Default)]
+struct Decided {
+    role: Option<Role>,
+    /// Whether keys below have this role whatever they state: they are shared with another section.
+    within: bool,
+}
+
+impl Decided {
+    fn by(self, schema: &Value) -> Self {
+        let stated = |field: &str| schema.get(field).and_then(|role| Role::deserialize(role).ok());
+        match (stated("x-role-within"), stated("x-role")) {
+            _ if self.within => self,
+            (Some(role), _) => Self { role: Some(role), within: true },
+            (None, Some(role)) => Self { role: Some(role), within: false },
+            (None, None) => self,
+        }
+    }
+}
+
 /// The key that a JSON schema describes.
-fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default: Value) -> Key {
+fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default: Value, enclosing: Decided) -> Key {
+    let decided = enclosing.by(schema);
     let optional = schema.get("anyOf").and_then(|any| any.get(0));
     let target = resolved(optional.unwrap_or(schema), definitions).unwrap_or(schema);
     let section = |target: &Value| {
         let properties = target.get("properties").and_then(Value::as_object)?;
         let key = |(name, schema): (&String, &Value)| {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            read(schema, definitions, path, default.get(name).cloned().unwrap_or_default())
+            read(schema, definitions, path, default.get(name).cloned().unwrap_or_default(), decided)
         };
         Some(properties.iter().map(key).collect())
     };
@@ -172,7 +197,7 @@ fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default:
             (None, Some(properties)) => Kind::Section(
                 properties
                     .into_iter()
-                    .map(|(name, schema)| read(schema, definitions, format!("{path}.{name}"), Value::Null))
+                    .map(|(name, schema)| read(schema, definitions, format!("{path}.{name}"), Value::Null, decided))
                     .collect(),
             ),
             (None, None) => Kind::Free,
@@ -197,7 +222,7 @@ fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default:
     };
     let nullable = optional.is_some() || schema.get("type").is_some_and(Value::is_array);
     let doc = text(schema, "description").or_else(|| text(target, "description")).unwrap_or_default();
-    Key { path, doc: doc.replace('\n', " "), kind, nullable, default }
+    Key { path, doc: doc.replace('\n', " "), kind, nullable, default, role: decided.role }
 }
 
 /// The definition whose keys a section may set in part.

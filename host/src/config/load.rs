@@ -2,10 +2,12 @@
 
 use super::check::{self, Checked};
 use super::error::{ConfigError, Problem};
+use super::flat;
 use super::keys::Key;
 use super::layers;
 use super::origin::Origin;
 use super::retired::{self, Retired};
+use super::roles::Role;
 use super::rules;
 use super::schema::Config;
 use super::sources::Sources;
@@ -13,9 +15,6 @@ use figment::providers::Serialized;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use std::collections::BTreeMap;
-
-/// Keys that decide which plugin is asked, so that no plugin may recommend them.
-const NAMES: [&str; 2] = ["dataset.name", "train.self_supervision.encoder_name"];
 
 /// What has to be known before a plugin can be asked for its recommendations.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +91,8 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
         let Checked { values, origins: at, problems: found } = check::check(root, &layer.node, &layer.origin);
         problems.extend(found);
         if let Origin::Recommended(_) = layer.origin {
-            problems.extend(NAMES.iter().filter(|name| at.contains_key(**name)).map(|name| Problem::Source {
+            let is_name = |name: &&String| root.find(name).is_some_and(|key| key.role == Some(Role::Plugin));
+            problems.extend(at.keys().filter(is_name).map(|name| Problem::Source {
                 origin: layer.origin.clone(),
                 message: format!("a plugin may not recommend `{name}`"),
             }));
@@ -109,25 +109,18 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
     let chosen: Config = over(Config::default()).extract().map_err(internal)?;
     let figment = over(Config::of(chosen.train.self_supervision.method));
     let config = figment.extract().map_err(internal)?;
-    let mut leaves = BTreeMap::new();
     let merged = figment.find_value("").map_err(internal)?;
-    collect(&merged, String::new(), &mut |path, value| {
+    let leaves = flat::walk(&merged, &|value| match value {
+        Value::Dict(_, values) if !values.is_empty() => {
+            Some(values.iter().map(|(name, value)| (name.clone(), value)).collect())
+        }
+        _ => None,
+    });
+    let origin = |(path, value): (String, &Value)| {
         let layer = figment.get_metadata(value.tag()).and_then(|metadata| origins.get(metadata.name.as_ref()));
         let origin = layer.and_then(|at| at.get(&path)).cloned().unwrap_or(Origin::Default);
-        leaves.insert(path, origin);
-    });
-    Ok((Resolved { config, origins: leaves, retired: without_effect }, problems))
-}
-
-/// Calls `leaf` with the dotted key of everything that is not a mapping with keys.
-fn collect(value: &Value, path: String, leaf: &mut impl FnMut(String, &Value)) {
-    match value {
-        Value::Dict(_, values) if !values.is_empty() => {
-            for (name, value) in values {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                collect(value, path, leaf);
-            }
-        }
-        _ => leaf(path, value),
-    }
+        (path, origin)
+    };
+    let origins = leaves.into_iter().map(origin).collect();
+    Ok((Resolved { config, origins, retired: without_effect }, problems))
 }

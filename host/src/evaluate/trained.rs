@@ -1,7 +1,7 @@
 //! A run's folder, or one of its checkpoints, as an encoder that can be evaluated.
 
 use crate::config::schema::{DatasetConfig, LinearHeadConfig};
-use crate::config::{self, Config, Recommended, Sources};
+use crate::config::{self, Config, InEvaluation, Recommended, Role, Roles, Sources, flat};
 use crate::method::Method;
 use crate::plugin::Registry;
 use crate::regular_file;
@@ -19,52 +19,6 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tch::Device;
-
-/// Keys that say which images the encoder learnt from and what it is; to change one would be to evaluate something else
-/// than the run.
-const FIXED: [&str; 14] = [
-    "augmentation.normalize",
-    "dataset.name",
-    "dataset.options",
-    "dataset.mix",
-    "data.val_fraction",
-    "encoder",
-    "linear_head.dataset",
-    "method",
-    "preprocess",
-    "train.encoder_ema_decay",
-    "train.seed",
-    "train.self_supervision.encoder_name",
-    "train.self_supervision.init",
-    "train.self_supervision.type",
-];
-
-/// Of [`FIXED`], those that describe the run's own images, and may differ for another data set's.
-const OF_THE_IMAGES: [&str; 2] = ["dataset.options", "preprocess"];
-
-/// Keys of training alone, which an evaluation does not look at.
-const OF_TRAINING: [&str; 9] = [
-    "knn.every_epochs",
-    "linear_head",
-    "optimizer",
-    "scheduler",
-    "train.base_lr",
-    "train.checkpoint_every_steps",
-    "train.checkpoint_period",
-    "train.output_dir",
-    "train.resume_from_last_checkpoint",
-];
-
-/// Keys that say where and how fast an evaluation computes, not what comes of it.
-const INDIFFERENT: [&str; 7] = [
-    "data.cache",
-    "data.cache_dir",
-    "dataset.num_workers",
-    "dataset.weight",
-    "train.batch_size",
-    "train.device",
-    "train.micro_batch_size",
-];
 
 /// A run whose encoder is to be evaluated.
 #[derive(Debug)]
@@ -136,41 +90,39 @@ impl TrainedRun {
                 base.preprocess.resize = Some(height);
             }
         }
-        let values = serde_json::to_value(&base).map_err(|error| failed(error.to_string()))?;
-        let mut values = without_nulls(values);
-        let mut named = Vec::new();
-        for key in ["dataset.name", "train.self_supervision.encoder_name"] {
-            if let Some(name) = remove(&mut values, key) {
-                named.push(format!("{key}={name}"));
-            }
-        }
+        let (roles, before) = (Roles::read(), serde_json::to_value(&base).map_err(|error| failed(error.to_string()))?);
+        let mut named: Vec<_> = flat(&before).into_iter().map(|(key, name)| (key, name.to_string())).collect();
+        named.retain(|(key, _)| roles.of(key) == Some(Role::Plugin));
         let origin = format!("the run {}", self.folder.display());
         let sources = Sources {
-            recommended: vec![Recommended { origin, values }],
-            sets: named.into_iter().chain(sets.iter().cloned()).collect(),
+            recommended: vec![Recommended { origin, values: recommendable(&before, "", &roles) }],
+            sets: named.iter().map(|(key, name)| format!("{key}={name}")).chain(sets.iter().cloned()).collect(),
             ..Sources::default()
         };
         let config = config::load(&sources).map_err(|error| failed(error.to_string()))?.config;
-        let (before, now) = (serde_json::to_value(&base), serde_json::to_value(&config));
-        let (before, now) = (before.unwrap_or_default(), now.unwrap_or_default());
+        let now = serde_json::to_value(&config).map_err(|error| failed(error.to_string()))?;
         let changed = |key: &str| {
             let pointer = format!("/{}", key.replace('.', "/"));
             before.pointer(&pointer) != now.pointer(&pointer)
         };
-        for key in FIXED {
-            let others = dataset.is_some() && OF_THE_IMAGES.contains(&key);
-            if changed(key) && !others {
-                let advice = match key.starts_with("dataset") || key == "preprocess" {
-                    true => "; to evaluate on another data set, use `--dataset`",
-                    false => "; a run with another value is another run",
-                };
-                return Err(failed(format!(
-                    "`{key}` says what the run {} was and cannot be changed with `--set` afterwards{advice}",
-                    self.folder.display()
-                )));
-            }
+        let first = |kinds: &[InEvaluation]| {
+            roles.keys().find(|(key, role)| kinds.contains(&role.in_evaluation()) && changed(key)).map(|(key, _)| key)
+        };
+        let fixed: &[_] = match dataset {
+            Some(_) => &[InEvaluation::Fixed],
+            None => &[InEvaluation::Fixed, InEvaluation::OfTheImages],
+        };
+        if let Some(key) = first(fixed) {
+            let advice = match key.starts_with("dataset") || key == "preprocess" {
+                true => "; to evaluate on another data set, use `--dataset`",
+                false => "; a run with another value is another run",
+            };
+            return Err(failed(format!(
+                "`{key}` says what the run {} was and cannot be changed with `--set` afterwards{advice}",
+                self.folder.display()
+            )));
         }
-        if let Some(key) = OF_TRAINING.into_iter().find(|key| changed(key)) {
+        if let Some(key) = first(&[InEvaluation::OfTraining]) {
             return Err(failed(format!(
                 "`{key}` says how the run was trained and has no effect on an evaluation; leave it out. The length and rate \
                  of fine-tuning are `--epochs` and `--lr`"
@@ -185,17 +137,16 @@ impl TrainedRun {
     /// # Errors
     /// A run whose own configuration cannot be evaluated.
     pub fn departures(&self, config: &Config) -> Result<Vec<String>, TrainError> {
-        let flat = |config: &Config| {
-            let mut values = BTreeMap::new();
-            flatten("", &serde_json::to_value(config).unwrap_or_default(), &mut values);
-            values
+        let values = |config: &Config| {
+            serde_json::to_value(config).map_err(|error| TrainError::configuration(error.to_string()))
         };
-        let (own, now) = (flat(&self.configured(None, &[])?), flat(config));
+        let (own, now) = (values(&self.configured(None, &[])?)?, values(config)?);
+        let (own, now, roles) = (flat(&own), flat(&now), Roles::read());
         let keys: BTreeSet<&String> = own.keys().chain(now.keys()).collect();
-        let within =
-            |key: &str, of: &str| key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        let departs = |key: &&String| !INDIFFERENT.iter().any(|of| within(key, of)) && own.get(*key) != now.get(*key);
-        let word = |key: &String| format!("{key}={}", now.get(key).map_or("null".into(), plain));
+        let is_indifferent =
+            |key: &str| roles.of(key).is_some_and(|role| role.in_evaluation() == InEvaluation::Indifferent);
+        let departs = |key: &&String| !is_indifferent(key) && own.get(*key) != now.get(*key);
+        let word = |key: &String| format!("{key}={}", now.get(key).map_or("null".into(), |value| plain(value)));
         Ok(keys.into_iter().filter(departs).map(word).collect())
     }
 
@@ -296,38 +247,18 @@ impl TrainedRun {
     }
 }
 
-/// Keys without a value are left to their default.
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(entries) => {
-            let kept = entries.into_iter().filter(|(_, value)| !value.is_null());
-            Value::Object(kept.map(|(key, value)| (key, without_nulls(value))).collect())
-        }
-        other => other,
-    }
-}
-
-/// The leaves of nested mappings by dotted key.
-fn flatten(prefix: &str, value: &Value, leaves: &mut BTreeMap<String, Value>) {
-    let Value::Object(entries) = value else {
-        leaves.insert(prefix.to_owned(), value.clone());
-        return;
-    };
-    for (key, value) in entries {
-        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        flatten(&key, value, leaves);
-    }
+/// What a layer of recommendations may hold: the keys that have a value, except those that name plugins.
+fn recommendable(value: &Value, path: &str, roles: &Roles) -> Value {
+    let Value::Object(entries) = value else { return value.clone() };
+    let kept = entries.iter().filter_map(|(name, value)| {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let is_kept = !value.is_null() && roles.of(&path) != Some(Role::Plugin);
+        is_kept.then(|| (name.clone(), recommendable(value, &path, roles)))
+    });
+    Value::Object(kept.collect())
 }
 
 /// A text without its quotes, anything else as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Takes the value at a dotted key out of nested mappings.
-fn remove(values: &mut Value, key: &str) -> Option<Value> {
-    match key.split_once('.') {
-        Some((head, rest)) => remove(values.get_mut(head)?, rest),
-        None => values.as_object_mut()?.remove(key),
-    }
 }

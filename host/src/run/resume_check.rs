@@ -1,29 +1,11 @@
 //! Whether a run may be continued under the configuration at hand.
 
 use super::record::DataSetRecord;
-use crate::config::Config;
+use crate::config::{Config, Role, Roles, flat};
 use crate::error::TrainError;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::Device;
-
-/// Keys that may differ: they change where things are or how often something is written, not what is learnt.
-const FREE: &[&str] = &[
-    "data.cache",
-    "dataset.dataset_dir",
-    "dataset.num_workers",
-    "knn.",
-    "linear_head.dataset.dataset_dir",
-    "linear_head.dataset.num_workers",
-    "train.checkpoint_every_steps",
-    "train.checkpoint_period",
-    "train.device",
-    "train.output_dir",
-    "train.resume_from_last_checkpoint",
-];
-
-/// The same for each data set of the list `dataset.mix`.
-const FREE_IN_MIX: &str = ".dataset_dir";
 
 /// A longer or shorter run is a wish that users have; the schedule follows the new length.
 const EPOCHS: &str = "scheduler.epochs";
@@ -89,14 +71,15 @@ fn compare_values(saved: &Value, config: &Config) -> Result<(), TrainError> {
         Ok(saved) => value(&saved)?,
         Err(_) => saved.clone(),
     };
-    let (saved, now) = (flat(&saved), flat(&value(config)?));
+    let now = value(config)?;
+    let (saved, now) = (set(&saved), set(&now));
+    let roles = Roles::read();
     let (mut differing, mut longer) = (Vec::new(), None);
     let keys: BTreeSet<&String> = saved.keys().chain(now.keys()).collect();
     for key in keys {
-        let at = |values: &BTreeMap<String, Value>| values.get(key).cloned().unwrap_or_default();
+        let at = |values: &BTreeMap<String, &Value>| values.get(key).copied().cloned().unwrap_or_default();
         let (before, value) = (at(&saved), at(&now));
-        let is_free = FREE.iter().any(|free| key.starts_with(free))
-            || (key.starts_with("dataset.mix.") && key.ends_with(FREE_IN_MIX));
+        let is_free = roles.of(key).is_some_and(Role::may_change_on_resume);
         if before == value || is_free {
             continue;
         }
@@ -119,25 +102,11 @@ fn compare_values(saved: &Value, config: &Config) -> Result<(), TrainError> {
     )))
 }
 
-/// Every value that is no mapping and no list of mappings, by dotted key.
-fn flat(value: &Value) -> BTreeMap<String, Value> {
-    fn walk(prefix: &str, value: &Value, into: &mut BTreeMap<String, Value>) {
-        let mut below = |key: &str, value: &Value| {
-            walk(&if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }, value, into);
-        };
-        match value {
-            Value::Object(map) => map.iter().for_each(|(key, value)| below(key, value)),
-            Value::Array(items) if items.iter().all(Value::is_object) => {
-                items.iter().enumerate().for_each(|(index, value)| below(&index.to_string(), value));
-            }
-            other => {
-                into.insert(prefix.to_owned(), other.clone());
-            }
-        }
-    }
-    let mut into = BTreeMap::new();
-    walk("", value, &mut into);
-    into
+/// The values by dotted key; an empty list is no value.
+fn set(values: &Value) -> BTreeMap<String, &Value> {
+    let mut values = flat(values);
+    values.retain(|_, value| !value.as_array().is_some_and(Vec::is_empty));
+    values
 }
 
 #[cfg(test)]

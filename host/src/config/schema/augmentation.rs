@@ -58,6 +58,7 @@ pub struct AugmentationConfig {
     pub gaussian_noise: GaussianNoiseConfig,
     /// Mean and standard deviation taken from each channel at the end: `dataset` (the data set's own), `imagenet`, or
     /// `none` (values stay in 0–1).
+    #[schemars(extend("x-role" = "identity"))]
     pub normalize: NormalizeChoice,
     /// What the second view does otherwise than the first: any of the keys above but `normalize`. What it does not name
     /// is as in the first view.

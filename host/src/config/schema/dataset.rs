@@ -11,22 +11,28 @@ use std::path::PathBuf;
 pub struct DatasetConfig {
     /// Name of a data set that a plugin provides; `selfsame plugins list` shows them.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-role" = "plugin"))]
     pub name: String,
     /// Folder with the data; without it, the data set's own folder in the user's cache, filled by download where the
     /// data set can do that.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-role" = "place"))]
     pub dataset_dir: Option<PathBuf>,
     /// Threads that read samples, at least 1; without it, one per core.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-role" = "computation"))]
     pub num_workers: Option<usize>,
     /// Options of the data set itself; `selfsame plugins inspect NAME` lists them.
+    #[schemars(extend("x-role" = "images"))]
     pub options: Map<String, Value>,
     /// This data set's weight beside those of `mix`, above 0: its share of an epoch's images is its weight over the sum
     /// of all. Either every data set has a weight or none; without, an epoch holds every image of each exactly once.
     #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("x-role" = "batches"))]
     pub weight: Option<f64>,
     /// Further data sets for the encoder, mixed with this one: a list of mappings with `name` and, as needed,
     /// `dataset_dir`, `options` and `weight`. An epoch has as many images as all training splits together.
+    #[schemars(extend("x-role" = "identity"))]
     pub mix: Vec<MixedDatasetConfig>,
 }
 
@@ -52,6 +58,7 @@ pub struct MixedDatasetConfig {
     pub name: String,
     /// Folder with the data, as `dataset.dataset_dir`.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-role" = "reach"))]
     pub dataset_dir: Option<PathBuf>,
     /// Options of the data set itself.
     pub options: Map<String, Value>,
@@ -67,23 +74,29 @@ pub struct DataConfig {
     /// Share of the training split held out for validation, stratified by class and grouped by patient; in [0, 1). 0
     /// trains on everything. Unused when the data set publishes its own validation split.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    #[schemars(extend("x-role" = "identity"))]
     pub val_fraction: f64,
     /// First N samples of each split, of every data set, after the seeded shuffle; for trying things out.
+    #[schemars(extend("x-role" = "setting"))]
     pub limit: LimitConfig,
     /// Where decoded pixels live while training: `device` (beside the encoder), `host` (in memory), `disk` (in the packed
     /// cache, read batch by batch), or `auto` (the fastest of these that they fit in).
+    #[schemars(extend("x-role" = "computation"))]
     pub cache: CachePlace,
     /// Folder of the packed cache, where decoded images of data sets with a fingerprint are kept between runs; without it,
     /// `selfsame/packed` in the user's cache folder.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-role" = "computation"))]
     pub cache_dir: Option<PathBuf>,
     /// Images whose shorter side is longer than this many pixels are reduced to it once, when they are decoded; never
     /// enlarged. `original` keeps all pixels; `auto` keeps what the random crops need: `preprocess.resize` (else the data
     /// set's nominal size) divided by the square root of the smallest crop's share, 1.25 to 2 times as much, rounded up
     /// to a multiple of 32.
+    #[schemars(extend("x-role" = "setting"))]
     pub store_size: StoreSize,
     /// What happens when a sample cannot be read: `stop`, or `skip` (it is left out, counted in the log and listed in the
     /// run's `damaged.json`).
+    #[schemars(extend("x-role" = "setting"))]
     pub on_error: OnError,
 }
 

@@ -43,20 +43,28 @@ pub struct Config {
     /// The training run.
     pub train: TrainConfig,
     /// The length and the shape of the learning rate schedule.
+    #[schemars(extend("x-role" = "training"))]
     pub scheduler: SchedulerConfig,
     /// The optimiser of encoder and heads.
+    #[schemars(extend("x-role" = "training"))]
     pub optimizer: OptimizerConfig,
     /// The loss and the heads of the self-supervised method.
+    #[schemars(extend("x-role" = "identity"))]
     pub method: MethodConfig,
     /// The encoder's architecture.
+    #[schemars(extend("x-role" = "identity"))]
     pub encoder: EncoderConfig,
     /// What is done to every image, random or not.
+    #[schemars(extend("x-role" = "images"))]
     pub preprocess: PreprocessConfig,
     /// The random views.
+    #[schemars(extend("x-role" = "setting"))]
     pub augmentation: AugmentationConfig,
     /// The online linear head, which learns from detached features while the encoder trains.
+    #[schemars(extend("x-role" = "training"))]
     pub linear_head: LinearHeadConfig,
     /// The k-nearest-neighbour score on the validation split.
+    #[schemars(extend("x-role" = "measurement"))]
     pub knn: KnnConfig,
 }
 

@@ -20,6 +20,7 @@ pub struct LinearHeadConfig {
     #[schemars(range(min = 0))]
     pub weight_decay: f64,
     /// A data set of the head's own, which is then also what kNN and the linear probe score.
+    #[schemars(extend("x-role" = "identity"))]
     pub dataset: HeadDatasetConfig,
     /// Images per step of the head where it draws its own batches (a data set of its own, or `dataset.mix`), at least
     /// 1; without it, `train.batch_size`.
@@ -28,6 +29,7 @@ pub struct LinearHeadConfig {
     /// The random view of each image in the head's own batches; the default is a random crop of at least 0.8 of the
     /// area and a horizontal flip. Size and normalisation are the encoder's (`preprocess`, `augmentation.normalize`);
     /// there is no `view2`.
+    #[schemars(extend("x-role-within" = "training"))]
     pub augmentation: AugmentationConfig,
 }
 
@@ -58,9 +60,11 @@ pub struct HeadDatasetConfig {
     pub name: Option<String>,
     /// Folder with the data, as `dataset.dataset_dir`.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-role" = "reach"))]
     pub dataset_dir: Option<PathBuf>,
     /// Threads that read samples, at least 1; without it, one per core.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-role" = "reach"))]
     pub num_workers: Option<usize>,
     /// Options of the data set itself; `selfsame plugins inspect NAME` lists them.
     pub options: Map<String, Value>,
@@ -78,6 +82,7 @@ pub struct KnnConfig {
     pub temperature: f64,
     /// Measure after every Nth epoch, besides the untrained encoder and the last epoch, which are always measured; 0
     /// measures only these two.
+    #[schemars(extend("x-role" = "upkeep"))]
     pub every_epochs: usize,
 }
 

@@ -9,35 +9,46 @@ use std::path::PathBuf;
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// Seed of everything random: split, initialisation, order, augmentation.
+    #[schemars(extend("x-role" = "identity"))]
     pub seed: u64,
     /// Images per step, at least 2. Stated for the whole run, whatever the hardware.
     #[schemars(range(min = 2))]
+    #[schemars(extend("x-role" = "batches"))]
     pub batch_size: usize,
     /// Images that pass the network at a time, at least 2 and a divisor of `batch_size`; without it, the whole batch.
     /// Takes the memory of so many images; the loss still sees the whole batch, at the price of a second forward pass.
     #[schemars(range(min = 2))]
+    #[schemars(extend("x-role" = "batches"))]
     pub micro_batch_size: Option<usize>,
     /// Decay of a moving average of the encoder over the steps, above 0 and below 1, such as 0.999; the average is
     /// evaluated and exported. Without it, there is none, and the encoder itself is.
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
+    #[schemars(extend("x-role" = "identity"))]
     pub encoder_ema_decay: Option<f64>,
     /// Peak learning rate, above 0; see `optimizer.lr_scaling`.
     #[schemars(extend("exclusiveMinimum" = 0))]
+    #[schemars(extend("x-role" = "training"))]
     pub base_lr: f64,
     /// The run's folder; `--output-dir` wins. Relative to the working directory; in the `config.yaml` that lies in a run's
     /// folder, it stands for that folder.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-role" = "upkeep"))]
     pub output_dir: PathBuf,
     /// Continue from the newest checkpoint in `output_dir` when there is one; same as `--resume`.
+    #[schemars(extend("x-role" = "upkeep"))]
     pub resume_from_last_checkpoint: bool,
     /// Keep the checkpoint of every Nth epoch for good; the newest one is always kept. 0 keeps the newest only.
+    #[schemars(extend("x-role" = "upkeep"))]
     pub checkpoint_period: usize,
     /// Write a checkpoint every N steps besides the one at the end of each epoch; 0 does not.
+    #[schemars(extend("x-role" = "upkeep"))]
     pub checkpoint_every_steps: u64,
     /// Arithmetic of encoder and heads: `fp32`, `bf16` (autocast; losses stay in float32), or `auto` (bf16 on
     /// GPUs from compute capability 8.0, fp32 elsewhere).
+    #[schemars(extend("x-role" = "setting"))]
     pub precision: Precision,
     /// `auto` (CUDA when it works, else CPU), `cpu`, `cuda` or `cuda:N`.
+    #[schemars(extend("x-role" = "computation"))]
     pub device: String,
     /// The self-supervised method and its encoder.
     pub self_supervision: SelfSupervisionConfig,
@@ -79,16 +90,20 @@ pub enum Precision {
 #[serde(default, deny_unknown_fields)]
 pub struct SelfSupervisionConfig {
     /// The self-supervised method.
+    #[schemars(extend("x-role" = "identity"))]
     #[serde(rename = "type")]
     pub method: MethodName,
     /// Name of an encoder that a plugin provides; `selfsame plugins list` shows them.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-role" = "plugin"))]
     pub encoder_name: String,
     /// Weights that the encoder starts from instead of random ones: a safetensors file with torchvision's or timm's
     /// names, or an `encoder.safetensors` of this program. Not read when a run is continued.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-role" = "identity"))]
     pub init: Option<PathBuf>,
     /// Weigh the online head's loss by inverse class frequency, counted on the training split.
+    #[schemars(extend("x-role" = "setting"))]
     pub use_balanced_binary_loss_for_linear_head: bool,
 }
 
