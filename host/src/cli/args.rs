@@ -2,7 +2,7 @@
 
 use crate::evaluate::Protocol;
 use crate::output::logging::Color;
-use clap::builder::TypedValueParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use selfsame_plugin_api::Split;
 use std::path::PathBuf;
@@ -145,6 +145,28 @@ impl From<SplitName> for Split {
     }
 }
 
+/// One split, or all that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitChoice {
+    /// This one.
+    One(Split),
+    /// Each.
+    All,
+}
+
+fn split_choice() -> impl TypedValueParser<Value = SplitChoice> {
+    let splits = [Split::Train, Split::Val, Split::Test];
+    let find = move |name: String| splits.into_iter().find(|split| split.name() == name);
+    let names = splits.map(Split::name).into_iter().chain(["all"]);
+    PossibleValuesParser::new(names).map(move |name| find(name).map_or(SplitChoice::All, SplitChoice::One))
+}
+
+fn scored_split() -> impl TypedValueParser<Value = Split> {
+    let splits = [Split::Val, Split::Test];
+    let find = move |name: String| splits.into_iter().find(|split| split.name() == name);
+    PossibleValuesParser::new(splits.map(Split::name)).try_map(move |name| find(name).ok_or("no such split"))
+}
+
 /// A run to look at.
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -180,8 +202,8 @@ pub struct EvaluateArgs {
     #[arg(long = "protocol", short, value_name = "PROTOCOL")]
     pub protocols: Vec<Protocol>,
     /// The split to score [default: test, or val where there is no test split]
-    #[arg(long, value_name = "SPLIT", value_parser = ["val", "test"])]
-    pub split: Option<String>,
+    #[arg(long, value_name = "SPLIT", value_parser = scored_split())]
+    pub split: Option<Split>,
     /// Score the encoder as it was before training: the baseline
     #[arg(long)]
     pub untrained: bool,
@@ -220,8 +242,8 @@ pub struct EmbedArgs {
     #[command(flatten)]
     pub trained: TrainedArgs,
     /// The split to embed
-    #[arg(long, value_name = "SPLIT", value_parser = ["train", "val", "test", "all"])]
-    pub split: String,
+    #[arg(long, value_name = "SPLIT", value_parser = split_choice())]
+    pub split: SplitChoice,
     /// The file to write: .npy (with a .csv beside it), .parquet or .safetensors
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,

@@ -1,6 +1,6 @@
 //! `selfsame embed`: the embeddings of a data set's images as a file.
 
-use super::args::{Cli, EmbedArgs};
+use super::args::{Cli, EmbedArgs, SplitChoice};
 use super::evaluate::{dataset, splits, warn_of_other_samples};
 use super::failure::Failure;
 use super::open;
@@ -25,9 +25,12 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
     let services = HostServices::new(bars, &|| false);
     let splits = splits(&config, &registry, &services)?;
     warn_of_other_samples(&run, &arguments.trained, &splits)?;
-    let names = if arguments.split == "all" { splits.names()? } else { vec![arguments.split.as_str()] };
+    let chosen = match arguments.split {
+        SplitChoice::All => splits.existing()?,
+        SplitChoice::One(split) => vec![split],
+    };
     let mut parts =
-        names.into_iter().map(|name| Ok(splits.open(name)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;
+        chosen.into_iter().map(|split| Ok(splits.open(split)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;
     let read = |part: &mut Part| splits.read(part, compute.device, &[]);
     let sources = parts.iter_mut().map(read).collect::<Result<Vec<_>, TrainError>>()?;
     services.clear();
@@ -47,7 +50,7 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
     let mut file = Embeddings::create(&arguments.out, arguments.force, &rows, dim, &facts).map_err(failure)?;
     let counter = Counter::new(bars);
     for (part, source) in parts.iter().zip(&sources) {
-        let what = format!("embedding {} images", part.name);
+        let what = format!("embedding {} images", part.split.name());
         let mut done = 0;
         for embedded in embedder.batches(source) {
             counter.show(&what, done, source.len());
@@ -79,7 +82,7 @@ fn rows(parts: &[Part], classes: &[String]) -> Rows {
     }
     Rows {
         ids: parts.iter().flat_map(Part::ids).collect(),
-        splits: parts.iter().flat_map(|part| std::iter::repeat_n(part.name, part.len())).collect(),
+        splits: parts.iter().flat_map(|part| std::iter::repeat_n(part.split, part.len())).collect(),
         targets,
         groups: parts.iter().map(Part::groups).collect::<Option<Vec<_>>>().map(|groups| groups.concat()),
         classes: classes.to_vec(),

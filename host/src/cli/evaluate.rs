@@ -36,8 +36,8 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
 
     let services = HostServices::new(bars, &|| false);
     let splits = splits(&config, &registry, &services)?;
-    let scored = splits.open(arguments.split.as_deref().unwrap_or(splits.default_scored()))?;
-    let split = scored.name;
+    let scored = splits.open(arguments.split.unwrap_or(splits.default_scored()))?;
+    let split = scored.split;
     let counter = Counter::new(bars);
     let progress = |what: &str, done, total| counter.show(what, done, total);
     let bench = Bench::new(&config, &splits, scored, compute, method.encoder(), &run.record, &progress)?;
@@ -85,7 +85,12 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
         let _ = writeln!(
             text,
             "{}{step} ({}) on {} {}: {} images scored, {} learnt from{left_out}",
-            first.encoder, first.embedding, first.dataset, first.split, first.samples, first.train_samples
+            first.encoder,
+            first.embedding,
+            first.dataset,
+            first.split.name(),
+            first.samples,
+            first.train_samples
         );
     }
     let named: Vec<_> = results.iter().map(|(_, result)| (result.protocol.name().to_owned(), result.clone())).collect();

@@ -11,7 +11,7 @@ use crate::plugin::Registry;
 use crate::train::signals::Stop;
 use crate::train::{Run, TrainError};
 use indicatif::MultiProgress;
-use selfsame_plugin_api::{PluginError, Services};
+use selfsame_plugin_api::{PluginError, Services, Split};
 use std::path::Path;
 
 /// Resolves the configuration, trains, and returns the closing table.
@@ -62,7 +62,7 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
 }
 
 /// Commands that make something of the run.
-fn next_steps(run: &Path, scored: Option<&str>) -> Vec<String> {
+fn next_steps(run: &Path, scored: Option<Split>) -> Vec<String> {
     let (page, run) = (run.join(report::REPORT_FILE), run.to_string_lossy());
     let run = shell_words::quote(&run);
     let mut next = vec![
@@ -70,6 +70,7 @@ fn next_steps(run: &Path, scored: Option<&str>) -> Vec<String> {
         format!("selfsame export {run} --out encoder.safetensors"),
     ];
     next.extend(scored.map(|split| {
+        let split = split.name();
         format!("selfsame evaluate {run}    (kNN and linear probe on the {split} split, with intervals)")
     }));
     next

@@ -9,7 +9,7 @@ use crate::run::record::PluginFile;
 use crate::samples::Skipped;
 use crate::storage::{Disk, Naming, sha256_of_bytes, write_atomically};
 use crate::train::TrainError;
-use selfsame_plugin_api::Card;
+use selfsame_plugin_api::{Card, Split};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ pub struct Evaluation {
     /// The data set's name.
     pub dataset: String,
     /// The split that was scored.
-    pub split: String,
+    pub split: Split,
     /// Its samples.
     pub samples: usize,
     /// Samples that the protocol learnt from.
@@ -138,7 +138,7 @@ pub struct Subject<'a> {
     /// The data set.
     pub card: &'a Card,
     /// The split that was scored.
-    pub split: &'a str,
+    pub split: Split,
     /// Samples of the training split.
     pub train_samples: usize,
     /// Where the evaluation departs from the run and from the protocol's defaults, as `KEY=VALUE`.
@@ -198,7 +198,7 @@ impl Evaluation {
         Self {
             protocol,
             dataset: subject.card.name.clone(),
-            split: subject.split.to_owned(),
+            split: subject.split,
             samples,
             train_samples: subject.train_samples,
             metrics,
@@ -237,7 +237,7 @@ impl Evaluation {
             true => String::new(),
             false => format!("-{}", &sha256_of_bytes(self.settings.join("\n").as_bytes())[..8]),
         };
-        let path = dir.join(format!("{}-{dataset}-{}{suffix}{settings}.json", self.protocol.name(), self.split));
+        let path = dir.join(format!("{}-{dataset}-{}{suffix}{settings}.json", self.protocol.name(), self.split.name()));
         let mut json = serde_json::to_string_pretty(self)
             .map_err(|error| TrainError::data(format!("{}: {error}", path.display())))?;
         json.push('\n');

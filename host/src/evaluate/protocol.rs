@@ -17,7 +17,7 @@ use crate::train::TrainError;
 use crate::train::compute::Compute;
 use clap::ValueEnum;
 use selfsame_encoder_api::Encoder;
-use selfsame_plugin_api::{Card, Targets, Task};
+use selfsame_plugin_api::{Card, Split, Targets, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::cell::OnceCell;
@@ -102,7 +102,7 @@ pub struct Bench<'a> {
     augmented: Views,
     train: Loaded,
     scored: Loaded,
-    scored_name: &'static str,
+    scored_split: Split,
     progress: &'a Progress<'a>,
 }
 
@@ -127,18 +127,19 @@ impl<'a> Bench<'a> {
                 return Err(TrainError::data(format!(
                     "the {} split of data set {} has no labels to evaluate with; name a split that has some with \
                      `--split`, or a labelled data set with `--dataset`",
-                    part.name, card.name
+                    part.split.name(),
+                    card.name
                 )));
             };
             let labels = labels.f_to_device(compute.device)?;
             let targets = part.targets(card.classes.len());
             Ok(Loaded { labels, targets, groups: part.groups(), source, features: OnceCell::new() })
         };
-        let scored_name = scored.name;
-        let (train, scored) = (load(&mut splits.open("train")?)?, load(&mut scored)?);
+        let scored_split = scored.split;
+        let (train, scored) = (load(&mut splits.open(Split::Train)?)?, load(&mut scored)?);
         let plain = views(config, &config.augmentation, card, record)?;
         let augmented = views(config, &crop_and_flip(&config.augmentation), card, record)?;
-        Ok(Self { config, card, compute, encoder, plain, augmented, train, scored, scored_name, progress })
+        Ok(Self { config, card, compute, encoder, plain, augmented, train, scored, scored_split, progress })
     }
 
     /// Samples of the training split and of the scored one.
@@ -148,9 +149,9 @@ impl<'a> Bench<'a> {
 
     /// The samples of both that cannot be read, by split.
     pub fn left_out(&self) -> Skipped {
-        let parts = [("train", &self.train.source), (self.scored_name, &self.scored.source)];
+        let parts = [(Split::Train, &self.train.source), (self.scored_split, &self.scored.source)];
         let listed = parts.into_iter().filter(|(_, source)| !source.damaged().is_empty());
-        listed.map(|(name, source)| (name.to_owned(), source.damaged().to_vec())).collect()
+        listed.map(|(split, source)| (split.name().to_owned(), source.damaged().to_vec())).collect()
     }
 
     /// Runs one protocol. The encoder's weights are as before when it returns.
@@ -206,7 +207,7 @@ impl<'a> Bench<'a> {
     /// What the encoder or libtorch refuse.
     pub fn caveats(&self, protocol: Protocol) -> Result<Vec<String>, TrainError> {
         let k = (protocol == Protocol::Knn).then_some(self.config.knn.k);
-        let [train, scored] = [("train", &self.train), (self.scored_name, &self.scored)]
+        let [train, scored] = [(Split::Train, &self.train), (self.scored_split, &self.scored)]
             .map(|(split, loaded)| Labels { split, labels: &loaded.labels });
         let mut found = caveats::of_labels(self.card.task, &self.card.classes, k, train, scored)?;
         let spread = probe::feature_std(self.features(&self.train, "embedding the training split")?)?;

@@ -1,7 +1,7 @@
 //! Circumstances under which scores say less than they seem to, in words for screen, report and record.
 
 use crate::model::Result;
-use selfsame_plugin_api::Task;
+use selfsame_plugin_api::{Split, Task};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -46,8 +46,8 @@ impl Warnings {
 /// The labels of a split.
 #[derive(Clone, Copy)]
 pub struct Labels<'a> {
-    /// `train`, `val` or `test`.
-    pub split: &'a str,
+    /// Which one it is.
+    pub split: Split,
     /// int64 `[N]`, or 0 and 1 `[N, classes]` for multilabel.
     pub labels: &'a Tensor,
 }
@@ -100,7 +100,7 @@ fn of_neighbours(k: usize, bank: usize, classes: &[String], known: &[usize]) -> 
     ))
 }
 
-fn of_missing(task: Task, split: &str, classes: &[String], counts: &[usize]) -> Option<String> {
+fn of_missing(task: Task, split: Split, classes: &[String], counts: &[usize]) -> Option<String> {
     let missing: Vec<&str> =
         classes.iter().zip(counts).filter(|(_, n)| **n == 0).map(|(name, _)| name.as_str()).collect();
     if missing.is_empty() || task == Task::None {
@@ -113,11 +113,12 @@ fn of_missing(task: Task, split: &str, classes: &[String], counts: &[usize]) -> 
     };
     let (class, has) = if missing.len() == 1 { ("class", "has") } else { ("classes", "have") };
     let (consequence, remedy) = match split {
-        "train" => ("no probe can predict what it has not seen", "learn from more images (`data.limit.train`)"),
-        "val" => (UNKNOWN, "hold out more images (`data.val_fraction`, `data.limit.val`)"),
-        _ => (UNKNOWN, "score more images (`data.limit.test`), or another split"),
+        Split::Train => ("no probe can predict what it has not seen", "learn from more images (`data.limit.train`)"),
+        Split::Val => (UNKNOWN, "hold out more images (`data.val_fraction`, `data.limit.val`)"),
+        Split::Test => (UNKNOWN, "score more images (`data.limit.test`), or another split"),
     };
-    Some(format!("{class} {}{more} {has} no image in the {split} split: {consequence}; {remedy}", named.join(", ")))
+    let (named, split) = (named.join(", "), split.name());
+    Some(format!("{class} {named}{more} {has} no image in the {split} split: {consequence}; {remedy}"))
 }
 
 /// Of a class that is not scored.
@@ -160,13 +161,13 @@ mod tests {
     #[test]
     fn classes_without_images_are_named_with_their_split() {
         let (train, val) = (Tensor::from_slice(&[0_i64, 1, 2, 3, 4, 5, 6]), Tensor::from_slice(&[0_i64, 0]));
-        let [train, val] = [("train", &train), ("val", &val)].map(|(split, labels)| Labels { split, labels });
+        let [train, val] = [(Split::Train, &train), (Split::Val, &val)].map(|(split, labels)| Labels { split, labels });
         let found = of_labels(Task::Multiclass, &names(7), None, train, val).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("classes `c1`, `c2`, `c3`, `c4`, `c5` and 1 more have no image in the val split"));
         assert_eq!(of_labels(Task::Multiclass, &names(7), None, train, train).unwrap(), [""; 0]);
         let flags = Tensor::from_slice(&[1_i64, 0, 1, 0]).view([2, 2]);
-        let flags = Labels { split: "test", labels: &flags };
+        let flags = Labels { split: Split::Test, labels: &flags };
         let found = of_labels(Task::Multilabel, &names(2), None, flags, flags).unwrap();
         assert!(found.iter().all(|text| text.starts_with("class `c1` has no image in the test split")), "{found:?}");
     }

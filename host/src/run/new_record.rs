@@ -7,7 +7,7 @@ use crate::plugin::Registry;
 use crate::probe::Warnings;
 use crate::samples::{Data, RunData};
 use jiff::Timestamp;
-use selfsame_plugin_api::{Normalization, Task};
+use selfsame_plugin_api::{Normalization, Split, Task};
 use std::collections::BTreeMap;
 use tch::Device;
 
@@ -60,13 +60,17 @@ pub fn new_record(
 /// What the record says about the data sets.
 pub fn data_sets(data: &RunData) -> Vec<DataSetRecord> {
     let one = |data: &Data, images_per_epoch, probed| {
-        let splits = [Some(("train", &data.train)), data.scored()];
+        let splits = [Some((Split::Train, &data.train)), data.scored()];
         DataSetRecord {
             name: data.card.name.clone(),
             folder: data.folder.clone(),
             images_per_epoch,
             probed: probed && data.card.task != Task::None,
-            split_sizes: splits.into_iter().flatten().map(|(name, part)| (name.to_owned(), part.len())).collect(),
+            split_sizes: splits
+                .into_iter()
+                .flatten()
+                .map(|(split, part)| (split.name().to_owned(), part.len()))
+                .collect(),
             samples_sha256: Some(data.samples_sha256.clone()),
         }
     };

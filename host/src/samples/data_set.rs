@@ -5,7 +5,7 @@ use super::skipped::Skipped;
 use super::splits::Splits;
 use crate::data::Source;
 use crate::error::TrainError;
-use selfsame_plugin_api::{Card, DatasetRequest};
+use selfsame_plugin_api::{Card, DatasetRequest, Split};
 use std::path::PathBuf;
 use tch::Device;
 
@@ -38,28 +38,33 @@ impl Data {
         device: Device,
         skipped: &Skipped,
     ) -> Result<Self, TrainError> {
-        let names = splits.names()?;
-        let read = |name: &str| {
-            splits.read(&mut splits.open(name)?, device, skipped.get(name).map_or(&[], |samples| samples.as_slice()))
+        let existing = splits.existing()?;
+        let read = |split: Split| {
+            let skipped = skipped.get(split.name()).map_or(&[][..], Vec::as_slice);
+            splits.read(&mut splits.open(split)?, device, skipped)
         };
-        let read_if = |wanted: bool, name| (wanted && names.contains(&name)).then(|| read(name)).transpose();
-        let train = read("train")?;
-        let val = read_if(true, "val")?;
-        let test = read_if(val.is_none() && splits.trains_on_everything(), "test")?;
+        let read_if = |wanted: bool, split| (wanted && existing.contains(&split)).then(|| read(split)).transpose();
+        let train = read(Split::Train)?;
+        let val = read_if(true, Split::Val)?;
+        let test = read_if(val.is_none() && splits.trains_on_everything(), Split::Test)?;
         let samples_sha256 = splits.digest()?;
         let folder = request.dataset_dir.clone();
         Ok(Self { card: splits.into_card(), label: label(request), folder, train, val, test, samples_sha256 })
     }
 
     /// The split that is scored: validation, or test where everything else is trained on.
-    pub fn scored(&self) -> Option<(&'static str, &Source)> {
-        self.val.as_ref().map(|val| ("val", val)).or_else(|| self.test.as_ref().map(|test| ("test", test)))
+    pub fn scored(&self) -> Option<(Split, &Source)> {
+        let val = self.val.as_ref().map(|val| (Split::Val, val));
+        val.or_else(|| self.test.as_ref().map(|test| (Split::Test, test)))
     }
 
     /// The samples that cannot be read and are skipped, by split.
     pub fn skipped(&self) -> Skipped {
-        let parts = [("train", Some(&self.train)), ("val", self.val.as_ref()), ("test", self.test.as_ref())];
-        let listed = parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), part?.damaged().to_vec())));
+        let parts =
+            [(Split::Train, Some(&self.train)), (Split::Val, self.val.as_ref()), (Split::Test, self.test.as_ref())];
+        let damaged =
+            |(split, part): (Split, Option<&Source>)| Some((split.name().to_owned(), part?.damaged().to_vec()));
+        let listed = parts.into_iter().filter_map(damaged);
         listed.filter(|(_, damaged)| !damaged.is_empty()).collect()
     }
 

@@ -10,7 +10,7 @@ use crate::data::{MixedBatches, Source};
 use crate::error::TrainError;
 use crate::plugin::Registry;
 use crate::probe::caveats::{self, Labels};
-use selfsame_plugin_api::{DatasetRequest, Normalization, Services, Task};
+use selfsame_plugin_api::{DatasetRequest, Normalization, Services, Split, Task};
 use tch::Device;
 
 /// All data sets of a run.
@@ -47,13 +47,13 @@ impl RunData {
     /// Anything libtorch refuses.
     pub fn caveats(&self, config: &Config) -> Result<Vec<String>, TrainError> {
         let Data { card, train, .. } = self.probe_data();
-        let labels = |(split, source): (&'static str, &Source)| Some((split, source.labels()?.shallow_clone()));
+        let labels = |(split, source): (Split, &Source)| Some((split, source.labels()?.shallow_clone()));
         let (Some((_, known)), Some((split, truth))) =
-            (labels(("train", train)), self.probe_data().scored().and_then(labels))
+            (labels((Split::Train, train)), self.probe_data().scored().and_then(labels))
         else {
             return Ok(Vec::new());
         };
-        let [train, scored] = [("train", &known), (split, &truth)].map(|(split, labels)| Labels { split, labels });
+        let [train, scored] = [(Split::Train, &known), (split, &truth)].map(|(split, labels)| Labels { split, labels });
         Ok(caveats::of_labels(card.task, &card.classes, Some(config.knn.k), train, scored)?)
     }
 

@@ -26,11 +26,11 @@ pub struct Splits<'a> {
 
 /// One split before its pixels are read.
 pub struct Part {
-    /// `train`, `val` or `test`.
-    pub name: &'static str,
-    /// The publisher's split that the samples are from.
+    /// Which one it is.
+    pub split: Split,
     samples: Arc<dyn Samples>,
-    split: Split,
+    /// The publisher's split that the samples are from.
+    published: Split,
     indices: Vec<usize>,
 }
 
@@ -61,8 +61,8 @@ impl<'a> Splits<'a> {
     }
 
     /// The split that is scored when none is named: test, or validation where there is no test split.
-    pub fn default_scored(&self) -> &'static str {
-        if self.card.splits.contains(&Split::Test) { "test" } else { "val" }
+    pub fn default_scored(&self) -> Split {
+        if self.card.splits.contains(&Split::Test) { Split::Test } else { Split::Val }
     }
 
     /// Whether nothing of the training split is held out (`data.val_fraction: 0`).
@@ -70,44 +70,44 @@ impl<'a> Splits<'a> {
         self.config.data.val_fraction == 0.0
     }
 
-    /// The names of the splits that there are.
+    /// The splits that there are.
     ///
     /// # Errors
     /// What the plugin says.
-    pub fn names(&self) -> Result<Vec<&'static str>, TrainError> {
+    pub fn existing(&self) -> Result<Vec<Split>, TrainError> {
         let own = |split| self.card.splits.contains(&split);
         let val = own(Split::Val) || !self.train()?.1.val.is_empty();
-        let names = [("train", true), ("val", val), ("test", own(Split::Test))];
-        Ok(names.into_iter().filter_map(|(name, exists)| exists.then_some(name)).collect())
+        let splits = [(Split::Train, true), (Split::Val, val), (Split::Test, own(Split::Test))];
+        Ok(splits.into_iter().filter_map(|(split, exists)| exists.then_some(split)).collect())
     }
 
-    /// Opens `train`, `val` or `test`, in seeded order and within `data.limit`. Validation is the publisher's own split, or
+    /// Opens a split, in seeded order and within `data.limit`. Validation is the publisher's own split, or
     /// what the seed cuts from the publisher's training split (`data.val_fraction`).
     ///
     /// # Errors
     /// A split that there is not or without samples; what the plugin says.
-    pub fn open(&self, name: &str) -> Result<Part, TrainError> {
-        let names = self.names()?;
-        let Some(name) = names.iter().copied().find(|known| *known == name) else {
+    pub fn open(&self, split: Split) -> Result<Part, TrainError> {
+        let (existing, name) = (self.existing()?, split.name());
+        if !existing.contains(&split) {
             return Err(TrainError::configuration(format!(
                 "data set {} has no {name} split for this run; it has: {}",
                 self.card.name,
-                names.join(", ")
+                existing.into_iter().map(Split::name).collect::<Vec<_>>().join(", ")
             )));
-        };
+        }
         let limit = &self.config.data.limit;
-        let (split, limit) = match name {
-            "train" => (Split::Train, limit.train),
-            "val" if self.card.splits.contains(&Split::Val) => (Split::Val, limit.val),
-            "val" => (Split::Train, limit.val),
-            _ => (Split::Test, limit.test),
+        let (published, limit) = match split {
+            Split::Train => (Split::Train, limit.train),
+            Split::Val if self.card.splits.contains(&Split::Val) => (Split::Val, limit.val),
+            Split::Val => (Split::Train, limit.val),
+            Split::Test => (Split::Test, limit.test),
         };
-        let (samples, indices) = if split == Split::Train {
+        let (samples, indices) = if published == Split::Train {
             let opened = self.train()?;
-            let part = if name == "train" { &opened.1.train } else { &opened.1.val };
+            let part = if split == Split::Train { &opened.1.train } else { &opened.1.val };
             (Arc::clone(&opened.0), part.clone())
         } else {
-            let samples = self.samples(split)?;
+            let samples = self.samples(published)?;
             let shuffled = random::permutation(samples.len(), self.config.train.seed, name, &[]);
             (samples, shuffled)
         };
@@ -115,7 +115,7 @@ impl<'a> Splits<'a> {
         if indices.is_empty() {
             return Err(TrainError::data(format!("the {name} split of data set {} has no samples", self.card.name)));
         }
-        Ok(Part { name, samples, split, indices })
+        Ok(Part { split, samples, published, indices })
     }
 
     fn samples(&self, split: Split) -> Result<Arc<dyn Samples>, TrainError> {
@@ -181,7 +181,7 @@ impl<'a> Splits<'a> {
     /// # Errors
     /// Samples that cannot be read.
     pub fn read(&self, part: &mut Part, device: Device, skipped: &[Damaged]) -> Result<Source, TrainError> {
-        let source = self.loader(device)?.load(part.split, &part.samples, &part.indices, skipped)?;
+        let source = self.loader(device)?.load(part.published, &part.samples, &part.indices, skipped)?;
         part.indices.retain(|index| source.damaged().iter().all(|damaged| damaged.index != *index));
         Ok(source)
     }

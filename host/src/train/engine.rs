@@ -21,6 +21,7 @@ use crate::run::snapshot::Snapshot;
 use crate::run::state;
 use crate::samples::{RunData, RunViews};
 use crate::{native, random};
+use selfsame_plugin_api::Split;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
@@ -343,7 +344,7 @@ impl<'a> Engine<'a> {
         let mut metrics = evaluator.validate(self.method.as_mut(), self.head.as_ref(), neighbours)?;
         metrics.insert("ssl/train/epoch_loss".to_owned(), self.position.loss_sum / steps as f64);
         if let Some(head) = &mut self.head {
-            metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics("train", train)));
+            metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics(Split::Train, train)));
         }
         ensure_finite(&metrics, epoch)?;
         self.warn_of_collapse(&metrics);

@@ -12,7 +12,7 @@ use crate::probe::{self, HeadMetrics, LinearHead, Objective, Scored};
 use crate::run::snapshot::Snapshot;
 use crate::samples::{RunData, RunViews};
 use selfsame_encoder_api::Encoder;
-use selfsame_plugin_api::Task;
+use selfsame_plugin_api::{Split, Task};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
@@ -54,20 +54,20 @@ impl Evaluator<'_> {
         let task = self.data.probe_data();
         let Some(val) = &task.val else {
             if let Some(val) = self.data.encoder.iter().find_map(|data| data.val.as_ref()) {
-                let features = self.embed(method.encoder(), val, &self.views.encoder, "val")?;
+                let features = self.embed(method.encoder(), val, &self.views.encoder, Split::Val)?;
                 metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
             }
             return Ok(metrics);
         };
-        let features = self.embed(method.encoder(), val, self.views.probe(), "val")?;
+        let features = self.embed(method.encoder(), val, self.views.probe(), Split::Val)?;
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         if let (Some(head), Some(labels)) = (head, val.labels()) {
             self.observer.phase("scores of the head", 0, 0);
             let labels = labels.f_to_device(self.compute.device)?;
-            metrics.extend(head_metrics("val", &head.evaluate(&features, &labels)?));
+            metrics.extend(head_metrics(Split::Val, &head.evaluate(&features, &labels)?));
         }
         if let (true, Some((known, truth))) = (neighbours, self.labels(val)?) {
-            let bank = self.embed(method.encoder(), &task.train, self.views.probe(), "train")?;
+            let bank = self.embed(method.encoder(), &task.train, self.views.probe(), Split::Train)?;
             metrics.extend(self.scores("knn/val", &self.knn(&bank, &known, &features)?, &truth)?);
         }
         Ok(metrics)
@@ -83,14 +83,14 @@ impl Evaluator<'_> {
         let task = self.data.probe_data();
         let Some((split, scored)) = task.scored() else { return Ok(metrics) };
         let Some((known, truth)) = self.labels(scored)? else { return Ok(metrics) };
-        let bank = self.embed(encoder, &task.train, self.views.probe(), "train")?;
+        let bank = self.embed(encoder, &task.train, self.views.probe(), Split::Train)?;
         let features = self.embed(encoder, scored, self.views.probe(), split)?;
-        metrics.extend(self.scores(&format!("knn/{split}"), &self.knn(&bank, &known, &features)?, &truth)?);
+        metrics.extend(self.scores(&format!("knn/{}", split.name()), &self.knn(&bank, &known, &features)?, &truth)?);
         let balanced = self.config.train.self_supervision.use_balanced_binary_loss_for_linear_head;
         let objective = Objective::new(task.card.task, task.card.classes.len(), balanced.then_some(&known))?;
         self.observer.phase("linear probe", 0, 0);
         let linear = probe::linear_probe(&objective, (&bank, &known), &features)?;
-        metrics.extend(self.scores(&format!("linear/{split}"), &linear, &truth)?);
+        metrics.extend(self.scores(&format!("linear/{}", split.name()), &linear, &truth)?);
         metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         Ok(metrics)
     }
@@ -164,11 +164,11 @@ impl Evaluator<'_> {
         self.stop.check(self.state.step)
     }
 
-    /// Embeds every sample of `source`, the split `name`, plainly resized and cropped, in order: float32 `[N, D]` on the
+    /// Embeds every sample of `source`, which is this split, plainly resized and cropped, in order: float32 `[N, D]` on the
     /// run's device.
-    fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views, name: &str) -> Result<Tensor, TrainError> {
+    fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views, split: Split) -> Result<Tensor, TrainError> {
         let embedder = self.compute.embedder(encoder, views);
-        let (what, mut done) = (format!("embedding {name} images"), 0);
+        let (what, mut done) = (format!("embedding {} images", split.name()), 0);
         let mut features = Vec::new();
         for embedded in embedder.batches(source) {
             self.heed_signals()?;
@@ -182,7 +182,7 @@ impl Evaluator<'_> {
 }
 
 /// A head's scores under their metric names.
-pub fn head_metrics(split: &str, scores: &HeadMetrics) -> Vec<(String, f64)> {
+pub fn head_metrics(split: Split, scores: &HeadMetrics) -> Vec<(String, f64)> {
     let named = [
         // Nothing to weigh: every sample is of a class that the balanced loss has not seen in training.
         ("loss", Some(scores.loss).filter(|loss| !loss.is_nan())),
@@ -190,7 +190,7 @@ pub fn head_metrics(split: &str, scores: &HeadMetrics) -> Vec<(String, f64)> {
         ("auroc", scores.auroc),
         ("auprc", scores.auprc),
     ];
-    named.into_iter().filter_map(|(name, value)| Some((format!("online/{split}/{name}"), value?))).collect()
+    named.into_iter().filter_map(|(name, value)| Some((format!("online/{}/{name}", split.name()), value?))).collect()
 }
 
 /// Batch norm by batch can keep the training loss finite while the encoder's own statistics are not.

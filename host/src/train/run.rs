@@ -110,11 +110,11 @@ impl<'a> Run<'a> {
     }
 
     /// The split that the trained encoder can be scored on: test, else validation; none without labels.
-    pub fn scored_split(&self) -> Option<&'static str> {
+    pub fn scored_split(&self) -> Option<Split> {
         let probed = self.parts.as_ref()?.data.probe_data();
         let split = match probed.card.splits.contains(&Split::Test) {
-            true => Some("test"),
-            false => probed.val.is_some().then_some("val"),
+            true => Some(Split::Test),
+            false => probed.val.is_some().then_some(Split::Val),
         };
         split.filter(|_| probed.card.task != Task::None)
     }

@@ -5,7 +5,7 @@ mod parquet;
 mod safetensors;
 
 use crate::storage::{Disk, FileError, Naming, create_beside, put_in_place};
-use selfsame_plugin_api::Targets;
+use selfsame_plugin_api::{Split, Targets};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -34,8 +34,8 @@ pub enum EmbeddingsError {
 pub struct Rows {
     /// Each sample's name, unique in its split.
     pub ids: Vec<String>,
-    /// `train`, `val` or `test`.
-    pub splits: Vec<&'static str>,
+    /// The split that each is of.
+    pub splits: Vec<Split>,
     /// Labels, where there are any.
     pub targets: Targets,
     /// Each sample's group (a patient's id), where there are any.
@@ -152,7 +152,7 @@ mod tests {
     fn rows(targets: Targets) -> Rows {
         Rows {
             ids: ["a,1", "b", "c"].map(String::from).to_vec(),
-            splits: vec!["train", "train", "test"],
+            splits: vec![Split::Train, Split::Train, Split::Test],
             targets,
             groups: Some(["p", "p", "q"].map(String::from).to_vec()),
             classes: ["cat", "dog"].map(String::from).to_vec(),

@@ -42,7 +42,7 @@ pub(super) fn write_csv(target: Target, rows: &Rows) -> io::Result<()> {
     header.extend(rows.groups.as_ref().map(|_| "group".to_owned()));
     csv.write_record(&header)?;
     for (row, id) in rows.ids.iter().enumerate() {
-        let mut record = vec![id.clone(), rows.splits[row].to_owned()];
+        let mut record = vec![id.clone(), rows.splits[row].name().to_owned()];
         match &rows.targets {
             Targets::None => {}
             Targets::Classes(labels) => {

@@ -75,7 +75,7 @@ impl Parquet {
             column.close().map_err(error)
         };
         next(&|column| texts(column, self.rows.ids[rows.clone()].iter().map(String::as_str)))?;
-        next(&|column| texts(column, self.rows.splits[rows.clone()].iter().copied()))?;
+        next(&|column| texts(column, self.rows.splits[rows.clone()].iter().map(|split| split.name())))?;
         match &self.rows.targets {
             Targets::None => {}
             Targets::Classes(labels) => {
