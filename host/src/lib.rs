@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod lock;
 pub mod memory;
 pub mod method;
+pub mod metric;
 pub mod model;
 pub mod native;
 pub mod optim;

@@ -167,7 +167,7 @@ impl Evaluation {
         let all: Vec<&Scored> = predictions.iter().map(|prediction| &prediction.scored).collect();
         let by_seed: Vec<Scores> = all.iter().map(|scored| scored.scores()).collect();
         let names: Vec<&str> =
-            all.first().map(|first| first.weighted(&|_| 1.0)).into_iter().flatten().map(|s| s.0).collect();
+            all.first().map(|first| first.weighted(&|_| 1.0)).into_iter().flatten().map(|s| s.0.name).collect();
         let bounds = intervals(samples, groups.as_deref(), subject.seed, |weights| {
             let drawn: Vec<Scores> = all.iter().map(|scored| scored.weighted(&|sample| weights[sample])).collect();
             (0..names.len()).map(|at| mean(drawn.iter().map(|scores| scores[at].1))).collect()
@@ -175,11 +175,11 @@ impl Evaluation {
         let bounds: BTreeMap<&str, [f64; 2]> =
             names.iter().zip(bounds).filter_map(|(name, bounds)| Some((*name, bounds?))).collect();
         let mut metrics = BTreeMap::new();
-        for (at, (name, _)) in by_seed.first().into_iter().flatten().enumerate() {
+        for (at, (score, _)) in by_seed.first().into_iter().flatten().enumerate() {
             let values: Option<Vec<f64>> = by_seed.iter().map(|scores| scores[at].1).collect();
             let Some(values) = values else { continue };
-            let measure = Measure::of(&values, bounds.get(name).copied());
-            metrics.insert((*name).to_owned(), measure);
+            let measure = Measure::of(&values, bounds.get(score.name).copied());
+            metrics.insert(score.name.to_owned(), measure);
         }
         let seeds = predictions
             .iter()
@@ -187,7 +187,7 @@ impl Evaluation {
             .map(|(prediction, scores)| SeedResult {
                 seed: prediction.seed,
                 chosen: prediction.chosen.clone(),
-                metrics: scores.iter().filter_map(|(name, score)| Some(((*name).to_owned(), (*score)?))).collect(),
+                metrics: scores.iter().filter_map(|(score, value)| Some((score.name.to_owned(), (*value)?))).collect(),
             })
             .collect();
         let versions = [

@@ -1,43 +1,29 @@
 //! Results as tables for people.
 
 use super::evaluation::{Evaluation, Measure};
+use crate::metric::{ACCURACY, AUROC, LABEL_ACCURACY, Metric, SCORES};
 use comfy_table::{CellAlignment, Table, presets};
 
 /// From this many classes on, class tables are left to the file.
 const MANY_CLASSES: usize = 21;
 
-/// Names of scores in the order of the columns, as they are called in the table.
-const COLUMNS: [(&str, &str); 6] = [
-    ("accuracy", "top-1"),
-    ("top5_accuracy", "top-5"),
-    ("balanced_accuracy", "balanced"),
-    ("macro_f1", "macro F1"),
-    ("auroc", "AUROC"),
-    ("auprc", "AUPRC"),
-];
-
 /// Titles of the scores that any of the results has, and a row of cells for each: its name, step, images and seeds, its
 /// scores as mean, standard deviation over seeds, 95 % interval, and, where any result has them, its own settings.
 pub fn rows(results: &[(String, Evaluation)]) -> (Vec<&'static str>, Vec<Vec<String>>) {
-    let shown: Vec<_> = COLUMNS
-        .into_iter()
-        .filter(|(name, _)| results.iter().any(|(_, result)| result.metrics.contains_key(*name)))
-        .collect();
+    let has = |score: &&Metric| results.iter().any(|(_, result)| result.metrics.contains_key(score.name));
+    let shown: Vec<_> = SCORES.into_iter().filter(has).collect();
     // Of single labels where there are several: no choice of one class.
     let multilabel = results.iter().all(|(_, result)| result.confusion.is_empty());
-    let title = |name: &'static str, title: &'static str| if multilabel && name == "accuracy" { name } else { title };
+    let title = |score: &&Metric| if multilabel && **score == ACCURACY { LABEL_ACCURACY.title } else { score.title };
     let settings = results.iter().any(|(_, result)| !result.settings.is_empty());
     let row = |(name, result): &(String, Evaluation)| {
-        let cells = shown.iter().map(|(name, _)| result.metrics.get(*name).map_or("–".into(), measure));
+        let cells = shown.iter().map(|score| result.metrics.get(score.name).map_or("–".into(), measure));
         let step = result.weights.step.map_or("–".into(), |step| step.to_string());
         let facts = [name.clone(), step, result.samples.to_string(), result.seeds.len().to_string()];
         facts.into_iter().chain(cells).chain(settings.then(|| result.settings.join("\n"))).collect()
     };
     let facts = ["result", "step", "images", "seeds"].into_iter();
-    let titles = facts
-        .chain(shown.iter().map(|(name, called)| title(name, called)))
-        .chain(settings.then_some("settings"))
-        .collect();
+    let titles = facts.chain(shown.iter().map(title)).chain(settings.then_some("settings")).collect();
     (titles, results.iter().map(row).collect())
 }
 
@@ -57,7 +43,7 @@ pub fn tables(result: &Evaluation) -> String {
         return format!("scores of the {} classes are in the file", result.classes.len());
     }
     let mut table = new_table();
-    table.set_header(["class", "support", "precision", "recall", "F1", "AUROC"]);
+    table.set_header(["class", "support", "precision", "recall", "F1", AUROC.title]);
     for class in &result.classes {
         let of_samples = |score| if class.support == 0 { "–".into() } else { percent(score) };
         table.add_row([

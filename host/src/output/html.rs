@@ -1,20 +1,30 @@
 //! The page of a run: static, one file, no scripts.
 
 use super::curves::{COLORS, Series, svg};
-use super::report::{Scores, evaluation_warnings, facts, score_rows};
+use super::report::{ScoreRows, Scores, evaluation_warnings, facts, score_rows};
 use crate::evaluate::{self, Evaluation};
+use crate::metric::{self, Better, Metric, Probe};
 use crate::run::metrics::Record;
 use crate::run::record::RunRecord;
+use selfsame_plugin_api::Split;
 
-/// Title and metrics of each chart.
-const CHARTS: [(&str, &[&str]); 6] = [
-    ("Loss", &["ssl/train/loss", "ssl/val/loss"]),
-    ("Accuracy", &["knn/val/accuracy", "online/val/accuracy", "online/train/accuracy"]),
-    ("AUROC", &["knn/val/auroc", "online/val/auroc", "online/train/auroc"]),
-    ("Learning rate", &["optim/lr"]),
-    ("Images per second", &["throughput/images_per_s"]),
-    ("Standard deviation of the features (near 0: collapse)", &["features/std"]),
-];
+/// Splits of the probes' curves.
+const CURVES: [(Probe, Split); 3] =
+    [(Probe::Knn, Split::Val), (Probe::Online, Split::Val), (Probe::Online, Split::Train)];
+
+/// The charts: what each is of, and the names of its metrics.
+fn charts() -> [(&'static Metric, Vec<String>); 6] {
+    let scores = |score| CURVES.iter().map(|(probe, split)| probe.metric(*split, score)).collect();
+    let names = |metrics: &[&Metric]| metrics.iter().map(|metric| metric.name.to_owned()).collect();
+    [
+        (&metric::TRAIN_LOSS, names(&[&metric::TRAIN_LOSS, &metric::VAL_LOSS])),
+        (&metric::ACCURACY, scores(&metric::ACCURACY)),
+        (&metric::AUROC, scores(&metric::AUROC)),
+        (&metric::LEARNING_RATE, names(&[&metric::LEARNING_RATE])),
+        (&metric::IMAGES_PER_S, names(&[&metric::IMAGES_PER_S])),
+        (&metric::FEATURE_STD, names(&[&metric::FEATURE_STD])),
+    ]
+}
 
 const STYLE: &str = "
 body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1120px; margin: 2rem auto; padding: 0 1rem; }
@@ -43,8 +53,8 @@ pub(super) fn page(
         facts_rows.push_str(&format!("<tr><th>{name}</th><td>{}</td></tr>\n", escape(&value)));
     }
     let mut charts = String::new();
-    for (name, metric_names) in CHARTS {
-        charts.push_str(&chart(name, metric_names, metrics));
+    for (shown, names) in self::charts() {
+        charts.push_str(&chart(shown, &names, metrics));
     }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -65,8 +75,8 @@ fn scores(record: &RunRecord) -> String {
     if (untrained, trained) == Default::default() {
         return String::new();
     }
-    let (titles, rows) = score_rows(&untrained, &trained);
-    table("Scores", &titles, &rows)
+    let ScoreRows { titles, rows, better } = score_rows(&untrained, &trained);
+    table("Scores", &titles, &rows, &better)
 }
 
 fn evaluated(evaluations: &[(String, Evaluation)]) -> String {
@@ -75,7 +85,7 @@ fn evaluated(evaluations: &[(String, Evaluation)]) -> String {
     }
     let (titles, rows) = evaluate::rows(evaluations);
     let warnings = evaluation_warnings(evaluations);
-    table("Evaluations", &titles, &rows) + &list("Warnings about evaluations", warnings.iter())
+    table("Evaluations", &titles, &rows, &[]) + &list("Warnings about evaluations", warnings.iter())
 }
 
 fn list<'a>(title: &str, texts: impl Iterator<Item = &'a String>) -> String {
@@ -83,19 +93,23 @@ fn list<'a>(title: &str, texts: impl Iterator<Item = &'a String>) -> String {
     if items.is_empty() { items } else { format!("<h2>{title}</h2>\n<ul>\n{items}</ul>\n") }
 }
 
-/// A table of numbers; the first column names the rows.
-fn table(title: &str, titles: &[&str], rows: &[Vec<String>]) -> String {
-    let line = |tag: &str, cells: &mut dyn Iterator<Item = &str>| {
-        let cells: String =
-            cells.map(|cell| format!("<{tag}>{}</{tag}>", escape(cell).replace('\n', "<br>"))).collect();
+/// A table of numbers; the first column names the rows, and cells (row and column) that are better than others stand out.
+fn table(title: &str, titles: &[impl AsRef<str>], rows: &[Vec<String>], better: &[(usize, usize)]) -> String {
+    let text = |cell: &str| escape(cell).replace('\n', "<br>");
+    let head: String = titles.iter().map(|title| format!("<th>{}</th>", text(title.as_ref()))).collect();
+    let cell = |at: (usize, usize), cell: &str| match better.contains(&at) {
+        true => format!("<td><b>{}</b></td>", text(cell)),
+        false => format!("<td>{}</td>", text(cell)),
+    };
+    let line = |(row, cells): (usize, &Vec<String>)| {
+        let cells: String = cells.iter().enumerate().map(|(column, text)| cell((row, column), text)).collect();
         format!("<tr>{cells}</tr>\n")
     };
-    let head = line("th", &mut titles.iter().copied());
-    let body: String = rows.iter().map(|row| line("td", &mut row.iter().map(String::as_str))).collect();
-    format!("<h2>{title}</h2>\n<table class=\"scores\">\n{head}{body}</table>\n")
+    let body: String = rows.iter().enumerate().map(line).collect();
+    format!("<h2>{title}</h2>\n<table class=\"scores\">\n<tr>{head}</tr>\n{body}</table>\n")
 }
 
-fn chart(title: &str, names: &[&str], metrics: &[Record]) -> String {
+fn chart(shown: &Metric, names: &[String], metrics: &[Record]) -> String {
     let series: Vec<_> = names.iter().map(|name| series(name, metrics)).filter(|s| !s.points.is_empty()).collect();
     let Some(drawing) = svg(&series) else {
         return String::new();
@@ -106,7 +120,13 @@ fn chart(title: &str, names: &[&str], metrics: &[Record]) -> String {
             key.push_str(&format!("<span class=\"key\"><i style=\"background:rgb({r},{g},{b})\"></i>{name}</span>"));
         }
     }
-    format!("<figure><figcaption>{title}{key}</figcaption>\n{drawing}<div class=\"axis\">step</div></figure>\n")
+    let better = match shown.better {
+        Some(Better::Up) => " ↑",
+        Some(Better::Down) => " ↓",
+        None => "",
+    };
+    let title = shown.axis;
+    format!("<figure><figcaption>{title}{better}{key}</figcaption>\n{drawing}<div class=\"axis\">step</div></figure>\n")
 }
 
 fn series(name: &str, metrics: &[Record]) -> Series {

@@ -1,6 +1,7 @@
 //! How a training run is coming along: a bar on a terminal, plain lines elsewhere.
 
 use super::bars;
+use crate::metric;
 use crate::train::observer::StepReport;
 use crate::train::plan::Plan;
 use indicatif::{MultiProgress, ProgressBar};
@@ -105,7 +106,7 @@ impl Progress {
     }
 
     /// Logs one line for a finished epoch: its pace, and the values given, such as `("kNN top-1", "61.2 %")`.
-    pub fn epoch(&mut self, epoch: u64, pace: &StepReport, values: &[(&str, String)]) {
+    pub fn epoch(&mut self, epoch: u64, pace: &StepReport, values: &[(String, String)]) {
         let mut line = format!("epoch {epoch}/{}  {}{}", self.plan.epochs, self.time_left(pace.step), describe(pace));
         for (name, value) in values {
             line.push_str(&format!("  {name} {value}"));
@@ -140,7 +141,9 @@ fn position(plan: &Plan, step: u64) -> (u64, u64) {
 
 fn describe(pace: &StepReport) -> String {
     let StepReport { loss, images_per_s, data_wait, .. } = pace;
-    format!("loss {loss:.4}  {images_per_s:.0} images/s  data wait {:.0} %", 100.0 * data_wait)
+    let [loss_title, pace_title, wait_title] =
+        [metric::TRAIN_LOSS, metric::IMAGES_PER_S, metric::DATA_WAIT].map(|metric| metric.title);
+    format!("{loss_title} {loss:.4}  {images_per_s:.0} {pace_title}  {wait_title} {:.0} %", 100.0 * data_wait)
 }
 
 /// What the remaining steps take at the average pace so far; none before the first step.

@@ -3,11 +3,13 @@
 use super::progress::Progress;
 use super::report;
 use super::tensorboard::TensorBoard;
+use crate::metric;
 use crate::run::metrics::{self, MetricsLog};
 use crate::train::TrainError;
 use crate::train::observer::{Observer, StepReport};
 use crate::train::plan::Plan;
 use indicatif::MultiProgress;
+use selfsame_plugin_api::Split;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -77,10 +79,10 @@ impl Observer for Recorder {
 
     fn steps(&mut self, pace: &StepReport) -> Result<(), TrainError> {
         let mut metrics = BTreeMap::from([
-            ("ssl/train/loss".to_owned(), pace.loss),
-            ("optim/lr".to_owned(), pace.lr),
-            ("throughput/images_per_s".to_owned(), pace.images_per_s),
-            ("throughput/data_wait_fraction".to_owned(), pace.data_wait),
+            (metric::TRAIN_LOSS.name.to_owned(), pace.loss),
+            (metric::LEARNING_RATE.name.to_owned(), pace.lr),
+            (metric::IMAGES_PER_S.name.to_owned(), pace.images_per_s),
+            (metric::DATA_WAIT.name.to_owned(), pace.data_wait),
         ]);
         metrics.extend(pace.metrics.clone());
         self.record("step", pace.step, pace.epoch, &metrics)?;
@@ -94,14 +96,13 @@ impl Observer for Recorder {
         self.log.sync()?;
         if let Some(pace) = &self.pace {
             // Where positives are few, accuracy says little: their ranking stands in its place.
-            let ranked = metrics.contains_key("knn/val/auroc") || metrics.contains_key("online/val/auroc");
-            let names = match ranked {
-                true => [("kNN AUROC", "knn/val/auroc"), ("head AUROC", "online/val/auroc")],
-                false => [("kNN top-1", "knn/val/accuracy"), ("head top-1", "online/val/accuracy")],
-            };
-            let shown = |(title, name)| Some((title, format!("{:.1} %", 100.0 * metrics.get(name)?)));
-            let values: Vec<_> = names.into_iter().filter_map(shown).collect();
-            let loss = metrics.get("ssl/train/epoch_loss").copied().unwrap_or(pace.loss);
+            let probes = [metric::Probe::Knn, metric::Probe::Online];
+            let of = |probe: metric::Probe, score| metrics.get(&probe.metric(Split::Val, score));
+            let is_ranked = probes.iter().any(|probe| of(*probe, &metric::AUROC).is_some());
+            let score = if is_ranked { &metric::AUROC } else { &metric::ACCURACY };
+            let shown = |probe: metric::Probe| Some((probe.titled(score), score.text(*of(probe, score)?)));
+            let values: Vec<_> = probes.into_iter().filter_map(shown).collect();
+            let loss = metrics.get(metric::EPOCH_LOSS.name).copied().unwrap_or(pace.loss);
             self.progress.epoch(epoch as u64, &StepReport { loss, ..pace.clone() }, &values);
         }
         Ok(())

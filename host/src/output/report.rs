@@ -2,6 +2,7 @@
 
 use super::html;
 use crate::evaluate::{self, Evaluation};
+use crate::metric::{self, Metric, Probe};
 use crate::regular_file;
 use crate::run::RunFolderError;
 use crate::run::files::CONFIG_FILE;
@@ -10,6 +11,7 @@ use crate::run::record::{DataSetRecord, RunRecord, RunStatus};
 use crate::storage::{Disk, FileError, Naming, write_atomically};
 use crate::train::TrainError;
 use comfy_table::{CellAlignment, Table, presets};
+use selfsame_plugin_api::Split;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -36,69 +38,68 @@ impl From<ReportError> for TrainError {
     }
 }
 
-/// Scores of an encoder on held-out images, as shares in [0, 1]; none where not measured.
+/// The columns of the closing table.
+const COLUMNS: [(Probe, &Metric); 4] = [
+    (Probe::Knn, &metric::ACCURACY),
+    (Probe::Linear, &metric::ACCURACY),
+    (Probe::Knn, &metric::AUROC),
+    (Probe::Linear, &metric::AUROC),
+];
+
+/// Scores of an encoder on held-out images, in the order of the closing table's columns; none where not measured.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Scores {
-    /// Top-1 accuracy of k nearest neighbours.
-    pub knn: Option<f64>,
-    /// Top-1 accuracy of a linear classifier.
-    pub linear: Option<f64>,
-    /// AUROC of the neighbours' votes.
-    pub knn_auroc: Option<f64>,
-    /// AUROC of a linear classifier.
-    pub linear_auroc: Option<f64>,
-}
+pub struct Scores([Option<f64>; COLUMNS.len()]);
 
 impl Scores {
-    /// The scores in a record's metrics: those of the test split where there are any, else of the validation split.
-    ///
-    /// Names are `knn/SPLIT/accuracy` and `linear/SPLIT/accuracy`, likewise `auroc`, after `untrained/` for the encoder
-    /// before its first step. A run that was not finished has no linear probe.
+    /// The scores in a record's metrics: those of the test split where there are any, else of the validation split; with
+    /// `untrained`, of the encoder before its first step. A run that was not finished has no linear probe.
     pub fn of(record: &RunRecord, untrained: bool) -> Self {
-        let prefix = if untrained { "untrained/" } else { "" };
-        let find = |kind: &str, score: &str| {
-            let name = |split| format!("{prefix}{kind}/{split}/{score}");
-            ["test", "val"].iter().find_map(|split| record.metrics.get(&name(split)).copied())
+        let find = |(probe, score): (Probe, &Metric)| {
+            let name = |split| probe.metric(split, score);
+            let name = |split| if untrained { metric::untrained(&name(split)) } else { name(split) };
+            [Split::Test, Split::Val].into_iter().find_map(|split| record.metrics.get(&name(split)).copied())
         };
-        Self {
-            knn: find("knn", "accuracy"),
-            linear: find("linear", "accuracy"),
-            knn_auroc: find("knn", "auroc"),
-            linear_auroc: find("linear", "auroc"),
+        Self(COLUMNS.map(find))
+    }
+}
+
+/// The closing table: titles of the columns that have a value, and the rows `untrained` and `trained`.
+pub(super) struct ScoreRows {
+    pub(super) titles: Vec<String>,
+    pub(super) rows: [Vec<String>; 2],
+    /// Row and column of the better of the two values.
+    pub(super) better: Vec<(usize, usize)>,
+}
+
+pub(super) fn score_rows(untrained: &Scores, trained: &Scores) -> ScoreRows {
+    let mut table = ScoreRows {
+        titles: vec!["encoder".to_owned()],
+        rows: [vec!["untrained".to_owned()], vec!["trained".to_owned()]],
+        better: Vec::new(),
+    };
+    for (at, (probe, score)) in COLUMNS.into_iter().enumerate() {
+        let values = [untrained.0[at], trained.0[at]];
+        if values == [None, None] {
+            continue;
+        }
+        if let [Some(before), Some(after)] = values {
+            let column = table.titles.len();
+            table.better.extend(score.is_better(before, after).then_some((0, column)));
+            table.better.extend(score.is_better(after, before).then_some((1, column)));
+        }
+        table.titles.push(probe.titled(score));
+        for (row, value) in table.rows.iter_mut().zip(values) {
+            row.push(value.filter(|value| value.is_finite()).map_or("–".into(), |value| score.text(value)));
         }
     }
-
-    fn columns(&self) -> [(&'static str, Option<f64>); 4] {
-        [
-            ("kNN top-1", self.knn),
-            ("linear top-1", self.linear),
-            ("kNN AUROC", self.knn_auroc),
-            ("linear AUROC", self.linear_auroc),
-        ]
-    }
-}
-
-/// Titles of the columns that have a value, and the cells of the rows `untrained` and `trained`.
-pub(super) fn score_rows(untrained: &Scores, trained: &Scores) -> (Vec<&'static str>, [Vec<String>; 2]) {
-    let columns = untrained.columns().into_iter().zip(trained.columns());
-    let shown: Vec<_> = columns.filter(|((_, before), (_, after))| before.is_some() || after.is_some()).collect();
-    let title = |((title, _), _): &((&'static str, _), _)| *title;
-    let mut rows = [vec!["untrained".to_owned()], vec!["trained".to_owned()]];
-    rows[0].extend(shown.iter().map(|((_, before), _)| percent(*before)));
-    rows[1].extend(shown.iter().map(|(_, (_, after))| percent(*after)));
-    (std::iter::once("encoder").chain(shown.iter().map(title)).collect(), rows)
-}
-
-/// A share as a percentage with one decimal; a dash where there is none.
-pub(super) fn percent(share: Option<f64>) -> String {
-    share.filter(|s| s.is_finite()).map_or("–".into(), |s| format!("{:.1} %", 100.0 * s))
+    table
 }
 
 /// The table that compares an encoder before its first step with itself after the last.
 pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
-    let (titles, rows) = score_rows(untrained, trained);
+    let ScoreRows { titles, rows, .. } = score_rows(untrained, trained);
     table.set_header(titles);
     table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
@@ -110,7 +111,8 @@ pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
 /// The images that the table's scores are of: `Scored on 5000 val images of CIFAR100, from which …`.
 pub fn scored_on(record: &RunRecord) -> Option<String> {
     let probed = record.data_sets.iter().find(|data| data.probed)?;
-    let (split, size) = ["test", "val"].iter().find_map(|split| Some((split, probed.split_sizes.get(*split)?)))?;
+    let sized = |split: Split| Some((split.name(), probed.split_sizes.get(split.name())?));
+    let (split, size) = [Split::Test, Split::Val].into_iter().find_map(sized)?;
     let several = record.data_sets.iter().filter(|data| data.name == probed.name).count() > 1;
     let called = |data: &DataSetRecord| match &data.folder {
         Some(folder) if several => format!("{} ({})", data.name, folder.display()),
@@ -307,16 +309,16 @@ mod tests {
 
     #[test]
     fn the_table_shows_percentages_with_one_decimal() {
-        let untrained = Scores { knn: Some(0.2549), ..Scores::default() };
-        let trained = Scores { knn: Some(0.75), linear: Some(1.0), ..Scores::default() };
+        let untrained = Scores([Some(0.2549), None, None, None]);
+        let trained = Scores([Some(0.75), Some(1.0), None, None]);
         let table = score_table(&untrained, &trained);
         let expected = "\
-╭───────────┬───────────┬──────────────╮
-│ encoder   ┆ kNN top-1 ┆ linear top-1 │
-╞═══════════╪═══════════╪══════════════╡
-│ untrained ┆    25.5 % ┆            – │
-│ trained   ┆    75.0 % ┆      100.0 % │
-╰───────────┴───────────┴──────────────╯";
+╭───────────┬───────────┬─────────────────────────╮
+│ encoder   ┆ kNN top-1 ┆ linear (fixed L2) top-1 │
+╞═══════════╪═══════════╪═════════════════════════╡
+│ untrained ┆    25.5 % ┆                       – │
+│ trained   ┆    75.0 % ┆                 100.0 % │
+╰───────────┴───────────┴─────────────────────────╯";
         assert_eq!(table, expected);
     }
 
@@ -328,12 +330,12 @@ mod tests {
             record.metrics.insert(name.into(), value);
         }
         let expected = "\
-╭───────────┬───────────┬──────────────╮
-│ encoder   ┆ kNN AUROC ┆ linear AUROC │
-╞═══════════╪═══════════╪══════════════╡
-│ untrained ┆         – ┆            – │
-│ trained   ┆    62.5 % ┆       75.0 % │
-╰───────────┴───────────┴──────────────╯";
+╭───────────┬───────────┬─────────────────────────╮
+│ encoder   ┆ kNN AUROC ┆ linear (fixed L2) AUROC │
+╞═══════════╪═══════════╪═════════════════════════╡
+│ untrained ┆         – ┆                       – │
+│ trained   ┆    62.5 % ┆                  75.0 % │
+╰───────────┴───────────┴─────────────────────────╯";
         assert_eq!(score_table(&Scores::of(&record, true), &Scores::of(&record, false)), expected);
     }
 
@@ -369,9 +371,9 @@ mod tests {
     #[test]
     fn the_test_split_is_preferred_to_the_validation_split() {
         let mut record = example_record();
-        assert_eq!(Scores::of(&record, false), Scores { knn: Some(0.75), ..Scores::default() });
+        assert_eq!(Scores::of(&record, false), Scores([Some(0.75), None, None, None]));
         record.metrics.insert("knn/test/accuracy".into(), 0.7);
-        assert_eq!(Scores::of(&record, false).knn, Some(0.7));
+        assert_eq!(Scores::of(&record, false).0[0], Some(0.7));
         assert_eq!(Scores::of(&record, true), Scores::default());
     }
 

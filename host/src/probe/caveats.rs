@@ -1,5 +1,6 @@
 //! Circumstances under which scores say less than they seem to, in words for screen, report and record.
 
+use crate::metric::FEATURE_STD;
 use crate::model::Result;
 use selfsame_plugin_api::{Split, Task};
 use serde::{Deserialize, Serialize};
@@ -128,10 +129,11 @@ const UNKNOWN: &str = "scores do not say how well it is told apart";
 pub fn of_features(std: f64) -> Option<String> {
     (std < CONSTANT).then(|| {
         format!(
-            "the features are the same for all images (`features/std` below {CONSTANT}): the encoder has collapsed, or the \
+            "the features are the same for all images (`{}` below {CONSTANT}): the encoder has collapsed, or the \
              images are all alike, and its scores are those of chance. Look at images and views with `selfsame preview`; then \
              try a lower `train.base_lr`, a longer `scheduler.warmup_epochs`, a larger `train.batch_size`, or another \
-             `train.self_supervision.type`"
+             `train.self_supervision.type`",
+            FEATURE_STD.name
         )
     })
 }

@@ -4,6 +4,7 @@ use super::embedder::select;
 use super::lbfgs;
 use super::objective::Objective;
 use super::scored::Scored;
+use crate::metric::{ACCURACY, AUROC, Metric};
 use crate::model::{Error, Result};
 use selfsame_plugin_api::Task;
 use tch::{Kind, Tensor};
@@ -167,8 +168,8 @@ pub fn tuned_linear(
 /// As [`Scored::new`].
 pub fn choice_score(objective: &Objective, logits: &Tensor, targets: &Tensor) -> Result<(f64, f64)> {
     let scores = Scored::new(objective.task(), &objective.probabilities(&logits.f_detach()?)?, targets)?.scores();
-    let find = |name: &str| scores.iter().find(|(found, _)| *found == name).and_then(|(_, score)| *score);
-    let ranked = if objective.task() == Task::Multiclass { None } else { find("auroc") };
-    let score = ranked.or_else(|| find("accuracy")).unwrap_or(f64::NEG_INFINITY);
+    let find = |wanted: &Metric| scores.iter().find(|(found, _)| found.name == wanted.name)?.1;
+    let ranked = if objective.task() == Task::Multiclass { None } else { find(&AUROC) };
+    let score = ranked.or_else(|| find(&ACCURACY)).unwrap_or(f64::NEG_INFINITY);
     Ok((score, -objective.loss(&logits.f_detach()?, targets)?.f_double_value(&[])?))
 }

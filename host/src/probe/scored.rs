@@ -2,6 +2,7 @@
 
 use super::confusion::{ClassScore, Confusion, balanced_accuracy, macro_f1, mean};
 use super::metrics::Ranking;
+use crate::metric::{ACCURACY, AUPRC, AUROC, BALANCED_ACCURACY, LABEL_ACCURACY, MACRO_F1, Metric, TOP5_ACCURACY};
 use crate::model::{Error, Result};
 use selfsame_plugin_api::Task;
 use tch::{Kind, Tensor};
@@ -29,8 +30,8 @@ struct Single {
     in_top5: bool,
 }
 
-/// Scores by name; none where one is not defined, such as an AUROC of one class.
-pub type Scores = Vec<(&'static str, Option<f64>)>;
+/// Scores; none where one is not defined, such as an AUROC of one class.
+pub type Scores = Vec<(&'static Metric, Option<f64>)>;
 
 impl Scored {
     /// `probabilities` are `[N, classes]`, larger is likelier; `labels` int64 `[N]`, or 0 and 1 `[N, classes]` for
@@ -92,7 +93,7 @@ impl Scored {
     pub fn scores(&self) -> Scores {
         let mut scores = self.weighted(&|_| 1.0);
         if self.task == Task::Multiclass {
-            scores.push(("auroc", mean(self.class_auroc().into_iter().flatten())));
+            scores.push((&AUROC, mean(self.class_auroc().into_iter().flatten())));
         }
         scores
     }
@@ -113,10 +114,10 @@ impl Scored {
             let right: f64 = (0..self.samples()).map(|sample| weight(sample) * right(sample)).sum();
             let rank = |rank: &dyn Fn(&Ranking) -> Option<f64>| mean(self.rankings.iter().flatten().filter_map(rank));
             return vec![
-                ("accuracy", Some(right / (total * self.classes as f64))),
-                ("macro_f1", macro_f1(&classes)),
-                ("auroc", rank(&|ranking| ranking.auroc(weight))),
-                ("auprc", rank(&|ranking| ranking.average_precision(weight))),
+                (&LABEL_ACCURACY, Some(right / (total * self.classes as f64))),
+                (&MACRO_F1, macro_f1(&classes)),
+                (&AUROC, rank(&|ranking| ranking.auroc(weight))),
+                (&AUPRC, rank(&|ranking| ranking.average_precision(weight))),
             ];
         }
         let share = |holds: &dyn Fn(&Single) -> bool| {
@@ -124,16 +125,16 @@ impl Scored {
             // Rust's sum of nothing is −0.
             Some((held.map(|(sample, _)| weight(sample)).sum::<f64>() + 0.0) / total)
         };
-        let mut scores = vec![("accuracy", share(&|single| single.class == single.predicted))];
+        let mut scores = vec![(&ACCURACY, share(&|single| single.class == single.predicted))];
         if self.classes >= TOP5_FROM {
-            scores.push(("top5_accuracy", share(&|single| single.in_top5)));
+            scores.push((&TOP5_ACCURACY, share(&|single| single.in_top5)));
         }
-        scores.push(("balanced_accuracy", balanced_accuracy(&classes)));
-        scores.push(("macro_f1", macro_f1(&classes)));
+        scores.push((&BALANCED_ACCURACY, balanced_accuracy(&classes)));
+        scores.push((&MACRO_F1, macro_f1(&classes)));
         if let (Task::Binary, Some(ranking)) = (self.task, self.rankings.get(1)) {
             let ranking = ranking.as_ref();
-            scores.push(("auroc", ranking.and_then(|ranking| ranking.auroc(weight))));
-            scores.push(("auprc", ranking.and_then(|ranking| ranking.average_precision(weight))));
+            scores.push((&AUROC, ranking.and_then(|ranking| ranking.auroc(weight))));
+            scores.push((&AUPRC, ranking.and_then(|ranking| ranking.average_precision(weight))));
         }
         scores
     }

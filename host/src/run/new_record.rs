@@ -2,6 +2,7 @@
 
 use super::record::{DataSetRecord, RunRecord, RunStatus};
 use crate::config::Config;
+use crate::metric::Probe;
 use crate::native;
 use crate::plugin::Registry;
 use crate::probe::Warnings;
@@ -88,6 +89,7 @@ impl RunRecord {
         self.warnings.keep(&earlier.warnings);
         // Scores of the last epoch of a run that goes on are not those of its end.
         self.metrics = earlier.metrics;
-        self.metrics.retain(|name, _| !name.starts_with("linear/") && !name.contains("/test/"));
+        let (linear, test) = (format!("{}/", Probe::Linear.name()), format!("/{}/", Split::Test.name()));
+        self.metrics.retain(|name, _| !name.starts_with(&linear) && !name.contains(&test));
     }
 }

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::data::Batch;
 use crate::error::TrainError;
 use crate::method::{self, Method, StepContext, StepOutput};
+use crate::metric;
 use crate::optim::{self, Optimizer, Schedule};
 use crate::probe::{self, LinearHead, Warnings};
 use crate::run::checkpoint::{Checkpoint, CheckpointWriter};
@@ -168,7 +169,7 @@ impl<'a> Engine<'a> {
     }
 
     fn warn_of_collapse(&mut self, metrics: &BTreeMap<String, f64>) {
-        if let Some(warning) = metrics.get("features/std").and_then(|std| probe::caveats::of_features(*std)) {
+        if let Some(warning) = metrics.get(metric::FEATURE_STD.name).and_then(|std| probe::caveats::of_features(*std)) {
             self.warnings.warn(warning);
         }
     }
@@ -215,7 +216,7 @@ impl<'a> Engine<'a> {
         }
         if let Some(max_norm) = self.config.optimizer.clip_grad_norm {
             let norm = optim::clip_gradients(&self.method.parameters(), max_norm)?;
-            output.metrics.push(("optim/grad_norm", norm));
+            output.metrics.push((metric::GRADIENT_NORM.name, norm));
         }
         self.optimizer.step(self.schedule.lr(self.position.step))?;
         self.method.after_step(&context)?;
@@ -342,7 +343,7 @@ impl<'a> Engine<'a> {
             observer: &*self.observer,
         };
         let mut metrics = evaluator.validate(self.method.as_mut(), self.head.as_ref(), neighbours)?;
-        metrics.insert("ssl/train/epoch_loss".to_owned(), self.position.loss_sum / steps as f64);
+        metrics.insert(metric::EPOCH_LOSS.name.to_owned(), self.position.loss_sum / steps as f64);
         if let Some(head) = &mut self.head {
             metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics(Split::Train, train)));
         }
@@ -350,7 +351,7 @@ impl<'a> Engine<'a> {
         self.warn_of_collapse(&metrics);
         self.position.epoch = epoch;
         if let Device::Cuda(index) = self.compute.device {
-            metrics.insert("memory/peak_bytes".to_owned(), native::cuda_peak(index)? as f64);
+            metrics.insert(metric::PEAK_MEMORY.name.to_owned(), native::cuda_peak(index)? as f64);
         }
         self.observer.epoch(self.position.step, epoch, &metrics)?;
         self.last_metrics = metrics;

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::data::{Batch, Source};
 use crate::error::TrainError;
 use crate::method::{self, Method, StepContext};
+use crate::metric::{self, Metric};
 use crate::probe::{self, HeadMetrics, LinearHead, Objective, Scored};
 use crate::run::snapshot::Snapshot;
 use crate::samples::{RunData, RunViews};
@@ -49,18 +50,18 @@ impl Evaluator<'_> {
     ) -> Result<BTreeMap<String, f64>, TrainError> {
         let mut metrics = BTreeMap::new();
         if let Some(loss) = self.validation_loss(method)? {
-            metrics.insert("ssl/val/loss".to_owned(), loss);
+            metrics.insert(metric::VAL_LOSS.name.to_owned(), loss);
         }
         let task = self.data.probe_data();
         let Some(val) = &task.val else {
             if let Some(val) = self.data.encoder.iter().find_map(|data| data.val.as_ref()) {
                 let features = self.embed(method.encoder(), val, &self.views.encoder, Split::Val)?;
-                metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
+                metrics.insert(metric::FEATURE_STD.name.to_owned(), f64::try_from(probe::feature_std(&features)?)?);
             }
             return Ok(metrics);
         };
         let features = self.embed(method.encoder(), val, self.views.probe(), Split::Val)?;
-        metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
+        metrics.insert(metric::FEATURE_STD.name.to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         if let (Some(head), Some(labels)) = (head, val.labels()) {
             self.observer.phase("scores of the head", 0, 0);
             let labels = labels.f_to_device(self.compute.device)?;
@@ -68,7 +69,12 @@ impl Evaluator<'_> {
         }
         if let (true, Some((known, truth))) = (neighbours, self.labels(val)?) {
             let bank = self.embed(method.encoder(), &task.train, self.views.probe(), Split::Train)?;
-            metrics.extend(self.scores("knn/val", &self.knn(&bank, &known, &features)?, &truth)?);
+            metrics.extend(self.scores(
+                metric::Probe::Knn,
+                Split::Val,
+                &self.knn(&bank, &known, &features)?,
+                &truth,
+            )?);
         }
         Ok(metrics)
     }
@@ -85,13 +91,13 @@ impl Evaluator<'_> {
         let Some((known, truth)) = self.labels(scored)? else { return Ok(metrics) };
         let bank = self.embed(encoder, &task.train, self.views.probe(), Split::Train)?;
         let features = self.embed(encoder, scored, self.views.probe(), split)?;
-        metrics.extend(self.scores(&format!("knn/{}", split.name()), &self.knn(&bank, &known, &features)?, &truth)?);
+        metrics.extend(self.scores(metric::Probe::Knn, split, &self.knn(&bank, &known, &features)?, &truth)?);
         let balanced = self.config.train.self_supervision.use_balanced_binary_loss_for_linear_head;
         let objective = Objective::new(task.card.task, task.card.classes.len(), balanced.then_some(&known))?;
         self.observer.phase("linear probe", 0, 0);
         let linear = probe::linear_probe(&objective, (&bank, &known), &features)?;
-        metrics.extend(self.scores(&format!("linear/{}", split.name()), &linear, &truth)?);
-        metrics.insert("features/std".to_owned(), f64::try_from(probe::feature_std(&features)?)?);
+        metrics.extend(self.scores(metric::Probe::Linear, split, &linear, &truth)?);
+        metrics.insert(metric::FEATURE_STD.name.to_owned(), f64::try_from(probe::feature_std(&features)?)?);
         Ok(metrics)
     }
 
@@ -112,17 +118,17 @@ impl Evaluator<'_> {
         Ok(probe::knn_votes(&self.config.knn, self.data.probe_data().card.classes.len(), (bank, known), features)?)
     }
 
-    /// Accuracy where each sample is of one class, and AUROC and AUPRC where there are positives and negatives: of the
-    /// second class for binary tasks, the mean over the labels for multilabel ones.
-    fn scores(&self, prefix: &str, probabilities: &Tensor, truth: &Tensor) -> Result<Vec<(String, f64)>, TrainError> {
-        let task = self.data.probe_data().card.task;
-        let names: &[&str] = match task {
-            Task::Multilabel => &["auroc", "auprc"],
-            _ => &["accuracy", "auroc", "auprc"],
-        };
-        let scores = Scored::new(task, probabilities, truth)?.weighted(&|_| 1.0).into_iter();
-        let named = scores.filter(|(name, _)| names.contains(name));
-        Ok(named.filter_map(|(name, score)| Some((format!("{prefix}/{name}"), score?))).collect())
+    /// The scores that are recorded while the encoder trains.
+    fn scores(
+        &self,
+        probe: metric::Probe,
+        split: Split,
+        probabilities: &Tensor,
+        truth: &Tensor,
+    ) -> Result<Vec<(String, f64)>, TrainError> {
+        let scored = Scored::new(self.data.probe_data().card.task, probabilities, truth)?;
+        let scores = scored.weighted(&|_| 1.0).into_iter().filter(|(score, _)| score.while_training);
+        Ok(scores.filter_map(|(score, value)| Some((probe.metric(split, score), value?))).collect())
     }
 
     /// Mean loss over the validation splits of the encoder's data sets in batches of the training size; the last one may
@@ -183,21 +189,22 @@ impl Evaluator<'_> {
 
 /// A head's scores under their metric names.
 pub fn head_metrics(split: Split, scores: &HeadMetrics) -> Vec<(String, f64)> {
-    let named = [
+    let named: [(&Metric, _); 4] = [
         // Nothing to weigh: every sample is of a class that the balanced loss has not seen in training.
-        ("loss", Some(scores.loss).filter(|loss| !loss.is_nan())),
-        ("accuracy", Some(scores.accuracy)),
-        ("auroc", scores.auroc),
-        ("auprc", scores.auprc),
+        (&metric::HEAD_LOSS, Some(scores.loss).filter(|loss| !loss.is_nan())),
+        (&metric::ACCURACY, Some(scores.accuracy)),
+        (&metric::AUROC, scores.auroc),
+        (&metric::AUPRC, scores.auprc),
     ];
-    named.into_iter().filter_map(|(name, value)| Some((format!("online/{}/{name}", split.name()), value?))).collect()
+    let named = named.into_iter();
+    named.filter_map(|(score, value)| Some((metric::Probe::Online.metric(split, score), value?))).collect()
 }
 
 /// Batch norm by batch can keep the training loss finite while the encoder's own statistics are not.
 pub fn ensure_finite(metrics: &BTreeMap<String, f64>, epoch: usize) -> Result<(), TrainError> {
-    let broken = ["ssl/val/loss", "features/std"]
+    let broken = [&metric::VAL_LOSS, &metric::FEATURE_STD]
         .into_iter()
-        .find(|name| metrics.get(*name).is_some_and(|value| !value.is_finite()));
+        .find(|metric| metrics.get(metric.name).is_some_and(|value| !value.is_finite()));
     match broken {
         None => Ok(()),
         Some(name) => Err(TrainError::configuration(format!(

@@ -10,6 +10,7 @@ use super::signals::Stop;
 use crate::config::{self, Config};
 use crate::error::TrainError;
 use crate::method::Method;
+use crate::metric;
 use crate::plugin::Registry;
 use crate::probe::LinearHead;
 use crate::run::checkpoint::{self, Checkpoint};
@@ -163,7 +164,7 @@ impl<'a> Run<'a> {
         record.warnings.keep(&warnings);
         record.metrics.extend(last_metrics);
         let untrained = position.untrained.into_iter();
-        record.metrics.extend(untrained.map(|(name, value)| (format!("untrained/{name}"), value)));
+        record.metrics.extend(untrained.map(|(name, value)| (metric::untrained(&name), value)));
         match outcome {
             Ok(scores) => {
                 record.metrics.extend(scores);

@@ -28,7 +28,7 @@ fn evaluated(sandbox: &Sandbox) -> Value {
 #[test]
 fn a_binary_task_is_ranked_before_training_between_epochs_and_after() {
     let (sandbox, table, record) = trained("");
-    for title in ["kNN top-1", "linear top-1", "kNN AUROC", "linear AUROC"] {
+    for title in ["kNN top-1", "linear (fixed L2) top-1", "kNN AUROC", "linear (fixed L2) AUROC"] {
         assert!(table.contains(title), "`{title}` is not in:\n{table}");
     }
     for name in ["knn/val/auroc", "linear/val/auroc", "knn/val/auprc", "linear/val/accuracy"] {
@@ -40,7 +40,7 @@ fn a_binary_task_is_ranked_before_training_between_epochs_and_after() {
     let of = |event: &str| lines.iter().find(|line| line["event"] == event).unwrap()["metrics"].clone();
     assert!(of("untrained")["linear/val/auroc"].is_f64() && of("epoch")["knn/val/auroc"].is_f64(), "{lines:?}");
     let page = std::fs::read_to_string(sandbox.path("run/report.html")).unwrap();
-    assert!(page.contains("<th>linear AUROC</th>") && page.contains("<figcaption>AUROC"));
+    assert!(page.contains("<th>linear (fixed L2) AUROC</th>") && page.contains("<figcaption>AUROC"));
 
     // The split that was held out of training is the one that an evaluation scores.
     let result = evaluated(&sandbox);
@@ -53,7 +53,10 @@ fn a_binary_task_is_ranked_before_training_between_epochs_and_after() {
 #[test]
 fn labels_of_their_own_are_ranked_one_by_one() {
     let (sandbox, table, record) = trained("--set dataset.options.multilabel=true");
-    assert!(table.contains("kNN AUROC") && table.contains("linear AUROC") && !table.contains("top-1"), "{table}");
+    assert!(
+        table.contains("kNN AUROC") && table.contains("linear (fixed L2) AUROC") && !table.contains("top-1"),
+        "{table}"
+    );
     for name in ["knn/val/auroc", "linear/val/auroc", "untrained/knn/val/auroc", "online/val/auroc"] {
         assert!(record["metrics"][name].is_f64(), "{name} in {record}");
     }

@@ -9,7 +9,7 @@ fn a_run_leaves_weights_metrics_report_and_checkpoint() {
     let ran = sandbox.run(&format!("train {TINY} --set scheduler.epochs=2 --output-dir run")).succeeded();
     let cells = |line: &'_ str| line.split(['│', '┆']).map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
     let rows: Vec<_> = ran.stdout.lines().map(cells).filter(|cells| cells.len() > 1).collect();
-    assert_eq!(rows[0], ["", "encoder", "kNN top-1", "linear top-1", ""], "{}", ran.stdout);
+    assert_eq!(rows[0], ["", "encoder", "kNN top-1", "linear (fixed L2) top-1", ""], "{}", ran.stdout);
     assert_eq!([rows[1][1].as_str(), rows[2][1].as_str()], ["untrained", "trained"], "{}", ran.stdout);
     for score in [&rows[1][2..4], &rows[2][2..4]].concat() {
         let share: f64 = score.strip_suffix(" %").and_then(|share| share.parse().ok()).expect(&ran.stdout);

@@ -10,7 +10,7 @@ const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
 /// Share of the rows whose largest probability is that of their class.
 fn accuracy(probabilities: &Tensor, truth: &Tensor) -> f64 {
     let scores = Scored::new(Task::Multiclass, probabilities, truth).unwrap().scores();
-    scores.iter().find(|(name, _)| *name == "accuracy").and_then(|(_, score)| *score).unwrap()
+    scores.iter().find(|(score, _)| score.name == "accuracy").and_then(|(_, score)| *score).unwrap()
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn scores_by_class_equal_scikit_learns() {
         let (classes, values, labels) = classification(case);
         let scored = Scored::new(Task::Multiclass, &values, &labels).unwrap();
         let scores = scored.scores();
-        let find = |name: &str| scores.iter().find(|(found, _)| *found == name).and_then(|(_, score)| *score);
+        let find = |name: &str| scores.iter().find(|(found, _)| found.name == name).and_then(|(_, score)| *score);
         for name in ["accuracy", "balanced_accuracy", "macro_f1"] {
             assert_close(&[find(name).unwrap()], &numbers(&expected[name]), 1e-9);
         }
@@ -109,7 +109,7 @@ fn multilabel_scores_are_those_of_single_labels() {
     // Average precision: (1 + 2/3) / 2.
     let expected = [("accuracy", 5.0 / 8.0), ("macro_f1", 0.25), ("auroc", 0.75), ("auprc", 5.0 / 6.0)];
     for ((name, score), (expected_name, expected)) in scored.scores().into_iter().zip(expected) {
-        assert_eq!(name, expected_name);
+        assert_eq!(name.name, expected_name);
         assert!((score.unwrap() - expected).abs() < 1e-12, "{name}: {score:?}");
     }
     assert_eq!(scored.class_auroc()[1], None);
