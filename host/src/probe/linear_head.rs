@@ -1,13 +1,13 @@
 //! The online linear head: learns from detached features while the encoder trains.
 
-use super::{auroc, average_precision, confusion::mean};
+use super::{Objective, auroc, average_precision, confusion::mean};
 use crate::config::schema::LinearHeadConfig;
 use crate::model::{Error, Linear, Result};
 use crate::optim::{Adam, Decay, Optimizer};
 use selfsame_encoder_api::Parameter;
 use selfsame_plugin_api::Task;
 use std::collections::BTreeMap;
-use tch::{Device, Kind, Reduction, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// How well the head predicts a set of samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,9 +31,7 @@ pub struct LinearHead {
     linear: Linear,
     optimizer: Adam,
     learning_rate: f64,
-    multilabel: bool,
-    binary: bool,
-    class_weights: Option<Tensor>,
+    objective: Objective,
     device: Device,
     running: Running,
 }
@@ -52,9 +50,7 @@ struct Running {
 impl LinearHead {
     /// A head for features of length `feature_dim`, initialised from libtorch's global generator.
     ///
-    /// `balance_on`, the targets of the whole training split, weighs the loss by inverse frequency: classes by
-    /// (1/nᶜ) / Σ(1/n), absent ones by 0; positives of a multilabel label by negatives/positives, or 1 where there
-    /// are none.
+    /// `balance_on`, the targets of the whole training split, weighs the loss as in [`Objective::new`].
     ///
     /// # Errors
     /// A task without labels; anything libtorch refuses.
@@ -71,17 +67,14 @@ impl LinearHead {
                 "the linear head needs labels; set linear_head.enabled=false without them".into(),
             ));
         }
-        let multilabel = task == Task::Multilabel;
         let linear = Linear::new(feature_dim as i64, classes as i64, device)?;
         let optimizer = Adam::new(linear.parameters(), [0.9, 0.999], 1e-8, Decay::L2(config.weight_decay))?;
-        let weights = balance_on.map(|t| if multilabel { positive_weights(t) } else { class_weights(t, classes) });
+        let balance_on = balance_on.map(|targets| targets.f_to_device(device)).transpose()?;
         Ok(Self {
             linear,
             optimizer,
             learning_rate: config.learning_rate,
-            multilabel,
-            binary: task == Task::Binary,
-            class_weights: weights.transpose()?.map(|w| w.f_to_device(device)).transpose()?,
+            objective: Objective::new(task, classes, balance_on.as_ref())?,
             device,
             running: Running::default(),
         })
@@ -93,7 +86,7 @@ impl LinearHead {
     /// Features or targets of another shape; anything libtorch refuses.
     pub fn train_step(&mut self, features: &Tensor, targets: &Tensor) -> Result<()> {
         let logits = self.linear.forward(&features.f_detach()?.f_to_kind(Kind::Float)?)?;
-        let loss = self.loss(&logits, targets)?;
+        let loss = self.objective.loss(&logits, targets)?;
         self.optimizer.zero_grad();
         loss.f_backward()?;
         self.optimizer.step(self.learning_rate)?;
@@ -183,7 +176,7 @@ impl LinearHead {
         let correct = self.correct(&logits, targets)?.f_to_kind(Kind::Double)?;
         let (auroc, auprc) = self.ranked(&logits, targets)?.as_ref().map_or(Ok((None, None)), ranking)?;
         Ok(HeadMetrics {
-            loss: self.loss(&logits, targets)?.f_double_value(&[])?,
+            loss: self.objective.loss(&logits, targets)?.f_double_value(&[])?,
             accuracy: correct.f_mean(None)?.f_double_value(&[])?,
             auroc,
             auprc,
@@ -210,34 +203,23 @@ impl LinearHead {
         self.optimizer.load_state(saved)
     }
 
-    fn loss(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-        let weights = self.class_weights.as_ref();
-        Ok(if self.multilabel {
-            let targets = targets.f_to_kind(Kind::Float)?;
-            logits.f_binary_cross_entropy_with_logits(&targets, None, weights, Reduction::Mean)?
-        } else {
-            logits.f_cross_entropy_loss(targets, weights, Reduction::Mean, -100, 0.0)?
-        })
-    }
-
     /// Which predictions are right: `[B]`, or `[B, classes]` for multilabel.
     fn correct(&self, logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-        Ok(if self.multilabel {
-            logits.f_gt(0.0)?.f_eq_tensor(&targets.f_gt(0.5)?)?
-        } else {
-            logits.f_argmax(1, false)?.f_eq_tensor(targets)?
+        Ok(match self.objective.task() {
+            Task::Multilabel => logits.f_gt(0.0)?.f_eq_tensor(&targets.f_gt(0.5)?)?,
+            _ => logits.f_argmax(1, false)?.f_eq_tensor(targets)?,
         })
     }
 
     /// What is ranked, a column each: scores, and which are of positives. None for multiclass.
     fn ranked(&self, logits: &Tensor, targets: &Tensor) -> Result<Option<[Tensor; 2]>> {
-        Ok(if self.multilabel {
-            Some([logits.shallow_clone(), targets.f_gt(0.5)?])
-        } else if self.binary {
-            let margin = logits.f_select(1, 1)?.f_sub(&logits.f_select(1, 0)?)?;
-            Some([margin.f_unsqueeze(1)?, targets.f_eq(1)?.f_unsqueeze(1)?])
-        } else {
-            None
+        Ok(match self.objective.task() {
+            Task::Multilabel => Some([logits.shallow_clone(), targets.f_gt(0.5)?]),
+            Task::Binary => {
+                let margin = logits.f_select(1, 1)?.f_sub(&logits.f_select(1, 0)?)?;
+                Some([margin.f_unsqueeze(1)?, targets.f_eq(1)?.f_unsqueeze(1)?])
+            }
+            _ => None,
         })
     }
 }
@@ -261,19 +243,4 @@ fn ranking([scores, positive]: &[Tensor; 2]) -> Result<(Option<f64>, Option<f64>
         auprcs.extend(average_precision(&scores, &positive));
     }
     Ok((mean(aurocs.into_iter()), mean(auprcs.into_iter())))
-}
-
-/// Inverse class frequencies that sum to 1, `[classes]`; 0 for a class that does not occur.
-pub(super) fn class_weights(targets: &Tensor, classes: usize) -> Result<Tensor> {
-    let counts = targets.f_bincount(None::<&Tensor>, classes as i64)?.f_to_kind(Kind::Float)?;
-    let inverse = counts.f_reciprocal()?.f_masked_fill(&counts.f_eq(0)?, 0.0)?;
-    Ok(inverse.f_div(&inverse.f_sum(None)?)?)
-}
-
-/// Negatives per positive of each label, `[classes]`; 1 for a label without positives.
-pub(super) fn positive_weights(targets: &Tensor) -> Result<Tensor> {
-    let targets = targets.f_to_kind(Kind::Float)?;
-    let positives = targets.f_sum_dim_intlist(0, false, None)?;
-    let negatives = targets.f_ones_like()?.f_sum_dim_intlist(0, false, None)?.f_sub(&positives)?;
-    Ok(negatives.f_div(&positives)?.f_masked_fill(&positives.f_eq(0)?, 1.0)?)
 }

@@ -1,6 +1,5 @@
 //! The loss of a classifier on features, for every kind of label.
 
-use super::linear_head::{class_weights, positive_weights};
 use crate::model::{Error, Result};
 use selfsame_plugin_api::Task;
 use tch::{Kind, Reduction, Tensor};
@@ -15,7 +14,9 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// `balance_on`, the targets of the training split, weighs classes as the online head does.
+    /// `balance_on`, the targets of the whole training split, weighs the loss by inverse frequency: classes by
+    /// (1/nᶜ) / Σ(1/n), absent ones by 0; positives of a multilabel label by negatives/positives, or 1 where there are
+    /// none.
     ///
     /// # Errors
     /// A task without labels; anything libtorch refuses.
@@ -70,4 +71,19 @@ impl Objective {
             _ => logits.f_softmax(1, Kind::Double)?,
         })
     }
+}
+
+/// Inverse class frequencies that sum to 1, `[classes]`; 0 for a class that does not occur.
+fn class_weights(targets: &Tensor, classes: usize) -> Result<Tensor> {
+    let counts = targets.f_bincount(None::<&Tensor>, classes as i64)?.f_to_kind(Kind::Float)?;
+    let inverse = counts.f_reciprocal()?.f_masked_fill(&counts.f_eq(0)?, 0.0)?;
+    Ok(inverse.f_div(&inverse.f_sum(None)?)?)
+}
+
+/// Negatives per positive of each label, `[classes]`; 1 for a label without positives.
+fn positive_weights(targets: &Tensor) -> Result<Tensor> {
+    let targets = targets.f_to_kind(Kind::Float)?;
+    let positives = targets.f_sum_dim_intlist(0, false, None)?;
+    let negatives = targets.f_ones_like()?.f_sum_dim_intlist(0, false, None)?.f_sub(&positives)?;
+    Ok(negatives.f_div(&positives)?.f_masked_fill(&positives.f_eq(0)?, 1.0)?)
 }
