@@ -2,6 +2,7 @@
 
 use super::geometry::Canvas;
 use super::{Result, upload};
+use crate::data::Depth;
 use tch::{Kind, Tensor};
 
 /// Pixels worked on at a time; every one of them needs some dozen bytes in between.
@@ -22,8 +23,8 @@ impl Levels {
     /// One bin a level for 8 bits; 4096 bins for 16, so that tables stay small.
     pub fn of(kind: Kind) -> Self {
         match kind {
-            Kind::Uint8 => Self { bins: 256, width: 1, largest: 255.0 },
-            _ => Self { bins: 4096, width: 16, largest: 65_535.0 },
+            Kind::Uint8 => Self { bins: 256, width: 1, largest: Depth::U8.full_scale() },
+            _ => Self { bins: 4096, width: 16, largest: Depth::U16.full_scale() },
         }
     }
 

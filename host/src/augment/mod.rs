@@ -27,6 +27,7 @@ pub mod warp;
 pub use draw::ViewKey;
 pub use views::Views;
 
+use crate::data::Depth;
 use crate::native::NativeError;
 use draw::{Draws, Sample};
 use selfsame_plugin_api::{ErrorKind, without_backtrace};
@@ -76,11 +77,9 @@ pub type Result<T> = std::result::Result<T, AugmentError>;
 
 /// The value that stands for 1 in pixels of this kind.
 fn full_scale(kind: Kind) -> Result<f64> {
-    match kind {
-        Kind::Uint8 => Ok(255.0),
-        Kind::Int => Ok(65_535.0),
-        other => Err(AugmentError::Images(format!("expected uint8 or int32 pixels, got {other:?}"))),
-    }
+    let depth = Depth::of_pixels(kind);
+    let depth = depth.ok_or_else(|| AugmentError::Images(format!("expected uint8 or int32 pixels, got {kind:?}")))?;
+    Ok(depth.full_scale())
 }
 
 /// Copies parameters to `device` without waiting for what it is computing.

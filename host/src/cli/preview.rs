@@ -9,7 +9,7 @@ use crate::augment::{AugmentError, ViewKey, Views, describe, resized_crop};
 use crate::config::Config;
 use crate::config::schema::{Interpolation, OnError};
 use crate::data::loader::store_side;
-use crate::data::{Images, reduce};
+use crate::data::{Depth, Images, reduce};
 use crate::output::contact_sheet::{Row, Sheet, draw};
 use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
@@ -93,20 +93,20 @@ fn sheet(
     let keys: Vec<ViewKey> = keys.collect();
     let mut columns = vec!["original".to_owned(), "evaluation".to_owned()];
     columns.extend(keys.iter().map(|key| format!("view {} epoch {}", key.view + 1, key.epoch + 1)));
-    let (ids, targets) = (samples.ids(), samples.targets());
+    let (ids, targets, depth) = (samples.ids(), samples.targets(), Depth::of(card));
     let mut rows = Vec::new();
     for (&index, image) in indices.iter().zip(images) {
         // As training has it: reduced, unless the plugin has all pixels in one block.
         let raw = match store_side(config, card).filter(|_| samples.block().is_none()) {
-            Some(side) => raw(&reduce(image.clone(), side)?)?,
-            None => raw(image)?,
+            Some(side) => raw(&reduce(image.clone(), side)?, depth)?,
+            None => raw(image, depth)?,
         };
         let mut tiles = vec![original(&raw, views.output_size())?, tile(&views.denormalized(&views.eval(&raw)?)?)?];
         for &key in &keys {
             tiles.push(tile(&views.denormalized(&views.train(&raw, &[index as i64], key)?)?)?);
         }
         let name = ids.as_ref().and_then(|ids| ids.get(index)).cloned();
-        let bits = if image.bit_depth == 16 { ", 16 bit" } else { "" };
+        let bits = if depth == Depth::U16 { ", 16 bit" } else { "" };
         let mut label = vec![format!("#{index}")];
         label.extend(name);
         label.extend(class(card, &targets, index));
@@ -149,15 +149,15 @@ fn class(card: &Card, targets: &Targets, index: usize) -> Option<String> {
 }
 
 /// One image as the views take it.
-fn raw(image: &Image) -> Result<Images, TrainError> {
+fn raw(image: &Image, depth: Depth) -> Result<Images, TrainError> {
     let shape = [1, image.channels as i64, image.height as i64, image.width as i64];
-    let pixels = match image.bit_depth {
-        16 => {
+    let pixels = match depth {
+        Depth::U16 => {
             let values: Vec<i32> =
                 image.data.chunks_exact(2).map(|two| i32::from(u16::from_le_bytes([two[0], two[1]]))).collect();
             Tensor::f_from_slice(&values)
         }
-        _ => Tensor::f_from_slice(&image.data),
+        Depth::U8 => Tensor::f_from_slice(&image.data),
     };
     Ok(Images::whole(pixels?.f_view(shape)?))
 }

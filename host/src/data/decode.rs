@@ -1,5 +1,6 @@
 //! Reading samples with all workers, and finding those that cannot be read.
 
+use super::depth::Depth;
 use super::error::DataError;
 use super::reduce::reduce;
 use selfsame_plugin_api::{Cancelled, Card, ErrorKind, Image, PluginError, Samples, Services};
@@ -162,9 +163,12 @@ impl Decoder<'_> {
 
     fn checked(&self, image: Image) -> Result<Image, PluginError> {
         let Image { channels, height, width, bit_depth, .. } = image;
-        let bytes = [channels, height, width].iter().try_fold(usize::from(bit_depth / 8), |n, m| n.checked_mul(*m));
-        let (expected, depth) = (self.card.channels, self.card.bit_depth);
-        if (channels, bit_depth) == (expected, depth) && bytes == Some(image.data.len()) && !image.data.is_empty() {
+        let (expected, depth) = (self.card.channels, Depth::of(self.card));
+        let bytes = [channels, height, width].iter().try_fold(depth.bytes(), |n, m| n.checked_mul(*m));
+        if (channels, bit_depth) == (expected, depth.bits())
+            && bytes == Some(image.data.len())
+            && !image.data.is_empty()
+        {
             return Ok(image);
         }
         Err(PluginError::data(format!(

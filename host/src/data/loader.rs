@@ -1,6 +1,7 @@
 //! From a plugin's samples to a source: decoded once, kept where they fit.
 
 use super::decode::{Damaged, Decoder, lock};
+use super::depth::Depth;
 use super::error::DataError;
 use super::packed::{OnDisk, Packed, canvas};
 use super::reduce::reduced_size;
@@ -12,7 +13,7 @@ use indicatif::DecimalBytes;
 use selfsame_plugin_api::{Card, ErrorKind, Image, Samples, Services, Split};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// Pixels may take this share of the device's free memory.
 const DEVICE_SHARE: f64 = 0.5;
@@ -130,7 +131,7 @@ impl Loader<'_> {
     fn decoded(&self, split: Split, samples: &Arc<dyn Samples>, indices: &[usize]) -> Result<Loaded, DataError> {
         let nominal = self.card.nominal_size;
         let (height, width) = self.side.map_or(nominal, |side| reduced_size(nominal, side));
-        self.ensure_fits(indices.len() * self.card.channels * height * width * usize::from(self.card.bit_depth / 8))?;
+        self.ensure_fits(indices.len() * self.card.channels * height * width * Depth::of(self.card).bytes())?;
         let place_of = places(indices);
         let slots: Vec<Mutex<Option<Image>>> = indices.iter().map(|_| Mutex::new(None)).collect();
         let damaged = Mutex::new(Vec::new());
@@ -170,7 +171,7 @@ impl Loader<'_> {
             fingerprint,
             store_size: self.side,
             channels: self.card.channels,
-            bit_depth: self.card.bit_depth,
+            bit_depth: Depth::of(self.card),
             samples: samples.len(),
         };
         let mut store = Store::open(&self.cache_dir, key)?;
@@ -317,7 +318,7 @@ impl Loader<'_> {
             (CachePlace::Host | CachePlace::Disk, _) => Device::Cpu,
         };
         // 16-bit pixels are little-endian, as this machine's.
-        let kind = if self.card.bit_depth == 16 { Kind::Int16 } else { Kind::Uint8 };
+        let kind = Depth::of(self.card).kind();
         let tensor = Tensor::f_from_data_size(pixels, &shape, kind).and_then(|tensor| tensor.f_to_device(device));
         tensor.map_err(|error| DataError::memory(&self.card.name, &error))
     }

@@ -1,6 +1,7 @@
 //! From data sets to batches: splits, samples decoded once, pixels held in memory, on the device or on disk, and mixtures.
 
 mod decode;
+mod depth;
 pub mod entries;
 mod error;
 mod images;
@@ -16,6 +17,7 @@ pub mod store;
 pub mod survey;
 
 pub use decode::{Damaged, Decoder};
+pub use depth::Depth;
 pub use error::DataError;
 pub use images::{Batch, Images};
 pub use loader::Loader;

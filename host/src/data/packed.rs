@@ -1,6 +1,7 @@
 //! Images of any sizes, in memory or on disk, gathered onto a common canvas.
 
 use super::decode::{Decoder, Silent};
+use super::depth::Depth;
 use super::error::DataError;
 use super::images::Images;
 use super::store::{Place, Store};
@@ -12,7 +13,7 @@ use tch::Tensor;
 /// Images of the samples of a source, in its order.
 pub struct Packed {
     channels: usize,
-    bit_depth: u8,
+    depth: Depth,
     sizes: Vec<(usize, usize)>,
     bytes: Bytes,
 }
@@ -66,23 +67,23 @@ impl OnDisk {
 impl Packed {
     /// Images in memory.
     pub(super) fn in_memory(card: &Card, sizes: Vec<(usize, usize)>, pixels: Vec<u8>) -> Self {
-        let mut end = 0;
+        let (mut end, depth) = (0, Depth::of(card));
         let starts = sizes
             .iter()
             .map(|size| {
                 let start = end;
-                end += card.channels * size.0 * size.1 * usize::from(card.bit_depth / 8);
+                end += card.channels * size.0 * size.1 * depth.bytes();
                 start
             })
             .collect();
-        Self { channels: card.channels, bit_depth: card.bit_depth, sizes, bytes: Bytes::Memory { pixels, starts } }
+        Self { channels: card.channels, depth, sizes, bytes: Bytes::Memory { pixels, starts } }
     }
 
     /// Images in the packed cache.
     pub(super) fn on_disk(entry: OnDisk) -> Self {
         let sizes = entry.places.iter().map(|(_, place)| (place.height, place.width)).collect();
-        let (channels, bit_depth) = (entry.card.channels, entry.card.bit_depth);
-        Self { channels, bit_depth, sizes, bytes: Bytes::Disk(Box::new(entry)) }
+        let (channels, depth) = (entry.card.channels, Depth::of(&entry.card));
+        Self { channels, depth, sizes, bytes: Bytes::Disk(Box::new(entry)) }
     }
 
     /// The images at these positions on the smallest canvas that they fit on: uint8, or int32 for 16 bits; zeros beyond.
@@ -93,14 +94,17 @@ impl Packed {
         let sizes: Vec<_> = positions.iter().map(|&position| self.sizes[position]).collect();
         let canvas = canvas(&sizes);
         let shape = [positions.len(), self.channels, canvas.0, canvas.1].map(|length| length as i64);
-        let pixels = if self.bit_depth == 16 {
-            let value = |two: &[u8]| i32::from(u16::from_le_bytes([two[0], two[1]]));
-            let place = |from: &[u8], to: &mut [i32]| {
-                from.chunks_exact(2).zip(to).for_each(|(two, slot)| *slot = value(two));
-            };
-            Tensor::from_slice(&self.place(positions, canvas, place)?)
-        } else {
-            Tensor::from_slice(&self.place(positions, canvas, |from, to: &mut [u8]| to.copy_from_slice(from))?)
+        let pixels = match self.depth {
+            Depth::U16 => {
+                let value = |two: &[u8]| i32::from(u16::from_le_bytes([two[0], two[1]]));
+                let place = |from: &[u8], to: &mut [i32]| {
+                    from.chunks_exact(2).zip(to).for_each(|(two, slot)| *slot = value(two));
+                };
+                Tensor::from_slice(&self.place(positions, canvas, place)?)
+            }
+            Depth::U8 => {
+                Tensor::from_slice(&self.place(positions, canvas, |from, to: &mut [u8]| to.copy_from_slice(from))?)
+            }
         };
         let unequal = sizes.iter().any(|size| *size != canvas);
         Ok(Images { pixels: pixels.view(shape), sizes: unequal.then_some(sizes) })
@@ -117,7 +121,7 @@ impl Packed {
         let mut out = vec![T::default(); positions.len() * self.channels * area];
         for (&position, target) in positions.iter().zip(out.chunks_exact_mut(self.channels * area)) {
             let (height, width) = self.sizes[position];
-            let row = width * usize::from(self.bit_depth / 8);
+            let row = width * self.depth.bytes();
             let image = self.image(position, height * row * self.channels)?;
             for (from, plane) in image.chunks_exact(height * row).zip(target.chunks_exact_mut(area)) {
                 for (from, to) in from.chunks_exact(row).zip(plane.chunks_exact_mut(canvas.1)) {

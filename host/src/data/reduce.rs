@@ -3,6 +3,7 @@
 //! The filter is the bicubic one of Keys (1981) with a = −0.5, stretched by the scale so that nothing aliases; it is what
 //! Pillow's `resize(…, BICUBIC)` computes.
 
+use super::depth::Depth;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U16};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
@@ -34,7 +35,10 @@ pub fn reduce(image: Image, side: usize) -> Result<Image, PluginError> {
         return Ok(image);
     }
     let (from, to) = ((image.height, image.width), (height, width));
-    let reduced = if image.bit_depth == 16 { planes::<U16> } else { planes::<U8> };
+    let reduced = match Depth::try_from(image.bit_depth).map_err(PluginError::data)? {
+        Depth::U8 => planes::<U8>,
+        Depth::U16 => planes::<U16>,
+    };
     let data = reduced(&image.data, image.channels, from, to)?;
     Ok(Image { height, width, data, ..image })
 }

@@ -8,6 +8,7 @@
 //! missing and is decoded again.
 
 use super::decode::Damaged;
+use super::depth::Depth;
 use super::error::DataError;
 use crate::lock::{Attempt, FileLock};
 use crate::regular_file;
@@ -42,8 +43,8 @@ pub struct EntryKey {
     pub store_size: Option<usize>,
     /// Channels of an image.
     pub channels: usize,
-    /// 8 or 16.
-    pub bit_depth: u8,
+    /// Bits of a stored value.
+    pub bit_depth: Depth,
     /// Samples of the split.
     pub samples: usize,
 }
@@ -133,7 +134,7 @@ impl Store {
 
     /// Bytes of the image at `place`.
     pub fn bytes(&self, place: &Place) -> usize {
-        self.key.channels * place.height * place.width * usize::from(self.key.bit_depth / 8)
+        self.key.channels * place.height * place.width * self.key.bit_depth.bytes()
     }
 
     /// Reads the image at `place` into `bytes`, which has its length, and says whether the checksum fits.
@@ -200,7 +201,7 @@ impl Store {
     }
 
     fn fits(&self, place: &Place, end: u64) -> bool {
-        let size = [place.height, place.width, usize::from(self.key.bit_depth / 8)];
+        let size = [place.height, place.width, self.key.bit_depth.bytes()];
         let bytes = size.iter().try_fold(self.key.channels, |n, m| n.checked_mul(*m)).map(|bytes| bytes as u64);
         place.height > 0 && place.width > 0 && bytes.and_then(|n| n.checked_add(place.offset)).is_some_and(|n| n <= end)
     }

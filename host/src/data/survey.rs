@@ -1,6 +1,7 @@
 //! What one split consists of, found by reading all of it.
 
 use super::decode::{Damaged, Decoder, lock, name};
+use super::depth::Depth;
 use super::error::DataError;
 use selfsame_plugin_api::{Image, Targets, Task};
 use serde::Serialize;
@@ -19,8 +20,8 @@ pub struct Survey {
     pub groups: Option<Groups>,
     /// Sizes of the images; none when none can be read.
     pub sizes: Option<Sizes>,
-    /// Bits of a stored value, 8 or 16.
-    pub bit_depth: u8,
+    /// Bits of a stored value.
+    pub bit_depth: Depth,
     /// Smallest and largest value of any pixel; none when no image can be read.
     pub range: Option<(u16, u16)>,
     /// Mean of each channel over all pixels of all images, scaled to 0–1.
@@ -77,9 +78,10 @@ pub fn survey(decoder: &Decoder) -> Result<Survey, DataError> {
     let (card, samples) = (decoder.card, decoder.samples);
     let all: Vec<usize> = (0..samples.len()).collect();
     let (names, groups) = (samples.ids(), samples.groups());
-    let found = Mutex::new(Found::new(card.channels));
+    let depth = Depth::of(card);
+    let found = Mutex::new(Found::new(card.channels, depth));
     decoder.run(&all, |chunk| {
-        let mut part = Found::new(card.channels);
+        let mut part = Found::new(card.channels, depth);
         for (index, image) in chunk {
             part.take(index, image, || samples.facts(index).map_err(|error| error.message), names.as_deref());
         }
@@ -94,7 +96,7 @@ pub fn survey(decoder: &Decoder) -> Result<Survey, DataError> {
         Some(groups) => same.iter().map(|&index| &groups[index]).collect::<BTreeSet<_>>().len() > 1,
         None => false,
     };
-    let largest = f64::from(if card.bit_depth == 16 { u16::MAX } else { u16::from(u8::MAX) });
+    let largest = depth.full_scale();
     let pixels = found.pixels as f64;
     let mean = |channel: usize| found.sums[channel] as f64 / pixels;
     let deviation = |channel: usize| (found.squares[channel] as f64 / pixels - mean(channel).powi(2)).max(0.0).sqrt();
@@ -108,7 +110,7 @@ pub fn survey(decoder: &Decoder) -> Result<Survey, DataError> {
         duplicates_across_groups: duplicates.iter().filter(across).count(),
         groups: groups.as_deref().map(count_groups),
         sizes: sizes(&found.sizes),
-        bit_depth: card.bit_depth,
+        bit_depth: depth,
         range: (found.pixels > 0).then_some(found.range),
         mean: scaled(&mean),
         std: scaled(&deviation),
@@ -154,6 +156,7 @@ pub fn leaks(splits: &BTreeMap<String, Survey>) -> Vec<Leak> {
 
 /// Sums over some samples; integers, so that no order of adding matters.
 struct Found {
+    depth: Depth,
     sizes: BTreeMap<(usize, usize), usize>,
     range: (u16, u16),
     pixels: u64,
@@ -165,8 +168,9 @@ struct Found {
 }
 
 impl Found {
-    fn new(channels: usize) -> Self {
+    fn new(channels: usize, depth: Depth) -> Self {
         Self {
+            depth,
             sizes: BTreeMap::new(),
             range: (u16::MAX, 0),
             pixels: 0,
@@ -201,7 +205,7 @@ impl Found {
         let shape = [image.height, image.width].map(|side| (side as u64).to_le_bytes()).concat();
         let digest = Sha256::new().chain_update(shape).chain_update(&image.data).finalize();
         self.digests.entry(digest.into()).or_default().push(index);
-        let bytes = usize::from(image.bit_depth / 8);
+        let bytes = self.depth.bytes();
         let area = image.height * image.width;
         self.pixels += area as u64;
         for (channel, plane) in image.data.chunks_exact(area * bytes).enumerate() {
