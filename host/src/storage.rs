@@ -1,6 +1,7 @@
 //! The few file operations that a run's safety rests on, in one place so that a test can fail any of them.
 
 use crate::regular_file;
+use base16ct::lower;
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -160,7 +161,7 @@ fn parent_of(path: &Path) -> &Path {
 
 /// SHA-256 of some bytes, as 64 lower-case hexadecimal digits.
 pub fn sha256_of_bytes(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    lower::encode_string(&Sha256::digest(bytes))
 }
 
 /// SHA-256 of a file as 64 lower-case hexadecimal digits, and the file's size in bytes.
@@ -171,17 +172,13 @@ pub fn sha256_of_file(path: &Path) -> Result<(String, u64), FileError> {
     let mut size = 0;
     loop {
         match file.read(&mut buffer).naming("read", path)? {
-            0 => return Ok((hex(&hasher.finalize()), size)),
+            0 => return Ok((lower::encode_string(&hasher.finalize()), size)),
             n => {
                 hasher.update(&buffer[..n]);
                 size += n as u64;
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::depth::Depth;
 use super::error::DataError;
 use crate::lock::{Attempt, FileLock};
 use crate::regular_file;
+use base16ct::lower;
 use selfsame_plugin_api::{Image, Services};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -55,8 +56,7 @@ impl EntryKey {
         let readable = |text: &str| text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
         let (dataset, split): (String, String) = (readable(&self.dataset), readable(&self.split));
         let described = serde_json::json!({"format": FORMAT, "key": self}).to_string();
-        let digest: String =
-            Sha256::digest(described.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = lower::encode_string(&Sha256::digest(described.as_bytes())[..8]);
         cache_dir.join(format!("{dataset}-{split}-{digest}"))
     }
 }
