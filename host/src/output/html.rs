@@ -1,7 +1,8 @@
 //! The page of a run: static, one file, no scripts.
 
 use super::curves::{COLORS, Series, svg};
-use super::report::{ScoreRows, Scores, evaluation_warnings, facts, score_rows};
+use super::facts::{evaluation_warnings, facts};
+use super::scores::{ScoreRows, Scores, score_rows};
 use crate::evaluate::{self, Evaluation};
 use crate::metric::{self, Better, Metric, Probe};
 use crate::run::metrics::Record;

@@ -1,18 +1,16 @@
 //! What a run came to: a table at its end, a text summary, and a page with curves.
 
+use super::facts::{evaluation_warnings, facts};
 use super::html;
+use super::scores::scores;
 use crate::evaluate::{self, Evaluation};
-use crate::metric::{self, Metric, Probe};
 use crate::regular_file;
 use crate::run::RunFolderError;
 use crate::run::files::CONFIG_FILE;
 use crate::run::metrics;
-use crate::run::record::{DataSetRecord, RunRecord, RunStatus};
+use crate::run::record::RunRecord;
 use crate::storage::{Disk, FileError, Naming, write_atomically};
 use crate::train::TrainError;
-use comfy_table::{CellAlignment, Table, presets};
-use selfsame_plugin_api::Split;
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// The page's name in a run's folder.
@@ -38,106 +36,6 @@ impl From<ReportError> for TrainError {
     }
 }
 
-/// The columns of the closing table.
-const COLUMNS: [(Probe, &Metric); 4] = [
-    (Probe::Knn, &metric::ACCURACY),
-    (Probe::Linear, &metric::ACCURACY),
-    (Probe::Knn, &metric::AUROC),
-    (Probe::Linear, &metric::AUROC),
-];
-
-/// Scores of an encoder on held-out images, in the order of the closing table's columns; none where not measured.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Scores([Option<f64>; COLUMNS.len()]);
-
-impl Scores {
-    /// The scores in a record's metrics: those of the test split where there are any, else of the validation split; with
-    /// `untrained`, of the encoder before its first step. A run that was not finished has no linear probe.
-    pub fn of(record: &RunRecord, untrained: bool) -> Self {
-        let find = |(probe, score): (Probe, &Metric)| {
-            let name = |split| probe.metric(split, score);
-            let name = |split| if untrained { metric::untrained(&name(split)) } else { name(split) };
-            [Split::Test, Split::Val].into_iter().find_map(|split| record.metrics.get(&name(split)).copied())
-        };
-        Self(COLUMNS.map(find))
-    }
-}
-
-/// The closing table: titles of the columns that have a value, and the rows `untrained` and `trained`.
-pub(super) struct ScoreRows {
-    pub(super) titles: Vec<String>,
-    pub(super) rows: [Vec<String>; 2],
-    /// Row and column of the better of the two values.
-    pub(super) better: Vec<(usize, usize)>,
-}
-
-pub(super) fn score_rows(untrained: &Scores, trained: &Scores) -> ScoreRows {
-    let mut table = ScoreRows {
-        titles: vec!["encoder".to_owned()],
-        rows: [vec!["untrained".to_owned()], vec!["trained".to_owned()]],
-        better: Vec::new(),
-    };
-    for (at, (probe, score)) in COLUMNS.into_iter().enumerate() {
-        let values = [untrained.0[at], trained.0[at]];
-        if values == [None, None] {
-            continue;
-        }
-        if let [Some(before), Some(after)] = values {
-            let column = table.titles.len();
-            table.better.extend(score.is_better(before, after).then_some((0, column)));
-            table.better.extend(score.is_better(after, before).then_some((1, column)));
-        }
-        table.titles.push(probe.titled(score));
-        for (row, value) in table.rows.iter_mut().zip(values) {
-            row.push(value.filter(|value| value.is_finite()).map_or("–".into(), |value| score.text(value)));
-        }
-    }
-    table
-}
-
-/// The table that compares an encoder before its first step with itself after the last.
-pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
-    let ScoreRows { titles, rows, .. } = score_rows(untrained, trained);
-    table.set_header(titles);
-    table.add_rows(rows);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.to_string()
-}
-
-/// The images that the table's scores are of: `Scored on 5000 val images of CIFAR100, from which …`.
-pub fn scored_on(record: &RunRecord) -> Option<String> {
-    let probed = record.data_sets.iter().find(|data| data.probed)?;
-    let sized = |split: Split| Some((split.name(), probed.split_sizes.get(split.name())?));
-    let (split, size) = [Split::Test, Split::Val].into_iter().find_map(sized)?;
-    let several = record.data_sets.iter().filter(|data| data.name == probed.name).count() > 1;
-    let called = |data: &DataSetRecord| match &data.folder {
-        Some(folder) if several => format!("{} ({})", data.name, folder.display()),
-        _ => data.name.clone(),
-    };
-    let learned = match probed.images_per_epoch {
-        0 => {
-            let from: Vec<_> = record.data_sets.iter().filter(|data| data.images_per_epoch > 0).map(called).collect();
-            format!("; the encoder learned from {} alone", from.join(" + "))
-        }
-        _ => String::new(),
-    };
-    Some(format!("Scored on {size} {split} images of {}{learned}.", called(probed)))
-}
-
-/// The scores before and after training, and what they are of.
-fn scores(record: &RunRecord) -> String {
-    let (untrained, trained) = (Scores::of(record, true), Scores::of(record, false));
-    if (untrained, trained) == Default::default() {
-        return String::new();
-    }
-    let table = score_table(&untrained, &trained);
-    scored_on(record).map_or_else(|| format!("{table}\n"), |line| format!("{table}\n{line}\n"))
-}
-
 /// What a finished run prints: the scores, the run's folder, and commands to run next.
 pub fn final_report(record: &RunRecord, run_dir: &Path, next: &[String]) -> String {
     let mut scores = scores(record);
@@ -154,30 +52,6 @@ pub fn final_report(record: &RunRecord, run_dir: &Path, next: &[String]) -> Stri
 
 fn warned<'a>(warnings: impl Iterator<Item = &'a String>) -> String {
     warnings.map(|warning| format!("Warning     {warning}\n")).collect()
-}
-
-/// What has to be known of the scores of evaluations, each once, after the names of the results that it is said of.
-pub(super) fn evaluation_warnings(evaluations: &[(String, Evaluation)]) -> Vec<String> {
-    let mut named: Vec<(&String, Vec<&str>)> = Vec::new();
-    for (name, result) in evaluations {
-        for warning in &result.warnings {
-            match named.iter_mut().find(|(known, _)| *known == warning) {
-                Some((_, names)) => names.push(name),
-                None => named.push((warning, vec![name])),
-            }
-        }
-    }
-    named.into_iter().map(|(warning, names)| format!("{}: {warning}", names.join(", "))).collect()
-}
-
-/// A word of a command line as a shell takes it; `KEY=VALUE` needs no quotes.
-fn quoted(word: &str) -> Cow<'_, str> {
-    match word.split_once('=') {
-        Some((key, value)) if !key.is_empty() => {
-            format!("{}={}", shell_words::quote(key), shell_words::quote(value)).into()
-        }
-        _ => shell_words::quote(word),
-    }
 }
 
 /// A run in words: how it ended, what ran, its scores and its last metrics.
@@ -224,56 +98,6 @@ pub fn write_html(run_dir: &Path) -> Result<PathBuf, ReportError> {
     Ok(path)
 }
 
-/// Name and value of what is worth knowing about a run.
-pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
-    let status = match record.status {
-        RunStatus::Running => "running, or killed",
-        RunStatus::Completed => "completed",
-        RunStatus::Interrupted => "interrupted (continue it with --resume)",
-        RunStatus::Failed => "failed",
-    };
-    let second = |time: jiff::Timestamp| time.round(jiff::Unit::Second).unwrap_or(time).to_string();
-    let mut time = second(record.started);
-    if let Some(finished) = record.finished {
-        time.push_str(&format!(" to {}", second(finished)));
-    }
-    let mut facts = vec![
-        ("Status", format!("{status}, {} of {} epochs", record.epochs_done, record.epochs)),
-        ("Method", format!("{}, {}", record.method, record.encoder)),
-        ("Embedding", record.embedding.clone()),
-        ("Data", data(record)),
-        ("Time", time),
-        (
-            "Device",
-            format!("{}, {} thread{}", record.device, record.threads, if record.threads == 1 { "" } else { "s" }),
-        ),
-        ("Seed", record.seed.to_string()),
-        ("Versions", format!("selfsame {}, libtorch {}", record.selfsame_version, record.libtorch_version)),
-        ("Command", record.command_line.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
-    ];
-    for plugin in &record.plugins {
-        facts.push(("Plugin", format!("{} (SHA-256 {})", plugin.path, plugin.sha256)));
-    }
-    facts
-}
-
-/// The data sets with their splits, and what each is for where there are several.
-fn data(record: &RunRecord) -> String {
-    let several = record.data_sets.len() > 1;
-    let one = |data: &DataSetRecord| {
-        let splits: Vec<_> = data.split_sizes.iter().map(|(split, size)| format!("{size} {split}")).collect();
-        let mut text = format!("{} ({})", data.name, splits.join(", "));
-        if several && data.images_per_epoch > 0 {
-            text.push_str(&format!(", {} images an epoch", data.images_per_epoch));
-        }
-        if several && data.probed {
-            text.push_str(", head and probes");
-        }
-        text
-    };
-    record.data_sets.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,73 +132,12 @@ mod tests {
     }
 
     #[test]
-    fn the_table_shows_percentages_with_one_decimal() {
-        let untrained = Scores([Some(0.2549), None, None, None]);
-        let trained = Scores([Some(0.75), Some(1.0), None, None]);
-        let table = score_table(&untrained, &trained);
-        let expected = "\
-╭───────────┬───────────┬─────────────────────────╮
-│ encoder   ┆ kNN top-1 ┆ linear (fixed L2) top-1 │
-╞═══════════╪═══════════╪═════════════════════════╡
-│ untrained ┆    25.5 % ┆                       – │
-│ trained   ┆    75.0 % ┆                 100.0 % │
-╰───────────┴───────────┴─────────────────────────╯";
-        assert_eq!(table, expected);
-    }
-
-    #[test]
-    fn columns_without_a_value_are_not_shown() {
-        let mut record = example_record();
-        record.metrics.clear();
-        for (name, value) in [("knn/val/auroc", 0.625), ("linear/val/auroc", 0.75), ("online/val/accuracy", 0.9)] {
-            record.metrics.insert(name.into(), value);
-        }
-        let expected = "\
-╭───────────┬───────────┬─────────────────────────╮
-│ encoder   ┆ kNN AUROC ┆ linear (fixed L2) AUROC │
-╞═══════════╪═══════════╪═════════════════════════╡
-│ untrained ┆         – ┆                       – │
-│ trained   ┆    62.5 % ┆                  75.0 % │
-╰───────────┴───────────┴─────────────────────────╯";
-        assert_eq!(score_table(&Scores::of(&record, true), &Scores::of(&record, false)), expected);
-    }
-
-    #[test]
     fn the_final_report_says_where_and_what_next() {
         let next = ["selfsame report runs/a".to_owned(), "selfsame evaluate runs/a".to_owned()];
         let text = final_report(&example_record(), Path::new("runs/a"), &next);
         assert!(text.contains("\nScored on 5000 val images of CIFAR10.\n"), "{text}");
         let end = "\nRun folder  runs/a\nNext        selfsame report runs/a\n            selfsame evaluate runs/a\n";
         assert!(text.ends_with(end), "{text}");
-    }
-
-    #[test]
-    fn a_data_set_of_the_heads_own_is_named() {
-        let mut record = example_record();
-        record.data_sets[0].probed = false;
-        record.data_sets.push(DataSetRecord {
-            folder: None,
-            name: "CIFAR100".into(),
-            images_per_epoch: 0,
-            probed: true,
-            split_sizes: BTreeMap::from([("test".into(), 10_000), ("train".into(), 50_000)]),
-            samples_sha256: None,
-        });
-        let line = "Scored on 10000 test images of CIFAR100; the encoder learned from CIFAR10 alone.";
-        assert_eq!(scored_on(&record).as_deref(), Some(line));
-        assert_eq!(
-            data(&record),
-            "CIFAR10 (45000 train, 5000 val), 45000 images an epoch; CIFAR100 (10000 test, 50000 train), head and probes"
-        );
-    }
-
-    #[test]
-    fn the_test_split_is_preferred_to_the_validation_split() {
-        let mut record = example_record();
-        assert_eq!(Scores::of(&record, false), Scores([Some(0.75), None, None, None]));
-        record.metrics.insert("knn/test/accuracy".into(), 0.7);
-        assert_eq!(Scores::of(&record, false).0[0], Some(0.7));
-        assert_eq!(Scores::of(&record, true), Scores::default());
     }
 
     #[test]
