@@ -1,7 +1,7 @@
 //! The schema as a tree of keys, read from its JSON schema, so that type, range, default and documentation of a key
 //! are written once.
 
-use super::roles::Role;
+use super::role::Role;
 use super::schema::Config;
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -7,7 +7,7 @@ use super::keys::Key;
 use super::layers;
 use super::origin::Origin;
 use super::retired::{self, Retired};
-use super::roles::Role;
+use super::role::Role;
 use super::rules;
 use super::schema::Config;
 use super::sources::Sources;
