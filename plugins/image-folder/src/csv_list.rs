@@ -1,6 +1,6 @@
 //! Samples that a CSV file lists.
 
-use crate::catalogue::{Entry, Given};
+use crate::entry::{Entry, Given};
 use crate::file_index::{self, Finder};
 use crate::names;
 use crate::options::{CsvFiles, Meaning, Missing, Options};

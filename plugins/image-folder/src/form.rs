@@ -1,7 +1,7 @@
 //! The form that all images get, decided from some of the files where the user does not say.
 
-use crate::catalogue::Entry;
 use crate::decode::{self, Form, Header};
+use crate::entry::Entry;
 use crate::options::Options;
 use crate::pixels::Shape;
 use selfsame_plugin_api::{PluginError, Result, Services};

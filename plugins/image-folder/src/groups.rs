@@ -1,6 +1,6 @@
 //! Patients: found in paths, and kept out of more than one split.
 
-use crate::catalogue::Entry;
+use crate::entry::Entry;
 use crate::names;
 use crate::options::GroupOverlap;
 use regex::Regex;

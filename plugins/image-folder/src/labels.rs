@@ -1,6 +1,6 @@
 //! From the labels that hold to a task, its classes, and a target for each sample.
 
-use crate::catalogue::{Entry, Given};
+use crate::entry::{Entry, Given};
 use crate::names;
 use crate::options::Options;
 use crate::values::Value;

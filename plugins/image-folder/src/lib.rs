@@ -6,6 +6,7 @@ mod content;
 mod csv_list;
 mod dataset;
 mod decode;
+mod entry;
 mod file_index;
 mod form;
 mod groups;

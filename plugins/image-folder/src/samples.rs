@@ -1,7 +1,8 @@
 //! One split, opened.
 
-use crate::catalogue::{Catalogue, Entry};
+use crate::catalogue::Catalogue;
 use crate::decode::{self, Form};
+use crate::entry::Entry;
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Split, Targets};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

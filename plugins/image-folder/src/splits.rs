@@ -1,6 +1,6 @@
 //! Which split a sample belongs to: by a folder's name, a column's value, or lists of files.
 
-use crate::catalogue::Entry;
+use crate::entry::Entry;
 use crate::names;
 use crate::options::Missing;
 use crate::text;

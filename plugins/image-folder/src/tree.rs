@@ -1,6 +1,6 @@
 //! Folders as labels: `class/…`, `train/class/…`, or images without labels.
 
-use crate::catalogue::{Entry, Given};
+use crate::entry::{Entry, Given};
 use crate::file_index::{self, Found, Listing};
 use crate::names;
 use crate::options::Options;
