@@ -1,7 +1,7 @@
 //! Values of a data set that dicom-rs has read, with errors that name the tag.
 
+use crate::coding::IMPLICIT_LITTLE;
 use crate::guard;
-use crate::source::IMPLICIT_LITTLE;
 use crate::table::shown;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::header::HasLength;

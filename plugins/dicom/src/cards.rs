@@ -106,7 +106,7 @@ fn with_look(mut card: Card, look: Look, first: Option<&Path>) -> Card {
 
 fn size(path: &Path) -> Option<(usize, usize)> {
     let source = Source::open(path).ok()?;
-    let layout = source.header(|elements, _| Layout::read(elements)).ok()?;
+    let layout = Layout::of(&source).ok()?;
     Some((layout.rows, layout.columns))
 }
 

@@ -212,7 +212,7 @@ pub fn partly_read(found: &[Found]) -> Option<String> {
 
 fn identity(path: &Path) -> std::result::Result<Option<Identity>, String> {
     match Source::open(path) {
-        Ok(source) => source.header(Identity::read),
+        Ok(source) => Identity::of(&source),
         Err(Refusal::NotDicom) => Ok(None),
         Err(Refusal::Failed(why)) => Err(why),
     }

@@ -1,10 +1,11 @@
 //! The bytes of one frame (PS3.5 §8 and Annex A.4).
 
 use crate::bounds;
+use crate::coding::Pixels;
 use crate::header::Layout;
 use crate::length;
 use crate::opened::Opened;
-use crate::source::{Pixels, Source};
+use crate::source::Source;
 use dicom_core::VR;
 
 const ITEM: [u8; 4] = [0xfe, 0xff, 0x00, 0xe0];

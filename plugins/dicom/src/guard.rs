@@ -4,7 +4,7 @@
 //! only elements that somebody asks for are handed on, so that a strange private element stops nobody.
 
 use crate::bounds;
-use crate::source::Coding;
+use crate::coding::Coding;
 use dicom_core::header::{DataElementHeader, Header, SequenceItemHeader};
 use dicom_core::{Tag, VR};
 use dicom_encoding::decode::{DecodeFrom, Error};

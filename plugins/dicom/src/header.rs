@@ -2,14 +2,17 @@
 
 use crate::attributes::Attributes;
 use crate::bounds;
+use crate::coding::Pixels;
+use crate::guard::caught;
 use crate::length;
 use crate::lut::Lut;
 use crate::options::Voi;
 use crate::photometric::Photometric;
-use crate::source::Pixels;
+use crate::source::Source;
 use crate::table::shown;
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
+use dicom_object::InMemDicomObject;
 
 /// Descriptor and data of each colour's table.
 const PALETTES: [(Tag, Tag); 3] = [
@@ -19,12 +22,12 @@ const PALETTES: [(Tag, Tag); 3] = [
 ];
 
 /// Whether an element holds an image's pixels, of whatever type.
-pub fn is_pixels(tag: Tag) -> bool {
+fn is_pixels(tag: Tag) -> bool {
     [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA, tags::PIXEL_DATA].contains(&tag)
 }
 
 /// Whether a header's reader needs this element.
-pub fn is_wanted(tag: Tag) -> bool {
+fn is_wanted(tag: Tag) -> bool {
     const OTHERS: [Tag; 10] = [
         tags::SPECIFIC_CHARACTER_SET,
         tags::SOP_CLASS_UID,
@@ -38,6 +41,14 @@ pub fn is_wanted(tag: Tag) -> bool {
         tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
     ];
     tag.group() == 0x0028 || OTHERS.contains(&tag)
+}
+
+/// The elements of a file that its readers need, and the place of its pixels.
+///
+/// # Errors
+/// As [`Source::elements`], and a panic of dicom-rs.
+pub fn elements(source: &Source) -> Result<(InMemDicomObject, Option<Pixels>), String> {
+    caught(|| source.elements(is_wanted, is_pixels))
 }
 
 /// Who and what a file is.
@@ -54,8 +65,17 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// From the elements of a file; none when nothing in them is DICOM's.
-    pub fn read(elements: Attributes<'_>, pixels: Option<Pixels>) -> Result<Option<Self>, String> {
+    /// Of a file; none when nothing in its elements is DICOM's.
+    ///
+    /// # Errors
+    /// A header that is damaged, or beyond the bounds.
+    pub fn of(source: &Source) -> Result<Option<Self>, String> {
+        let (object, pixels) = elements(source)?;
+        caught(|| Self::read(Attributes::new(&object, source.coding.explicit), pixels))
+    }
+
+    /// From the elements of a file.
+    fn read(elements: Attributes<'_>, pixels: Option<Pixels>) -> Result<Option<Self>, String> {
         if !elements.has(tags::SOP_CLASS_UID) && !elements.has(tags::ROWS) {
             return Ok(None);
         }
@@ -101,6 +121,15 @@ impl Layout {
     /// Samples of one frame; [`Layout::read`] bounds it.
     pub fn count(&self) -> usize {
         self.rows * self.columns * self.samples
+    }
+
+    /// Of a file.
+    ///
+    /// # Errors
+    /// A header that is damaged, or an attribute as [`Layout::read`] says.
+    pub fn of(source: &Source) -> Result<Self, String> {
+        let (object, _) = elements(source)?;
+        caught(|| Self::read(Attributes::new(&object, source.coding.explicit)))
     }
 
     /// From the elements of a file.

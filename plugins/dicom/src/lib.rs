@@ -8,6 +8,7 @@ mod attributes;
 mod bounds;
 mod cards;
 mod codec;
+mod coding;
 mod folder;
 mod frame;
 mod guard;

@@ -2,11 +2,12 @@
 
 use crate::attributes::Attributes;
 use crate::codec::{self, Stored};
+use crate::coding::Pixels;
 use crate::frame::Fragments;
-use crate::guard::{self, caught};
-use crate::header::{Layout, Presentation};
+use crate::guard;
+use crate::header::{self, Layout, Presentation};
 use crate::options::Voi;
-use crate::source::{Pixels, Refusal, Source};
+use crate::source::{Refusal, Source};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ impl Opened {
     /// Why it cannot be read, without its name.
     pub fn new(path: &Path) -> Result<Self, String> {
         let source = Source::open(path).map_err(Refusal::why)?;
-        let (object, pixels) = caught(|| source.elements())?;
+        let (object, pixels) = header::elements(&source)?;
         Ok(Self { path: path.to_path_buf(), source, object, pixels, fragments: OnceLock::new() })
     }
 

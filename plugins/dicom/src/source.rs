@@ -2,16 +2,13 @@
 
 use crate::attributes::Attributes;
 use crate::bounds;
+use crate::coding::{Coding, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Pixels};
 use crate::guard::{self, Fault, Walked};
-use crate::header;
+use dicom_core::Tag;
 use dicom_core::header::DataElementHeader;
-use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
-use dicom_encoding::transfer_syntax::TransferSyntax;
 use dicom_object::InMemDicomObject;
-use dicom_transfer_syntax_registry::entries::{
-    EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN,
-};
+use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_BIG_ENDIAN;
 use flate2::read::DeflateDecoder;
 use std::error::Error;
 use std::fs::File;
@@ -21,48 +18,6 @@ use std::path::Path;
 
 /// What is read of a file at first; most headers fit.
 const FIRST: u64 = 16 << 10;
-
-/// Byte order and whether value representations are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Coding {
-    pub big_endian: bool,
-    pub explicit: bool,
-}
-
-pub const IMPLICIT_LITTLE: Coding = Coding { big_endian: false, explicit: false };
-pub const EXPLICIT_LITTLE: Coding = Coding { big_endian: false, explicit: true };
-pub const EXPLICIT_BIG: Coding = Coding { big_endian: true, explicit: true };
-
-impl Coding {
-    pub fn u16(self, bytes: [u8; 2]) -> u16 {
-        if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
-    }
-
-    pub fn u32(self, bytes: [u8; 4]) -> u32 {
-        if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-    }
-
-    /// The uncompressed transfer syntax whose elements are written so.
-    pub fn syntax(self) -> TransferSyntax {
-        match self {
-            Coding { explicit: false, .. } => IMPLICIT_VR_LITTLE_ENDIAN.erased(),
-            Coding { big_endian: false, .. } => EXPLICIT_VR_LITTLE_ENDIAN.erased(),
-            Coding { big_endian: true, .. } => EXPLICIT_VR_BIG_ENDIAN.erased(),
-        }
-    }
-}
-
-/// Where the pixels stand in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pixels {
-    pub tag: Tag,
-    /// Of the value, or of the first item when encapsulated; from the file's start.
-    pub offset: u64,
-    /// None: encapsulated in fragments.
-    pub length: Option<u64>,
-    /// Of words, which matters for big endian.
-    pub representation: VR,
-}
 
 /// Why a file yields no header.
 #[derive(Debug)]
@@ -193,20 +148,16 @@ impl Source {
         walked.last.is_none_or(|(next, _)| next.tag.group() > 8).then_some(())
     }
 
-    /// Reads the attributes of the image and hands them to `then`, with the place of the pixels.
-    pub fn header<T>(
+    /// The elements of the data set that `is_wanted`, up to the pixels, and the place of the pixels.
+    ///
+    /// # Errors
+    /// A header that is damaged, or beyond the bounds.
+    pub fn elements(
         &self,
-        then: impl FnOnce(Attributes<'_>, Option<Pixels>) -> Result<T, String>,
-    ) -> Result<T, String> {
-        guard::caught(|| {
-            let (object, pixels) = self.elements()?;
-            then(Attributes::new(&object, self.coding.explicit), pixels)
-        })
-    }
-
-    /// The attributes of the image that somebody asks for, and the place of the pixels.
-    pub fn elements(&self) -> Result<(InMemDicomObject, Option<Pixels>), String> {
-        let walked = self.walk(self.start, self.coding, header::is_wanted, header::is_pixels)?;
+        is_wanted: impl Fn(Tag) -> bool,
+        is_pixels: impl Fn(Tag) -> bool,
+    ) -> Result<(InMemDicomObject, Option<Pixels>), String> {
+        let walked = self.walk(self.start, self.coding, is_wanted, is_pixels)?;
         let pixels = walked.last.map(|last| self.pixels(last)).transpose()?;
         Ok((parse(&walked, self.coding)?, pixels))
     }

@@ -10,11 +10,11 @@ mod jpegls;
 mod native;
 mod rle;
 
+use crate::coding::Pixels;
 use crate::frame;
 use crate::header::Layout;
 use crate::opened::Opened;
 use crate::photometric::Photometric;
-use crate::source::Pixels;
 use dicom_dictionary_std::uids;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;

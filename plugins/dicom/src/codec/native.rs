@@ -1,9 +1,9 @@
 //! Uncompressed pixels.
 
 use super::{Colours, Stored, Values, extend, header_colours};
+use crate::coding::Coding;
 use crate::header::Layout;
 use crate::photometric::Photometric;
-use crate::source::Coding;
 
 /// Unpacks a frame's cells.
 pub fn decode(bytes: Vec<u8>, layout: &Layout, coding: Coding) -> Result<Stored, String> {

@@ -1,8 +1,8 @@
 //! RLE Lossless (PS3.5 Annex G): one PackBits segment for each byte of a sample.
 
 use super::{Stored, Values, header_colours, native};
+use crate::coding::EXPLICIT_BIG;
 use crate::header::Layout;
-use crate::source::EXPLICIT_BIG;
 
 const HEADER: usize = 64;
 

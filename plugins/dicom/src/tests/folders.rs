@@ -2,7 +2,7 @@
 
 use super::writer::{LITTLE, Picture, RLE, element};
 use super::{Silent, dataset, request};
-use crate::source::EXPLICIT_LITTLE;
+use crate::coding::EXPLICIT_LITTLE;
 use selfsame_plugin_api::{Cancelled, Samples, Services, Split, Targets, Task};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

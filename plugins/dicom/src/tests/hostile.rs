@@ -5,7 +5,7 @@ use super::writer::{
     BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_2000, JPEG_LS, LITTLE, Picture, RLE, element, head, rough,
 };
 use super::{Silent, dataset, stored};
-use crate::source::EXPLICIT_LITTLE;
+use crate::coding::EXPLICIT_LITTLE;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use rand_chacha::ChaCha8Rng;

@@ -92,7 +92,7 @@ fn files_that_hold_whole_frames_more_than_their_headers_say_are_named() {
     let found = |names: &[&str]| {
         let found = |name: &&str| {
             let source = Source::open(&folder.path().join(name)).unwrap();
-            Found { file: name.into(), identity: source.header(Identity::read).unwrap().unwrap() }
+            Found { file: name.into(), identity: Identity::of(&source).unwrap().unwrap() }
         };
         partly_read(&names.iter().map(found).collect::<Vec<_>>())
     };

@@ -7,8 +7,8 @@
 use super::writer::{BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_LS, LITTLE, Picture, RLE, element, head, rough};
 use super::{frame, stored};
 use crate::codec::Colours;
+use crate::coding::{EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 use crate::options::{Color, Look, Voi};
-use crate::source::{EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 use std::path::PathBuf;
 
 const LOOK: Look = Look { voi: Voi::None, color: Color::Grey, bit_depth: 8 };

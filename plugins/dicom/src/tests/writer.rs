@@ -1,6 +1,6 @@
 //! DICOM files written by the tests themselves, after PS3.5 and PS3.10.
 
-use crate::source::{Coding, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
+use crate::coding::{Coding, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use std::io::Write;
