@@ -1,6 +1,6 @@
 //! Facts about the data sets.
 
-use crate::header::Layout;
+use crate::layout::Layout;
 use crate::options::{self, Labels, Look, Rsna};
 use crate::rsna::DETAILED_CLASSES;
 use crate::source::Source;

@@ -1,7 +1,7 @@
 //! Any folder of DICOM files.
 
 use crate::cards;
-use crate::header::Identity;
+use crate::identity::Identity;
 use crate::labels::{self, Marks};
 use crate::listing::{few, files};
 use crate::opened::Last;

@@ -2,7 +2,7 @@
 
 use crate::bounds;
 use crate::coding::Pixels;
-use crate::header::Layout;
+use crate::layout::Layout;
 use crate::length;
 use crate::opened::Opened;
 use crate::source::Source;

@@ -1,6 +1,6 @@
 //! What the length of uncompressed pixels says about a header.
 
-use crate::header::Layout;
+use crate::layout::Layout;
 use crate::photometric::Photometric;
 
 /// The layout of uncompressed pixels of `length` bytes: the header's, but `YBR_FULL_422` whose length is exactly three bytes

@@ -1,8 +1,9 @@
 //! DICOM files as data sets: the RSNA Pneumonia Detection Challenge, and any folder.
 //!
 //! A file is read in steps, each of which trusts nothing that the one before did not check: [`source`] (how it is
-//! written), [`guard`] (lengths against the file), dicom-rs with [`attributes`] (values), [`header`] (against the bounds),
-//! [`opened`] (kept for the file's other frames), [`frame`] (bytes of one frame), [`codec`] (stored samples), [`voi`] and [`render`] (what a viewer shows).
+//! written), [`guard`] (lengths against the file), dicom-rs with [`attributes`] (values), [`header`], [`identity`],
+//! [`layout`] and [`presentation`] (against the bounds), [`opened`] (kept for the file's other frames), [`frame`] (bytes of
+//! one frame), [`codec`] (stored samples), [`voi`] and [`render`] (what a viewer shows).
 
 mod attributes;
 mod bounds;
@@ -13,14 +14,17 @@ mod folder;
 mod frame;
 mod guard;
 mod header;
+mod identity;
 mod ids;
 mod labels;
+mod layout;
 mod length;
 mod listing;
 mod lut;
 mod opened;
 mod options;
 mod photometric;
+mod presentation;
 mod render;
 mod rsna;
 mod samples;

@@ -2,9 +2,10 @@
 
 use crate::codec::{Colours, Stored, Values};
 use crate::guard::caught;
-use crate::header::{Layout, Presentation};
+use crate::layout::Layout;
 use crate::opened::Opened;
 use crate::options::{Color, Look, Voi};
+use crate::presentation::Presentation;
 use crate::voi;
 use selfsame_plugin_api::Image;
 

@@ -1,9 +1,10 @@
 //! From stored values to grey, as pure functions (PS3.3 §C.11.1 and C.11.2).
 
-use crate::header::{Function, Interest, Layout, Modality, Presentation, Window};
+use crate::layout::Layout;
 use crate::lut::Lut;
 use crate::options::Voi;
 use crate::photometric::Photometric;
+use crate::presentation::{Function, Interest, Modality, Presentation, Window};
 
 /// Percentiles between which `percentile` spreads grey.
 pub const PERCENTILES: (f64, f64) = (0.005, 0.995);

@@ -2,7 +2,7 @@
 
 use super::{Colours, Stored, Values, check_size, extend, header_colours};
 use crate::bounds;
-use crate::header::Layout;
+use crate::layout::Layout;
 use libjpeg_turbo_rs::decode::marker::{JpegMetadata, MarkerReader};
 use libjpeg_turbo_rs::precision::{decompress_12bit_with_limits, decompress_lossless_arbitrary};
 use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError};

@@ -2,7 +2,7 @@
 
 use super::codestream::{Codestream, unwrapped};
 use super::{Stored, Values, check_size, extend, header_colours};
-use crate::header::Layout;
+use crate::layout::Layout;
 use jpeg2k::Image;
 
 /// Decodes a frame.

@@ -1,7 +1,7 @@
 //! JPEG-LS, lossless and near-lossless, of one sample per pixel.
 
 use super::{Colours, Stored, Values, check_size, extend};
-use crate::header::Layout;
+use crate::layout::Layout;
 
 /// Decodes a frame.
 ///

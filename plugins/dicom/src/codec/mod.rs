@@ -12,7 +12,7 @@ mod rle;
 
 use crate::coding::Pixels;
 use crate::frame;
-use crate::header::Layout;
+use crate::layout::Layout;
 use crate::opened::Opened;
 use crate::photometric::Photometric;
 use dicom_dictionary_std::uids;

@@ -2,7 +2,7 @@
 
 use super::{Colours, Stored, Values, extend, header_colours};
 use crate::coding::Coding;
-use crate::header::Layout;
+use crate::layout::Layout;
 use crate::photometric::Photometric;
 
 /// Unpacks a frame's cells.

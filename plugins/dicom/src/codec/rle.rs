@@ -2,7 +2,7 @@
 
 use super::{Stored, Values, header_colours, native};
 use crate::coding::EXPLICIT_BIG;
-use crate::header::Layout;
+use crate::layout::Layout;
 
 const HEADER: usize = 64;
 

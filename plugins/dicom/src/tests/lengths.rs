@@ -4,7 +4,7 @@ use super::folders::{opened, put};
 use super::frame;
 use super::writer::{BIG, DEFLATED, IMPLICIT, LITTLE, Picture};
 use crate::folder::{Found, partly_read};
-use crate::header::Identity;
+use crate::identity::Identity;
 use crate::options::{Color, Look, Voi};
 use crate::source::Source;
 use selfsame_plugin_api::Split;

@@ -3,8 +3,8 @@
 
 use super::frame;
 use super::writer::{LITTLE, Picture};
-use crate::header::{Function, Window};
 use crate::options::{Color, Look, Voi};
+use crate::presentation::{Function, Window};
 use crate::samples::is_constant;
 
 fn shown_with(picture: &Picture, look: Look) -> Result<Vec<u8>, String> {

@@ -10,9 +10,10 @@ mod tables;
 mod writer;
 
 use crate::codec::Stored;
-use crate::header::{Layout, Presentation};
+use crate::layout::Layout;
 use crate::opened::Opened;
 use crate::options::{Look, Voi};
+use crate::presentation::Presentation;
 use crate::render;
 use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Image, Services};
 use serde_json::Value;
