@@ -4,7 +4,6 @@ use crate::bounds;
 use crate::coding::Pixels;
 use crate::layout::Layout;
 use crate::length;
-use crate::opened::Opened;
 use crate::source::Source;
 use dicom_core::VR;
 
@@ -43,11 +42,8 @@ pub struct Fragments {
 }
 
 /// Reads the compressed code of a frame, its fragments joined.
-pub fn encapsulated(file: &Opened, layout: &Layout, pixels: Pixels, frame: u32) -> Result<Vec<u8>, String> {
-    if pixels.length.is_some() {
-        return Err("has plain pixels where its transfer syntax has fragments".into());
-    }
-    let own = file.fragments(pixels)?.of_frame(layout.frames as usize, frame as usize)?;
+pub fn encapsulated(source: &Source, fragments: &Fragments, layout: &Layout, frame: u32) -> Result<Vec<u8>, String> {
+    let own = fragments.of_frame(layout.frames as usize, frame as usize)?;
     let samples = layout.count() as u64;
     let length: u64 = own.iter().map(|fragment| fragment.length).sum();
     let most = samples * u64::from(layout.allocated / 8) * bounds::CODE_FACTOR + bounds::CODE_EXTRA;
@@ -58,11 +54,11 @@ pub fn encapsulated(file: &Opened, layout: &Layout, pixels: Pixels, frame: u32) 
         return Err(format!("has {length} bytes of code for {samples} samples, too few to be an image"));
     }
     if let [whole] = own {
-        return file.source.read(whole.offset, whole.length);
+        return source.read(whole.offset, whole.length);
     }
     let mut code = Vec::new();
     for fragment in own {
-        code.extend(file.source.read(fragment.offset, fragment.length)?);
+        code.extend(source.read(fragment.offset, fragment.length)?);
     }
     Ok(code)
 }
@@ -100,8 +96,12 @@ impl Fragments {
     /// Searches for the basic offset table and all fragments behind it, from the first item on.
     ///
     /// # Errors
-    /// Something other than an item, a length that is beyond the file, or more than the bounds allow.
-    pub fn find(source: &Source, mut at: u64) -> Result<Self, String> {
+    /// Plain pixels, something other than an item, a length that is beyond the file, or more than the bounds allow.
+    pub fn find(source: &Source, pixels: Pixels) -> Result<Self, String> {
+        if pixels.length.is_some() {
+            return Err("has plain pixels where its transfer syntax has fragments".into());
+        }
+        let mut at = pixels.offset;
         let mut table = None;
         let mut fragments = Vec::new();
         while at < source.total {

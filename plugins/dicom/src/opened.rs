@@ -3,7 +3,7 @@
 use crate::attributes::Attributes;
 use crate::codec::{self, Stored};
 use crate::coding::Pixels;
-use crate::frame::Fragments;
+use crate::frame::{self, Fragments};
 use crate::guard;
 use crate::header;
 use crate::layout::Layout;
@@ -55,22 +55,32 @@ impl Opened {
         if frame >= layout.frames {
             return Err(format!("has {} frames; frame {frame} was asked for", layout.frames));
         }
-        let stored = codec::decode(self, &layout, pixels, frame)?;
+        let (code, stored_as) = self.code(&layout, pixels, frame)?;
+        let stored = codec::decode(code, &self.source.syntax, self.source.coding, &stored_as)?;
         if stored.values.len() != layout.count() {
             return Err(format!("has {} samples, expected {}", stored.values.len(), layout.count()));
         }
         Ok((layout, shown, stored))
     }
 
+    /// The bytes of one frame, and how they are laid out.
+    fn code(&self, layout: &Layout, pixels: Pixels, frame: u32) -> Result<(Vec<u8>, Layout), String> {
+        if codec::is_native(&self.source.syntax)? {
+            return frame::native(&self.source, layout, pixels, frame);
+        }
+        let code = frame::encapsulated(&self.source, self.fragments(pixels)?, layout, frame)?;
+        Ok((code, layout.clone()))
+    }
+
     /// The places of its fragments, which are searched for once.
     ///
     /// # Errors
     /// The fragments are damaged, or more than the bounds allow.
-    pub fn fragments(&self, pixels: Pixels) -> Result<&Fragments, String> {
+    fn fragments(&self, pixels: Pixels) -> Result<&Fragments, String> {
         if let Some(found) = self.fragments.get() {
             return Ok(found);
         }
-        let found = Fragments::find(&self.source, pixels.offset)?;
+        let found = Fragments::find(&self.source, pixels)?;
         Ok(self.fragments.get_or_init(|| found))
     }
 

@@ -10,10 +10,8 @@ mod jpegls;
 mod native;
 mod rle;
 
-use crate::coding::Pixels;
-use crate::frame;
+use crate::coding::Coding;
 use crate::layout::Layout;
-use crate::opened::Opened;
 use crate::photometric::Photometric;
 use dicom_dictionary_std::uids;
 use dicom_encoding::transfer_syntax::TransferSyntaxIndex;
@@ -108,22 +106,25 @@ pub fn name(syntax: &str) -> String {
     }
 }
 
-/// Reads and decodes one frame.
+/// Whether a transfer syntax stores plain pixels instead of fragments of code.
+///
+/// # Errors
+/// A transfer syntax that is not read.
+pub fn is_native(syntax: &str) -> Result<bool, String> {
+    Ok(kind(syntax)? == Kind::Native)
+}
+
+/// Decodes the bytes of one frame.
 ///
 /// # Errors
 /// A transfer syntax that is not read, code that is damaged, sizes that contradict the header.
-pub fn decode(file: &Opened, layout: &Layout, pixels: Pixels, frame: u32) -> Result<Stored, String> {
-    let kind = kind(&file.source.syntax)?;
-    if kind == Kind::Native {
-        let (bytes, layout) = frame::native(&file.source, layout, pixels, frame)?;
-        return native::decode(bytes, &layout, file.source.coding);
-    }
-    let code = frame::encapsulated(file, layout, pixels, frame)?;
-    match kind {
-        Kind::Native | Kind::Rle => rle::decode(&code, layout),
-        Kind::Jpeg => jpeg::decode(&code, layout),
-        Kind::JpegLs => jpegls::decode(&code, layout),
-        Kind::Jpeg2000 => jpeg2000::decode(&code, layout),
+pub fn decode(bytes: Vec<u8>, syntax: &str, coding: Coding, layout: &Layout) -> Result<Stored, String> {
+    match kind(syntax)? {
+        Kind::Native => native::decode(bytes, layout, coding),
+        Kind::Rle => rle::decode(&bytes, layout),
+        Kind::Jpeg => jpeg::decode(&bytes, layout),
+        Kind::JpegLs => jpegls::decode(&bytes, layout),
+        Kind::Jpeg2000 => jpeg2000::decode(&bytes, layout),
     }
 }
 
