@@ -5,7 +5,7 @@ use crate::failure::{Failure, io_error};
 use crate::options::{Checksum, Options, Source};
 use crate::published::{CIFAR10, CIFAR100, Digest, Package, Published};
 use crate::records::Records;
-use crate::{archive, layout, lock, records, verify};
+use crate::{archive, layout, lock, record_file, verify};
 use selfsame_plugin_api::{Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -139,7 +139,7 @@ impl Dataset for Cifar {
         let mut all = Records::default();
         for member in files.package.members.iter().filter(|member| member.split == split) {
             let path = files.folder.join(member.file);
-            let part = records::load(self.published, files.package.form, &path)
+            let part = record_file::load(self.published, files.package.form, &path)
                 .map_err(|failure| failure.advise(&self.remedy()))?;
             all.pixels.extend(part.pixels);
             all.classes.extend(part.classes);

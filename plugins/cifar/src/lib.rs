@@ -1,6 +1,7 @@
 //! The CIFAR10 and CIFAR100 data sets.
 
 mod archive;
+mod binary;
 mod cards;
 mod dataset;
 mod download;
@@ -12,6 +13,7 @@ mod options;
 mod pickle;
 mod published;
 mod python;
+mod record_file;
 mod records;
 mod regular_file;
 mod verify;

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, io_error};
 use crate::options::Checksum;
 use crate::published::{Digest, Form, Member, Package, Published};
-use crate::records;
+use crate::record_file;
 use crate::regular_file;
 use md5::Md5;
 use selfsame_plugin_api::Services;
@@ -45,7 +45,7 @@ pub fn package(
             Checksum::Official => official(published, package.form, member, &path, services)?,
             Checksum::None => {
                 services.progress(&format!("checking {}", path.display()), 0, None)?;
-                records::load(published, package.form, &path)?;
+                record_file::load(published, package.form, &path)?;
             }
         }
     }
@@ -69,7 +69,7 @@ fn official(
     let Err(failure) = digest(path, member.digest, services) else { return Ok(()) };
     // A record that cannot be says more than a digest does.
     let content = matches!(failure, Failure::Content(_));
-    match records::load(published, form, path) {
+    match record_file::load(published, form, path) {
         Err(Failure::Content(cause)) if content => Err(Failure::Content(cause)),
         _ => Err(failure),
     }

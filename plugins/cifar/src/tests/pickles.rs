@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::published::CIFAR100;
-use crate::{published::Form, python, records};
+use crate::{published::Form, python, record_file};
 use tempfile::TempDir;
 
 /// numpy 2.4, Python 3: `pickle.dumps({b"batch_label": b"…", b"labels": [3, 9], b"data": (np.arange(6144) * 7 %
@@ -107,7 +107,7 @@ fn rejects_a_python_file_that_is_not_the_published_one() {
     write_files(root.path(), &python_files(&CIFAR10));
     let error = dataset(&CIFAR10, root.path(), json!({})).prepare(&Patient).unwrap_err();
     assert!(error.message.contains("data_batch_1: MD5") && error.message.contains("c99cafc1"), "{error}");
-    assert!(records::load(&CIFAR10, Form::Python, &root.path().join("data_batch_1")).is_ok());
+    assert!(record_file::load(&CIFAR10, Form::Python, &root.path().join("data_batch_1")).is_ok());
 }
 
 #[test]
