@@ -2,7 +2,6 @@
 
 use crate::layout::Layout;
 use crate::options::{self, Labels, Look, Rsna};
-use crate::rsna::DETAILED_CLASSES;
 use crate::source::Source;
 use selfsame_plugin_api::{Card, DatasetRequest, OptionSpec, PluginError, Result, Split, Task};
 use serde_json::json;
@@ -12,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub const RSNA: &str = "RSNAKaggle";
 /// Name of the data set of any DICOM files.
 pub const FOLDER: &str = "DicomFolder";
+/// Classes of the challenge's detailed file, in the order of their labels.
+pub const DETAILED_CLASSES: [&str; 3] = ["Normal", "No Lung Opacity / Not Normal", "Lung Opacity"];
 
 /// The card that is known without reading; none of a foreign name.
 pub fn card(name: &str) -> Card {

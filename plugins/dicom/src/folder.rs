@@ -1,6 +1,7 @@
 //! Any folder of DICOM files.
 
 use crate::cards;
+use crate::found::{Found, partly_read};
 use crate::identity::Identity;
 use crate::labels::{self, Marks};
 use crate::listing::{few, files};
@@ -17,14 +18,6 @@ use std::sync::{Arc, OnceLock};
 const TEST_FRACTION: f64 = 0.1;
 /// Between two reports of progress, in files.
 const REPORT: usize = 64;
-
-/// One DICOM file with pixels.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// Relative to the data set's folder.
-    pub file: PathBuf,
-    pub identity: Identity,
-}
 
 /// What the files without a patient's id are grouped by.
 #[derive(Debug, Default)]
@@ -194,20 +187,6 @@ impl DicomFolder {
     fn index(&self) -> Result<&Index> {
         self.index.get().ok_or_else(|| PluginError::plugin("the data set was not prepared"))
     }
-}
-
-/// Which files hold more pixels than their headers speak of, if any does.
-pub fn partly_read(found: &[Found]) -> Option<String> {
-    let surplus =
-        |Found { file, identity }: &Found| Some(format!("{}: {}", file.display(), identity.surplus.as_ref()?));
-    let files: Vec<_> = found.iter().filter_map(surplus).collect();
-    (!files.is_empty()).then(|| {
-        format!(
-            "files with more pixels than their headers say, whose rest is not read: {}; check their Number of Frames, \
-             Bits Allocated and Samples per Pixel",
-            few(&files)
-        )
-    })
 }
 
 fn identity(path: &Path) -> std::result::Result<Option<Identity>, String> {

@@ -1,6 +1,6 @@
 //! Which files the rows of a table mean.
 
-use crate::folder::Found;
+use crate::found::Found;
 use crate::listing::few;
 use crate::options::IdKind;
 use crate::table::{Table, shown};

@@ -1,10 +1,10 @@
 //! Labels, splits and groups of a folder's files from a CSV file.
 
-use crate::folder::Found;
+use crate::found::Found;
 use crate::ids::Ids;
 use crate::options::{Folder, IdKind};
-use crate::rsna::unmatched;
 use crate::table::{self, Column, Table, shown};
+use crate::unmatched::{Unlabelled, unmatched};
 use selfsame_plugin_api::{PluginError, Result, Split};
 use selfsame_tables::labels::{have_both_truths, is_missing, plain, truth_as_number};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,22 +77,6 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
     let what = format!("{} (id_kind: {})", csv.display(), kind.name());
     unmatched(&what, &missing, &rowless, &unlabelled.rows, options.unmatched)?;
     Ok((classes, marks))
-}
-
-/// Rows whose label says that there is none, and the files or subjects that they are about.
-#[derive(Debug, Default)]
-pub struct Unlabelled<T> {
-    pub rows: Vec<String>,
-    pub subjects: BTreeSet<T>,
-}
-
-impl<T: Ord> Unlabelled<T> {
-    /// One more row.
-    pub fn add(&mut self, line: u64, label: &str, subjects: impl IntoIterator<Item = T>) {
-        let label = if label.is_empty() { "empty".into() } else { format!("`{}`", shown(label)) };
-        self.rows.push(format!("line {line}: {label}"));
-        self.subjects.extend(subjects);
-    }
 }
 
 /// The distinct labels: by number when all are numbers, else by name. Writes each into the form in which it is compared.

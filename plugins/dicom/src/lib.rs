@@ -11,6 +11,7 @@ mod cards;
 mod codec;
 mod coding;
 mod folder;
+mod found;
 mod frame;
 mod guard;
 mod header;
@@ -30,6 +31,7 @@ mod rsna;
 mod samples;
 mod source;
 mod table;
+mod unmatched;
 mod voi;
 
 #[cfg(test)]

@@ -1,16 +1,15 @@
 //! The RSNA Pneumonia Detection Challenge as its users have it on disk.
 
-use crate::cards;
-use crate::labels::Unlabelled;
+use crate::cards::{self, DETAILED_CLASSES};
 use crate::listing::{entries, few, unreadable};
 use crate::opened::Last;
-use crate::options::{Labels, Policy, Rsna};
+use crate::options::{Labels, Rsna};
 use crate::samples::{Frames, Sample, is_test};
 use crate::table::{self, Column, Table, shown};
+use crate::unmatched::{Unlabelled, unmatched};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use selfsame_tables::labels::{is_missing, plain, truth_as_number};
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -20,9 +19,6 @@ const CHALLENGE: &str = "stage_2_train_labels.csv";
 const DETAILED: &str = "stage_2_detailed_class_info.csv";
 const IMAGES: &str = "stage_2_train_images";
 const TEST_IMAGES: &str = "stage_2_test_images";
-
-/// Classes of the challenge's detailed file, in the order of their labels.
-pub const DETAILED_CLASSES: [&str; 3] = ["Normal", "No Lung Opacity / Not Normal", "Lung Opacity"];
 
 /// The data set in one folder.
 pub struct RsnaKaggle {
@@ -137,41 +133,6 @@ impl RsnaKaggle {
         }
         let samples = self.find()?;
         Ok(self.samples.get_or_init(|| samples))
-    }
-}
-
-/// Rows without a file, files without a row, and rows without a label; `csv` begins the message.
-pub fn unmatched<T: Display>(
-    csv: impl Display,
-    missing: &[String],
-    rowless: &[T],
-    unlabelled: &[String],
-    policy: Policy,
-) -> Result<()> {
-    let mut parts = Vec::new();
-    if !unlabelled.is_empty() {
-        let advice = "where such a word is a class, give it another name";
-        parts.push(format!("rows without a label: {}, {advice}", few(unlabelled)));
-    }
-    if !missing.is_empty() {
-        let missing: Vec<_> = missing.iter().map(|id| shown(id)).collect();
-        parts.push(format!("rows without a file: {}", few(&missing)));
-    }
-    if !rowless.is_empty() {
-        parts.push(format!("files without a row: {}", few(rowless)));
-    }
-    if parts.is_empty() {
-        return Ok(());
-    }
-    let message = format!("{csv}: {}", parts.join("; "));
-    match policy {
-        Policy::Stop => Err(PluginError::data(format!(
-            "{message}; complete the files, or set dataset.options.unmatched to leave_out"
-        ))),
-        Policy::LeaveOut => {
-            tracing::warn!("{message}; left out");
-            Ok(())
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::folders::{opened, put};
 use super::frame;
 use super::writer::{BIG, DEFLATED, IMPLICIT, LITTLE, Picture};
-use crate::folder::{Found, partly_read};
+use crate::found::{Found, partly_read};
 use crate::identity::Identity;
 use crate::options::{Color, Look, Voi};
 use crate::source::Source;
