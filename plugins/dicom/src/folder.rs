@@ -2,22 +2,19 @@
 
 use crate::cards;
 use crate::found::{Found, partly_read};
-use crate::identity::Identity;
 use crate::labels::{self, Marks};
 use crate::listing::{few, files};
 use crate::opened::Last;
 use crate::options::{Folder, Frames as Choice, Policy};
 use crate::samples::{Frames, Sample, is_test};
-use crate::source::{Refusal, Source};
+use crate::scan;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 /// Test part where the options do not say, with labels.
 const TEST_FRACTION: f64 = 0.1;
-/// Between two reports of progress, in files.
-const REPORT: usize = 64;
 
 /// What the files without a patient's id are grouped by.
 #[derive(Debug, Default)]
@@ -92,19 +89,15 @@ impl DicomFolder {
         let (paths, others) = files(&self.root, services)?;
         let what = format!("reading the headers of files in {}", self.root.display());
         let (mut found, mut foreign, mut damaged, mut without) = (Vec::new(), others, Vec::new(), Vec::new());
-        for (at, path) in paths.iter().enumerate() {
-            if at % REPORT == 0 {
-                services.items(&what, at as u64, Some(paths.len() as u64))?;
-            }
+        for (path, identity) in paths.iter().zip(scan::identities(&paths, &what, services)?) {
             let relative = path.strip_prefix(&*self.root).unwrap_or(path).to_path_buf();
-            match identity(path) {
+            match identity {
                 Ok(Some(identity)) if identity.has_pixels => found.push(Found { file: relative, identity }),
                 Ok(Some(_)) => without.push(relative.display().to_string()),
                 Ok(None) => foreign += 1,
                 Err(why) => damaged.push(format!("{} {why}", path.display())),
             }
         }
-        services.items(&what, paths.len() as u64, Some(paths.len() as u64))?;
         if !damaged.is_empty() {
             if self.options.damaged == Policy::Stop {
                 let message = format!(
@@ -186,14 +179,6 @@ impl DicomFolder {
 
     fn index(&self) -> Result<&Index> {
         self.index.get().ok_or_else(|| PluginError::plugin("the data set was not prepared"))
-    }
-}
-
-fn identity(path: &Path) -> std::result::Result<Option<Identity>, String> {
-    match Source::open(path) {
-        Ok(source) => Identity::of(&source),
-        Err(Refusal::NotDicom) => Ok(None),
-        Err(Refusal::Failed(why)) => Err(why),
     }
 }
 

@@ -29,6 +29,7 @@ mod presentation;
 mod render;
 mod rsna;
 mod samples;
+mod scan;
 mod source;
 mod table;
 mod unmatched;

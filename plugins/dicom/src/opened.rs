@@ -4,7 +4,7 @@ use crate::attributes::Attributes;
 use crate::codec::{self, Stored};
 use crate::coding::Pixels;
 use crate::frame::{self, Fragments};
-use crate::guard;
+use crate::guard::{self, caught};
 use crate::header;
 use crate::layout::Layout;
 use crate::options::Voi;
@@ -21,6 +21,8 @@ pub struct Opened {
     pub source: Source,
     object: InMemDicomObject,
     pixels: Option<Pixels>,
+    /// Or why its samples cannot be read, which stops nobody who asks for its facts.
+    layout: Result<Layout, String>,
     fragments: OnceLock<Fragments>,
 }
 
@@ -32,7 +34,8 @@ impl Opened {
     pub fn new(path: &Path) -> Result<Self, String> {
         let source = Source::open(path).map_err(Refusal::why)?;
         let (object, pixels) = header::elements(&source)?;
-        Ok(Self { path: path.to_path_buf(), source, object, pixels, fragments: OnceLock::new() })
+        let layout = caught(|| Layout::read(Attributes::new(&object, source.coding.explicit)));
+        Ok(Self { path: path.to_path_buf(), source, object, pixels, layout, fragments: OnceLock::new() })
     }
 
     /// The elements of its header that somebody asks for.
@@ -50,17 +53,17 @@ impl Opened {
             let tag = guard::shown(pixels.tag);
             return Err(format!("has floating-point pixels {tag}, which are not read; convert them to whole numbers"));
         }
-        let layout = Layout::read(self.attributes())?;
-        let shown = Presentation::read(self.attributes(), &layout, frame, voi)?;
+        let layout = self.layout.as_ref().map_err(Clone::clone)?;
+        let shown = Presentation::read(self.attributes(), layout, frame, voi)?;
         if frame >= layout.frames {
             return Err(format!("has {} frames; frame {frame} was asked for", layout.frames));
         }
-        let (code, stored_as) = self.code(&layout, pixels, frame)?;
+        let (code, stored_as) = self.code(layout, pixels, frame)?;
         let stored = codec::decode(code, &self.source.syntax, self.source.coding, &stored_as)?;
         if stored.values.len() != layout.count() {
             return Err(format!("has {} samples, expected {}", stored.values.len(), layout.count()));
         }
-        Ok((layout, shown, stored))
+        Ok((layout.clone(), shown, stored))
     }
 
     /// The bytes of one frame, and how they are laid out.
@@ -85,7 +88,7 @@ impl Opened {
     }
 
     fn has_several_frames(&self) -> bool {
-        Layout::read(self.attributes()).is_ok_and(|layout| layout.frames > 1)
+        self.layout.as_ref().is_ok_and(|layout| layout.frames > 1)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::writer::{LITTLE, Picture, RLE, element};
 use super::{Silent, dataset, request};
 use crate::coding::EXPLICIT_LITTLE;
-use selfsame_plugin_api::{Cancelled, Samples, Services, Split, Targets, Task};
+use selfsame_plugin_api::{Cancelled, ErrorKind, Samples, Services, Split, Targets, Task};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -254,6 +254,48 @@ fn headers_are_counted_as_files_and_not_as_bytes() {
     dataset("DicomFolder", folder.path(), Value::Null).prepare(&services).unwrap();
     let last = services.0.into_inner().unwrap().pop().unwrap();
     assert!(last.0.contains("headers") && last.1 == 1, "{last:?}");
+}
+
+#[test]
+fn headers_that_several_threads_read_keep_the_order_of_their_files() {
+    let folder = tempdir().unwrap();
+    let patient = |at: usize| ["ann", "bob", "cid"][at % 3];
+    for at in 0..200 {
+        put(folder.path(), &format!("{at:03}.dcm"), &image(patient(at), 1));
+    }
+    for at in [7, 90, 150] {
+        put(folder.path(), &format!("{at:03}.dcm"), &image("x", 1)[..200]);
+    }
+    let message = dataset("DicomFolder", folder.path(), Value::Null).prepare(&Silent).unwrap_err().message;
+    let places: Vec<_> = ["3 damaged", "/007.dcm", "/090.dcm", "/150.dcm"].map(|part| message.find(part)).into();
+    assert!(places.is_sorted() && places.iter().all(Option::is_some), "{message}");
+    let samples = opened("DicomFolder", folder.path(), json!({ "damaged": "leave_out" }), Split::Train);
+    let whole = (0..200).filter(|at| ![7, 90, 150].contains(at));
+    let (ids, groups): (Vec<_>, Vec<_>) = whole.map(|at| (format!("{at:03}.dcm"), patient(at).to_owned())).unzip();
+    assert_eq!((samples.ids().unwrap(), samples.groups().unwrap()), (ids, groups));
+}
+
+/// A host that stops while headers are read.
+struct Stopping;
+
+impl Services for Stopping {
+    fn progress(&self, _what: &str, _done: u64, _total: Option<u64>) -> Result<(), Cancelled> {
+        Ok(())
+    }
+
+    fn items(&self, _what: &str, _done: u64, _total: Option<u64>) -> Result<(), Cancelled> {
+        Err(Cancelled)
+    }
+}
+
+#[test]
+fn reading_headers_stops_when_the_host_says_so() {
+    let folder = tempdir().unwrap();
+    for at in 0..100 {
+        put(folder.path(), &format!("{at}.dcm"), &image("x", 1));
+    }
+    let error = dataset("DicomFolder", folder.path(), Value::Null).prepare(&Stopping).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Cancelled);
 }
 
 #[test]
