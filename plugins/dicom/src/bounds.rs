@@ -38,9 +38,6 @@ pub const CODE_EXTRA: u64 = 1 << 20;
 /// Most scans of one JPEG image.
 pub const SCANS: usize = 64;
 
-/// Largest CSV file in bytes.
-pub const CSV: u64 = 256 << 20;
-
 /// Most tiles of one JPEG 2000 image; a decoder keeps about twelve kilobytes for each.
 pub const TILES: usize = 1 << 10;
 

@@ -18,8 +18,8 @@ pub struct Marks {
     pub group: Option<String>,
 }
 
-fn column(name: &Option<String>) -> Column<'_> {
-    name.as_deref().map_or(Column::Absent, Column::Named)
+fn column<'n>(name: &'n Option<String>, option: &'n str) -> Column<'n> {
+    name.as_deref().map_or(Column::Absent, |name| Column::Option { name, option })
 }
 
 /// Class names, and marks for each file; none of a file that no row names (the options allow it).
@@ -28,10 +28,10 @@ fn column(name: &Option<String>) -> Column<'_> {
 /// A table that cannot be read, rows that contradict each other, and what the options do not allow.
 pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String>, Vec<Option<Marks>>)> {
     let columns = [
-        options.id_column.as_deref().map_or(Column::First, Column::Named),
-        column(&options.label_column),
-        column(&options.split_column),
-        column(&options.group_column),
+        options.id_column.as_ref().map_or(Column::First, |name| Column::Option { name, option: "id_column" }),
+        column(&options.label_column, "label_column"),
+        column(&options.split_column, "split_column"),
+        column(&options.group_column, "group_column"),
     ];
     let mut table = table::read(csv, &columns)?;
     let has_labels = options.label_column.is_some();
@@ -95,7 +95,7 @@ fn classes(table: &mut Table) -> Result<Vec<String>> {
     // A class for each row is a column that was mistaken for labels, and its head would not fit into memory.
     const MOST: usize = 10_000;
     if names.len() > MOST || names.len() < 2 {
-        let path = table.path.display();
+        let path = table.path().display();
         return Err(PluginError::data(format!("{path}: {} different labels, expected 2 to {MOST}", names.len())));
     }
     Ok(names)

@@ -46,15 +46,15 @@ impl RsnaKaggle {
                 let message = format!("{}: option `labels` = `detailed` needs {DETAILED}", self.root.display());
                 return Err(PluginError::data(message));
             };
-            let table = table::read(&path, &[Column::Named("patientId"), Column::Named("class")])?;
+            let table = table::read(&path, &[Column::Own("patientId"), Column::Own("class")])?;
             return Ok((path, by_subject(&table, detailed, same)?));
         }
         if let Some(path) = file(LABELLED) {
-            let table = table::read(&path, &[Column::Named("subject"), Column::Named("label")])?;
+            let table = table::read(&path, &[Column::Own("subject"), Column::Own("label")])?;
             return Ok((path, by_subject(&table, binary, same)?));
         }
         if let Some(path) = file(CHALLENGE) {
-            let table = table::read(&path, &[Column::Named("patientId"), Column::Named("Target")])?;
+            let table = table::read(&path, &[Column::Own("patientId"), Column::Own("Target")])?;
             // One row for each box: a patient has an opacity when any row says so.
             return Ok((path, by_subject(&table, binary, |one, other| Some(one.max(other)))?));
         }

@@ -2,14 +2,12 @@
 
 use crate::entry::{Entry, Given};
 use crate::file_index::{self, Finder};
-use crate::names;
 use crate::options::{CsvFiles, Meaning, Missing, Options};
 use crate::splits;
-use crate::table::{Column, Table};
 use crate::values::{OneOrMany, Value};
-use csv::StringRecord;
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
 use selfsame_tables::labels::{is_missing, plain};
+use selfsame_tables::{Column, Row, Table, names};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -43,6 +41,7 @@ struct List<'a> {
     root: &'a Path,
     options: &'a Options,
     table: Table,
+    rows: Vec<Row>,
     /// The split of all rows.
     split: Option<Split>,
     path: Column,
@@ -55,7 +54,7 @@ struct List<'a> {
 
 impl<'a> List<'a> {
     fn open(root: &'a Path, file: &str, split: Option<Split>, options: &'a Options) -> Result<Self> {
-        let table = Table::read(&root.join(file))?;
+        let table = Table::open(&root.join(file))?;
         let optional =
             |name: &Option<String>, option: &str| name.as_ref().map(|name| table.column(name, option)).transpose();
         let path = table.column(options.path_column.as_deref().unwrap_or("path"), "path_column")?;
@@ -66,24 +65,24 @@ impl<'a> List<'a> {
         let labels = labels.collect::<Result<Vec<_>>>()?;
         let filters = options.filters.iter().map(|(name, values)| Ok((table.column(name, "where")?, values)));
         let filters = filters.collect::<Result<Vec<_>>>()?;
-        let single = [label, split_column, group].into_iter().flatten().chain(labels.iter().copied());
-        let single = single.chain(filters.iter().map(|(column, _)| *column)).chain([path]);
-        table.expect_single_lines(&single.collect::<Vec<_>>())?;
-        Ok(Self { root, options, split, path, label, labels, split_column, group, filters, table })
+        let used = [label, split_column, group].into_iter().flatten().chain(labels.iter().copied());
+        let used = used.chain(filters.iter().map(|(column, _)| *column)).chain([path]);
+        let rows = table.rows(&used.collect::<Vec<_>>())?;
+        Ok(Self { root, options, split, path, label, labels, split_column, group, filters, table, rows })
     }
 
-    fn is_wanted(&self, row: &StringRecord) -> bool {
+    fn is_wanted(&self, row: &Row) -> bool {
         self.filters.iter().all(|(column, values)| {
-            let cell = plain(self.table.cell(row, *column));
+            let cell = plain(row.cell(*column));
             values.as_slice().iter().any(|value| value.0 == *cell)
         })
     }
 
     /// The path as it is looked for: with `/`, and without the prefix.
-    fn listed_path(&self, line: u64, row: &StringRecord) -> Result<String> {
-        let cell = self.table.cell(row, self.path).replace('\\', "/");
+    fn listed_path(&self, row: &Row) -> Result<String> {
+        let cell = row.cell(self.path).replace('\\', "/");
         if cell.is_empty() {
-            return Err(self.table.wrong(line, &format!("`{}` is empty", self.table.name(self.path))));
+            return Err(self.table.wrong(row.line, &format!("`{}` is empty", self.table.name(self.path))));
         }
         let prefixes = self.options.strip_prefix.as_ref().map_or(&[][..], OneOrMany::as_slice);
         let stripped = prefixes.iter().find_map(|prefix| cell.strip_prefix(prefix.as_str()));
@@ -91,13 +90,13 @@ impl<'a> List<'a> {
     }
 
     /// The labels that hold; none when the row is to be left out.
-    fn labels_of(&self, line: u64, row: &StringRecord) -> Result<Option<Vec<String>>> {
+    fn labels_of(&self, row: &Row) -> Result<Option<Vec<String>>> {
         if let Some(column) = self.label {
-            return self.labels_in_cell(line, row, column);
+            return self.labels_in_cell(row, column);
         }
         let mut labels = Vec::new();
         for column in &self.labels {
-            match self.meaning(line, row, *column)? {
+            match self.meaning(row, *column)? {
                 Meaning::One => labels.push(self.table.name(*column).to_string()),
                 Meaning::Zero => {}
                 Meaning::Drop => return Ok(None),
@@ -106,8 +105,8 @@ impl<'a> List<'a> {
         Ok(Some(labels))
     }
 
-    fn labels_in_cell(&self, line: u64, row: &StringRecord, column: Column) -> Result<Option<Vec<String>>> {
-        let cell = self.table.cell(row, column);
+    fn labels_in_cell(&self, row: &Row, column: Column) -> Result<Option<Vec<String>>> {
+        let cell = row.cell(column);
         let is_negative = |label: &str| self.options.negative_label.as_ref().is_some_and(|none| none.0 == label);
         let parts: Vec<&str> = match &self.options.label_separator {
             Some(separator) => cell.split(separator.as_str()).collect(),
@@ -122,7 +121,7 @@ impl<'a> List<'a> {
             if is_missing(&label) && !self.is_named(&label) {
                 return match self.options.missing {
                     Missing::Drop => Ok(None),
-                    Missing::Error => Err(self.lacks_a_label(line, column, &label)),
+                    Missing::Error => Err(self.lacks_a_label(row.line, column, &label)),
                 };
             }
             if !labels.contains(&label) {
@@ -153,15 +152,15 @@ impl<'a> List<'a> {
         self.table.wrong(line, &message)
     }
 
-    fn meaning(&self, line: u64, row: &StringRecord, column: Column) -> Result<Meaning> {
-        let cell = plain(self.table.cell(row, column));
+    fn meaning(&self, row: &Row, column: Column) -> Result<Meaning> {
+        let cell = plain(row.cell(column));
         let written = self.options.label_values.iter().find(|(text, _)| plain(text) == cell);
         match (written, cell.as_ref()) {
             (Some((_, meaning)), _) => Ok(*meaning),
             (None, "0" | "false") => Ok(Meaning::Zero),
             (None, "1" | "true") => Ok(Meaning::One),
             (None, other) => Err(self.table.wrong(
-                line,
+                row.line,
                 &format!(
                     "`{}` is `{}`, expected 0 or 1; say what it means with dataset.options.label_values",
                     self.table.name(column),
@@ -171,22 +170,22 @@ impl<'a> List<'a> {
         }
     }
 
-    fn split_of(&self, line: u64, row: &StringRecord) -> Result<Split> {
+    fn split_of(&self, row: &Row) -> Result<Split> {
         let Some(column) = self.split_column else { return Ok(self.split.unwrap_or(Split::Train)) };
-        let cell = self.table.cell(row, column);
+        let cell = row.cell(column);
         splits::by_value(cell, self.options.split_values.as_ref()).ok_or_else(|| {
             let (name, cell) = (self.table.name(column), names::shortened(cell));
             let message = format!("`{name}` is `{cell}`, which names no split; see dataset.options.split_values");
-            self.table.wrong(line, &message)
+            self.table.wrong(row.line, &message)
         })
     }
 
-    fn group_of(&self, line: u64, row: &StringRecord) -> Result<Option<String>> {
+    fn group_of(&self, row: &Row) -> Result<Option<String>> {
         let Some(column) = self.group else { return Ok(None) };
-        let cell = plain(self.table.cell(row, column));
+        let cell = plain(row.cell(column));
         if cell.is_empty() {
             let message = format!("`{}` is empty, expected the patient of the image", self.table.name(column));
-            return Err(self.table.wrong(line, &message));
+            return Err(self.table.wrong(row.line, &message));
         }
         Ok(Some(cell.into_owned()))
     }
@@ -208,30 +207,30 @@ struct Collected {
 
 impl Collected {
     fn add(&mut self, list: &List, finder: &mut Finder, services: &dyn Services) -> Result<()> {
-        let total = list.table.rows.len() as u64;
-        for (count, (line, row)) in list.table.rows.iter().enumerate() {
+        let total = list.rows.len() as u64;
+        for (count, row) in list.rows.iter().enumerate() {
             if count % 1000 == 0 {
                 services.items("listed images", count as u64, Some(total))?;
             }
             if !list.is_wanted(row) {
                 continue;
             }
-            let listed = list.listed_path(*line, row)?;
-            let found = finder.find(&listed, services).map_err(|error| list.table.wrong(*line, &error.message))?;
+            let listed = list.listed_path(row)?;
+            let found = finder.find(&listed, services).map_err(|error| list.table.wrong(row.line, &error.message))?;
             let Some(path) = found else {
                 self.missing.push(listed);
                 continue;
             };
             let id = file_index::id_below(list.root, &path)?;
-            if let Some(first) = self.seen.insert(id.clone(), *line) {
-                self.repeated.push(format!("{id} (lines {first} and {line})"));
+            if let Some(first) = self.seen.insert(id.clone(), row.line) {
+                self.repeated.push(format!("{id} (lines {first} and {})", row.line));
                 continue;
             }
-            let Some(labels) = list.labels_of(*line, row)? else {
+            let Some(labels) = list.labels_of(row)? else {
                 *if list.label.is_some() { &mut self.unlabelled } else { &mut self.undecided } += 1;
                 continue;
             };
-            let (split, group) = (list.split_of(*line, row)?, list.group_of(*line, row)?);
+            let (split, group) = (list.split_of(row)?, list.group_of(row)?);
             self.entries.push(Entry { id, path, listed: Some(listed), split, labels, group });
         }
         Ok(())

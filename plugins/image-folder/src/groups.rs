@@ -1,10 +1,10 @@
 //! Patients: found in paths, and kept out of more than one split.
 
 use crate::entry::Entry;
-use crate::names;
 use crate::options::GroupOverlap;
 use regex::Regex;
 use selfsame_plugin_api::{PluginError, Result, Split};
+use selfsame_tables::names;
 use std::collections::{BTreeMap, HashSet};
 
 /// Gives each entry the group that `pattern` finds in its path: its first capture group, or all that matches.

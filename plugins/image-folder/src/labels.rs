@@ -1,11 +1,11 @@
 //! From the labels that hold to a task, its classes, and a target for each sample.
 
 use crate::entry::{Entry, Given};
-use crate::names;
 use crate::options::Options;
 use crate::values::Value;
 use selfsame_plugin_api::{PluginError, Result, Targets, Task};
 use selfsame_tables::labels::{have_both_truths, truth_as_number};
+use selfsame_tables::names;
 use std::collections::{BTreeSet, HashMap};
 
 /// What the labels mean.

@@ -1,12 +1,11 @@
 //! Which split a sample belongs to: by a folder's name, a column's value, or lists of files.
 
 use crate::entry::Entry;
-use crate::names;
 use crate::options::Missing;
-use crate::text;
 use crate::values::{OneOrMany, PerSplit, Value};
 use selfsame_plugin_api::{PluginError, Result, Split};
 use selfsame_tables::labels::plain;
+use selfsame_tables::{names, text};
 use std::collections::HashMap;
 use std::path::Path;
 

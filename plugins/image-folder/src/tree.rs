@@ -2,11 +2,11 @@
 
 use crate::entry::{Entry, Given};
 use crate::file_index::{self, Found, Listing};
-use crate::names;
 use crate::options::Options;
 use crate::splits;
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
 use selfsame_tables::labels::plain;
+use selfsame_tables::names;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 

@@ -1,4 +1,9 @@
-//! What the data sets that read CSV files share: labels as they are compared, and stray quotes.
+//! What the data sets that read lists share: the CSV reader, labels as they are compared, and names in messages.
 
 pub mod labels;
-pub mod quotes;
+pub mod names;
+mod quotes;
+mod table;
+pub mod text;
+
+pub use table::{Column, Row, Table};

@@ -28,7 +28,7 @@ fn labels_are_found_by_path_name_instance_or_patient() {
     put(folder.path(), "list.csv", b"id,kind\nann,sick\nbob,fit\n3.dcm,sick\n");
     refused("DicomFolder", folder.path(), options.clone(), &["(id_kind: patient)", "rows without a file: 1 (3.dcm)"]);
     put(folder.path(), "list.csv", b"id,kind\nann,sick\nbob,fit\nbob,sick\n");
-    refused("DicomFolder", folder.path(), options, &["list.csv, line 4", "y/2.dcm"]);
+    refused("DicomFolder", folder.path(), options, &["list.csv: line 4", "y/2.dcm"]);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn groups_of_the_table_come_before_those_of_the_files() {
     put(folder.path(), "list.csv", b"id,who,part\n1,ann,train\n2,bob,train\n3,bob,test\n");
     refused("DicomFolder", folder.path(), options.clone(), &["patient `bob`", "train and test"]);
     put(folder.path(), "list.csv", b"id,who,part\n1,ann,train\n2,,train\n3,bob,test\n");
-    refused("DicomFolder", folder.path(), options, &["list.csv, line 3", "the group is empty"]);
+    refused("DicomFolder", folder.path(), options, &["list.csv: line 3", "the group is empty"]);
 }
 
 #[test]
@@ -178,4 +178,48 @@ fn the_challenges_labels_follow_the_same_rule() {
     let parts = ["rows without a label: 2 (line 3: `nan`, line 5: empty)", "unmatched to leave_out"];
     refused("RSNAKaggle", folder.path(), options("stop"), &parts);
     assert_eq!(targets("leave_out"), Targets::Classes(vec![0, 1]));
+}
+
+#[test]
+fn one_table_is_read_however_a_program_writes_it() {
+    let folder = four(["0", "1", "0", "1"]);
+    let options = json!({ "csv": "list.csv", "label_column": "label", "test_fraction": 0 });
+    for text in [
+        "\u{feff}id;label\r\n0.dcm;0\r\n1.dcm;1\r\n2.dcm;0\r\n3.dcm;1\r\n",
+        "id\tnote\tlabel\n0.dcm\ta, b; c\t0\n\n1.dcm\t\t1\n2.dcm\t\t0\n   \n3.dcm\t\t1\n",
+        "id,label,\n0.dcm,0,\n1.dcm,1\n2.dcm,0,,\n3.dcm,1,\n,,\n",
+    ] {
+        put(folder.path(), "list.csv", text.as_bytes());
+        let samples = opened("DicomFolder", folder.path(), options.clone(), Split::Train);
+        assert_eq!(samples.targets(), Targets::Classes(vec![0, 1, 0, 1]), "{text}");
+    }
+    for (name, text) in [
+        (
+            "stage_2_train_labels.csv",
+            "patientId;x;y;width;height;Target\r\n0;;;;;0\r\n1;2;2,5;3;4;1\r\n2;;;;;0\r\n3;1;1;1;1;1\r\n",
+        ),
+        ("dataset.csv", "subject\tlabel\t\n0\tFALSE\n1\tTRUE\n2\t0\n3\t1\n"),
+    ] {
+        put(folder.path(), name, text.as_bytes());
+        let samples = opened("RSNAKaggle", folder.path(), json!({ "test_fraction": 0 }), Split::Train);
+        assert_eq!(samples.targets(), Targets::Classes(vec![0, 1, 0, 1]), "{text}");
+    }
+}
+
+#[test]
+fn a_table_that_cannot_be_read_is_named_with_its_line_and_the_option() {
+    let folder = four(["0", "1", "0", "1"]);
+    let options = json!({ "csv": "list.csv", "label_column": "kind" });
+    let parts = ["option `label_column`", "list.csv has no column `kind`", "(its columns: id, label)"];
+    refused("DicomFolder", folder.path(), options.clone(), &parts);
+    for (bytes, part) in [
+        (&b"id,kind\n0.dcm,0\n1.dcm\n"[..], "list.csv: line 3 has 1 fields, expected 2"),
+        (b"id;kind\n0.dcm;0;1\n", "list.csv: line 2 has 3 fields, expected 2"),
+        (b"id,kind\n0.dcm,0\n1.dcm,\xff\n", "list.csv: line 3 is not UTF-8"),
+        (b"\xff\xfei\0d\0\n\0", "list.csv: this is UTF-16; save the file as UTF-8"),
+        (b"id,kind\n", "list.csv: there are no rows"),
+    ] {
+        put(folder.path(), "list.csv", bytes);
+        refused("DicomFolder", folder.path(), options.clone(), &[part]);
+    }
 }
