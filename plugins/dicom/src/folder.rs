@@ -5,10 +5,11 @@ use crate::found::{Found, partly_read};
 use crate::labels::{self, Marks};
 use crate::listing::{few, files};
 use crate::opened::Last;
-use crate::options::{Folder, Frames as Choice, Policy};
+use crate::options::{Folder, Frames as Choice};
 use crate::samples::{Frames, Sample, is_test};
 use crate::scan;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
+use selfsame_tables::policy::Policy;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
@@ -101,7 +102,7 @@ impl DicomFolder {
         if !damaged.is_empty() {
             if self.options.damaged == Policy::Stop {
                 let message = format!(
-                    "{} damaged DICOM files: {}; remove them, or set dataset.options.damaged to leave_out",
+                    "{} damaged DICOM files: {}; remove them, or set dataset.options.damaged to skip",
                     damaged.len(),
                     damaged.iter().take(5).cloned().collect::<Vec<_>>().join("; ")
                 );

@@ -1,9 +1,16 @@
 //! `dataset.options`.
 
 use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
+use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
+
+/// Words of earlier versions.
+const RENAMED: [Renamed; 2] = [
+    Renamed { option: "unmatched", earlier: "leave_out", now: "skip" },
+    Renamed { option: "damaged", earlier: "leave_out", now: "skip" },
+];
 
 /// From modality units to grey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
@@ -75,15 +82,6 @@ impl IdKind {
             IdKind::Patient => "patient id",
         }
     }
-}
-
-/// What to do about things that do not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Policy {
-    #[default]
-    Stop,
-    LeaveOut,
 }
 
 /// The labels of `RSNAKaggle`.
@@ -226,7 +224,7 @@ fn shared() -> Vec<OptionSpec> {
         OptionSpec::new(
             "unmatched",
             "Rows of the CSV without a file or without a label, and files without a row: `stop` (default) or \
-             `leave_out`; both name them.",
+             `skip`; both name them.",
         ),
     ]
 }
@@ -271,7 +269,7 @@ pub fn folder() -> Vec<OptionSpec> {
             "The CSV's column of patients; default: Patient ID, else Study, else Series Instance UID of each file.",
         ),
         OptionSpec::new("frames", "Of a file with several frames: the `middle` one (default) or `all`."),
-        OptionSpec::new("damaged", "DICOM files whose header cannot be read: `stop` (default) or `leave_out`."),
+        OptionSpec::new("damaged", "DICOM files whose header cannot be read: `stop` (default) or `skip`."),
         OptionSpec::new(
             "test_fraction",
             "Part of the patients, chosen by a hash of their ids, that is the test split where no column says it; \
@@ -292,7 +290,7 @@ fn check_fraction(fraction: f64) -> Result<f64> {
 impl Rsna {
     /// Reads `dataset.options`.
     pub fn parse(options: &Value) -> Result<Self> {
-        let raw: RawRsna = parse_options(options, &rsna())?;
+        let raw: RawRsna = parse_options(&in_todays_words(options, &RENAMED), &rsna())?;
         Ok(Self {
             labels: raw.labels,
             unmatched: raw.unmatched,
@@ -305,7 +303,7 @@ impl Rsna {
 impl Folder {
     /// Reads `dataset.options`.
     pub fn parse(options: &Value) -> Result<Self> {
-        let raw: RawFolder = parse_options(options, &folder())?;
+        let raw: RawFolder = parse_options(&in_todays_words(options, &RENAMED), &folder())?;
         let of_the_csv = [
             ("id_column", raw.id_column.is_some()),
             ("id_kind", raw.id_kind.is_some()),

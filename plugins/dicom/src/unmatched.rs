@@ -1,9 +1,9 @@
 //! Rows and files that do not belong together, and rows without a label.
 
 use crate::listing::few;
-use crate::options::Policy;
 use crate::table::shown;
 use selfsame_plugin_api::{PluginError, Result};
+use selfsame_tables::policy::Policy;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
@@ -48,10 +48,10 @@ pub fn unmatched<T: Display>(
     }
     let message = format!("{csv}: {}", parts.join("; "));
     match policy {
-        Policy::Stop => Err(PluginError::data(format!(
-            "{message}; complete the files, or set dataset.options.unmatched to leave_out"
-        ))),
-        Policy::LeaveOut => {
+        Policy::Stop => {
+            Err(PluginError::data(format!("{message}; complete the files, or set dataset.options.unmatched to skip")))
+        }
+        Policy::Skip => {
             tracing::warn!("{message}; left out");
             Ok(())
         }

@@ -2,11 +2,12 @@
 
 use crate::entry::{Entry, Given};
 use crate::file_index::{self, Finder};
-use crate::options::{CsvFiles, Meaning, Missing, Options};
+use crate::options::{CsvFiles, Meaning, Options};
 use crate::splits;
 use crate::values::{OneOrMany, Value};
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
 use selfsame_tables::labels::{is_missing, plain};
+use selfsame_tables::policy::Policy;
 use selfsame_tables::{Column, Row, Table, names};
 use std::collections::HashMap;
 use std::path::Path;
@@ -99,7 +100,7 @@ impl<'a> List<'a> {
             match self.meaning(row, *column)? {
                 Meaning::One => labels.push(self.table.name(*column).to_string()),
                 Meaning::Zero => {}
-                Meaning::Drop => return Ok(None),
+                Meaning::Skip => return Ok(None),
             }
         }
         Ok(Some(labels))
@@ -120,8 +121,8 @@ impl<'a> List<'a> {
             }
             if is_missing(&label) && !self.is_named(&label) {
                 return match self.options.missing {
-                    Missing::Drop => Ok(None),
-                    Missing::Error => Err(self.lacks_a_label(row.line, column, &label)),
+                    Policy::Skip => Ok(None),
+                    Policy::Stop => Err(self.lacks_a_label(row.line, column, &label)),
                 };
             }
             if !labels.contains(&label) {
@@ -147,7 +148,7 @@ impl<'a> List<'a> {
         };
         let message = format!(
             "{what}; complete the row, leave such rows out with dataset.options.where, or set dataset.options.missing to \
-             drop{advice}"
+             skip{advice}"
         );
         self.table.wrong(line, &message)
     }
@@ -251,14 +252,14 @@ impl Collected {
             tracing::warn!("{files}: {} listed images have no label and are left out", self.unlabelled);
         }
         let Some(first) = self.missing.first() else { return Ok(()) };
-        if options.missing == Missing::Drop && !self.entries.is_empty() {
+        if options.missing == Policy::Skip && !self.entries.is_empty() {
             tracing::warn!("{files}: {} listed images are not there and are left out", self.missing.len());
             return Ok(());
         }
         let advice = match finder.strange_prefix(first) {
             Some(prefix) => format!("Set dataset.options.strip_prefix to `{prefix}`"),
             None if self.entries.is_empty() => "Correct dataset.dataset_dir, or how paths are listed".into(),
-            None => "Add them, or set dataset.options.missing to drop".into(),
+            None => "Add them, or set dataset.options.missing to skip".into(),
         };
         Err(PluginError::data(format!(
             "{files}: {} of {} listed images are not there: {}. {advice}",

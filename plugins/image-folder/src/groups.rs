@@ -1,10 +1,10 @@
 //! Patients: found in paths, and kept out of more than one split.
 
 use crate::entry::Entry;
-use crate::options::GroupOverlap;
 use regex::Regex;
 use selfsame_plugin_api::{PluginError, Result, Split};
 use selfsame_tables::names;
+use selfsame_tables::policy::Policy;
 use std::collections::{BTreeMap, HashSet};
 
 /// Gives each entry the group that `pattern` finds in its path: its first capture group, or all that matches.
@@ -33,8 +33,8 @@ pub fn by_pattern(entries: &mut [Entry], pattern: &Regex) -> Result<()> {
 /// Sees to it that no group stands in two splits.
 ///
 /// # Errors
-/// Groups in several splits, unless they may be dropped from all but the last.
-pub fn separate(entries: &mut Vec<Entry>, overlap: GroupOverlap) -> Result<()> {
+/// Groups in several splits, unless their samples are skipped in all but the last.
+pub fn separate(entries: &mut Vec<Entry>, overlap: Policy) -> Result<()> {
     let mut last_split: BTreeMap<&str, Split> = BTreeMap::new();
     let mut shared: HashSet<&str> = HashSet::new();
     let rank = |split: Split| match split {
@@ -55,12 +55,12 @@ pub fn separate(entries: &mut Vec<Entry>, overlap: GroupOverlap) -> Result<()> {
     if shared.is_empty() {
         return Ok(());
     }
-    if overlap == GroupOverlap::Error {
+    if overlap == Policy::Stop {
         let mut shared: Vec<&str> = shared.into_iter().collect();
         shared.sort_unstable();
         return Err(PluginError::data(format!(
             "{} groups (patients) stand in more than one split: {}. Correct the splits, or set \
-             dataset.options.group_overlap to drop: their samples then stay in test before validation before training",
+             dataset.options.group_overlap to skip: their samples then stay in test before validation before training",
             shared.len(),
             names::some_of(&shared)
         )));

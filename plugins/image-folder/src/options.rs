@@ -3,6 +3,7 @@
 use crate::values::{OneOrMany, PerSplit, Value};
 use regex::Regex;
 use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
+use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,8 +16,8 @@ pub enum Meaning {
     Zero,
     /// The label holds.
     One,
-    /// The sample is left out.
-    Drop,
+    /// The sample is skipped.
+    Skip,
 }
 
 impl TryFrom<Value> for Meaning {
@@ -26,33 +27,20 @@ impl TryFrom<Value> for Meaning {
         match value.0.as_str() {
             "0" | "false" => Ok(Self::Zero),
             "1" | "true" => Ok(Self::One),
-            "drop" => Ok(Self::Drop),
-            other => Err(format!("`{other}`, expected 0, 1 or drop")),
+            "skip" => Ok(Self::Skip),
+            other => Err(format!("`{other}`, expected 0, 1 or skip")),
         }
     }
 }
 
-/// What happens to listed images that are not there or have no label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Missing {
-    /// The run stops.
-    #[default]
-    Error,
-    /// They are left out and counted.
-    Drop,
-}
-
-/// What happens to a group that stands in several splits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GroupOverlap {
-    /// The run stops.
-    #[default]
-    Error,
-    /// Its samples stay in test before validation before training, and are left out elsewhere.
-    Drop,
-}
+/// Words of earlier versions.
+const RENAMED: [Renamed; 5] = [
+    Renamed { option: "missing", earlier: "error", now: "stop" },
+    Renamed { option: "missing", earlier: "drop", now: "skip" },
+    Renamed { option: "group_overlap", earlier: "error", now: "stop" },
+    Renamed { option: "group_overlap", earlier: "drop", now: "skip" },
+    Renamed { option: "label_values", earlier: "drop", now: "skip" },
+];
 
 /// The options as written; [`Options::parse`] checks that they go together.
 #[derive(Debug, Default, Deserialize)]
@@ -61,7 +49,8 @@ pub struct Options {
     pub csv: Option<CsvFiles>,
     pub path_column: Option<String>,
     pub strip_prefix: Option<OneOrMany<String>>,
-    pub missing: Missing,
+    /// Listed images that are not there or have no label.
+    pub missing: Policy,
     #[serde(rename = "where")]
     pub filters: BTreeMap<String, OneOrMany<Value>>,
     pub label_column: Option<String>,
@@ -77,7 +66,8 @@ pub struct Options {
     pub split_lists: Option<PerSplit<String>>,
     pub group_column: Option<String>,
     pub group_pattern: Option<Pattern>,
-    pub group_overlap: GroupOverlap,
+    /// Groups in several splits; skipped samples are those outside of test, else validation.
+    pub group_overlap: Policy,
     pub channels: Option<usize>,
     pub bit_depth: Option<u8>,
     pub max_pixels: Option<u64>,
@@ -115,15 +105,14 @@ pub fn known() -> Vec<OptionSpec> {
         spec("strip_prefix", "Beginning that is cut from the listed paths, or a list of beginnings."),
         spec(
             "missing",
-            "Listed images that are not there or have no label in `label_column`: `error` (default) or `drop`, which \
-             leaves them out.",
+            "Listed images that are not there or have no label in `label_column`: `stop` (default) or `skip`.",
         ),
         spec("where", "Rows that are used: a mapping of CSV columns to a value or a list of values."),
         spec("label_column", "CSV column with the class."),
         spec("label_separator", "Text between the labels in `label_column` when an image may have several."),
         spec("negative_label", "With `label_separator`: the word that stands for no label at all."),
         spec("label_columns", "CSV columns of 0 and 1, one for each label."),
-        spec("label_values", "What other cells of `label_columns` mean: a mapping to 0, 1 or drop (\"\" is empty)."),
+        spec("label_values", "What other cells of `label_columns` mean: a mapping to 0, 1 or skip (\"\" is empty)."),
         spec("classes", "All class names in label order; default: those that occur, sorted."),
         spec("positive_labels", "Makes the task binary: an image with any of these labels is positive."),
         spec("unlabelled", "true: folders and columns are not classes; default false."),
@@ -135,7 +124,10 @@ pub fn known() -> Vec<OptionSpec> {
         spec("split_lists", "Text files with the images of `train`, `val` and `test`, one a line."),
         spec("group_column", "CSV column with the patient; images of one patient stay in one split."),
         spec("group_pattern", "Regular expression that finds the patient in an image's path."),
-        spec("group_overlap", "Patients in several splits: `error` (default), or `drop` from all but the last split."),
+        spec(
+            "group_overlap",
+            "Patients in several splits: `stop` (default), or `skip` their images in all but the last split.",
+        ),
         spec("channels", "1 or 3; default: 1 when the images are grey, else 3."),
         spec("bit_depth", "8 or 16; default: 16 when there are images with 16 bits, else 8."),
         spec("max_pixels", "Pixels (width × height) of the largest image that is accepted; default 100000000."),
@@ -148,7 +140,7 @@ impl Options {
     /// # Errors
     /// An unknown option, a wrong value, or options that do not go together.
     pub fn parse(options: &serde_json::Value) -> Result<Self> {
-        let options: Self = parse_options(options, &known())?;
+        let options: Self = parse_options(&in_todays_words(options, &RENAMED), &known())?;
         options.check_values()?;
         options.check_company()?;
         Ok(options)

@@ -1,10 +1,10 @@
 //! Which split a sample belongs to: by a folder's name, a column's value, or lists of files.
 
 use crate::entry::Entry;
-use crate::options::Missing;
 use crate::values::{OneOrMany, PerSplit, Value};
 use selfsame_plugin_api::{PluginError, Result, Split};
 use selfsame_tables::labels::plain;
+use selfsame_tables::policy::Policy;
 use selfsame_tables::{names, text};
 use std::collections::HashMap;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub fn by_value(cell: &str, written: Option<&PerSplit<OneOrMany<Value>>>) -> Opt
 ///
 /// # Errors
 /// Lists that cannot be read, names that stand in two lists, and listed names that no image has.
-pub fn apply_lists(entries: &mut Vec<Entry>, lists: &PerSplit<String>, root: &Path, missing: Missing) -> Result<()> {
+pub fn apply_lists(entries: &mut Vec<Entry>, lists: &PerSplit<String>, root: &Path, missing: Policy) -> Result<()> {
     let mut listed: HashMap<String, (Split, bool)> = HashMap::new();
     for (split, file) in lists.given() {
         let file = root.join(file);
@@ -75,13 +75,13 @@ pub fn apply_lists(entries: &mut Vec<Entry>, lists: &PerSplit<String>, root: &Pa
     unmet.sort_unstable();
     match (unmet.is_empty(), missing) {
         (true, _) => Ok(()),
-        (false, Missing::Drop) => {
+        (false, Policy::Skip) => {
             tracing::warn!("{} images of `split_lists` are not there and are left out", unmet.len());
             Ok(())
         }
-        (false, Missing::Error) => Err(PluginError::data(format!(
+        (false, Policy::Stop) => Err(PluginError::data(format!(
             "{}: {} of the images that `split_lists` names are not there: {}. Add them, or set dataset.options.missing \
-             to drop",
+             to skip",
             root.display(),
             unmet.len(),
             names::some_of(&unmet)

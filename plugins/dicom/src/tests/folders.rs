@@ -85,7 +85,7 @@ fn the_challenges_three_classes_are_an_option() {
 fn rows_and_files_that_do_not_match_stop_or_are_left_out() {
     let folder = challenge("", &[("dataset.csv", "subject,label\np0,0\np1,1\ngone,1\n")]);
     refused("RSNAKaggle", folder.path(), all(), &["rows without a file: 1 (gone)", "files without a row: 1 (p2.dcm)"]);
-    let options = json!({ "unmatched": "leave_out", "test_fraction": 0 });
+    let options = json!({ "unmatched": "skip", "test_fraction": 0 });
     assert_eq!(opened("RSNAKaggle", folder.path(), options, Split::Train).len(), 2);
 }
 
@@ -269,7 +269,7 @@ fn headers_that_several_threads_read_keep_the_order_of_their_files() {
     let message = dataset("DicomFolder", folder.path(), Value::Null).prepare(&Silent).unwrap_err().message;
     let places: Vec<_> = ["3 damaged", "/007.dcm", "/090.dcm", "/150.dcm"].map(|part| message.find(part)).into();
     assert!(places.is_sorted() && places.iter().all(Option::is_some), "{message}");
-    let samples = opened("DicomFolder", folder.path(), json!({ "damaged": "leave_out" }), Split::Train);
+    let samples = opened("DicomFolder", folder.path(), json!({ "damaged": "skip" }), Split::Train);
     let whole = (0..200).filter(|at| ![7, 90, 150].contains(at));
     let (ids, groups): (Vec<_>, Vec<_>) = whole.map(|at| (format!("{at:03}.dcm"), patient(at).to_owned())).unzip();
     assert_eq!((samples.ids().unwrap(), samples.groups().unwrap()), (ids, groups));
@@ -303,9 +303,22 @@ fn damaged_headers_stop_or_are_left_out() {
     let folder = tempdir().unwrap();
     put(folder.path(), "good", &image("x", 1));
     put(folder.path(), "bad", &image("x", 1)[..200]);
-    refused("DicomFolder", folder.path(), Value::Null, &["1 damaged", "/bad", "leave_out"]);
-    let samples = opened("DicomFolder", folder.path(), json!({ "damaged": "leave_out" }), Split::Train);
+    refused("DicomFolder", folder.path(), Value::Null, &["1 damaged", "/bad", "skip"]);
+    let samples = opened("DicomFolder", folder.path(), json!({ "damaged": "skip" }), Split::Train);
     assert_eq!(samples.ids().unwrap(), ["good"]);
+}
+
+#[test]
+fn the_earlier_word_for_skip_is_still_read() {
+    let folder = challenge("", &[("dataset.csv", "subject,label\np0,0\np1,1\ngone,1\n")]);
+    let options = json!({ "unmatched": "leave_out", "test_fraction": 0 });
+    assert_eq!(opened("RSNAKaggle", folder.path(), options, Split::Train).len(), 2);
+    put(folder.path(), "bad.dcm", &image("x", 1)[..200]);
+    let options = json!({ "damaged": "leave_out" });
+    assert_eq!(
+        opened("DicomFolder", folder.path(), options, Split::Train).ids().unwrap(),
+        ["p0.dcm", "p1.dcm", "p2.dcm"]
+    );
 }
 
 #[test]
@@ -316,7 +329,7 @@ fn a_cut_file_without_preamble_is_damaged_and_not_foreign() {
     put(folder.path(), "bad", &whole[132 + 12 + 8 + 20..whole.len() - 3]);
     // Begins as DICOM might, and goes on as it may not.
     put(folder.path(), "foreign", b"\x08\0\x05\0\x02\0\0\0ab\x01\0\x02\0\xff\xff\xff\x7fsome other format's bytes");
-    refused("DicomFolder", folder.path(), Value::Null, &["1 damaged", "/bad (7fe0,0010)", "leave_out"]);
+    refused("DicomFolder", folder.path(), Value::Null, &["1 damaged", "/bad (7fe0,0010)", "skip"]);
 }
 
 #[test]
@@ -380,6 +393,7 @@ fn wrong_options_are_named() {
     wrong("RSNAKaggle", json!({ "voi": "bright" }), &["voi", "bright", "percentile"]);
     wrong("RSNAKaggle", json!({ "bit_depth": 12 }), &["bit_depth", "12", "8 or 16"]);
     wrong("RSNAKaggle", json!({ "test_fraction": 1.5 }), &["test_fraction", "1.5", "0 to 0.9"]);
+    wrong("DicomFolder", json!({ "damaged": "drop" }), &["damaged", "drop", "`stop` or `skip`"]);
     wrong("DicomFolder", json!({ "label_column": "x" }), &["label_column", "csv"]);
     wrong("DicomFolder", json!({ "group_column": "x" }), &["group_column", "csv"]);
     wrong("DicomFolder", json!({ "csv": "x", "id_kind": "number" }), &["id_kind", "number", "file_stem"]);

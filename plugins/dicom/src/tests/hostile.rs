@@ -282,9 +282,9 @@ fn mutated_tables_fail_by_name_or_are_read() {
         let (kind, options) = match name {
             "list.csv" => (
                 "DicomFolder",
-                json!({ "csv": name, "label_column": "class", "split_column": "split", "unmatched": "leave_out" }),
+                json!({ "csv": name, "label_column": "class", "split_column": "split", "unmatched": "skip" }),
             ),
-            _ => ("RSNAKaggle", json!({ "test_fraction": 0.0, "unmatched": "leave_out" })),
+            _ => ("RSNAKaggle", json!({ "test_fraction": 0.0, "unmatched": "skip" })),
         };
         let dataset = dataset(kind, folder.path(), options);
         match dataset.prepare(&Silent) {

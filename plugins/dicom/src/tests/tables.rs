@@ -153,16 +153,16 @@ fn words_for_no_value_are_no_classes_and_stop_or_are_left_out() {
         let options = json!({ "csv": "list.csv", "label_column": "label", "test_fraction": 0 });
         let shown = if word.is_empty() { "empty".to_owned() } else { format!("`{word}`") };
         let counted = format!("rows without a label: 1 (line 3: {shown})");
-        let parts = [counted.as_str(), "another name", "unmatched to leave_out"];
+        let parts = [counted.as_str(), "another name", "unmatched to skip"];
         refused("DicomFolder", folder.path(), options.clone(), &parts);
         let mut lenient = options;
-        lenient["unmatched"] = "leave_out".into();
+        lenient["unmatched"] = "skip".into();
         let samples = opened("DicomFolder", folder.path(), lenient, Split::Train);
         assert_eq!(samples.ids().unwrap(), ["0.dcm", "2.dcm", "3.dcm"], "{word}");
         assert_eq!(samples.targets(), Targets::Classes(vec![0, 1, 0]), "{word}");
     }
     let folder = four(["nan", "nan", "0", "0"]);
-    let options = json!({ "csv": "list.csv", "label_column": "label", "unmatched": "leave_out" });
+    let options = json!({ "csv": "list.csv", "label_column": "label", "unmatched": "skip" });
     refused("DicomFolder", folder.path(), options, &["1 different labels"]);
 }
 
@@ -175,9 +175,9 @@ fn the_challenges_labels_follow_the_same_rule() {
     let targets = |unmatched| opened("RSNAKaggle", folder.path(), options(unmatched), Split::Train).targets();
     assert_eq!(targets("stop"), Targets::Classes(vec![0, 1, 0, 1]));
     csv("0,0\n1,nan\n2,1\n3,\n");
-    let parts = ["rows without a label: 2 (line 3: `nan`, line 5: empty)", "unmatched to leave_out"];
+    let parts = ["rows without a label: 2 (line 3: `nan`, line 5: empty)", "unmatched to skip"];
     refused("RSNAKaggle", folder.path(), options("stop"), &parts);
-    assert_eq!(targets("leave_out"), Targets::Classes(vec![0, 1]));
+    assert_eq!(targets("skip"), Targets::Classes(vec![0, 1]));
 }
 
 #[test]

@@ -54,8 +54,8 @@ fn words_for_no_value_are_no_classes_unless_the_options_name_them() {
         let folder = four();
         folder.write("list.csv", format!("path,label\nx/a.png,0\nx/b.png,{word}\ny/c.png,1\ny/d.png,0\n"));
         let options = json!({ "csv": "list.csv", "label_column": "label" });
-        folder.refused(options, &["list.csv: line 3", "`label` lacks a label", word, "missing to drop"]);
-        let options = json!({ "csv": "list.csv", "label_column": "label", "missing": "drop" });
+        folder.refused(options, &["list.csv: line 3", "`label` lacks a label", word, "missing to skip"]);
+        let options = json!({ "csv": "list.csv", "label_column": "label", "missing": "skip" });
         assert_eq!(folder.card(options.clone()).classes, ["0", "1"], "{word}");
         let samples = folder.samples(options, Split::Train);
         assert_eq!(samples.ids().unwrap(), ["x/a.png", "y/c.png", "y/d.png"], "{word}");
@@ -109,10 +109,13 @@ fn columns_of_flags_are_labels_and_other_values_need_a_meaning() {
     folder.write("list.csv", "path,Edema,Mass\nx/a.png,1.0,0\nx/b.png,,1\ny/c.png,-1.0,0\ny/d.png,True,FALSE\n");
     let mut options = json!({ "csv": "list.csv", "label_columns": ["Edema", "Mass"] });
     folder.refused(options.clone(), &["list.csv: line 3", "`Edema` is ``", "label_values"]);
-    options["label_values"] = json!({ "": 0, "-1": "drop" });
-    let samples = folder.samples(options.clone(), Split::Train);
-    assert_eq!(samples.ids().unwrap(), ["x/a.png", "x/b.png", "y/d.png"]);
-    assert_eq!(samples.targets(), Targets::Multilabel(vec![1, 0, 0, 1, 1, 0]));
+    // The second is the word of earlier versions.
+    for word in ["skip", "drop"] {
+        options["label_values"] = json!({ "": 0, "-1": word });
+        let samples = folder.samples(options.clone(), Split::Train);
+        assert_eq!(samples.ids().unwrap(), ["x/a.png", "x/b.png", "y/d.png"]);
+        assert_eq!(samples.targets(), Targets::Multilabel(vec![1, 0, 0, 1, 1, 0]));
+    }
     options["label_values"] = json!({ "": 0, "-1": 1 });
     let samples = folder.samples(options.clone(), Split::Train);
     assert_eq!(samples.targets(), Targets::Multilabel(vec![1, 0, 0, 1, 1, 0, 1, 0]));
@@ -121,7 +124,7 @@ fn columns_of_flags_are_labels_and_other_values_need_a_meaning() {
     assert_eq!((card.task, card.classes), (Task::Binary, vec!["not Edema".into(), "Edema".into()]));
     assert_eq!(classes(folder.samples(options.clone(), Split::Train).as_ref()), [1, 0, 1, 1]);
     options["label_values"] = json!({ "": "maybe" });
-    folder.refused(options, &["label_values", "maybe", "0, 1 or drop"]);
+    folder.refused(options, &["label_values", "maybe", "0, 1 or skip"]);
 }
 
 #[test]
@@ -189,12 +192,15 @@ fn images_are_found_by_name_below_other_folders_and_prefixes_are_stripped() {
 fn missing_and_repeated_images_are_listed() {
     let folder = four();
     folder.write("list.csv", "path\nx/a.png\nx/gone.png\nx/lost.png\n");
-    folder.refused(json!({ "csv": "list.csv" }), &["2 of 3", "x/gone.png", "x/lost.png", "missing to drop"]);
+    folder.refused(json!({ "csv": "list.csv" }), &["2 of 3", "x/gone.png", "x/lost.png", "missing to skip"]);
+    assert_eq!(folder.ids(json!({ "csv": "list.csv", "missing": "skip" }), Split::Train), ["x/a.png"]);
+    // The word of earlier versions.
     assert_eq!(folder.ids(json!({ "csv": "list.csv", "missing": "drop" }), Split::Train), ["x/a.png"]);
+    folder.refused(json!({ "csv": "list.csv", "missing": "error" }), &["2 of 3"]);
     folder.write("list.csv", "path\nx/a.png\na.png\nx/./b.png\nx//b.png\n");
     folder.refused(json!({ "csv": "list.csv" }), &["x/a.png (lines 2 and 3)", "x/b.png (lines 4 and 5)"]);
     folder.write("list.csv", "path\nnone.png\n");
-    folder.refused(json!({ "csv": "list.csv", "missing": "drop" }), &["none.png", "dataset_dir"]);
+    folder.refused(json!({ "csv": "list.csv", "missing": "skip" }), &["none.png", "dataset_dir"]);
 }
 
 #[test]
@@ -290,6 +296,7 @@ fn options_that_do_not_go_together_are_refused() {
         (json!({ "csv": { "train": "a" }, "split_column": "b" }), &["csv", "split_column"]),
         (json!({ "csv": { "trian": "a" } }), &["csv", "`train`, `val` and `test`"]),
         (json!({ "classes": ["a", "a"] }), &["`a` twice"]),
+        (json!({ "missing": "leave" }), &["missing", "leave", "`stop` or `skip`"]),
         (json!({ "channels": 2 }), &["channels", "1 or 3"]),
         (json!({ "bit_depth": 12 }), &["bit_depth", "8 or 16"]),
         (json!({ "max_pixels": 0 }), &["max_pixels"]),
