@@ -93,7 +93,7 @@ pub fn digest(path: &Path, expected: Digest, services: &dyn Services) -> Result<
         hasher.update(&buffer[..count]);
         done += count as u64;
     }
-    let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = base16ct::lower::encode_string(&hasher.finalize());
     if found == expected.hexadecimal() {
         return Ok(());
     }

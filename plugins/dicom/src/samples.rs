@@ -103,7 +103,7 @@ impl Samples for Frames {
             digest.update(path.as_os_str().as_encoded_bytes());
             digest.update(format!("\0{} {} {}\n", sample.frame, facts.len(), changed.as_nanos()));
         }
-        Some(hexadecimal(&digest.finalize()))
+        Some(base16ct::lower::encode_string(&digest.finalize()))
     }
 
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
@@ -125,10 +125,6 @@ fn facts(file: &Opened) -> std::result::Result<BTreeMap<String, String>, String>
     let mut facts: BTreeMap<_, _> = facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     facts.insert("transfer syntax".into(), codec::name(&file.source.syntax));
     Ok(facts)
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether a patient belongs to the test split: a function of the id alone, so that more files change no choice.

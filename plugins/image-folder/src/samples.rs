@@ -54,7 +54,7 @@ fn fingerprint(entries: &[Entry], form: &Form) -> Result<String> {
         digest.update(path.as_os_str().as_encoded_bytes());
         digest.update(format!("\0{}\0{changed}\n", metadata.len()));
     }
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(base16ct::lower::encode_string(&digest.finalize()))
 }
 
 impl Samples for FolderSamples {

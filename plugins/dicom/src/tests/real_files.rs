@@ -44,7 +44,7 @@ fn files_of_other_makers_decode_to_the_samples_of_pydicom() {
                 Err(why) => refused = Some(why),
             }
         }
-        let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = base16ct::lower::encode_string(&digest.finalize());
         let outcome = match refused {
             Some(why) => format!("refused: {why}"),
             None if digest == row[sha] => "same".into(),
