@@ -174,8 +174,8 @@ fn cuda(gpus: &dyn Gpus, asked: &str, index: usize) -> Result<Selected, DeviceEr
     if index >= count {
         return Err(DeviceError::NoSuchGpu { asked, count });
     }
-    let answers = gpus.compute(index).and_then(|()| gpus.bfloat16(index));
-    let bfloat16 = answers.map_err(|reason| DeviceError::DoesNotCompute { asked, index, reason })?;
+    let bfloat16 = gpus.compute(index).and_then(|()| gpus.bfloat16(index));
+    let bfloat16 = bfloat16.map_err(|reason| DeviceError::DoesNotCompute { asked, index, reason })?;
     let note = (!bfloat16).then(|| {
         format!(
             "GPU {index} is of a compute capability below 8.0 and slow in bfloat16: `train.precision: auto` means fp32 here"

@@ -69,7 +69,7 @@ pub struct FileError {
     pub action: &'static str,
     /// The file or folder.
     pub path: PathBuf,
-    /// The system's answer, with its error number.
+    /// What the system says, with its error number.
     pub source: io::Error,
 }
 

@@ -70,7 +70,7 @@ pub struct Card {
     pub nominal_size: (usize, usize),
     /// Statistics for `augmentation.normalize: dataset`; none: pixels stay in 0–1.
     pub normalization: Option<Normalization>,
-    /// The splits that [`Dataset::open`] answers.
+    /// The splits that [`Dataset::open`] takes.
     pub splits: Vec<Split>,
     /// Licence, or that none is stated.
     pub licence: String,
@@ -105,7 +105,7 @@ pub trait Dataset: Send + Sync {
     fn prepare(&self, services: &dyn Services) -> Result<()>;
 
     /// Facts that are known only once the files have been looked at (classes named by folders, say); asked for after
-    /// [`Dataset::prepare`]. The answer replaces the card that is known without reading; none: that one holds.
+    /// [`Dataset::prepare`]. The returned card replaces the one that is known without reading; none: that one holds.
     ///
     /// # Errors
     /// Files that cannot be read, or that contradict each other.

@@ -1,4 +1,4 @@
-//! What a plugin answers when something went wrong.
+//! What a plugin returns when something went wrong.
 
 use serde::{Deserialize, Serialize};
 

@@ -84,7 +84,7 @@ fn tensors(path: &Path) -> String {
         hash.update(format!("{name} {:?} {:?}\n", tensor.dtype(), tensor.shape()));
         hash.update(tensor.data());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&hash.finalize())
 }
 
 fn all() -> BTreeMap<String, Outcome> {

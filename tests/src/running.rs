@@ -95,7 +95,7 @@ impl Running {
         }
     }
 
-    /// Waits for its end and answers what it said.
+    /// Waits for its end and returns what it said.
     pub fn finish(mut self) -> Ran {
         let status = self.wait().expect("the program's end");
         // Whoever else has the pipe, such as a child of the program, is not waited for without end.

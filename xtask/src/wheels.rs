@@ -157,7 +157,7 @@ fn sha256(path: &Path) -> Result<String> {
     let bar = progress_bar("checking", file.metadata().with_context(read)?.len());
     let hash = hash(file, &bar, read, |_| Ok(()))?;
     bar.finish_and_clear();
-    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(base16ct::lower::encode_string(&hash))
 }
 
 #[cfg(test)]

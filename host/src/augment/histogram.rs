@@ -40,7 +40,7 @@ impl Levels {
     }
 }
 
-/// Grey images as pixels `[n, H, W]` with their sizes, in portions; joins what `change` answers, which holds so many
+/// Grey images as pixels `[n, H, W]` with their sizes, in portions; joins what `change` returns, which holds so many
 /// `entries` of tables for an image beside its pixels.
 pub(super) fn in_portions(
     canvas: Canvas,

@@ -118,7 +118,7 @@ impl Views {
         }
     }
 
-    /// What [`Views::train`] and [`Views::eval`] answer, back in 0–1.
+    /// What [`Views::train`] and [`Views::eval`] return, back in 0–1.
     ///
     /// # Errors
     /// What libtorch refuses.

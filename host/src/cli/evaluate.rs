@@ -16,7 +16,7 @@ use indicatif::MultiProgress;
 use selfsame_plugin_api::Services;
 use std::fmt::Write;
 
-/// Runs the protocols, writes their results into the run's folder, and answers them as tables or JSON.
+/// Runs the protocols, writes their results into the run's folder, and returns them as tables or JSON.
 pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Result<String, Failure> {
     let registry = open::registry(&cli.common);
     let protocols = protocols(arguments);
@@ -111,7 +111,7 @@ pub(super) fn splits<'a>(
     Ok(Splits::prepare(config, &request, config.dataset.num_workers, registry, services)?)
 }
 
-/// Says where the run's own data set is not what it was, and answers whether that is so.
+/// Says where the run's own data set is not what it was, and returns whether that is so.
 pub(super) fn warn_of_other_samples(
     run: &TrainedRun,
     arguments: &TrainedArgs,

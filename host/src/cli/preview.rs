@@ -22,7 +22,7 @@ use indicatif::MultiProgress;
 use selfsame_plugin_api::{Card, ErrorKind, Image, Normalization, Samples, Split, Targets};
 use tch::{Kind, Tensor};
 
-/// Draws the contact sheet and answers what was written.
+/// Draws the contact sheet and returns what was written.
 pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Result<String, Failure> {
     if arguments.out.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
         return Err(Failure::usage(format!("{}: expected a name that ends in .png", arguments.out.display())));

@@ -57,7 +57,7 @@ pub fn outlive_save_requests() {
     }
 }
 
-/// Sends log lines to standard error as the flags ask; progress goes to the bars answered.
+/// Sends log lines to standard error as the flags ask; progress goes to the returned bars.
 pub fn set_up_logging(common: &Common) -> MultiProgress {
     let verbosity = match (common.quiet, common.verbose) {
         (true, _) => Verbosity::Quiet,

@@ -110,7 +110,7 @@ impl Decoder<'_> {
     /// Reads one sample that could be read before.
     ///
     /// # Errors
-    /// That it cannot be read any more.
+    /// It can no longer be read.
     pub fn read_again(&self, sample: usize) -> Result<Image, DataError> {
         let names = self.samples.ids();
         let image = self.read_one(sample, names.as_deref())?;
@@ -189,8 +189,8 @@ fn is_of_sample(error: &PluginError) -> bool {
     matches!(error.kind, ErrorKind::Data | ErrorKind::Plugin)
 }
 
-fn wrong_count(answered: usize) -> PluginError {
-    PluginError::plugin(format!("`read` answered {answered} images for 1 index"))
+fn wrong_count(returned: usize) -> PluginError {
+    PluginError::plugin(format!("`read` returned {returned} images for 1 index"))
 }
 
 /// A lock that a panic elsewhere does not spoil.

@@ -222,7 +222,7 @@ impl Evaluation {
         }
     }
 
-    /// Writes the result into the run's folder, replacing an earlier one in one step, and answers the file:
+    /// Writes the result into the run's folder, replacing an earlier one in one step, and returns the file:
     /// `evaluations/PROTOCOL-DATASET-SPLIT.json`, with `suffix` before the dot, and after that, where there are settings of
     /// its own, the first eight digits of their SHA-256.
     ///

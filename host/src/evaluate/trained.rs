@@ -115,10 +115,10 @@ impl TrainedRun {
         if let Some(key) = first(fixed) {
             let advice = match key.starts_with("dataset") || key == "preprocess" {
                 true => "; to evaluate on another data set, use `--dataset`",
-                false => "; a run with another value is another run",
+                false => "; train another run with the other value",
             };
             return Err(failed(format!(
-                "`{key}` says what the run {} was and cannot be changed with `--set` afterwards{advice}",
+                "`{key}` defines the run {} and cannot be changed with `--set`{advice}",
                 self.folder.display()
             )));
         }
@@ -212,7 +212,7 @@ impl TrainedRun {
             && then.sha256 != now.sha256
         {
             return Err(TrainError::data(format!(
-                "{} is not the file that the run started from any more: its SHA-256 was {} and is {}; put that file back",
+                "{} is no longer the file that the run started from: its SHA-256 was {} and is {}; put that file back",
                 now.path, then.sha256, now.sha256
             )));
         }
@@ -225,7 +225,7 @@ impl TrainedRun {
     }
 
     /// Whether the training split that the run's probes learned from has other samples, labels or groups now, or another
-    /// cut; unknown for another data set, and for a run of an earlier version.
+    /// cut; unknown for another data set.
     pub fn has_other_samples(&self, dataset: &str, samples_sha256: &str) -> bool {
         let probed = self.record.data_sets.iter().find(|data| data.probed && data.name == dataset);
         let digest = probed.and_then(|data| data.samples_sha256.as_deref());

@@ -12,11 +12,11 @@ use tch::{Kind, Tensor};
 /// gradient flows back. By the chain rule the sum is the gradient of the batch in one piece, as long as each image's
 /// projection depends on that image alone. Batch norm breaks this: it normalises by micro-batch.
 ///
-/// `prepare` answers the views of the micro-batch with this index in 0..`micro_batches`, and seeds libtorch's generator. It
+/// `prepare` returns the views of the micro-batch with this index in 0..`micro_batches`, and seeds libtorch's generator. It
 /// is called twice for each and must do the same both times. Running statistics move in the second pass alone.
 ///
 /// # Errors
-/// What `prepare` answers, and what the encoder's plugin or libtorch refuses.
+/// What `prepare` returns, and what the encoder's plugin or libtorch refuses.
 pub fn cached_gradient_step<E: From<Error>>(
     method: &mut dyn Method,
     micro_batches: usize,
@@ -43,10 +43,10 @@ pub fn cached_gradient_step<E: From<Error>>(
 }
 
 /// The loss of a batch without gradients, such as in validation, where `context.train` is off and no running statistics
-/// move. `prepare` answers the views of the micro-batch with this index in 0..`micro_batches`, once for each.
+/// move. `prepare` returns the views of the micro-batch with this index in 0..`micro_batches`, once for each.
 ///
 /// # Errors
-/// What `prepare` answers, and what the encoder's plugin or libtorch refuses.
+/// What `prepare` returns, and what the encoder's plugin or libtorch refuses.
 pub fn loss_in_pieces<E: From<Error>>(
     method: &mut dyn Method,
     micro_batches: usize,
@@ -96,7 +96,7 @@ fn stacked(micro_batches: &[Vec<Tensor>]) -> Result<Vec<Tensor>> {
     (0..kinds).map(whole).collect()
 }
 
-/// Lets the gradients that `leaves` hold from `row` on flow back through the projections of one micro-batch; answers its
+/// Lets the gradients that `leaves` hold from `row` on flow back through the projections of one micro-batch; returns its
 /// number of rows.
 fn send_back(projections: &[Tensor], leaves: &[Tensor], row: i64) -> Result<i64> {
     let mut rows = 0;

@@ -151,7 +151,7 @@ pub struct StepOutput {
 /// learns from the features of the training steps.
 ///
 /// # Errors
-/// What `encoder` answers, and anything libtorch refuses, such as a full device.
+/// What `encoder` returns, and anything libtorch refuses, such as a full device.
 pub fn create<E: From<Error>>(
     config: &Config,
     encoder: impl Fn() -> Result<Box<dyn Encoder>, E>,

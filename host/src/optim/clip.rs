@@ -7,7 +7,7 @@ use selfsame_encoder_api::Parameter;
 use tch::{Kind, Tensor};
 
 /// Scales all gradients by min(1, `max_norm` / (n + 1e-6)), where n is the L2 norm of all of them together, as PyTorch's
-/// `clip_grad_norm_` does. Answers n, a scalar on the gradients' device, without waiting for it.
+/// `clip_grad_norm_` does. Returns n, a scalar on the gradients' device, without waiting for it.
 ///
 /// # Errors
 /// Anything libtorch refuses.

@@ -162,7 +162,8 @@ mod tests {
         );
         let values = [("ssl/train/loss", 4.25), ("optim/lr", f64::NAN)];
         let events = [file_version(1.5), session_start(2.5, 301), scalar_event(3.5, 301, values)];
-        let hex: String = events.iter().flat_map(|event| framed(event)).map(|b| format!("{b:02x}")).collect();
+        let bytes: Vec<u8> = events.iter().flat_map(|event| framed(event)).collect();
+        let hex = base16ct::lower::encode_string(&bytes);
         assert_eq!(hex, expected);
     }
 

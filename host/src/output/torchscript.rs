@@ -18,11 +18,11 @@ const CHECKED: i64 = 3;
 const TOLERANCE: f64 = 1e-5;
 
 /// Traces the encoder in evaluation mode on the CPU, for images of `[channels, height, width]`, and writes the file in one
-/// step: a module whose `forward` takes `[B, C, H, W]` (float32, normalised) for any B and answers `[B, D]`. The weights
+/// step: a module whose `forward` takes `[B, C, H, W]` (float32, normalised) for any B and returns `[B, D]`. The weights
 /// are constants in it.
 ///
 /// # Errors
-/// An encoder whose trace does not answer what it answers itself, for another batch; files that cannot be written.
+/// An encoder whose trace does not return what it returns itself, for another batch; files that cannot be written.
 pub fn export_torchscript(path: &Path, encoder: &dyn Encoder, input: [usize; 3]) -> Result<(), TrainError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::metadata(folder).naming("write to", folder)?;
@@ -62,7 +62,7 @@ fn trace(encoder: &dyn Encoder, images: Tensor) -> Result<CModule, TrainError> {
     }
 }
 
-/// Compares what the file answers with what the encoder answers, for a batch that was not traced.
+/// Compares what the file returns with what the encoder returns, for a batch that was not traced.
 fn check(path: &Path, encoder: &dyn Encoder, images: &Tensor) -> Result<(), TrainError> {
     let expected = encoder.forward(images, false)?;
     let deviation = CModule::load(path).and_then(|module| {

@@ -1,4 +1,4 @@
-//! A plugin's data set behind the plain traits; checks whatever the plugin answers.
+//! A plugin's data set behind the plain traits; checks whatever the plugin returns.
 
 use super::card::{self, is_unique};
 use super::{subject::Subject, watch::Watched};
@@ -220,8 +220,8 @@ impl Samples for PluginSamples {
         }
         let images = self.subject.call("Samples::read", |_| self.object.read(RSlice::from_slice(indices)))?;
         if images.len() != indices.len() {
-            let (answered, asked) = (images.len(), indices.len());
-            return Err(self.subject.broken(format!("`read` answered {answered} images for {asked} indices")));
+            let (returned, asked) = (images.len(), indices.len());
+            return Err(self.subject.broken(format!("`read` returned {returned} images for {asked} indices")));
         }
         indices.iter().zip(&images).map(|(index, image)| self.image(*index, image)).collect()
     }

@@ -1,4 +1,4 @@
-//! A plugin's encoder behind the plain trait; checks whatever the plugin answers.
+//! A plugin's encoder behind the plain trait; checks whatever the plugin returns.
 
 use super::{card::is_unique, subject::Subject};
 use selfsame_abi::EncoderObject;
@@ -63,7 +63,7 @@ impl Encoder for PluginEncoder {
             let shape = embedded.size();
             return Err(self
                 .subject
-                .broken(format!("`forward` answered shape {shape:?}, expected {expected:?}"))
+                .broken(format!("`forward` returned shape {shape:?}, expected {expected:?}"))
                 .into());
         }
         Ok(embedded)

@@ -37,7 +37,7 @@ pub enum PluginFailure {
         /// Another file.
         second: PathBuf,
     },
-    /// The plugin answered an error, panicked, or broke its contract; the message names plugin and name.
+    /// The plugin returned an error, panicked, or broke its contract; the message names plugin and name.
     #[error("{0}")]
     Failed(PluginError),
 }

@@ -26,7 +26,7 @@ pub(super) fn open(path: &Path) -> Result<Library, PluginFailure> {
     let unusable = |reason| PluginFailure::Unusable { path: path.to_owned(), reason };
     let manifest = manifest::read(path).map_err(unusable)?;
     let (sha256, _) = sha256_of_file(path).map_err(|error| unusable(format!("cannot be read: {}", error.source)))?;
-    // Not `RootModule::load_*`: those answer the first library that was ever loaded.
+    // Not `RootModule::load_*`: those return the first library that was ever loaded.
     let module: PluginModuleRef = lib_header_from_path(path)
         .and_then(|header| header.init_root_module())
         .map_err(|error| unusable(one_line(path, &error)))?;

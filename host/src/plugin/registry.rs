@@ -107,7 +107,7 @@ impl Registry {
         Ok(self.provider(Kind::Dataset, name)?.dataset_card(name)?)
     }
 
-    /// Makes the data set `request.name`. Its answers are checked against its card.
+    /// Makes the data set `request.name`. What it returns is checked against its card.
     ///
     /// # Errors
     /// As [`Registry::dataset_card`], and what the plugin says about the request's options.

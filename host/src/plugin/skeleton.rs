@@ -57,7 +57,7 @@ const ENCODER: [Template; 3] = [
     ("src/lib.rs", include_str!("../../templates/encoder/lib.rs")),
 ];
 
-/// Writes the crate `name` into a new folder of that name below `parent`, and answers the folder. `api` is the folder of
+/// Writes the crate `name` into a new folder of that name below `parent`, and returns the folder. `api` is the folder of
 /// `selfsame-plugin-api`; none: its released version of this program's.
 ///
 /// # Errors

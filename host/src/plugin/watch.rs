@@ -24,7 +24,7 @@ struct Entry {
 struct Calls(BTreeMap<u64, Entry>);
 
 impl Calls {
-    /// Plugin and method of each call that has become silent for [`PATIENCE`]; each silence is answered once.
+    /// Plugin and method of each call that has become silent for [`PATIENCE`]; each silence is reported once.
     fn silent(&mut self, now: Instant) -> Vec<(String, &'static str)> {
         let silent = self.0.values_mut().filter(|entry| !entry.reported && now - entry.heard > PATIENCE);
         silent

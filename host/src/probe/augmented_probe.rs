@@ -39,7 +39,7 @@ struct Candidate {
 }
 
 /// Trains one linear classifier for each learning rate on the same random views, as Oquab et al. (2023, appendix B.3)
-/// do, on the rows of the cut's `fit`, and answers the one that scores best on its `held` rows (plainly cropped), with
+/// do, on the rows of the cut's `fit`, and returns the one that scores best on its `held` rows (plainly cropped), with
 /// its learning rate. Without rows to choose by, the largest rate whose loss stays finite.
 ///
 /// Each starts as the linear probe of those rows' plain features, so that a small data set, which has few steps, does not

@@ -32,7 +32,7 @@ impl Default for FinetuneRecipe {
 }
 
 /// Trains the embedder's encoder **in place**, and a linear classifier on it that starts as `start`, the probe of the
-/// frozen encoder (Kumar et al. 2022: a random classifier's first gradients would distort the features). Answers the
+/// frozen encoder (Kumar et al. 2022: a random classifier's first gradients would distort the features). Returns the
 /// classifier of raw features: weight `[classes, D]` and bias `[classes]`.
 ///
 /// Batch norm uses batch statistics while training, so a last batch of one image is left out. Order, views and what the

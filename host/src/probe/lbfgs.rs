@@ -12,7 +12,7 @@ const TOLERANCE: f64 = 1e-5;
 const SUFFICIENT: f64 = 1e-4;
 const MAX_HALVINGS: usize = 25;
 
-/// The minimum of `function`, which answers value and gradient at a point of the shape of `start` (`[P]`).
+/// The minimum of `function`, which returns value and gradient at a point of the shape of `start` (`[P]`).
 ///
 /// Ends where no partial derivative exceeds 1e-5, where no step goes down any more (the precision of float32), or after
 /// 300 iterations.

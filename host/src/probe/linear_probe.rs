@@ -130,7 +130,7 @@ pub struct Cut {
 }
 
 /// The linear protocol (Kornblith et al. 2019, appendix A.3): L-BFGS logistic regression on frozen features, whose L2
-/// strength is the one of [`L2_GRID`] that scores best on the held-out rows of the training split ([`choice_score`]); then a fit on all rows. Answers the model and its L2.
+/// strength is the one of [`L2_GRID`] that scores best on the held-out rows of the training split ([`choice_score`]); then a fit on all rows. Returns the model and its L2.
 ///
 /// Without rows to choose by, L2 is 1/N.
 ///

@@ -27,8 +27,9 @@ pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), Train
     let (done, begun, wanted) = (at("epoch"), at("step_in_epoch") > 0, config.scheduler.epochs as u64);
     if wanted < done + u64::from(begun) {
         return Err(TrainError::configuration(format!(
-            "`{EPOCHS}` is {wanted}, and the run is past that: {done} epochs are done{}; name at least as many",
-            if begun { " and another has begun" } else { "" }
+            "`{EPOCHS}` is {wanted}, and {done} epochs are done already{}; set it to at least {}",
+            if begun { " and another has begun" } else { "" },
+            done + u64::from(begun)
         )));
     }
     Ok(())

@@ -85,7 +85,7 @@ impl<'a> Splits<'a> {
     /// what the seed cuts from the publisher's training split (`data.val_fraction`).
     ///
     /// # Errors
-    /// A split that there is not or without samples; what the plugin says.
+    /// A split that does not exist or is empty; what the plugin says.
     pub fn open(&self, split: Split) -> Result<Part, TrainError> {
         let (existing, name) = (self.existing()?, split.name());
         if !existing.contains(&split) {

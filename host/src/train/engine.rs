@@ -151,7 +151,7 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Trains to the last epoch, and answers the scores of the encoder as it is then.
+    /// Trains to the last epoch, and returns the scores of the encoder as it is then.
     ///
     /// # Errors
     /// A signal (after saving), a loss that is not finite, or anything that a stage refuses.

@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_backtrace_is_cut_from_both_forms_of_a_message() {
-        let answered = "size mismatch\nException raised from foo at a.cpp:1 (most recent call first):\nframe #0: bar";
-        assert_eq!(without_backtrace(answered), "size mismatch");
+        let returned = "size mismatch\nException raised from foo at a.cpp:1 (most recent call first):\nframe #0: bar";
+        assert_eq!(without_backtrace(returned), "size mismatch");
         let panicked = r#"called `Result::unwrap()` on an `Err` value: Torch("a \"b\"\nc\nException raised from foo")"#;
         assert_eq!(without_backtrace(panicked), "a \"b\"\nc");
         let short = r#"called `Result::unwrap()` on an `Err` value: Torch("no kernel")"#;

@@ -76,7 +76,7 @@ struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Executes one opcode; the last one answers the root.
+    /// Executes one opcode; the last one returns the root.
     fn step(&mut self) -> Result<Option<Id>, String> {
         match self.byte()? {
             // PROTO

@@ -82,7 +82,7 @@ impl<'b> Walk<'b> {
         Err(Fault::Damaged(format!("{why} at byte {}", self.start + self.at)))
     }
 
-    /// Decodes one header that must end before `end`; `read` answers it and its length.
+    /// Decodes one header that must end before `end`; `read` returns it and its length.
     fn decode<T>(
         &mut self,
         end: u64,

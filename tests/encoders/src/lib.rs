@@ -71,5 +71,5 @@ pub fn state_lines(encoder: &dyn Encoder) -> Vec<String> {
 
 /// SHA-256 of the lines, in hexadecimal.
 pub fn digest(lines: &[String]) -> String {
-    Sha256::digest(lines.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(lines.join("\n")))
 }

@@ -4,7 +4,7 @@ use selfsame_tests::{Ran, Running, Sandbox, repository};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Packs the archive and unpacks it; the answer is its folder.
+/// Packs the archive and unpacks it; returns its folder.
 fn unpacked(sandbox: &Sandbox) -> PathBuf {
     let mut xtask = Command::new(env!("CARGO"));
     xtask.args(["xtask", "dist"]).current_dir(repository()).stdin(Stdio::null());

@@ -175,7 +175,7 @@ fn new_plugins_compile_as_they_are_and_train() {
     assert_eq!(tensors.tensor("conv3.weight").unwrap().shape(), [16, 8, 3, 3]);
 }
 
-/// A copy of the SDK as it lies in a workspace of another version; the answer is its folder.
+/// A copy of the SDK as it lies in a workspace of another version; returns its folder.
 fn sdk_at(sandbox: &Sandbox, version: &str) -> std::path::PathBuf {
     let root = sandbox.path(&format!("sdk-{version}"));
     for file in walkdir::WalkDir::new(repository().join("plugin-api")).into_iter().map(Result::unwrap) {

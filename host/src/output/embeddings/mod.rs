@@ -48,7 +48,7 @@ pub struct Rows {
 trait Format {
     /// Writes the next rows, `values.len() / dim` of them.
     fn write(&mut self, values: &[f32]) -> io::Result<()>;
-    /// Writes what is left; answers the file.
+    /// Writes what is left; returns the file.
     fn finish(self: Box<Self>) -> io::Result<Target>;
 }
 
@@ -104,7 +104,7 @@ impl Embeddings {
         Ok(self.format.write(&values).naming("write", &self.files[0].1)?)
     }
 
-    /// Puts the finished file under its name, and answers the files written.
+    /// Puts the finished file under its name, and returns the files written.
     ///
     /// # Errors
     /// A file that cannot be written to.

@@ -71,7 +71,7 @@ fn answers_that_break_the_contract_are_errors() {
         ("groups", "`groups` has 0 entries for 4 samples"),
         ("ids", "`ids` names a sample twice"),
         ("block", "`block` has 15 bytes, expected 4 × 1 × 2 × 2 of 8 bits"),
-        ("count", "`read` answered 1 images for 2 indices"),
+        ("count", "`read` returned 1 images for 2 indices"),
         ("bytes", "sample 2 (`c`) is 1 × 2 × 2 of 8 bits in 3 bytes"),
         ("channels", "sample 2 (`c`) is 3 × 2 × 2 of 8 bits in 4 bytes; the card says 1 channels"),
     ];

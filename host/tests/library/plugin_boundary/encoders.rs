@@ -30,7 +30,7 @@ fn a_panic_in_any_method_of_an_encoder_is_an_error_with_its_place() {
 #[test]
 fn a_shape_error_inside_an_encoder_arrives_without_its_backtrace() {
     let x = Tensor::zeros([2, 1, 2, 2], (Kind::Float, Device::Cpu));
-    for fault in ["shape", "shape:answered"] {
+    for fault in ["shape", "shape:returned"] {
         let message = encoder(fault).unwrap().forward(&x, true).unwrap_err().to_string();
         assert!(message.contains("plugin `selfsame-hostile-plugin`, encoder `tiny`"), "{message}");
         assert!(message.contains("shapes cannot be multiplied") || message.contains("must match"), "{message}");
@@ -90,7 +90,7 @@ fn answers_that_break_the_contract_are_errors() {
     assert!(error.contains("parameter `fc.weight` is not a leaf"), "{error}");
     let x = Tensor::zeros([5, 1, 2, 2], (Kind::Float, Device::Cpu));
     let error = encoder("wrong:dim").unwrap().forward(&x, false).unwrap_err().to_string();
-    assert!(error.contains("answered shape [5, 2], expected [5, 3]"), "{error}");
+    assert!(error.contains("returned shape [5, 2], expected [5, 3]"), "{error}");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn an_encoder_of_a_plugin_becomes_a_module_that_needs_no_plugin() {
     assert!(module.forward_ts(&[&x]).unwrap().equal(&encoder.forward(&x, false).unwrap()));
 }
 
-/// Answers zeros for as many images as it was given; a trace remembers the number.
+/// Returns zeros for as many images as it was given; a trace remembers the number.
 struct CountsImages;
 
 impl Encoder for CountsImages {

@@ -118,7 +118,7 @@ impl<'c> Codestream<'c> {
         Ok(())
     }
 
-    /// Passes the segments from `at` on and answers where the marker `last` stands, before `end`.
+    /// Passes the segments from `at` on and returns where the marker `last` stands, before `end`.
     fn segments(&self, mut at: usize, end: usize, known: &[u8], last: u8, most: &mut Most) -> Result<usize, String> {
         loop {
             let header = self.code.get(at..end).unwrap_or_default();

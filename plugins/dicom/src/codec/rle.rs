@@ -45,7 +45,7 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
     Ok(Stored { values: Values::Wide(native::interleave(values, &planar)), colours: header_colours(layout) })
 }
 
-/// Undoes PackBits and answers how many bytes were written, at most as many as there are places.
+/// Undoes PackBits and returns how many bytes were written, at most as many as there are places.
 fn unpack<'c>(packed: &[u8], mut places: impl Iterator<Item = &'c mut u8>) -> usize {
     let mut written = 0;
     let mut rest = packed.iter();

@@ -174,7 +174,7 @@ fn palette(values: &[i32], bits: u16, entries: u16, words: &[u16]) -> Picture {
     picture
 }
 
-/// pydicom 3.0.2: `apply_color_lut` answers bytes where there are as many bytes as entries, and else 16-bit words, whatever
+/// pydicom 3.0.2: `apply_color_lut` returns bytes where there are as many bytes as entries, and else 16-bit words, whatever
 /// the descriptor says.
 #[test]
 fn the_data_of_a_table_says_whether_its_entries_have_8_or_16_bits() {

@@ -44,9 +44,9 @@ impl Encoder for Tiny {
             let _ = no_grad(|| self.calls.shallow_clone().f_add_scalar_(1))?;
         }
         match self.fault.as_str() {
-            // The plain methods of tch panic on C++ errors, the `f_` ones answer them.
+            // The plain methods of tch panic on C++ errors, the `f_` ones return them.
             "shape" => Ok(x.flatten(1, -1).matmul(&Tensor::zeros([7, 7], (Kind::Float, x.device())))),
-            "shape:answered" => Ok(x.f_matmul(&Tensor::f_zeros([7, 7], (Kind::Float, x.device()))?)?),
+            "shape:returned" => Ok(x.f_matmul(&Tensor::f_zeros([7, 7], (Kind::Float, x.device()))?)?),
             "wrong:dim" => Ok(Tensor::f_zeros([x.size()[0], 2], (Kind::Float, x.device()))?),
             "detach" => Ok(x.f_flatten(1, -1)?.f_matmul(&self.weight.f_tr()?)?.f_detach()?),
             _ => Ok(x.f_flatten(1, -1)?.f_matmul(&self.weight.f_tr()?)?),
