@@ -5,6 +5,7 @@
 //! views.
 
 use selfsame::config::Config;
+use selfsame::data::Size;
 use selfsame::plugin::{Registry, SearchDir};
 use selfsame::train::build::build_method;
 use selfsame::{method, native, optim};
@@ -23,7 +24,7 @@ fn main() {
     let registry = Registry::scan(&[SearchDir::new(plugins, "the benchmark")]);
 
     let config = Config::default();
-    let mut method = build_method(None, &config, &registry, 3, (32, 32), Device::Cpu, false)
+    let mut method = build_method(None, &config, &registry, 3, Size::square(32), Device::Cpu, false)
         .unwrap_or_else(|error| panic!("{error}; run `cargo xtask build` first"));
     let mut optimizer = optim::create(&config.optimizer, method.parameters()).expect("an optimiser");
     let view = || native::to_channels_last(&Tensor::randn([batch, 3, 32, 32], (Kind::Float, Device::Cpu)));

@@ -3,7 +3,7 @@
 use selfsame::augment::{ViewKey, Views};
 use selfsame::config::schema::AugmentationConfig;
 use selfsame::config::schema::PreprocessConfig;
-use selfsame::data::Images;
+use selfsame::data::{Images, Size};
 use serde_json::json;
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
@@ -38,7 +38,7 @@ fn main() {
                 config.extend(values.clone());
             }
             let config: AugmentationConfig = serde_json::from_value(config).expect("a configuration");
-            let views = Views::new(&config, &preprocess, channels as usize, (side, side), None).expect("views");
+            let views = Views::new(&config, &preprocess, channels as usize, Size::square(side), None).expect("views");
             let view = |epoch| views.train(&images, &ids, ViewKey { seed: 1, epoch, view: 0 }).expect("a view");
             drop(view(0));
             let start = Instant::now();

@@ -1,6 +1,7 @@
 //! The operations of a configuration in words, for people who look at views.
 
 use crate::config::schema::{AugmentationConfig, Border, Interpolation, PreprocessConfig};
+use crate::data::Size;
 
 /// The random operations that are on, in the order in which they run, each with what decides about it.
 pub fn operations(config: &AugmentationConfig) -> Vec<String> {
@@ -60,8 +61,8 @@ pub fn operations(config: &AugmentationConfig) -> Vec<String> {
     warp
 }
 
-/// What happens to every image, random or not, for views of `output` (height, width).
-pub fn preparation(config: &PreprocessConfig, output: (usize, usize)) -> Vec<String> {
+/// What happens to every image, random or not, for views of size `output`.
+pub fn preparation(config: &PreprocessConfig, output: Size) -> Vec<String> {
     let mut words = Vec::new();
     if config.use_histogram_equalization {
         words.push("histogram equalisation".into());
@@ -72,6 +73,6 @@ pub fn preparation(config: &PreprocessConfig, output: (usize, usize)) -> Vec<Str
     if let Some(side) = config.resize {
         words.push(format!("shorter side to {side}"));
     }
-    words.push(format!("centre {}×{}", output.1, output.0));
+    words.push(format!("centre {}×{}", output.width, output.height));
     words
 }

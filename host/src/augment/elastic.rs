@@ -3,6 +3,7 @@
 use super::draw::{Draws, Sample, fields};
 use super::{Result, positions, upload};
 use crate::config::schema::ElasticTransformConfig;
+use crate::data::Size;
 use tch::{Device, Kind, Tensor};
 
 /// The smoothing Gaussian ends at so many standard deviations.
@@ -16,16 +17,10 @@ pub fn draw(sample: &mut Sample, config: &ElasticTransformConfig) -> bool {
 /// The noise of the images for which `chosen` says so: float32 `[n, 2, h, w]`, uniform in (−1, 1), x before y.
 ///
 /// `draws` are those of the noise, not of [`draw`].
-pub fn noise(
-    draws: &Draws,
-    ids: &[i64],
-    chosen: &[bool],
-    (height, width): (usize, usize),
-    device: Device,
-) -> Result<Tensor> {
+pub fn noise(draws: &Draws, ids: &[i64], chosen: &[bool], size: Size, device: Device) -> Result<Tensor> {
     let ids: Vec<i64> = ids.iter().zip(chosen).filter(|(_, on)| **on).map(|(id, _)| *id).collect();
-    let numbers = fields(draws, &ids, 2 * height * width, Sample::fill_symmetric);
-    let shape = [ids.len() as i64, 2, height as i64, width as i64];
+    let numbers = fields(draws, &ids, 2 * size.area(), Sample::fill_symmetric);
+    let shape = [ids.len() as i64, 2, size.height as i64, size.width as i64];
     Ok(upload(&numbers, device)?.f_view(shape)?)
 }
 

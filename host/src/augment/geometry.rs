@@ -5,6 +5,7 @@ use super::draw::{Draws, ViewKey};
 use super::resized_crop::{CropBox, Params};
 use super::{Result, draw_all, elastic, full_scale, random_affine, resized_crop, warp};
 use crate::config::schema::{AugmentationConfig, Interpolation};
+use crate::data::Size;
 use tch::{Kind, Tensor};
 
 /// What every image becomes in size.
@@ -12,17 +13,17 @@ use tch::{Kind, Tensor};
 pub(super) struct Geometry {
     /// Side that `preprocess.resize` asks for; without it, images are resized to `nominal`.
     pub resize: Option<usize>,
-    /// The data set's usual height and width.
-    pub nominal: (usize, usize),
-    /// Height and width of a view.
-    pub output: (usize, usize),
+    /// The data set's usual size.
+    pub nominal: Size,
+    /// The size of a view.
+    pub output: Size,
 }
 
-/// Images on their canvas: uint8 or int32 `[B, C, H, W]`, and the height and width of each in its upper left corner.
+/// Images on their canvas: uint8 or int32 `[B, C, H, W]`, and the size of each in its upper left corner.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Canvas<'a> {
     pub pixels: &'a Tensor,
-    pub sizes: &'a [(usize, usize)],
+    pub sizes: &'a [Size],
 }
 
 impl Geometry {
@@ -44,27 +45,28 @@ impl Geometry {
         self.resample(canvas, &params)
     }
 
-    fn draw(&self, sizes: &[(usize, usize)], config: &AugmentationConfig, ids: &[i64], key: ViewKey) -> Vec<Params> {
+    fn draw(&self, sizes: &[Size], config: &AugmentationConfig, ids: &[i64], key: ViewKey) -> Vec<Params> {
         let probability = if config.use_random_horizontal_flip { config.random_horizontal_flip.prob } else { 0.0 };
         let flips = draw_all(ids, key, "flip", |_, s| s.chance(probability));
         if !config.use_random_crop {
             return sizes.iter().zip(flips).map(|(&size, flip)| self.plain(size, flip)).collect();
         }
         let crops = draw_all(ids, key, "crop", |i, s| resized_crop::draw(s, &config.random_crop, sizes[i]));
-        let resized = self.resize.map_or(self.nominal, |side| (side, side));
+        let resized = self.resize.map_or(self.nominal, Size::square);
         crops.into_iter().zip(flips).map(|(crop, flip)| Params::center(crop, flip, resized, self.output)).collect()
     }
 
     /// The whole image, resized so that its shorter side fits, and its centre.
-    fn plain(&self, size: (usize, usize), flip: bool) -> Params {
-        let resized = self.resize.map_or_else(|| covering(size, self.nominal), |side| covering(size, (side, side)));
-        Params::center(whole(size), flip, resized, self.output)
+    fn plain(&self, size: Size, flip: bool) -> Params {
+        let resized =
+            self.resize.map_or_else(|| covering(size, self.nominal), |side| covering(size, Size::square(side)));
+        Params::center(CropBox::whole(size), flip, resized, self.output)
     }
 
     fn resample(&self, canvas: Canvas, params: &[Params]) -> Result<Tensor> {
         let shape = canvas.pixels.size();
-        let full = (shape[2] as usize, shape[3] as usize);
-        let as_is = Params::whole(whole(full), false, full);
+        let full = Size { height: shape[2] as usize, width: shape[3] as usize };
+        let as_is = Params::whole(CropBox::whole(full), false, full);
         if self.output == full && params.iter().all(|params| *params == as_is) {
             let scale = 1.0 / full_scale(canvas.pixels.kind())?;
             return Ok(canvas.pixels.f_to_kind(Kind::Float)?.f_contiguous()?.f_mul_scalar_(scale)?);
@@ -104,14 +106,10 @@ impl Geometry {
     }
 }
 
-fn whole((height, width): (usize, usize)) -> CropBox {
-    CropBox { top: 0, left: 0, height, width }
-}
-
-/// (height, width) scaled so that the tighter side just fills `frame`, the other one rounded down.
-fn covering((height, width): (usize, usize), frame: (usize, usize)) -> (usize, usize) {
-    match height * frame.1 <= width * frame.0 {
-        true => (frame.0, (frame.0 * width / height).max(frame.1)),
-        false => ((frame.1 * height / width).max(frame.0), frame.1),
+/// A size scaled so that the tighter side just fills `frame`, the other one rounded down.
+fn covering(Size { height, width }: Size, frame: Size) -> Size {
+    match height * frame.width <= width * frame.height {
+        true => Size { width: (frame.height * width / height).max(frame.width), ..frame },
+        false => Size { height: (frame.width * height / width).max(frame.height), ..frame },
     }
 }

@@ -2,7 +2,7 @@
 
 use super::geometry::Canvas;
 use super::{Result, upload};
-use crate::data::Depth;
+use crate::data::{Depth, Size};
 use tch::{Kind, Tensor};
 
 /// Pixels worked on at a time; every one of them needs some dozen bytes in between.
@@ -45,7 +45,7 @@ impl Levels {
 pub(super) fn in_portions(
     canvas: Canvas,
     entries: usize,
-    change: impl Fn(&Tensor, &[(usize, usize)]) -> Result<Tensor>,
+    change: impl Fn(&Tensor, &[Size]) -> Result<Tensor>,
 ) -> Result<Tensor> {
     let (batch, _, height, width) = canvas.pixels.size4()?;
     let portion = (PIXELS_AT_ONCE / entries.max((height * width) as usize)).max(1);
@@ -69,10 +69,10 @@ pub(super) struct Tiling {
 }
 
 impl Tiling {
-    pub fn new(sizes: &[(usize, usize)], tiles: usize, pixels: &Tensor) -> Result<Self> {
+    pub fn new(sizes: &[Size], tiles: usize, pixels: &Tensor) -> Result<Self> {
         let (_, height, width) = pixels.size3()?;
         let device = pixels.device();
-        let numbers = |length: fn(&(usize, usize)) -> usize| -> Result<(Tensor, Tensor)> {
+        let numbers = |length: fn(&Size) -> usize| -> Result<(Tensor, Tensor)> {
             let lengths: Vec<f32> = sizes.iter().map(|size| length(size) as f32).collect();
             let counts: Vec<f32> = sizes.iter().map(|size| length(size).min(tiles) as f32).collect();
             let tensor = |values: &[f32]| -> Result<Tensor> {
@@ -84,7 +84,7 @@ impl Tiling {
             let pixels = Tensor::f_arange(canvas, (Kind::Double, device))?.f_view(shape)?;
             Ok(pixels.f_mul(count)?.f_div(length)?)
         };
-        let (down, across) = (numbers(|size| size.0)?, numbers(|size| size.1)?);
+        let (down, across) = (numbers(|size| size.height)?, numbers(|size| size.width)?);
         let place = [place(height, [1, -1, 1], &down)?, place(width, [1, 1, -1], &across)?];
         Ok(Self { tiles: tiles as i64, place, count: [down.1, across.1] })
     }

@@ -2,6 +2,7 @@
 
 use super::draw::Sample;
 use crate::config::schema::RandomAffineConfig;
+use crate::data::Size;
 
 /// What happens to one image.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -14,8 +15,8 @@ pub struct Params {
     pub shear: f64,
 }
 
-/// Draws one image's rotation, shift and shear; `size` is its height and width.
-pub fn draw(sample: &mut Sample, config: &RandomAffineConfig, (height, width): (usize, usize)) -> Params {
+/// Draws one image's rotation, shift and shear.
+pub fn draw(sample: &mut Sample, config: &RandomAffineConfig, Size { height, width }: Size) -> Params {
     let mut symmetric = |most: f64| sample.uniform(-most, most);
     let angle = symmetric(config.max_angle);
     let right = symmetric(config.max_horizontal_shift * width as f64).round_ties_even();
@@ -55,11 +56,11 @@ impl Map {
     }
 }
 
-/// From a place in the turned image to the place in the image of (`height`, `width`) that stands there.
+/// From a place in the turned image to the place in the image of this size that stands there.
 ///
 /// With R the rotation and S the shear by tan(shear) along x, the image is mapped by R·S about its centre and then
 /// shifted, as torchvision's `affine` does with scale 1; this is the inverse.
-pub fn inverse(params: &Params, (height, width): (usize, usize)) -> Map {
+pub fn inverse(params: &Params, Size { height, width }: Size) -> Map {
     let (sin, cos) = params.angle.to_radians().sin_cos();
     let tan = params.shear.to_radians().tan();
     let [[a, b], [c, d]] = [[cos, -cos * tan - sin], [sin, -sin * tan + cos]];

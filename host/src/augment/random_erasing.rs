@@ -4,17 +4,19 @@ use super::draw::Sample;
 use super::resized_crop::CropBox;
 use super::{Result, upload};
 use crate::config::schema::RandomErasingConfig;
+use crate::data::Size;
 use tch::{Kind, Tensor};
 
 /// The rectangle of one image; [`None`] leaves it as it is.
 pub type Params = Option<CropBox>;
 
-/// Draws one image's rectangle, as torchvision's `RandomErasing` does; `size` is the view's height and width.
-pub fn draw(sample: &mut Sample, config: &RandomErasingConfig, (height, width): (usize, usize)) -> Params {
+/// Draws one image's rectangle, as torchvision's `RandomErasing` does; `size` is the view's.
+pub fn draw(sample: &mut Sample, config: &RandomErasingConfig, size: Size) -> Params {
     if !sample.chance(config.prob) {
         return None;
     }
-    let area = (height * width) as f64;
+    let Size { height, width } = size;
+    let area = size.area() as f64;
     for _ in 0..10 {
         let erased = area * sample.uniform(config.scale[0], config.scale[1]);
         let aspect = sample.uniform(config.ratio[0].ln(), config.ratio[1].ln()).exp();

@@ -7,6 +7,7 @@ use super::{
     solarize,
 };
 use crate::config::schema::AugmentationConfig;
+use crate::data::Size;
 use tch::Tensor;
 
 /// One view's settings.
@@ -17,8 +18,8 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
-    /// Settings for views of images with `channels` channels; `output` is a view's height and width.
-    pub fn new(config: &AugmentationConfig, channels: usize, output: (usize, usize)) -> Result<Self> {
+    /// Settings for views of images with `channels` channels; `output` is a view's size.
+    pub fn new(config: &AugmentationConfig, channels: usize, output: Size) -> Result<Self> {
         let colour_key = match config {
             a if a.use_random_color => Some("augmentation.use_random_color"),
             a if a.use_random_grayscale => Some("augmentation.use_random_grayscale"),
@@ -73,8 +74,8 @@ impl Recipe {
     }
 }
 
-fn blur_kernel(config: &AugmentationConfig, output: (usize, usize)) -> Result<usize> {
-    let side = output.0.min(output.1);
+fn blur_kernel(config: &AugmentationConfig, output: Size) -> Result<usize> {
+    let side = output.shorter();
     let size = config.gaussian_blur.kernel_size.unwrap_or_else(|| gaussian_blur::default_kernel_size(side));
     if config.use_gaussian_blur && (size.is_multiple_of(2) || size / 2 >= side) {
         return Err(AugmentError::Setting {

@@ -8,6 +8,7 @@ use super::draw::Sample;
 use super::random_affine::Map;
 use super::{Result, full_scale, upload};
 use crate::config::schema::{Interpolation, RandomCropConfig};
+use crate::data::Size;
 use tch::{Kind, Tensor};
 
 /// The part of an image that is kept, in pixels.
@@ -23,6 +24,13 @@ pub struct CropBox {
     pub width: usize,
 }
 
+impl CropBox {
+    /// The whole of an image.
+    pub const fn whole(Size { height, width }: Size) -> Self {
+        Self { top: 0, left: 0, height, width }
+    }
+}
+
 /// What happens to one image: the crop box is resized to `resized`, mirrored, and a window of it kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
@@ -30,42 +38,43 @@ pub struct Params {
     pub crop: CropBox,
     /// Whether the result is mirrored left to right.
     pub flip: bool,
-    /// Height and width that the crop box is resized to.
-    pub resized: (usize, usize),
+    /// What the crop box is resized to.
+    pub resized: Size,
     /// First row and first column of the window in the resized and mirrored image.
     pub window: (usize, usize),
 }
 
 impl Params {
     /// The whole resized image.
-    pub fn whole(crop: CropBox, flip: bool, resized: (usize, usize)) -> Self {
+    pub fn whole(crop: CropBox, flip: bool, resized: Size) -> Self {
         Self { crop, flip, resized, window: (0, 0) }
     }
 
-    /// The middle of the resized image, `output` (height, width) in size and at most as large, placed as torchvision's
+    /// The middle of the resized image, of size `output`, at most as large, placed as torchvision's
     /// `center_crop` does.
-    pub fn center(crop: CropBox, flip: bool, resized: (usize, usize), output: (usize, usize)) -> Self {
+    pub fn center(crop: CropBox, flip: bool, resized: Size, output: Size) -> Self {
         let start = |outer: usize, inner: usize| ((outer - inner) as f64 / 2.0).round_ties_even() as usize;
-        Self { crop, flip, resized, window: (start(resized.0, output.0), start(resized.1, output.1)) }
+        Self { crop, flip, resized, window: (start(resized.height, output.height), start(resized.width, output.width)) }
     }
 
     /// From places in the window to places in the image.
     pub fn map(&self) -> Map {
         let scale = |size: usize, resized: usize| size as f64 / resized as f64;
-        let across = scale(self.crop.width, self.resized.1);
-        let down = scale(self.crop.height, self.resized.0);
+        let across = scale(self.crop.width, self.resized.width);
+        let down = scale(self.crop.height, self.resized.height);
         let left = self.window.1 as f64;
         let (step, first) =
-            if self.flip { (-across, across * (self.resized.1 as f64 - left)) } else { (across, across * left) };
+            if self.flip { (-across, across * (self.resized.width as f64 - left)) } else { (across, across * left) };
         let offset = [self.crop.left as f64 + first, self.crop.top as f64 + down * self.window.0 as f64];
         Map::scaling([step, down], offset)
     }
 }
 
-/// Draws the crop box of one image of (`height`, `width`) as torchvision's `RandomResizedCrop.get_params` does.
-pub fn draw(sample: &mut Sample, config: &RandomCropConfig, (height, width): (usize, usize)) -> CropBox {
+/// Draws the crop box of one image of this size as torchvision's `RandomResizedCrop.get_params` does.
+pub fn draw(sample: &mut Sample, config: &RandomCropConfig, size: Size) -> CropBox {
     let [scale, ratio] = [config.scale, config.ratio];
-    let area = (height * width) as f64;
+    let Size { height, width } = size;
+    let area = size.area() as f64;
     for _ in 0..10 {
         let target_area = area * sample.uniform(scale[0], scale[1]);
         let aspect = sample.uniform(ratio[0].ln(), ratio[1].ln()).exp();
@@ -88,20 +97,15 @@ pub fn draw(sample: &mut Sample, config: &RandomCropConfig, (height, width): (us
     CropBox { top: (height - h) / 2, left: (width - w) / 2, height: h, width: w }
 }
 
-/// Crops, resizes and flips: uint8 or int32 `[B, C, H, W]` → float32 `[B, C, h, w]` in 0–1, with h, w of `output` and one
+/// Crops, resizes and flips: uint8 or int32 `[B, C, H, W]` → float32 `[B, C, h, w]` in 0–1, of size `output`, with one
 /// of `params` per image.
-pub fn apply(
-    images: &Tensor,
-    params: &[Params],
-    output: (usize, usize),
-    interpolation: Interpolation,
-) -> Result<Tensor> {
+pub fn apply(images: &Tensor, params: &[Params], output: Size, interpolation: Interpolation) -> Result<Tensor> {
     let (batch, channels, height, width) = images.size4()?;
-    let (rows, columns) = (output.0 as i64, output.1 as i64);
+    let (rows, columns) = (output.height as i64, output.width as i64);
     let mut numbers = Vec::with_capacity(params.len() * 2 * AXIS_NUMBERS);
     for p in params {
-        numbers.extend(axis_numbers(p.crop.top, p.crop.height, p.resized.0, p.window.0, false));
-        numbers.extend(axis_numbers(p.crop.left, p.crop.width, p.resized.1, p.window.1, p.flip));
+        numbers.extend(axis_numbers(p.crop.top, p.crop.height, p.resized.height, p.window.0, false));
+        numbers.extend(axis_numbers(p.crop.left, p.crop.width, p.resized.width, p.window.1, p.flip));
     }
     let numbers = upload(&numbers, images.device())?.f_view([batch, 2, AXIS_NUMBERS as i64, 1])?;
     let wy = weights(&numbers.f_select(1, 0)?, rows, height, interpolation)?;

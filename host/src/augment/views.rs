@@ -5,7 +5,7 @@ use super::geometry::{Canvas, Geometry};
 use super::recipe::Recipe;
 use super::{AugmentError, Result, clahe, histogram_equalization, normalize};
 use crate::config::schema::{AugmentationConfig, ClaheConfig, NormalizeChoice, PreprocessConfig};
-use crate::data::Images;
+use crate::data::{Images, Size};
 use crate::native;
 use tch::{Kind, Tensor};
 
@@ -36,7 +36,7 @@ pub struct Views {
 }
 
 impl Views {
-    /// Views of images with `channels` channels and the nominal size (height, width), with the data set's mean and
+    /// Views of images with `channels` channels and this nominal size, with the data set's mean and
     /// standard deviation of each channel where its card has them.
     ///
     /// # Errors
@@ -45,12 +45,12 @@ impl Views {
         augmentation: &AugmentationConfig,
         preprocess: &PreprocessConfig,
         channels: usize,
-        nominal: (usize, usize),
+        nominal: Size,
         statistics: Option<(Vec<f64>, Vec<f64>)>,
     ) -> Result<Self> {
-        let resized = preprocess.resize.map_or(nominal, |side| (side, side));
-        let output = preprocess.center_crop_size.map_or(resized, |side| (side, side));
-        if output.0 > resized.0 || output.1 > resized.1 || output.0.min(output.1) == 0 {
+        let resized = preprocess.resize.map_or(nominal, Size::square);
+        let output = preprocess.center_crop_size.map_or(resized, Size::square);
+        if !output.fits(resized) || output.shorter() == 0 {
             return Err(AugmentError::Setting {
                 key: "preprocess.center_crop_size",
                 message: format!("{output:?} does not fit into images resized to {resized:?}"),
@@ -69,8 +69,8 @@ impl Views {
         })
     }
 
-    /// Height and width of the images that come out.
-    pub fn output_size(&self) -> (usize, usize) {
+    /// The size of the images that come out.
+    pub fn output_size(&self) -> Size {
         self.geometry.output
     }
 
@@ -140,12 +140,12 @@ impl Views {
         if self.channels.1 == 1 { Ok(view) } else { Ok(native::to_channels_last(&view)?) }
     }
 
-    /// The height and width of each image. Images must be uint8 or int32 with the expected number of channels.
-    fn check(&self, images: &Images) -> Result<Vec<(usize, usize)>> {
+    /// The size of each image. Images must be uint8 or int32 with the expected number of channels.
+    fn check(&self, images: &Images) -> Result<Vec<Size>> {
         let (pixels, channels) = (&images.pixels, self.channels.0);
         let canvas = match (pixels.size().as_slice(), pixels.kind()) {
             (&[n, c, h, w], Kind::Uint8 | Kind::Int) if c == channels as i64 && h > 0 && w > 0 => {
-                (n as usize, (h as usize, w as usize))
+                (n as usize, Size { height: h as usize, width: w as usize })
             }
             (shape, kind) => {
                 return Err(AugmentError::Images(format!(
@@ -155,7 +155,7 @@ impl Views {
         };
         let (n, full) = canvas;
         let sizes = images.sizes.clone().unwrap_or_else(|| vec![full; n]);
-        if sizes.len() != n || sizes.iter().any(|&(h, w)| h == 0 || w == 0 || h > full.0 || w > full.1) {
+        if sizes.len() != n || sizes.iter().any(|size| size.shorter() == 0 || !size.fits(full)) {
             return Err(AugmentError::Images(format!("{n} images on a canvas of {full:?} have the sizes {sizes:?}")));
         }
         Ok(sizes)

@@ -8,14 +8,15 @@
 use super::random_affine::Map;
 use super::{Result, full_scale, upload};
 use crate::config::schema::Border;
+use crate::data::Size;
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 /// What happens to one image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Params {
-    /// Height and width of the image in the upper left corner of its canvas.
-    pub size: (usize, usize),
+    /// The size of the image in the upper left corner of its canvas.
+    pub size: Size,
     /// From places in the view to places in the image.
     pub map: Map,
 }
@@ -23,18 +24,18 @@ pub struct Params {
 const BILINEAR: i64 = 0;
 const BORDER: i64 = 1;
 
-/// Resamples: uint8 or int32 `[B, C, H, W]` → float32 `[B, C, h, w]` in 0–1, with h, w of `output`.
+/// Resamples: uint8 or int32 `[B, C, H, W]` → float32 `[B, C, h, w]` in 0–1, of size `output`.
 ///
 /// `displacements`: `[B, 2, h, w]` in pixels of the view, x before y, added to each pixel's place before its map.
 pub fn apply(
     images: &Tensor,
     params: &[Params],
     displacements: Option<&Tensor>,
-    output: (usize, usize),
+    output: Size,
     border: Border,
 ) -> Result<Tensor> {
     let (batch, channels, _, _) = images.size4()?;
-    let (height, width) = (output.0 as i64, output.1 as i64);
+    let (height, width) = (output.height as i64, output.width as i64);
     let scale = 1.0 / full_scale(images.kind())?;
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (i, params) in params.iter().enumerate() {
@@ -65,7 +66,7 @@ pub fn apply(
 fn reduction(params: &Params) -> usize {
     let [[a, b], [c, d]] = params.map.linear;
     let side = (a * d - b * c).abs().sqrt().round() as usize;
-    side.clamp(1, params.size.0.min(params.size.1))
+    side.clamp(1, params.size.shorter())
 }
 
 fn reduce(images: &Tensor, factor: i64) -> Result<Tensor> {
@@ -79,7 +80,7 @@ fn reduce(images: &Tensor, factor: i64) -> Result<Tensor> {
 fn reduced_params(params: &Params, factor: usize) -> Params {
     let scale = 1.0 / factor as f64;
     Params {
-        size: (params.size.0 / factor, params.size.1 / factor),
+        size: Size { height: params.size.height / factor, width: params.size.width / factor },
         map: Map::scaling([scale, scale], [0.0, 0.0]).after(&params.map),
     }
 }
@@ -91,14 +92,14 @@ fn sample(
     images: &Tensor,
     params: &[Params],
     displacements: Option<&Tensor>,
-    (height, width): (usize, usize),
+    Size { height, width }: Size,
     border: Border,
 ) -> Result<Tensor> {
     let (n, _, canvas_height, canvas_width) = images.size4()?;
     let device = images.device();
     let numbers = params.iter().flat_map(|Params { size, map }| {
         let [[a, b], [c, d]] = map.linear;
-        [a, b, map.offset[0], c, d, map.offset[1], size.1 as f64, size.0 as f64].map(|number| number as f32)
+        [a, b, map.offset[0], c, d, map.offset[1], size.width as f64, size.height as f64].map(|number| number as f32)
     });
     let numbers = upload(&numbers.collect::<Vec<_>>(), device)?.f_view([n, NUMBERS, 1, 1])?;
     let number = |i: i64| numbers.f_select(1, i);

@@ -9,7 +9,7 @@ use crate::augment::{AugmentError, ViewKey, Views, describe, resized_crop};
 use crate::config::Config;
 use crate::config::schema::{Interpolation, OnError};
 use crate::data::loader::store_side;
-use crate::data::{Depth, Images, reduce};
+use crate::data::{Depth, Images, Size, reduce};
 use crate::output::contact_sheet::{Row, Sheet, draw};
 use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
@@ -81,10 +81,9 @@ fn sheet(
     indices: &[usize],
     images: &[Image],
 ) -> Result<Sheet, TrainError> {
-    let size = |image: &Image| (image.height, image.width);
-    let nominal = match images.first().map(size) {
-        Some(first) if images.iter().all(|image| size(image) == first) => first,
-        _ => card.nominal_size,
+    let nominal = match images.first().map(Size::from) {
+        Some(first) if images.iter().all(|image| Size::from(image) == first) => first,
+        _ => Size::nominal(card),
     };
     let statistics = card.normalization.as_ref().map(|Normalization { mean, std }| (mean.clone(), std.clone()));
     let views = Views::new(&config.augmentation, &config.preprocess, card.channels, nominal, statistics)?;
@@ -163,15 +162,14 @@ fn raw(image: &Image, depth: Depth) -> Result<Images, TrainError> {
 }
 
 /// The image as it is, made smaller where it is larger than a view.
-fn original(raw: &Images, output: (usize, usize)) -> Result<Picture, TrainError> {
+fn original(raw: &Images, output: Size) -> Result<Picture, TrainError> {
     let (_, _, height, width) = raw.pixels.size4()?;
-    let (height, width) = (height as usize, width as usize);
-    let shrink = (height as f64 / output.0 as f64).max(width as f64 / output.1 as f64).max(1.0);
+    let size = Size { height: height as usize, width: width as usize };
+    let shrink = (height as f64 / output.height as f64).max(width as f64 / output.width as f64).max(1.0);
     let scaled = |length: usize| ((length as f64 / shrink).round() as usize).max(1);
-    let size = (scaled(height), scaled(width));
-    let crop = CropBox { top: 0, left: 0, height, width };
-    let params = Params::whole(crop, false, size);
-    tile(&resized_crop::apply(&raw.pixels, &[params], size, Interpolation::Bilinear)?)
+    let shrunk = Size { height: scaled(size.height), width: scaled(size.width) };
+    let params = Params::whole(CropBox::whole(size), false, shrunk);
+    tile(&resized_crop::apply(&raw.pixels, &[params], shrunk, Interpolation::Bilinear)?)
 }
 
 /// A view `[1, C, h, w]` in 0–1 as a picture.

@@ -1,5 +1,6 @@
 //! Raw images of one batch.
 
+use super::size::Size;
 use tch::Tensor;
 
 /// Raw images of one batch on a common canvas.
@@ -7,8 +8,8 @@ use tch::Tensor;
 pub struct Images {
     /// uint8, or int32 with 16-bit values (0 to 65535); `[B, C, H, W]`.
     pub pixels: Tensor,
-    /// Height and width of each image, which stands in the upper left corner of its canvas; none: all fill it.
-    pub sizes: Option<Vec<(usize, usize)>>,
+    /// The size of each image, which stands in the upper left corner of its canvas; none: all fill it.
+    pub sizes: Option<Vec<Size>>,
 }
 
 impl Images {

@@ -5,6 +5,7 @@ use super::depth::Depth;
 use super::error::DataError;
 use super::packed::{OnDisk, Packed, canvas};
 use super::reduce::reduced_size;
+use super::size::Size;
 use super::source::{Pixels, Source, labels};
 use super::store::{EntryKey, Place, Store, Writer};
 use crate::config::schema::{AugmentationConfig, CachePlace, Config, OnError, StoreRule, StoreSize};
@@ -50,7 +51,7 @@ pub fn store_side(config: &Config, card: &Card) -> Option<usize> {
         StoreSize::Pixels(side) => Some(side),
         StoreSize::Rule(StoreRule::Original) => None,
         StoreSize::Rule(StoreRule::Auto) => {
-            let view = config.preprocess.resize.unwrap_or(card.nominal_size.0.min(card.nominal_size.1));
+            let view = config.preprocess.resize.unwrap_or(Size::nominal(card).shorter());
             let share = |view: &AugmentationConfig| match view.use_random_crop {
                 true => view.random_crop.scale[0],
                 false => 1.0,
@@ -95,7 +96,7 @@ impl Loader<'_> {
         loaded.damaged.sort_by_key(|sample| sample.index);
         self.report(split, &loaded.damaged, asked)?;
         let sizes = &loaded.sizes;
-        let size = if sizes.is_empty() { self.card.nominal_size } else { canvas(sizes) };
+        let size = if sizes.is_empty() { Size::nominal(self.card) } else { canvas(sizes) };
         let labels = labels(self.card, &samples.targets(), &loaded.kept);
         let device = match &loaded.pixels {
             Pixels::Tensor(pixels) => pixels.device(),
@@ -115,8 +116,8 @@ impl Loader<'_> {
 
     /// Pixels that the plugin has in one block already, taken as they are.
     fn copied(&self, block: &[u8], indices: &[usize]) -> Result<Loaded, DataError> {
-        let size = self.card.nominal_size;
-        let bytes = self.card.channels * size.0 * size.1;
+        let size = Size::nominal(self.card);
+        let bytes = self.card.channels * size.area();
         self.ensure_fits(indices.len() * bytes)?;
         let mut pixels = Vec::with_capacity(indices.len() * bytes);
         for &index in indices {
@@ -129,9 +130,9 @@ impl Loader<'_> {
 
     /// Samples without a fingerprint, decoded into memory.
     fn decoded(&self, split: Split, samples: &Arc<dyn Samples>, indices: &[usize]) -> Result<Loaded, DataError> {
-        let nominal = self.card.nominal_size;
-        let (height, width) = self.side.map_or(nominal, |side| reduced_size(nominal, side));
-        self.ensure_fits(indices.len() * self.card.channels * height * width * Depth::of(self.card).bytes())?;
+        let nominal = Size::nominal(self.card);
+        let size = self.side.map_or(nominal, |side| reduced_size(nominal, side));
+        self.ensure_fits(indices.len() * self.card.channels * size.area() * Depth::of(self.card).bytes())?;
         let place_of = places(indices);
         let slots: Vec<Mutex<Option<Image>>> = indices.iter().map(|_| Mutex::new(None)).collect();
         let damaged = Mutex::new(Vec::new());
@@ -149,7 +150,7 @@ impl Loader<'_> {
         for (&index, slot) in indices.iter().zip(slots) {
             let Some(image) = lock(&slot).take() else { continue };
             kept.push(index);
-            sizes.push((image.height, image.width));
+            sizes.push(Size::from(&image));
             pixels.extend(image.data);
         }
         let damaged = std::mem::take(&mut *lock(&damaged));
@@ -184,7 +185,7 @@ impl Loader<'_> {
         let kept: Vec<usize> = indices.iter().copied().filter(|&index| store.place(index).is_some()).collect();
         let damaged: Vec<Damaged> = indices.iter().filter_map(|&index| store.damage(index).cloned()).collect();
         let places: Vec<(usize, Place)> = kept.iter().filter_map(|&index| Some((index, store.place(index)?))).collect();
-        let sizes: Vec<_> = places.iter().map(|(_, place)| (place.height, place.width)).collect();
+        let sizes: Vec<_> = places.iter().map(|(_, place)| place.size).collect();
         let bytes = places.iter().map(|(_, place)| store.bytes(place)).sum();
         let in_memory = self.place != CachePlace::Disk && fits(bytes);
         if !in_memory && matches!(self.place, CachePlace::Host | CachePlace::Device) {
@@ -296,8 +297,8 @@ impl Loader<'_> {
     }
 
     /// Images in memory: as one tensor where all have one size, on the device where they fit there.
-    fn held(&self, sizes: Vec<(usize, usize)>, pixels: Vec<u8>) -> Result<Pixels, DataError> {
-        let size = sizes.first().copied().unwrap_or(self.card.nominal_size);
+    fn held(&self, sizes: Vec<Size>, pixels: Vec<u8>) -> Result<Pixels, DataError> {
+        let size = sizes.first().copied().unwrap_or(Size::nominal(self.card));
         if sizes.iter().all(|each| *each == size) {
             return Ok(Pixels::Tensor(self.tensor(&pixels, sizes.len(), size)?));
         }
@@ -310,8 +311,8 @@ impl Loader<'_> {
         Ok(Pixels::Packed(Arc::new(Packed::in_memory(self.card, sizes, pixels))))
     }
 
-    fn tensor(&self, pixels: &[u8], count: usize, size: (usize, usize)) -> Result<Tensor, DataError> {
-        let shape = [count as i64, self.card.channels as i64, size.0 as i64, size.1 as i64];
+    fn tensor(&self, pixels: &[u8], count: usize, size: Size) -> Result<Tensor, DataError> {
+        let shape = [count as i64, self.card.channels as i64, size.height as i64, size.width as i64];
         let device = match (self.place, self.device) {
             (CachePlace::Auto, Device::Cuda(index)) => self.roomy(index, pixels.len())?,
             (CachePlace::Auto | CachePlace::Device, device) => device,
@@ -395,7 +396,7 @@ impl Loader<'_> {
 struct Loaded {
     pixels: Pixels,
     /// Of the kept images; one of them where all are equal.
-    sizes: Vec<(usize, usize)>,
+    sizes: Vec<Size>,
     /// Indices of the samples that have an image.
     kept: Vec<usize>,
     damaged: Vec<Damaged>,

@@ -1,6 +1,6 @@
 //! Several data sets as one: which images an epoch consists of, in which order, and how they share a batch.
 
-use super::{Batch, Images};
+use super::{Batch, Images, Size};
 use crate::random;
 use std::collections::BTreeMap;
 use tch::{Kind, TchError, Tensor};
@@ -175,7 +175,10 @@ fn arrange(parts: Vec<&Images>, order: &[usize]) -> Result<Images, TchError> {
         one_size &= part.sizes.is_none() && (own_height, own_width) == (height, width);
         match &part.sizes {
             Some(own) => sizes.extend_from_slice(own),
-            None => sizes.extend(std::iter::repeat_n((own_height as usize, own_width as usize), count as usize)),
+            None => {
+                let own = Size { height: own_height as usize, width: own_width as usize };
+                sizes.extend(std::iter::repeat_n(own, count as usize));
+            }
         }
         let depth = match deep && part.pixels.kind() == Kind::Uint8 {
             // 255 · 257 = 65535.
@@ -276,7 +279,7 @@ mod tests {
         };
         let found = batch(&picks);
         assert_eq!(found.ids, [4 | 1 << 40, 2, 4 | 1 << 40 | 1 << 48, 9]);
-        assert_eq!(found.images.sizes, Some(vec![(2, 1), (1, 2), (2, 1), (1, 2)]));
+        assert_eq!(found.images.sizes, Some([(2, 1), (1, 2), (2, 1), (1, 2)].map(Size::from).to_vec()));
         let pixels = Vec::<i32>::try_from(found.images.pixels.flatten(0, -1)).unwrap();
         assert_eq!(pixels, [4, 0, 4, 0, 514, 514, 0, 0, 4, 0, 4, 0, 2313, 2313, 0, 0]);
 

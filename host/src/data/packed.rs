@@ -4,6 +4,7 @@ use super::decode::{Decoder, Silent};
 use super::depth::Depth;
 use super::error::DataError;
 use super::images::Images;
+use super::size::Size;
 use super::store::{Place, Store};
 use selfsame_plugin_api::{Card, Image, Samples};
 use std::borrow::Cow;
@@ -14,7 +15,7 @@ use tch::Tensor;
 pub struct Packed {
     channels: usize,
     depth: Depth,
-    sizes: Vec<(usize, usize)>,
+    sizes: Vec<Size>,
     bytes: Bytes,
 }
 
@@ -47,7 +48,7 @@ impl OnDisk {
             return Ok(bytes);
         }
         let image = self.decode_again(*sample)?;
-        if (image.height, image.width) != (place.height, place.width) {
+        if Size::from(&image) != place.size {
             let message = format!("sample {sample} has another size than when it was first read; start the run again");
             return Err(DataError::data(&self.card.name, message));
         }
@@ -66,13 +67,13 @@ impl OnDisk {
 
 impl Packed {
     /// Images in memory.
-    pub(super) fn in_memory(card: &Card, sizes: Vec<(usize, usize)>, pixels: Vec<u8>) -> Self {
+    pub(super) fn in_memory(card: &Card, sizes: Vec<Size>, pixels: Vec<u8>) -> Self {
         let (mut end, depth) = (0, Depth::of(card));
         let starts = sizes
             .iter()
             .map(|size| {
                 let start = end;
-                end += card.channels * size.0 * size.1 * depth.bytes();
+                end += card.channels * size.area() * depth.bytes();
                 start
             })
             .collect();
@@ -81,7 +82,7 @@ impl Packed {
 
     /// Images in the packed cache.
     pub(super) fn on_disk(entry: OnDisk) -> Self {
-        let sizes = entry.places.iter().map(|(_, place)| (place.height, place.width)).collect();
+        let sizes = entry.places.iter().map(|(_, place)| place.size).collect();
         let (channels, depth) = (entry.card.channels, Depth::of(&entry.card));
         Self { channels, depth, sizes, bytes: Bytes::Disk(Box::new(entry)) }
     }
@@ -93,7 +94,7 @@ impl Packed {
     pub fn gather(&self, positions: &[usize]) -> Result<Images, DataError> {
         let sizes: Vec<_> = positions.iter().map(|&position| self.sizes[position]).collect();
         let canvas = canvas(&sizes);
-        let shape = [positions.len(), self.channels, canvas.0, canvas.1].map(|length| length as i64);
+        let shape = [positions.len(), self.channels, canvas.height, canvas.width].map(|length| length as i64);
         let pixels = match self.depth {
             Depth::U16 => {
                 let value = |two: &[u8]| i32::from(u16::from_le_bytes([two[0], two[1]]));
@@ -114,17 +115,17 @@ impl Packed {
     fn place<T: Default + Clone>(
         &self,
         positions: &[usize],
-        canvas: (usize, usize),
+        canvas: Size,
         copy: impl Fn(&[u8], &mut [T]),
     ) -> Result<Vec<T>, DataError> {
-        let area = canvas.0 * canvas.1;
+        let area = canvas.area();
         let mut out = vec![T::default(); positions.len() * self.channels * area];
         for (&position, target) in positions.iter().zip(out.chunks_exact_mut(self.channels * area)) {
-            let (height, width) = self.sizes[position];
+            let Size { height, width } = self.sizes[position];
             let row = width * self.depth.bytes();
             let image = self.image(position, height * row * self.channels)?;
             for (from, plane) in image.chunks_exact(height * row).zip(target.chunks_exact_mut(area)) {
-                for (from, to) in from.chunks_exact(row).zip(plane.chunks_exact_mut(canvas.1)) {
+                for (from, to) in from.chunks_exact(row).zip(plane.chunks_exact_mut(canvas.width)) {
                     copy(from, &mut to[..width]);
                 }
             }
@@ -141,7 +142,7 @@ impl Packed {
 }
 
 /// The smallest canvas for these sizes.
-pub(super) fn canvas(sizes: &[(usize, usize)]) -> (usize, usize) {
-    let side = |of: fn(&(usize, usize)) -> usize| sizes.iter().map(of).max().unwrap_or(0);
-    (side(|size| size.0), side(|size| size.1))
+pub(super) fn canvas(sizes: &[Size]) -> Size {
+    let side = |of: fn(&Size) -> usize| sizes.iter().map(of).max().unwrap_or(0);
+    Size { height: side(|size| size.height), width: side(|size| size.width) }
 }

@@ -4,6 +4,7 @@
 //! Pillow's `resize(…, BICUBIC)` computes.
 
 use super::depth::Depth;
+use super::size::Size;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U16};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
@@ -13,16 +14,15 @@ use selfsame_plugin_api::{Image, PluginError};
 /// canvas of a whole batch is.
 const LONGEST: usize = 4;
 
-/// Height and width after reducing: the shorter side at most `side` and the longer one at most four times that, aspect
+/// The size after reducing: the shorter side at most `side` and the longer one at most four times that, aspect
 /// ratio kept, nothing enlarged.
-pub fn reduced_size((height, width): (usize, usize), side: usize) -> (usize, usize) {
-    let (shorter, longer) = (height.min(width), height.max(width));
-    let scale = (side as f64 / shorter as f64).min((LONGEST * side) as f64 / longer as f64);
+pub fn reduced_size(size: Size, side: usize) -> Size {
+    let scale = (side as f64 / size.shorter() as f64).min((LONGEST * side) as f64 / size.longer() as f64);
     if scale >= 1.0 {
-        return (height, width);
+        return size;
     }
     let scaled = |length: usize| ((length as f64 * scale).round() as usize).max(1);
-    (scaled(height), scaled(width))
+    Size { height: scaled(size.height), width: scaled(size.width) }
 }
 
 /// The image, its shorter side at most `side` pixels long.
@@ -30,36 +30,31 @@ pub fn reduced_size((height, width): (usize, usize), side: usize) -> (usize, usi
 /// # Errors
 /// An image with another number of bytes than its shape says.
 pub fn reduce(image: Image, side: usize) -> Result<Image, PluginError> {
-    let (height, width) = reduced_size((image.height, image.width), side);
-    if (height, width) == (image.height, image.width) {
+    let from = Size::from(&image);
+    let to = reduced_size(from, side);
+    if to == from {
         return Ok(image);
     }
-    let (from, to) = ((image.height, image.width), (height, width));
     let reduced = match Depth::try_from(image.bit_depth).map_err(PluginError::data)? {
         Depth::U8 => planes::<U8>,
         Depth::U16 => planes::<U16>,
     };
     let data = reduced(&image.data, image.channels, from, to)?;
-    Ok(Image { height, width, data, ..image })
+    Ok(Image { height: to.height, width: to.width, data, ..image })
 }
 
 /// Each plane of an image reduced; the bytes are those of its pixels (little-endian, as the processor's).
-fn planes<P: PixelTrait>(
-    bytes: &[u8],
-    channels: usize,
-    from: (usize, usize),
-    to: (usize, usize),
-) -> Result<Vec<u8>, PluginError> {
-    let wrong = |error: String| PluginError::data(format!("an image of {}×{} pixels: {error}", from.0, from.1));
+fn planes<P: PixelTrait>(bytes: &[u8], channels: usize, from: Size, to: Size) -> Result<Vec<u8>, PluginError> {
+    let wrong = |error: String| PluginError::data(format!("an image of {from} pixels: {error}"));
     let length = |value: usize| u32::try_from(value).map_err(|_| wrong("a side is too long".into()));
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
     let mut resizer = Resizer::new();
-    let size = |(height, width): (usize, usize)| height * width * P::size();
-    let mut out = vec![0; channels * size(to)];
-    for (plane, target) in bytes.chunks_exact(size(from)).zip(out.chunks_exact_mut(size(to))) {
-        let source = TypedImageRef::<P>::from_buffer(length(from.1)?, length(from.0)?, plane)
+    let plane = |size: Size| size.area() * P::size();
+    let mut out = vec![0; channels * plane(to)];
+    for (plane, target) in bytes.chunks_exact(plane(from)).zip(out.chunks_exact_mut(plane(to))) {
+        let source = TypedImageRef::<P>::from_buffer(length(from.width)?, length(from.height)?, plane)
             .map_err(|error| wrong(error.to_string()))?;
-        let mut target = TypedImage::<P>::from_buffer(length(to.1)?, length(to.0)?, target)
+        let mut target = TypedImage::<P>::from_buffer(length(to.width)?, length(to.height)?, target)
             .map_err(|error| wrong(error.to_string()))?;
         resizer.resize_typed(&source, &mut target, &options).map_err(|error| wrong(error.to_string()))?;
     }

@@ -5,6 +5,7 @@ use super::error::DataError;
 use super::images::{Batch, Images};
 use super::packed::Packed;
 use super::prefetch::Batches;
+use super::size::Size;
 use selfsame_plugin_api::{Card, Targets, Task};
 use std::sync::Arc;
 use tch::{Device, Kind, TchError, Tensor};
@@ -14,8 +15,8 @@ pub struct Source {
     /// The data set's name, for errors.
     pub(super) dataset: String,
     pub(super) pixels: Pixels,
-    /// Height and width that all images fit in.
-    pub(super) size: (usize, usize),
+    /// What all images fit in.
+    pub(super) size: Size,
     /// int64 `[N]`, float32 `[N, classes]` for multilabel tasks, none without labels.
     pub(super) labels: Option<Tensor>,
     /// The sample's index in the data set's split; random draws depend on it, not on the place in memory.
@@ -42,8 +43,8 @@ impl Source {
         self.ids.is_empty()
     }
 
-    /// Height and width of every image, in pixels; where they differ, of the canvas that all of them fit on.
-    pub fn image_size(&self) -> (usize, usize) {
+    /// The size of every image; where they differ, of the canvas that all of them fit on.
+    pub fn image_size(&self) -> Size {
         self.size
     }
 

@@ -10,6 +10,7 @@
 use super::decode::Damaged;
 use super::depth::Depth;
 use super::error::DataError;
+use super::size::Size;
 use crate::lock::{Attempt, FileLock};
 use crate::regular_file;
 use base16ct::lower;
@@ -66,10 +67,8 @@ impl EntryKey {
 pub struct Place {
     /// First byte.
     pub offset: u64,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
+    /// The image's size.
+    pub size: Size,
     /// CRC-32 of its bytes.
     checksum: u32,
 }
@@ -134,7 +133,7 @@ impl Store {
 
     /// Bytes of the image at `place`.
     pub fn bytes(&self, place: &Place) -> usize {
-        self.key.channels * place.height * place.width * self.key.bit_depth.bytes()
+        self.key.channels * place.size.area() * self.key.bit_depth.bytes()
     }
 
     /// Reads the image at `place` into `bytes`, which has its length, and says whether the checksum fits.
@@ -201,9 +200,9 @@ impl Store {
     }
 
     fn fits(&self, place: &Place, end: u64) -> bool {
-        let size = [place.height, place.width, self.key.bit_depth.bytes()];
+        let size = [place.size.height, place.size.width, self.key.bit_depth.bytes()];
         let bytes = size.iter().try_fold(self.key.channels, |n, m| n.checked_mul(*m)).map(|bytes| bytes as u64);
-        place.height > 0 && place.width > 0 && bytes.and_then(|n| n.checked_add(place.offset)).is_some_and(|n| n <= end)
+        place.size.shorter() > 0 && bytes.and_then(|n| n.checked_add(place.offset)).is_some_and(|n| n <= end)
     }
 
     fn existing<T>(&self, name: &str, open: impl Fn(&Path) -> io::Result<T>) -> Result<Option<T>, DataError> {
@@ -305,6 +304,6 @@ fn read_record(bytes: &[u8]) -> Option<(usize, Place)> {
     let (sample, offset) = (u64_()?, u64_()?);
     let mut u32_ = || rest.read_exact(&mut half).ok().map(|()| u32::from_le_bytes(half));
     let (height, width, checksum, own) = (u32_()?, u32_()?, u32_()?, u32_()?);
-    let place = Place { offset, height: height as usize, width: width as usize, checksum };
+    let place = Place { offset, size: Size { height: height as usize, width: width as usize }, checksum };
     (crc32fast::hash(&bytes[..28]) == own).then_some((usize::try_from(sample).ok()?, place))
 }

@@ -3,6 +3,7 @@
 use super::decode::{Damaged, Decoder, lock, name};
 use super::depth::Depth;
 use super::error::DataError;
+use super::size::Size;
 use selfsame_plugin_api::{Image, Targets, Task};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -59,8 +60,8 @@ pub struct Sizes {
     pub height: (usize, usize, usize),
     /// Smallest, median and largest width.
     pub width: (usize, usize, usize),
-    /// The size (height, width) that most images have.
-    pub most_common: (usize, usize),
+    /// The size that most images have.
+    pub most_common: Size,
     /// Images of that size.
     pub most_common_count: usize,
     /// Different sizes.
@@ -157,7 +158,7 @@ pub fn leaks(splits: &BTreeMap<String, Survey>) -> Vec<Leak> {
 /// Sums over some samples; integers, so that no order of adding matters.
 struct Found {
     depth: Depth,
-    sizes: BTreeMap<(usize, usize), usize>,
+    sizes: BTreeMap<Size, usize>,
     range: (u16, u16),
     pixels: u64,
     sums: Vec<u128>,
@@ -201,12 +202,13 @@ impl Found {
             }
             Err(reason) => self.damaged.push(Damaged { index, id: name(names, index), reason }),
         }
-        *self.sizes.entry((image.height, image.width)).or_default() += 1;
-        let shape = [image.height, image.width].map(|side| (side as u64).to_le_bytes()).concat();
+        let size = Size::from(&image);
+        *self.sizes.entry(size).or_default() += 1;
+        let shape = [size.height, size.width].map(|side| (side as u64).to_le_bytes()).concat();
         let digest = Sha256::new().chain_update(shape).chain_update(&image.data).finalize();
         self.digests.entry(digest.into()).or_default().push(index);
         let bytes = self.depth.bytes();
-        let area = image.height * image.width;
+        let area = size.area();
         self.pixels += area as u64;
         for (channel, plane) in image.data.chunks_exact(area * bytes).enumerate() {
             let (mut sum, mut squares, mut range) = (0u64, 0u128, self.range);
@@ -259,11 +261,11 @@ fn count_groups(groups: &[String]) -> Groups {
     Groups { count: sizes.len(), largest: sizes.into_values().max().unwrap_or(0) }
 }
 
-fn sizes(counts: &BTreeMap<(usize, usize), usize>) -> Option<Sizes> {
+fn sizes(counts: &BTreeMap<Size, usize>) -> Option<Sizes> {
     // Of equally common sizes, the first one.
     let (&most_common, &most_common_count) =
         counts.iter().max_by_key(|(size, count)| (**count, std::cmp::Reverse(*size)))?;
-    let side = |of: fn(&(usize, usize)) -> usize| {
+    let side = |of: fn(&Size) -> usize| {
         let mut all: Vec<(usize, usize)> = counts.iter().map(|(size, count)| (of(size), *count)).collect();
         all.sort_unstable();
         let middle = all.iter().map(|(_, count)| count).sum::<usize>().div_ceil(2);
@@ -274,6 +276,6 @@ fn sizes(counts: &BTreeMap<(usize, usize), usize>) -> Option<Sizes> {
         });
         (all[0].0, median.map_or(0, |(side, _)| *side), all[all.len() - 1].0)
     };
-    let (height, width) = (side(|size| size.0), side(|size| size.1));
+    let (height, width) = (side(|size| size.height), side(|size| size.width));
     Some(Sizes { height, width, most_common, most_common_count, different: counts.len() })
 }

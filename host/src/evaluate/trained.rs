@@ -2,6 +2,7 @@
 
 use crate::config::schema::{DatasetConfig, LinearHeadConfig};
 use crate::config::{self, Config, InEvaluation, Recommended, Role, Roles, Sources, flat};
+use crate::data::Size;
 use crate::method::Method;
 use crate::plugin::Registry;
 use crate::regular_file;
@@ -157,7 +158,7 @@ impl TrainedRun {
     /// No weights, or weights that do not fit; what the plugin refuses.
     pub fn load(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
         let [channels, height, width] = self.record.input_size;
-        let method = build_method(None, &self.config, registry, channels, (height, width), device, false)?;
+        let method = build_method(None, &self.config, registry, channels, Size { height, width }, device, false)?;
         let file = self.folder.join(ENCODER_FILE);
         if self.checkpoint.is_none() && self.record.status == RunStatus::Completed && file.exists() {
             let bytes = regular_file::read(&file).naming("read", &file)?;
@@ -216,7 +217,7 @@ impl TrainedRun {
                 now.path, then.sha256, now.sha256
             )));
         }
-        let size = (height, width);
+        let size = Size { height, width };
         let method = build_method(init.as_ref(), &self.config, registry, channels, size, device, false)?;
         let tensors = state::encoder_tensors(method.encoder());
         let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| TrainError::data(error.to_string()))?;

@@ -63,10 +63,8 @@ fn pixels(splits: &BTreeMap<String, Survey>) -> Table {
     };
     for (split, survey) in splits {
         let sizes = survey.sizes.as_ref();
-        let common = sizes.map(|sizes| {
-            let ((height, width), count) = (sizes.most_common, sizes.most_common_count);
-            format!("{height}×{width} ({})", share(count, survey.samples))
-        });
+        let common =
+            sizes.map(|sizes| format!("{} ({})", sizes.most_common, share(sizes.most_common_count, survey.samples)));
         let groups = survey.groups.as_ref().map(|groups| format!("{} (largest {})", groups.count, groups.largest));
         table.add_row([
             split.clone(),

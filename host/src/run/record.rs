@@ -2,6 +2,7 @@
 
 use super::error::RunFolderError;
 use super::files::RUN_FILE;
+use crate::data::Size;
 use crate::plugin;
 use crate::probe::Warnings;
 use crate::regular_file;
@@ -47,9 +48,9 @@ pub struct RunRecord {
     pub dataset: String,
     /// Channels, height and width of the images that the encoder sees.
     pub input_size: [usize; 3],
-    /// Height and width of its images before `preprocess`; none in records of earlier versions.
+    /// The size of its images before `preprocess`; none in records of earlier versions.
     #[serde(default)]
-    pub image_size: Option<(usize, usize)>,
+    pub image_size: Option<Size>,
     /// Statistics that `augmentation.normalize: dataset` stands for in this run; none: pixels stay in 0–1.
     #[serde(default)]
     pub normalization: Option<Normalization>,
@@ -178,7 +179,7 @@ pub(crate) mod tests {
             embedding: "the trained encoder".into(),
             dataset: "CIFAR10".into(),
             input_size: [3, 32, 32],
-            image_size: Some((32, 32)),
+            image_size: Some(Size::square(32)),
             normalization: None,
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             data_sets: vec![DataSetRecord {

@@ -3,7 +3,7 @@
 use super::requests::label;
 use super::skipped::Skipped;
 use super::splits::Splits;
-use crate::data::Source;
+use crate::data::{Size, Source};
 use crate::error::TrainError;
 use selfsame_plugin_api::{Card, DatasetRequest, Split};
 use std::path::PathBuf;
@@ -68,8 +68,8 @@ impl Data {
         listed.filter(|(_, damaged)| !damaged.is_empty()).collect()
     }
 
-    /// Height and width of the images; where they differ, what the data set calls its usual size.
-    pub fn nominal_size(&self) -> (usize, usize) {
-        if self.train.is_uniform() { self.train.image_size() } else { self.card.nominal_size }
+    /// The size of the images; where they differ, what the data set calls its usual size.
+    pub fn nominal_size(&self) -> Size {
+        if self.train.is_uniform() { self.train.image_size() } else { Size::nominal(&self.card) }
     }
 }

@@ -6,7 +6,7 @@ use super::skipped::Skipped;
 use super::splits::Splits;
 use crate::config::Config;
 use crate::data::mixture::{Mixture, Pick};
-use crate::data::{MixedBatches, Source};
+use crate::data::{MixedBatches, Size, Source};
 use crate::error::TrainError;
 use crate::plugin::Registry;
 use crate::probe::caveats::{self, Labels};
@@ -57,8 +57,8 @@ impl RunData {
         Ok(caveats::of_labels(card.task, &card.classes, Some(config.knn.k), train, scored)?)
     }
 
-    /// Height and width of the encoder's images before `preprocess`.
-    pub fn image_size(&self) -> (usize, usize) {
+    /// The size of the encoder's images before `preprocess`.
+    pub fn image_size(&self) -> Size {
         self.encoder[0].nominal_size()
     }
 
@@ -196,8 +196,8 @@ fn ensure_labels(config: &Config, encoder: &[Data], head: Option<&Data>) -> Resu
     Ok(())
 }
 
-/// Name, channels, and height and width of a data set's images.
-pub(super) type Facts<'a> = (&'a str, usize, (usize, usize));
+/// Name, channels and size of a data set's images.
+pub(super) type Facts<'a> = (&'a str, usize, Size);
 
 pub(super) fn facts(data: &Data) -> Facts<'_> {
     (&data.label, data.card.channels, data.nominal_size())
@@ -220,12 +220,12 @@ pub(super) fn check_channels(
 
 /// Refuses to mix images of different sizes that nothing brings together.
 fn check_sizes(other: Facts, first: Facts, resize: Option<usize>) -> Result<(), TrainError> {
-    let ((other, _, (other_height, other_width)), (first, _, (height, width))) = (other, first);
-    if (height, width) == (other_height, other_width) || resize.is_some() {
+    let ((other, _, other_size), (first, _, size)) = (other, first);
+    if size == other_size || resize.is_some() {
         return Ok(());
     }
     Err(TrainError::configuration(format!(
-        "`dataset.mix`: the images of {other} have {other_height}×{other_width} pixels, those of {first} {height}×{width}; \
+        "`dataset.mix`: the images of {other} have {other_size} pixels, those of {first} {size}; \
          set `preprocess.resize` to bring them to one size"
     )))
 }
@@ -259,7 +259,8 @@ mod tests {
 
     #[test]
     fn images_that_one_encoder_cannot_take_are_refused_by_key_and_name() {
-        let (colour, grey, large) = (("a", 3, (32, 32)), ("b", 1, (32, 32)), ("c", 3, (48, 32)));
+        let (small, tall) = (Size::square(32), Size { height: 48, width: 32 });
+        let (colour, grey, large) = (("a", 3, small), ("b", 1, small), ("c", 3, tall));
         check_channels("dataset.mix", large, colour).unwrap();
         let error = check_channels("linear_head.dataset.name", grey, colour).unwrap_err().to_string();
         for part in ["`linear_head.dataset.name`", "b have 1 channels", "a 3"] {

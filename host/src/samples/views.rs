@@ -49,11 +49,12 @@ pub fn views(config: &Config, data: &RunData) -> Result<RunViews, TrainError> {
     let augmentation =
         AugmentationConfig { normalize: config.augmentation.normalize, ..config.linear_head.augmentation.clone() };
     let head = Views::new(&augmentation, &config.preprocess, channels, probed.nominal_size(), statistics)?;
-    let ((height, width), (own_height, own_width)) = (encoder.output_size(), head.output_size());
-    if (height, width) != (own_height, own_width) {
+    let (size, own) = (encoder.output_size(), head.output_size());
+    if size != own {
         return Err(TrainError::configuration(format!(
-            "`linear_head.dataset.name` is {name}, whose images come out at {own_height}×{own_width} pixels; the encoder \
-             takes {height}×{width}. Set `preprocess.resize: {height}`, which holds for every data set of the run"
+            "`linear_head.dataset.name` is {name}, whose images come out at {own} pixels; the encoder takes {size}. \
+             Set `preprocess.resize: {}`, which holds for every data set of the run",
+            size.height
         )));
     }
     Ok(RunViews { encoder, head: Some(head) })

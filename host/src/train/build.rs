@@ -4,6 +4,7 @@ use super::compute::Compute;
 use super::initial_weights::InitialWeights;
 use crate::config::Config;
 use crate::config::schema::StemChoice;
+use crate::data::Size;
 use crate::error::TrainError;
 use crate::method::{self, Method};
 use crate::plugin::Registry;
@@ -24,7 +25,7 @@ pub fn build_method(
     config: &Config,
     registry: &Registry,
     channels: usize,
-    image_size: (usize, usize),
+    image_size: Size,
     device: Device,
     with_features: bool,
 ) -> Result<Box<dyn Method>, TrainError> {
@@ -48,13 +49,13 @@ fn build_encoder(
     config: &Config,
     registry: &Registry,
     channels: usize,
-    image_size: (usize, usize),
+    image_size: Size,
     device: Device,
 ) -> Result<Box<dyn Encoder>, TrainError> {
     let request = EncoderRequest {
         name: config.train.self_supervision.encoder_name.clone(),
         channels,
-        image_size,
+        image_size: image_size.into(),
         stem: match config.encoder.stem {
             StemChoice::Auto => None,
             StemChoice::Cifar => Some(Stem::Cifar),

@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
             build::build_method(init.as_ref(), config, registry, channels, size, compute.device, with_features)?;
         let head = build::linear_head(config, compute, &data, method.encoder().feature_dim())?;
 
-        let mut record = new_record(config, registry, compute.device, &data, [channels, size.0, size.1]);
+        let mut record = new_record(config, registry, compute.device, &data, [channels, size.height, size.width]);
         record.embedding = method.embedding();
         record.init = init.as_ref().map(InitialWeights::file);
         data.caveats(config)?.into_iter().for_each(|caveat| record.warnings.warn(caveat));

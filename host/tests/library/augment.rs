@@ -2,7 +2,7 @@
 //! views.
 
 use crate::augment_common::{
-    KEY, assert_close, assert_frequency, counts, fixture, flags, floats, noise, pixels, tensor, unit, whole,
+    KEY, assert_close, assert_frequency, counts, fixture, flags, floats, noise, pixels, size_of, tensor, unit, whole,
 };
 use selfsame::augment::color_jitter::{self, Change};
 use selfsame::augment::draw::Draws;
@@ -12,6 +12,7 @@ use selfsame::config::schema::{
     AugmentationConfig, GaussianBlurConfig, Interpolation, NormalizeChoice, PreprocessConfig, RandomColorConfig,
     RandomCropConfig,
 };
+use selfsame::data::Size;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
@@ -20,7 +21,7 @@ fn crops_equal_torchvision_up_and_down() {
     for case in fixture("crop").as_array().unwrap() {
         let interpolation = if case["mode"] == "bilinear" { Interpolation::Bilinear } else { Interpolation::Bicubic };
         let expected = tensor(&case["expected"]);
-        let size = (expected.size()[2] as usize, expected.size()[3] as usize);
+        let size = size_of(&expected);
         let boxes = case["boxes"].as_array().unwrap().iter().map(counts);
         let params: Vec<Params> = boxes
             .zip(flags(&case["flips"]))
@@ -45,7 +46,7 @@ fn crop_boxes_have_torchvisions_statistics_and_stay_inside() {
         let draws = Draws::new(KEY, "crop");
         let mut sums = [0.0; 5];
         for id in 0..N {
-            let b = resized_crop::draw(&mut draws.sample(id as i64), &config, (size[0], size[1]));
+            let b = resized_crop::draw(&mut draws.sample(id as i64), &config, (size[0], size[1]).into());
             assert!(b.height >= 1 && b.top + b.height <= size[0], "{b:?}");
             assert!(b.width >= 1 && b.left + b.width <= size[1], "{b:?}");
             let area = (b.height * b.width) as f64 / (size[0] * size[1]) as f64;
@@ -63,10 +64,11 @@ fn crop_boxes_have_torchvisions_statistics_and_stay_inside() {
 #[test]
 fn a_flip_of_the_whole_image_is_exact() {
     let images = noise(3, 3, 8, 8);
-    let crop = CropBox { top: 0, left: 0, height: 8, width: 8 };
-    let params = [true, false, true].map(|flip| Params::whole(crop, flip, (8, 8)));
-    let got = resized_crop::apply(&images, &params, (8, 8), Interpolation::Bilinear).unwrap();
-    let same = resized_crop::apply(&images, &[Params::whole(crop, false, (8, 8)); 3], (8, 8), Interpolation::Bilinear);
+    let size = Size::square(8);
+    let crop = CropBox::whole(size);
+    let params = [true, false, true].map(|flip| Params::whole(crop, flip, size));
+    let got = resized_crop::apply(&images, &params, size, Interpolation::Bilinear).unwrap();
+    let same = resized_crop::apply(&images, &[Params::whole(crop, false, size); 3], size, Interpolation::Bilinear);
     let same = same.unwrap();
     assert_eq!(got.get(0), same.get(0).flip([2]));
     assert_eq!(got.get(1), same.get(1));
@@ -123,11 +125,10 @@ fn evaluation_resizes_the_shorter_side_and_crops_the_centre_like_torchvision() {
             ..Default::default()
         };
         let config = AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() };
-        let nominal = (size[2] as usize, size[3] as usize);
+        let nominal = size_of(&images);
         let views = Views::new(&config, &preprocess, size[1] as usize, nominal, None).unwrap();
         let expected = tensor(&case["expected"]);
-        let output = views.output_size();
-        assert_eq!((output.0 as i64, output.1 as i64), (expected.size()[2], expected.size()[3]));
+        assert_eq!(views.output_size(), size_of(&expected));
         assert_close("eval", &views.eval(&whole(&images)).unwrap(), &expected);
         let ids: Vec<i64> = (0..size[0]).collect();
         assert_close("train with nothing on", &views.train(&whole(&images), &ids, KEY).unwrap(), &expected);
@@ -157,7 +158,7 @@ fn everything() -> AugmentationConfig {
 }
 
 fn views(config: &AugmentationConfig) -> Views {
-    Views::new(config, &PreprocessConfig::default(), 3, (16, 16), None).unwrap()
+    Views::new(config, &PreprocessConfig::default(), 3, Size::square(16), None).unwrap()
 }
 
 #[test]
@@ -236,7 +237,7 @@ fn whole_views_flip_and_turn_grey_with_their_probabilities() {
         normalize: NormalizeChoice::None,
         ..Default::default()
     };
-    let views = Views::new(&config, &PreprocessConfig::default(), 3, (2, 2), None).unwrap();
+    let views = Views::new(&config, &PreprocessConfig::default(), 3, Size::square(2), None).unwrap();
     let view = views.train(&whole(&images), &ids, KEY).unwrap();
     let share = |mask: Tensor| f64::try_from(mask.to_kind(Kind::Double).mean(Kind::Double)).unwrap();
     let flipped = share(view.select(1, 0).select(1, 0).select(1, 0).gt(0.1));
@@ -278,9 +279,9 @@ fn views_come_out_channels_last_and_normalised() {
 #[test]
 fn images_and_crops_of_another_size_than_the_output_are_resized() {
     let preprocess = PreprocessConfig { resize: Some(12), center_crop_size: Some(10), ..Default::default() };
-    let views = Views::new(&everything(), &preprocess, 3, (16, 20), None).unwrap();
+    let views = Views::new(&everything(), &preprocess, 3, Size { height: 16, width: 20 }, None).unwrap();
     let images = noise(2, 3, 16, 20);
-    assert_eq!(views.output_size(), (10, 10));
+    assert_eq!(views.output_size(), Size::square(10));
     assert_eq!(views.train(&whole(&images), &[0, 1], KEY).unwrap().size(), [2, 3, 10, 10]);
     assert_eq!(views.eval(&whole(&images)).unwrap().size(), [2, 3, 10, 10]);
 }
@@ -299,7 +300,7 @@ fn the_views_are_those_of_earlier_runs() {
 #[test]
 fn settings_that_do_not_go_with_the_images_are_named() {
     let message = |config: &AugmentationConfig, preprocess: &PreprocessConfig, channels| {
-        Views::new(config, preprocess, channels, (16, 16), None).unwrap_err().to_string()
+        Views::new(config, preprocess, channels, Size::square(16), None).unwrap_err().to_string()
     };
     let none = AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() };
     let plain = PreprocessConfig::default();

@@ -7,7 +7,7 @@
 
 use selfsame::augment::ViewKey;
 use selfsame::augment::draw::{Draws, Sample};
-use selfsame::data::Images;
+use selfsame::data::{Images, Size};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
@@ -51,6 +51,11 @@ pub fn assert_close(name: &str, got: &Tensor, expected: &Tensor) {
 
 pub fn whole(pixels: &Tensor) -> Images {
     Images::whole(pixels.shallow_clone())
+}
+
+/// The size of the images in a tensor `[B, C, H, W]`.
+pub fn size_of(images: &Tensor) -> Size {
+    Size { height: images.size()[2] as usize, width: images.size()[3] as usize }
 }
 
 /// Fixed images, uint8 `[batch, channels, height, width]`: the position times a large prime, its middle bits.

@@ -2,7 +2,7 @@
 //! settings: against torchvision's, scipy's and OpenCV's numbers (`fixtures/augment`), and as properties.
 
 use crate::augment_common::{
-    KEY, assert_close, assert_frequency, counts, fixture, floats, noise, pixels, tensor, unit, whole,
+    KEY, assert_close, assert_frequency, counts, fixture, floats, noise, pixels, size_of, tensor, unit, whole,
 };
 use selfsame::augment::draw::Draws;
 use selfsame::augment::random_affine::{self, Map};
@@ -13,16 +13,12 @@ use selfsame::config::schema::{
     NormalizeChoice, PreprocessConfig, ProbabilityConfig, RandomAffineConfig, RandomColorConfig, RandomCropConfig,
     RandomErasingConfig,
 };
-use selfsame::data::Images;
+use selfsame::data::{Images, Size};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-fn identity(size: (usize, usize)) -> warp::Params {
+fn identity(size: Size) -> warp::Params {
     warp::Params { size, map: Map::scaling([1.0, 1.0], [0.0, 0.0]) }
-}
-
-fn crop_of((height, width): (usize, usize)) -> CropBox {
-    CropBox { top: 0, left: 0, height, width }
 }
 
 fn crop(b: &[usize]) -> CropBox {
@@ -33,7 +29,7 @@ fn crop(b: &[usize]) -> CropBox {
 fn the_affine_map_equals_torchvision_wherever_the_image_lies_on_its_canvas() {
     for case in fixture("affine").as_array().unwrap() {
         let images = pixels(&case["images"]);
-        let size = (counts(&case["size"])[0], counts(&case["size"])[1]);
+        let size = Size { height: counts(&case["size"])[0], width: counts(&case["size"])[1] };
         let shift = floats(&case["shift"]);
         let params = random_affine::Params {
             angle: case["angle"].as_f64().unwrap(),
@@ -55,8 +51,8 @@ fn affine_maps_stay_in_their_ranges_and_reach_both_ends() {
         max_shear: 15.0,
         border: Border::Reflect,
     };
-    let draws = Draws::new(KEY, "affine");
-    let drawn: Vec<_> = (0..4000).map(|id| random_affine::draw(&mut draws.sample(id), &config, (40, 60))).collect();
+    let (draws, size) = (Draws::new(KEY, "affine"), Size { height: 40, width: 60 });
+    let drawn: Vec<_> = (0..4000).map(|id| random_affine::draw(&mut draws.sample(id), &config, size)).collect();
     for (name, most, value) in [
         ("angle", 30.0, (|p| p.angle) as fn(&random_affine::Params) -> f64),
         ("right", 6.0, |p| p.shift.0),
@@ -79,7 +75,7 @@ fn elastic_deformation_equals_scipy() {
     };
     let displacements = elastic::displacements(&tensor(&f["noise"]), &[true], &config).unwrap();
     assert_close("displacements", &displacements, &tensor(&f["displacements"]));
-    let size = (14, 11);
+    let size = Size { height: 14, width: 11 };
     let images = pixels(&f["images"]);
     let got = warp::apply(&images, &[identity(size)], Some(&displacements), size, Border::Zeros).unwrap();
     assert_close("image", &got, &tensor(&f["expected"]));
@@ -99,7 +95,8 @@ fn borders_equal_scipys_and_padding_is_never_seen() {
             .into_iter()
             .map(|place| {
                 let map = Map::scaling([1.0, 1.0], [place, 0.0]);
-                let pixel = warp::apply(&images, &[warp::Params { size: (1, 5), map }], None, (1, 1), border);
+                let params = [warp::Params { size: Size { height: 1, width: 5 }, map }];
+                let pixel = warp::apply(&images, &params, None, Size::square(1), border);
                 f64::try_from(pixel.unwrap()).unwrap()
             })
             .collect();
@@ -115,12 +112,13 @@ fn without_affine_map_and_elastic_deformation_the_one_resampling_is_the_crops() 
     let params = [([1, 2, 6, 5], false), ([0, 0, 12, 10], true), ([3, 1, 4, 9], true)].map(|(b, flip)| Params {
         crop: crop(&b),
         flip,
-        resized: (16, 14),
+        resized: Size { height: 16, width: 14 },
         window: (2, 1),
     });
-    let plain = resized_crop::apply(&images, &params, (11, 12), Interpolation::Bilinear).unwrap();
-    let maps = params.map(|params| warp::Params { size: (12, 10), map: params.map() });
-    let warped = warp::apply(&images, &maps, None, (11, 12), Border::Edge).unwrap();
+    let output = Size { height: 11, width: 12 };
+    let plain = resized_crop::apply(&images, &params, output, Interpolation::Bilinear).unwrap();
+    let maps = params.map(|params| warp::Params { size: Size { height: 12, width: 10 }, map: params.map() });
+    let warped = warp::apply(&images, &maps, None, output, Border::Edge).unwrap();
     // A crop knows nothing beyond its box; the warp reads the neighbours there.
     let inner = |t: &Tensor| t.narrow(2, 2, 7).narrow(3, 2, 8);
     assert_close("inside", &inner(&warped), &inner(&plain));
@@ -146,18 +144,18 @@ fn a_film_is_turned_then_cropped_then_flipped() {
         ..Default::default()
     };
     // One smooth bright spot off the centre, so that resampling twice hardly differs from resampling once.
-    let size = (96, 72);
+    let size = Size { height: 96, width: 72 };
     let axis = |n: usize, centre: f64, wide: f64| {
         ((Tensor::arange(n as i64, (Kind::Float, Device::Cpu)) - centre) / wide).square() * -0.5
     };
-    let spot = (axis(size.0, 40.0, 18.0).view([96, 1]) + axis(size.1, 30.0, 10.0)).exp();
+    let spot = (axis(size.height, 40.0, 18.0).view([96, 1]) + axis(size.width, 30.0, 10.0)).exp();
     let image = (spot * 65535.0).to_kind(Kind::Int).view([1, 1, 96, 72]);
     let turned = |image: &Tensor, turn: &random_affine::Params| {
         let map = random_affine::inverse(turn, size);
         warp::apply(image, &[warp::Params { size, map }], None, size, Border::Zeros).unwrap()
     };
     let deep = |image: Tensor| (image * 65535.0).round().to_kind(Kind::Int);
-    let cropped = |image: &Tensor, crop: CropBox, to: (usize, usize)| {
+    let cropped = |image: &Tensor, crop: CropBox, to: Size| {
         resized_crop::apply(image, &[Params::whole(crop, false, to)], to, Interpolation::Bilinear).unwrap()
     };
     let preprocess = PreprocessConfig { resize: Some(48), expand_channels: false, ..Default::default() };
@@ -168,10 +166,10 @@ fn a_film_is_turned_then_cropped_then_flipped() {
         let turn = random_affine::draw(&mut Draws::new(KEY, "affine").sample(id), &config.random_affine, size);
         let crop = resized_crop::draw(&mut Draws::new(KEY, "crop").sample(id), &config.random_crop, size);
         let mean = |expected: Tensor| f64::try_from((expected.flip([3]) - &got).abs().mean(Kind::Double)).unwrap();
-        right = right.max(mean(cropped(&deep(turned(&image, &turn)), crop, (48, 48))));
+        right = right.max(mean(cropped(&deep(turned(&image, &turn)), crop, Size::square(48))));
         let first_cropped = deep(cropped(&image, crop, size));
-        wrong = wrong.min(mean(cropped(&deep(turned(&first_cropped, &turn)), crop_of(size), (48, 48))));
-        wrong = wrong.min(mean(cropped(&deep(turned(&image.flip([3]), &turn)), crop, (48, 48)).flip([3])));
+        wrong = wrong.min(mean(cropped(&deep(turned(&first_cropped, &turn)), CropBox::whole(size), Size::square(48))));
+        wrong = wrong.min(mean(cropped(&deep(turned(&image.flip([3]), &turn)), crop, Size::square(48)).flip([3])));
     }
     assert!(right < 0.004 && wrong > 0.01, "in the right order {right}, in others {wrong}");
 }
@@ -182,11 +180,11 @@ fn a_reduced_image_is_read_without_aliasing() {
     let n = 60i64;
     let places = Tensor::arange(n, (Kind::Int64, Device::Cpu));
     let board = (places.view([n, 1]) + &places).remainder(2).to_kind(Kind::Uint8) * 255;
-    let crop = Params::whole(crop(&[0, 0, 60, 60]), false, (15, 15));
+    let crop = Params::whole(crop(&[0, 0, 60, 60]), false, Size::square(15));
     let turn = random_affine::Params { angle: 20.0, ..Default::default() };
-    let map = random_affine::inverse(&turn, (60, 60)).after(&crop.map());
-    let params = [warp::Params { size: (60, 60), map }];
-    let view = warp::apply(&board.view([1, 1, n, n]), &params, None, (15, 15), Border::Reflect).unwrap();
+    let map = random_affine::inverse(&turn, Size::square(60)).after(&crop.map());
+    let params = [warp::Params { size: Size::square(60), map }];
+    let view = warp::apply(&board.view([1, 1, n, n]), &params, None, Size::square(15), Border::Reflect).unwrap();
     assert!(f64::try_from((view - 0.5).abs().max()).unwrap() < 0.02);
 }
 
@@ -216,7 +214,7 @@ fn exponents_stay_in_their_range_and_operations_happen_with_their_probabilities(
         let noisy = GaussianNoiseConfig { p_apply: p, ..Default::default() };
         assert_frequency("noise", p, |s| gaussian_noise::draw(s, &noisy));
         let erased = RandomErasingConfig { prob: p, ..Default::default() };
-        assert_frequency("erasing", p, |s| random_erasing::draw(s, &erased, (64, 64)).is_some());
+        assert_frequency("erasing", p, |s| random_erasing::draw(s, &erased, Size::square(64)).is_some());
     }
 }
 
@@ -230,7 +228,7 @@ fn erased_boxes_have_torchvisions_statistics_and_stay_inside() {
         let draws = Draws::new(KEY, "erasing");
         let mut sums = [0.0; 5];
         for id in 0..N {
-            let b = random_erasing::draw(&mut draws.sample(id as i64), &config, (size[0], size[1])).unwrap();
+            let b = random_erasing::draw(&mut draws.sample(id as i64), &config, (size[0], size[1]).into()).unwrap();
             assert!(b.top + b.height <= size[0] && b.left + b.width <= size[1], "{b:?}");
             let area = (b.height * b.width) as f64 / (size[0] * size[1]) as f64;
             let values = [area, b.height as f64, b.width as f64, b.top as f64, b.left as f64];
@@ -265,7 +263,7 @@ fn noise_is_standard_normal_differs_by_sample_and_is_clamped() {
 /// What [`Views::eval`] makes of grey images as they are, in levels of 8 bits.
 fn levels(preprocess: PreprocessConfig, images: &Images) -> Tensor {
     let plain = AugmentationConfig { normalize: NormalizeChoice::None, ..Default::default() };
-    let size = (images.pixels.size()[2] as usize, images.pixels.size()[3] as usize);
+    let size = size_of(&images.pixels);
     let preprocess = PreprocessConfig { expand_channels: false, ..preprocess };
     Views::new(&plain, &preprocess, 1, size, None).unwrap().eval(images).unwrap() * 255.0
 }
@@ -300,7 +298,7 @@ fn equalisation_looks_at_each_image_alone_and_not_at_its_padding() {
     let small = noise(1, 1, 9, 7);
     let canvas = Tensor::full([2, 1, 16, 12], 255, (Kind::Uint8, Device::Cpu));
     canvas.narrow(0, 0, 1).narrow(2, 0, 9).narrow(3, 0, 7).copy_(&small);
-    let both = Images { pixels: canvas, sizes: Some(vec![(9, 7), (16, 12)]) };
+    let both = Images { pixels: canvas, sizes: Some([(9, 7), (16, 12)].map(Size::from).to_vec()) };
     for preprocess in
         [PreprocessConfig { use_histogram_equalization: true, ..Default::default() }, clahe(3, 2.0), clahe(8, 2.0)]
     {
@@ -336,7 +334,7 @@ fn everything() -> AugmentationConfig {
 
 fn film_views(config: &AugmentationConfig) -> Views {
     let preprocess = PreprocessConfig { resize: Some(12), center_crop_size: Some(10), ..Default::default() };
-    Views::new(config, &preprocess, 1, (32, 32), None).unwrap()
+    Views::new(config, &preprocess, 1, Size::square(32), None).unwrap()
 }
 
 #[test]
@@ -358,14 +356,14 @@ fn a_film_view_is_the_same_alone_in_another_order_and_in_a_larger_batch() {
 
 #[test]
 fn an_image_on_a_larger_canvas_gives_the_views_that_it_gives_alone() {
-    let sizes = vec![(20, 13), (9, 24), (24, 24)];
+    let sizes = [(20, 13), (9, 24), (24, 24)].map(Size::from);
     let canvas = Tensor::full([3, 1, 24, 24], 255, (Kind::Uint8, Device::Cpu));
-    let originals: Vec<Tensor> = sizes.iter().map(|&(h, w)| noise(1, 1, h as i64, w as i64)).collect();
+    let originals: Vec<Tensor> = sizes.iter().map(|size| noise(1, 1, size.height as i64, size.width as i64)).collect();
     for (i, original) in originals.iter().enumerate() {
         let (h, w) = (original.size()[2], original.size()[3]);
         canvas.narrow(0, i as i64, 1).narrow(2, 0, h).narrow(3, 0, w).copy_(original);
     }
-    let together = Images { pixels: canvas, sizes: Some(sizes) };
+    let together = Images { pixels: canvas, sizes: Some(sizes.to_vec()) };
     let crop_only = AugmentationConfig { use_random_affine: false, use_elastic_transform: false, ..everything() };
     let affine_only = AugmentationConfig { use_random_crop: false, ..everything() };
     for config in [everything(), crop_only, affine_only] {
@@ -406,7 +404,7 @@ fn sixteen_bits_give_the_views_of_eight_and_keep_what_lies_between() {
 fn sizes_that_do_not_fit_the_canvas_are_an_error() {
     let views = film_views(&everything());
     for sizes in [vec![(8, 9)], vec![(8, 9), (0, 3)], vec![(33, 3), (4, 4)]] {
-        let images = Images { pixels: noise(2, 1, 32, 32), sizes: Some(sizes) };
+        let images = Images { pixels: noise(2, 1, 32, 32), sizes: Some(sizes.into_iter().map(Size::from).collect()) };
         let error = views.eval(&images).unwrap_err().to_string();
         assert!(error.contains("2 images on a canvas of (32, 32) have the sizes"), "{error}");
     }

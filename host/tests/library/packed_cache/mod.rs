@@ -7,6 +7,7 @@ mod survey;
 
 use self::fake::{Fake, Patience, Setup, assert_holds, values};
 use selfsame::config::schema::CachePlace;
+use selfsame::data::Size;
 use selfsame_plugin_api::ErrorKind;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -33,11 +34,11 @@ fn images_of_unequal_sizes_stand_in_the_upper_left_corner_of_a_common_canvas() {
         let fake = Arc::new(Fake::new(12));
         let setup = Setup { place, ..Setup::new(dir.path()) };
         let source = setup.load(&fake, &(0..12).collect::<Vec<_>>()).unwrap();
-        assert_eq!((source.image_size(), source.is_uniform()), ((4, 6), false));
+        assert_eq!((source.image_size(), source.is_uniform()), (Size { height: 4, width: 6 }, false));
         let images = source.batch(&[0, 5], Device::Cpu).unwrap().images; // 2×3 and 4×4
         assert_eq!(images.pixels.size(), [2, 2, 4, 4]);
         assert_eq!(images.pixels.kind(), Kind::Uint8);
-        assert_eq!(images.sizes, Some(vec![(2, 3), (4, 4)]));
+        assert_eq!(images.sizes, Some([(2, 3), (4, 4)].map(Size::from).to_vec()));
         let at = |n: i64, c: i64, y: i64, x: i64| images.pixels.int64_value(&[n, c, y, x]);
         for (c, y, x) in (0..2).flat_map(|c| (0..4).flat_map(move |y| (0..4).map(move |x| (c, y, x)))) {
             let expected = if y < 2 && x < 3 { fake.value(0, (c, y, x)) } else { 0 };
@@ -213,7 +214,7 @@ fn a_block_of_pixels_is_taken_as_it_is() {
     let fake = Arc::new(fake);
     let source = Setup { side: Some(1), ..Setup::new(dir.path()) }.load(&fake, &[8, 0, 3]).unwrap();
     assert_holds(&source, &fake, &[8, 0, 3]);
-    assert_eq!((fake.take_reads(), source.image_size(), source.is_uniform()), (0, (3, 2), true));
+    assert_eq!((fake.take_reads(), source.image_size(), source.is_uniform()), (0, Size { height: 3, width: 2 }, true));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 

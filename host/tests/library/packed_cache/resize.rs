@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use selfsame::config::Config;
 use selfsame::config::schema::{StoreRule, StoreSize};
-use selfsame::data::{loader::store_side, reduce, reduced_size};
+use selfsame::data::{Size, loader::store_side, reduce, reduced_size};
 use selfsame_plugin_api::Image;
 
 /// `Image.fromarray(a).resize((8, 6), Image.BICUBIC)` in Pillow 13.0, of 13 rows and 17 columns with
@@ -67,7 +67,7 @@ fn small_images_and_constant_ones_keep_their_values() {
 proptest! {
     #[test]
     fn nothing_is_enlarged_and_the_aspect_ratio_stays(height in 1..3000usize, width in 1..3000usize, side in 1..600usize) {
-        let (h, w) = reduced_size((height, width), side);
+        let Size { height: h, width: w } = reduced_size(Size { height, width }, side);
         prop_assert!(h >= 1 && w >= 1 && h <= height && w <= width);
         prop_assert!(h.min(w) <= side && h.max(w) <= 4 * side);
         let scale = h.max(w) as f64 / height.max(width) as f64;
