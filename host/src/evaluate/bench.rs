@@ -5,7 +5,7 @@ use super::protocol::Protocol;
 use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{AugmentationConfig, RandomCropConfig};
-use crate::data::{Size, Source, split};
+use crate::data::{Source, split};
 use crate::probe::caveats::{self, Labels};
 use crate::probe::{
     self, AugmentedRecipe, Cut, Embedder, FinetuneRecipe, L2_GRID, Labelled, LinearModel, Objective, Progress,
@@ -267,8 +267,8 @@ pub fn views(
     card: &Card,
     record: &RunRecord,
 ) -> Result<Views, TrainError> {
-    let [channels, height, width] = record.input_size;
-    let size = record.image_size.unwrap_or(Size { height, width });
+    let (channels, size) = record.encoder_input();
+    let size = record.image_size.unwrap_or(size);
     let statistics = record.normalization.as_ref().map(|statistics| (statistics.mean.clone(), statistics.std.clone()));
     let views = Views::new(augmentation, &config.preprocess, card.channels, size, statistics)?;
     if views.output_channels() != channels {

@@ -2,7 +2,6 @@
 
 use crate::config::schema::{DatasetConfig, LinearHeadConfig};
 use crate::config::{self, Config, InEvaluation, Recommended, Role, Roles, Sources, flat};
-use crate::data::Size;
 use crate::method::Method;
 use crate::plugin::Registry;
 use crate::regular_file;
@@ -86,9 +85,9 @@ impl TrainedRun {
             base.dataset = DatasetConfig { name: name.into(), dataset_dir, num_workers, ..DatasetConfig::default() };
             base.dataset.options = if own { head.options.clone() } else { Map::new() };
             // Another data set's images come in the size that the encoder knows.
-            let [_, height, width] = self.record.input_size;
-            if base.preprocess.resize.is_none() && height == width {
-                base.preprocess.resize = Some(height);
+            let (_, size) = self.record.encoder_input();
+            if base.preprocess.resize.is_none() && size.is_square() {
+                base.preprocess.resize = Some(size.height);
             }
         }
         let (roles, before) = (Roles::read(), serde_json::to_value(&base).map_err(|error| failed(error.to_string()))?);
@@ -157,8 +156,8 @@ impl TrainedRun {
     /// # Errors
     /// No weights, or weights that do not fit; what the plugin refuses.
     pub fn load(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
-        let [channels, height, width] = self.record.input_size;
-        let method = build_method(None, &self.config, registry, channels, Size { height, width }, device, false)?;
+        let (channels, size) = self.record.encoder_input();
+        let method = build_method(None, &self.config, registry, channels, size, device, false)?;
         let file = self.folder.join(ENCODER_FILE);
         if self.checkpoint.is_none() && self.record.status == RunStatus::Completed && file.exists() {
             let bytes = regular_file::read(&file).naming("read", &file)?;
@@ -206,7 +205,7 @@ impl TrainedRun {
         registry: &Registry,
         device: Device,
     ) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
-        let [channels, height, width] = self.record.input_size;
+        let (channels, size) = self.record.encoder_input();
         let init = self.config.train.self_supervision.init.as_deref().map(InitialWeights::read).transpose()?;
         let (then, now) = (&self.record.init, init.as_ref().map(InitialWeights::file));
         if let (Some(then), Some(now)) = (then, now)
@@ -217,7 +216,6 @@ impl TrainedRun {
                 now.path, then.sha256, now.sha256
             )));
         }
-        let size = Size { height, width };
         let method = build_method(init.as_ref(), &self.config, registry, channels, size, device, false)?;
         let tensors = state::encoder_tensors(method.encoder());
         let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| TrainError::data(error.to_string()))?;

@@ -138,6 +138,12 @@ pub struct WeightsFile {
 }
 
 impl RunRecord {
+    /// Channels and size of the images that the encoder sees.
+    pub fn encoder_input(&self) -> (usize, Size) {
+        let [channels, height, width] = self.input_size;
+        (channels, Size { height, width })
+    }
+
     /// Reads the record in a run's folder.
     pub fn read(run_dir: &Path) -> Result<Self, RunFolderError> {
         let path = run_dir.join(RUN_FILE);
