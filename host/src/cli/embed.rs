@@ -52,11 +52,12 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
     for (part, source) in parts.iter().zip(&sources) {
         let what = format!("embedding {} images", part.split.name());
         let mut done = 0;
+        counter.show(&what, done, source.len());
         for embedded in embedder.batches(source) {
-            counter.show(&what, done, source.len());
             let embedded = embedded.map_err(TrainError::from)?;
             done += embedded.size()[0] as usize;
             file.push(&embedded).map_err(failure)?;
+            counter.show(&what, done, source.len());
         }
     }
     drop(counter);

@@ -59,9 +59,10 @@ impl Embedder<'_> {
     /// As [`Embedder::forward`].
     pub fn embed(&self, source: &Source, what: &str, progress: &Progress<'_>) -> Result<Tensor> {
         let mut features = Vec::with_capacity(source.len() / self.batch + 1);
-        for (done, embedded) in self.batches(source).enumerate() {
-            progress(what, done * self.batch, source.len());
+        progress(what, 0, source.len());
+        for (batch, embedded) in self.batches(source).enumerate() {
             features.push(embedded?);
+            progress(what, source.len().min((batch + 1) * self.batch), source.len());
         }
         Ok(Tensor::f_cat(&features, 0)?)
     }

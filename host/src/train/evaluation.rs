@@ -176,11 +176,12 @@ impl Evaluator<'_> {
         let embedder = self.compute.embedder(encoder, views);
         let (what, mut done) = (format!("embedding {} images", split.name()), 0);
         let mut features = Vec::new();
+        self.observer.phase(&what, 0, source.len());
         for embedded in embedder.batches(source) {
             self.heed_signals()?;
-            self.observer.phase(&what, done, source.len());
             let embedded = embedded?;
             done += embedded.size()[0] as usize;
+            self.observer.phase(&what, done, source.len());
             features.push(embedded);
         }
         Ok(Tensor::f_cat(&features, 0)?)
