@@ -9,7 +9,6 @@ use crate::evaluate::TrainedRun;
 use crate::output::{report, torchscript};
 use crate::plugin::{install, listing, search, skeleton};
 use crate::run::{encoder_file, state};
-use crate::train::TrainError;
 use indicatif::MultiProgress;
 use std::path::Path;
 use tch::Device;
@@ -74,8 +73,7 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
     match format {
         ExportFormat::Safetensors => {
             let tensors = state::encoder_tensors(method.encoder());
-            encoder_file::export_encoder(out, &tensors, &record.encoder, &method.embedding(), &record.dataset)
-                .map_err(TrainError::from)?;
+            encoder_file::export_encoder(out, &tensors, &record.encoder, &method.embedding(), &record.dataset)?;
         }
         ExportFormat::Torchscript => torchscript::export_torchscript(out, method.encoder(), record.input_size)?,
     }
@@ -85,8 +83,8 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
 }
 
 fn report(run: &Path) -> Result<(), Failure> {
-    let page = report::write_html(run).map_err(TrainError::from)?;
-    say(&format!("{}\n{}", report::summary(run).map_err(TrainError::from)?, page.display()))?;
+    let page = report::write_html(run)?;
+    say(&format!("{}\n{}", report::summary(run)?, page.display()))?;
     Ok(())
 }
 

@@ -3,38 +3,17 @@
 use super::facts::{evaluation_warnings, facts};
 use super::html;
 use super::scores::scores;
-use crate::evaluate::{self, Evaluation};
+use crate::evaluate;
 use crate::regular_file;
-use crate::run::RunFolderError;
 use crate::run::files::CONFIG_FILE;
 use crate::run::metrics;
 use crate::run::record::RunRecord;
-use crate::storage::{Disk, FileError, Naming, write_atomically};
+use crate::storage::{Disk, Naming, write_atomically};
 use crate::train::TrainError;
 use std::path::{Path, PathBuf};
 
 /// The page's name in a run's folder.
 pub const REPORT_FILE: &str = "report.html";
-
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-pub enum ReportError {
-    /// The folder has no readable record.
-    #[error(transparent)]
-    Run(#[from] RunFolderError),
-    /// A file operation failed.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The result of an evaluation cannot be read.
-    #[error("{0}")]
-    Evaluation(String),
-}
-
-impl From<ReportError> for TrainError {
-    fn from(error: ReportError) -> Self {
-        Self::data(error.to_string())
-    }
-}
 
 /// What a finished run prints: the scores, the run's folder, and commands to run next.
 pub fn final_report(record: &RunRecord, run_dir: &Path, next: &[String]) -> String {
@@ -55,7 +34,7 @@ fn warned<'a>(warnings: impl Iterator<Item = &'a String>) -> String {
 }
 
 /// A run in words: how it ended, what ran, its scores and its last metrics.
-pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
+pub fn summary(run_dir: &Path) -> Result<String, TrainError> {
     let record = RunRecord::read(run_dir)?;
     let mut text = String::new();
     for (name, value) in facts(&record) {
@@ -66,7 +45,7 @@ pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
         text.push_str(&format!("\n{scores}"));
     }
     text.push_str(&warned(record.warnings.iter()));
-    let evaluations = evaluations(run_dir)?;
+    let evaluations = evaluate::read_all(run_dir)?;
     if !evaluations.is_empty() {
         text.push_str(&format!("\n{}\n", evaluate::summary(&evaluations)));
         text.push_str(&warned(evaluation_warnings(&evaluations).iter()));
@@ -81,17 +60,12 @@ pub fn summary(run_dir: &Path) -> Result<String, ReportError> {
     Ok(text)
 }
 
-/// What was found by evaluating the run, by the name of its file.
-fn evaluations(run_dir: &Path) -> Result<Vec<(String, Evaluation)>, ReportError> {
-    evaluate::read_all(run_dir).map_err(|error| ReportError::Evaluation(error.to_string()))
-}
-
 /// Writes a run's page, which needs no other file and no network, and says where it is.
-pub fn write_html(run_dir: &Path) -> Result<PathBuf, ReportError> {
+pub fn write_html(run_dir: &Path) -> Result<PathBuf, TrainError> {
     let record = RunRecord::read(run_dir)?;
     let config_path = run_dir.join(CONFIG_FILE);
     let config = regular_file::read_text(&config_path).naming("read", &config_path)?;
-    let evaluations = evaluations(run_dir)?;
+    let evaluations = evaluate::read_all(run_dir)?;
     let page = html::page(&record, &config, &metrics::read(run_dir)?, &evaluations);
     let path = run_dir.join(REPORT_FILE);
     write_atomically(&Disk, &path, page.as_bytes())?;

@@ -9,7 +9,8 @@ mod manifest;
 mod tests;
 
 use super::lock::RunLock;
-use super::tensors::{TensorError, from_safetensors, to_safetensors};
+use super::tensors::{from_safetensors, to_safetensors};
+use crate::error::TrainError;
 use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, Storage, sha256_of_bytes, sha256_of_file};
 use manifest::{FileEntry, MANIFEST_FILE, Manifest};
@@ -24,33 +25,6 @@ use tch::Tensor;
 pub const CHECKPOINTS_DIR: &str = "checkpoints";
 const STATE_FILE: &str = "state.json";
 const TENSORS: &str = ".safetensors";
-
-/// Why a checkpoint could not be written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// A file operation failed; checkpoints committed before are untouched.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// What is on disk is not what was written.
-    #[error("checkpoint {} is damaged: {reason}; --resume continues from the newest intact one", path.display())]
-    Damaged {
-        /// The checkpoint's folder.
-        path: PathBuf,
-        /// The file and what is wrong with it.
-        reason: String,
-    },
-    /// A tensor cannot be stored.
-    #[error("checkpoint group `{group}`: {source}")]
-    Tensors {
-        /// The group of tensors.
-        group: String,
-        /// What is wrong with it.
-        source: TensorError,
-    },
-    /// A group's name that cannot be a file's name.
-    #[error("checkpoint group `{0}`: a name is made of lower-case letters, digits, `-` and `_`, and used once")]
-    GroupName(String),
-}
 
 /// Named tensors, by name.
 pub type Tensors = BTreeMap<String, Tensor>;
@@ -75,8 +49,8 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Reads everything, checking each file again as it is read.
-    pub fn load(&self) -> Result<Contents, CheckpointError> {
-        let damaged = |reason| CheckpointError::Damaged { path: self.path.clone(), reason };
+    pub fn load(&self) -> Result<Contents, TrainError> {
+        let damaged = |reason: String| damaged(&self.path, &reason);
         let manifest = Manifest::read(&self.path, self.step).map_err(damaged)?;
         let mut contents = Contents { groups: BTreeMap::new(), state: Value::Null };
         for (name, entry) in &manifest.files {
@@ -97,7 +71,7 @@ impl Checkpoint {
 /// The newest intact checkpoint in a run's folder, if there is one.
 ///
 /// A damaged newer one is passed over with a warning that names it and says what is wrong; it is never deleted.
-pub fn latest(run_dir: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
+pub fn latest(run_dir: &Path) -> Result<Option<Checkpoint>, TrainError> {
     let mut found = committed(&run_dir.join(CHECKPOINTS_DIR))?;
     while let Some(Committed { step, path, .. }) = found.pop() {
         match verify(&path, step) {
@@ -112,11 +86,11 @@ pub fn latest(run_dir: &Path) -> Result<Option<Checkpoint>, CheckpointError> {
 ///
 /// # Errors
 /// A folder that is none, or that is damaged.
-pub fn at(path: &Path) -> Result<Checkpoint, CheckpointError> {
+pub fn at(path: &Path) -> Result<Checkpoint, TrainError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let step = parse_name(name.strip_suffix(OLD).unwrap_or(name)).ok_or("its name is not `step-NNNNNNNN`".to_owned());
     let checked = step.and_then(|step| verify(path, step).map(|_| step));
-    let step = checked.map_err(|reason| CheckpointError::Damaged { path: path.to_owned(), reason })?;
+    let step = checked.map_err(|reason| damaged(path, &reason))?;
     Ok(Checkpoint { step, path: path.to_owned() })
 }
 
@@ -128,11 +102,11 @@ pub struct CheckpointWriter {
 
 impl CheckpointWriter {
     /// Prepares a run's folder for checkpoints and clears what processes that were killed while writing left there.
-    pub fn open(run_dir: &Path, _lock: &RunLock) -> Result<Self, CheckpointError> {
+    pub fn open(run_dir: &Path, _lock: &RunLock) -> Result<Self, TrainError> {
         Self::with_storage(run_dir, Box::new(Disk))
     }
 
-    fn with_storage(run_dir: &Path, storage: Box<dyn Storage>) -> Result<Self, CheckpointError> {
+    fn with_storage(run_dir: &Path, storage: Box<dyn Storage>) -> Result<Self, TrainError> {
         let dir = run_dir.join(CHECKPOINTS_DIR);
         match storage.create_dir(&dir) {
             Ok(()) => storage.sync_dir(run_dir).naming("sync", run_dir)?,
@@ -159,7 +133,7 @@ impl CheckpointWriter {
         groups: &[(&str, Vec<(String, Tensor)>)],
         state: &Value,
         keep: bool,
-    ) -> Result<Checkpoint, CheckpointError> {
+    ) -> Result<Checkpoint, TrainError> {
         let path = self.dir.join(folder_name(step));
         let temporary = self.temporary(step, NEW);
         let keep = keep || Manifest::read(&path, step).is_ok_and(|replaced| replaced.keep);
@@ -171,7 +145,7 @@ impl CheckpointWriter {
             }
             return Err(error);
         }
-        verify(&path, step).map_err(|reason| CheckpointError::Damaged { path: path.clone(), reason })?;
+        verify(&path, step).map_err(|reason| damaged(&path, &reason))?;
         if let Err(error) = self.prune(step) {
             tracing::warn!("an old checkpoint stays: {error}");
         }
@@ -185,17 +159,19 @@ impl CheckpointWriter {
         groups: &[(&str, Vec<(String, Tensor)>)],
         state: &Value,
         keep: bool,
-    ) -> Result<(), CheckpointError> {
+    ) -> Result<(), TrainError> {
         self.storage.create_dir(temporary).naming("create", temporary)?;
         let mut files = BTreeMap::new();
         for (group, tensors) in groups {
             let name = format!("{group}{TENSORS}");
             let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
             if group.is_empty() || !group.chars().all(valid) || files.contains_key(&name) {
-                return Err(CheckpointError::GroupName((*group).to_owned()));
+                return Err(TrainError::data(format!(
+                    "checkpoint group `{group}`: a name is made of lower-case letters, digits, `-` and `_`, and used once"
+                )));
             }
             let bytes = to_safetensors(tensors, &BTreeMap::new())
-                .map_err(|source| CheckpointError::Tensors { group: (*group).to_owned(), source })?;
+                .map_err(|error| TrainError::data(format!("checkpoint group `{group}`: {error}")))?;
             self.write_synced(&temporary.join(&name), &bytes)?;
             files.insert(name, FileEntry::of(&bytes));
         }
@@ -211,7 +187,7 @@ impl CheckpointWriter {
         self.storage.sync_file(path).naming("sync", path)
     }
 
-    fn commit(&self, temporary: &Path, path: &Path, step: u64) -> Result<(), CheckpointError> {
+    fn commit(&self, temporary: &Path, path: &Path, step: u64) -> Result<(), TrainError> {
         if path.exists() {
             self.move_aside(path, step)?;
         }
@@ -221,7 +197,7 @@ impl CheckpointWriter {
 
     /// Frees a step's name. An intact checkpoint stays findable as `step-N.old`, a damaged one stays for a person to
     /// look at as `step-N.damaged`.
-    fn move_aside(&self, path: &Path, step: u64) -> Result<(), CheckpointError> {
+    fn move_aside(&self, path: &Path, step: u64) -> Result<(), TrainError> {
         let aside = if verify(path, step).is_ok() {
             let old = self.dir.join(format!("{}{OLD}", folder_name(step)));
             if old.exists() {
@@ -242,7 +218,7 @@ impl CheckpointWriter {
     }
 
     /// Deletes intact checkpoints before `step` that were not kept for good.
-    fn prune(&self, step: u64) -> Result<(), CheckpointError> {
+    fn prune(&self, step: u64) -> Result<(), TrainError> {
         for Committed { step: other, old, path } in committed(&self.dir)? {
             let replaced = other == step && old;
             let superseded = Manifest::read(&path, other).is_ok_and(|m| replaced || (other < step && !m.keep));
@@ -254,14 +230,14 @@ impl CheckpointWriter {
     }
 
     /// Deletes a checkpoint so that it never looks half there: it loses its name first.
-    fn remove(&self, path: &Path, step: u64) -> Result<(), CheckpointError> {
+    fn remove(&self, path: &Path, step: u64) -> Result<(), TrainError> {
         let gone = self.temporary(step, GONE);
         self.clear(&gone)?;
         self.storage.rename(path, &gone).naming("remove", path)?;
         self.clear(&gone)
     }
 
-    fn clear(&self, path: &Path) -> Result<(), CheckpointError> {
+    fn clear(&self, path: &Path) -> Result<(), TrainError> {
         if path.exists() {
             self.storage.remove_dir_all(path).naming("remove", path)?;
         }
@@ -295,7 +271,7 @@ struct Committed {
 }
 
 /// All committed checkpoints, damaged or not, oldest first.
-fn committed(dir: &Path) -> Result<Vec<Committed>, CheckpointError> {
+fn committed(dir: &Path) -> Result<Vec<Committed>, TrainError> {
     let mut found = Vec::new();
     for name in names(dir)? {
         let (stem, old) = name.strip_suffix(OLD).map_or((name.as_str(), false), |stem| (stem, true));
@@ -324,6 +300,13 @@ fn folder_name(step: u64) -> String {
 fn parse_name(name: &str) -> Option<u64> {
     let step = name.strip_prefix("step-")?.parse().ok()?;
     (folder_name(step) == name).then_some(step)
+}
+
+fn damaged(path: &Path, reason: &str) -> TrainError {
+    TrainError::data(format!(
+        "checkpoint {} is damaged: {reason}; --resume continues from the newest intact one",
+        path.display()
+    ))
 }
 
 /// Compares every file with the manifest; the error says which file differs and how.

@@ -1,35 +1,13 @@
 //! `encoder.safetensors`: a trained encoder under torchvision's names, for any framework.
 
-use super::tensors::{TensorError, to_safetensors};
+use super::tensors::to_safetensors;
 use crate::error::TrainError;
-use crate::storage::{Disk, FileError, write_atomically};
+use crate::storage::{Disk, write_atomically};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tch::Tensor;
 
 pub use super::files::ENCODER_FILE;
-
-/// Why an encoder could not be exported.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// A tensor cannot be stored.
-    #[error("cannot export the encoder to {}: {source}", path.display())]
-    Tensors {
-        /// The file that was to be.
-        path: PathBuf,
-        /// What is wrong with the tensor.
-        source: TensorError,
-    },
-    /// A file operation failed.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
-
-impl From<ExportError> for TrainError {
-    fn from(error: ExportError) -> Self {
-        Self::data(error.to_string())
-    }
-}
 
 /// Writes parameters and buffers, `num_batches_tracked` included, under the names given, in one step.
 ///
@@ -41,7 +19,7 @@ pub fn export_encoder(
     encoder: &str,
     embedding: &str,
     dataset: &str,
-) -> Result<(), ExportError> {
+) -> Result<(), TrainError> {
     let metadata = [
         ("format", "pt"),
         ("encoder", encoder),
@@ -50,8 +28,8 @@ pub fn export_encoder(
         ("selfsame_version", env!("CARGO_PKG_VERSION")),
     ];
     let metadata: BTreeMap<_, _> = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let bytes =
-        to_safetensors(tensors, &metadata).map_err(|source| ExportError::Tensors { path: path.to_owned(), source })?;
+    let bytes = to_safetensors(tensors, &metadata)
+        .map_err(|error| TrainError::data(format!("cannot export the encoder to {}: {error}", path.display())))?;
     Ok(write_atomically(&Disk, path, &bytes)?)
 }
 

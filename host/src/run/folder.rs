@@ -1,11 +1,11 @@
 //! A run's folder, and who may write to it.
 
 use super::checkpoint::CheckpointWriter;
-use super::error::RunFolderError;
 use super::files::{CONFIG_FILE, DAMAGED_FILE, ENCODER_FILE, METRICS_FILE, RUN_FILE};
 use super::lock::RunLock;
-use super::record::RunRecord;
+use super::record::{RunRecord, alien};
 use super::traces::holds_run;
+use crate::error::TrainError;
 use crate::storage::{Disk, Naming, remove_temporaries, write_atomically};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,14 @@ impl RunFolder {
     /// Makes the folder where it is missing, and locks it.
     ///
     /// Without `resume`, a folder with a run in it is refused; with it, a run is continued where there is one.
-    pub fn open(path: &Path, resume: bool) -> Result<Self, RunFolderError> {
+    pub fn open(path: &Path, resume: bool) -> Result<Self, TrainError> {
         fs::create_dir_all(path).naming("create", path)?;
         let lock = RunLock::acquire(path)?;
         if !resume && holds_run(path) {
-            return Err(RunFolderError::Occupied(path.to_owned()));
+            return Err(TrainError::configuration(format!(
+                "{} already holds a run; continue it with --resume, or name another folder with --output-dir",
+                path.display()
+            )));
         }
         for name in [RUN_FILE, CONFIG_FILE, METRICS_FILE, DAMAGED_FILE, ENCODER_FILE] {
             remove_temporaries(&path.join(name))?;
@@ -39,20 +42,19 @@ impl RunFolder {
     }
 
     /// The writer of this run's checkpoints.
-    pub fn checkpoints(&self) -> Result<CheckpointWriter, RunFolderError> {
-        Ok(CheckpointWriter::open(&self.path, &self.lock)?)
+    pub fn checkpoints(&self) -> Result<CheckpointWriter, TrainError> {
+        CheckpointWriter::open(&self.path, &self.lock)
     }
 
     /// Writes the resolved configuration, replacing an earlier one in one step.
-    pub fn write_config(&self, yaml: &str) -> Result<(), RunFolderError> {
+    pub fn write_config(&self, yaml: &str) -> Result<(), TrainError> {
         Ok(write_atomically(&Disk, &self.path.join(CONFIG_FILE), yaml.as_bytes())?)
     }
 
     /// Writes the record, replacing an earlier one in one step.
-    pub fn write_record(&self, record: &RunRecord) -> Result<(), RunFolderError> {
+    pub fn write_record(&self, record: &RunRecord) -> Result<(), TrainError> {
         let path = self.path.join(RUN_FILE);
-        let mut json = serde_json::to_string_pretty(record)
-            .map_err(|error| RunFolderError::Record { path: path.clone(), message: error.to_string() })?;
+        let mut json = serde_json::to_string_pretty(record).map_err(|error| alien(&path, &error))?;
         json.push('\n');
         Ok(write_atomically(&Disk, &path, json.as_bytes())?)
     }
@@ -62,6 +64,15 @@ impl RunFolder {
 mod tests {
     use super::super::record::tests::example_record;
     use super::*;
+    use selfsame_plugin_api::ErrorKind;
+
+    /// Why a new run is refused in this folder: by the user's mistake.
+    fn refused(path: &Path) -> String {
+        match RunFolder::open(path, false) {
+            Err(TrainError::Failed { kind: ErrorKind::Configuration, message }) => message,
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn a_record_survives_and_a_metric_may_be_nan() {
@@ -82,15 +93,15 @@ mod tests {
         RunFolder::open(&path, true).unwrap(); // nothing there to continue: a new run
         let folder = RunFolder::open(&path, false).unwrap();
         folder.write_record(&example_record()).unwrap();
-        assert!(matches!(RunFolder::open(&path, false), Err(RunFolderError::Lock(_))));
+        assert!(refused(&path).contains("in use by process"));
         drop(folder);
-        let error = RunFolder::open(&path, false).unwrap_err().to_string();
+        let error = refused(&path);
         for part in [path.to_str().unwrap(), "--resume", "--output-dir"] {
             assert!(error.contains(part), "{error}");
         }
         RunFolder::open(&path, true).unwrap();
         fs::remove_file(path.join(RUN_FILE)).unwrap();
         fs::create_dir_all(path.join("checkpoints/step-00000001")).unwrap();
-        assert!(matches!(RunFolder::open(&path, false), Err(RunFolderError::Occupied(_))));
+        assert!(refused(&path).contains("already holds a run"));
     }
 }

@@ -1,31 +1,13 @@
 //! One process a run: a lock on a file in the run's folder.
 
+use crate::error::TrainError;
 use crate::lock::{Attempt, FileLock};
-use crate::storage::{FileError, Naming};
-use std::path::{Path, PathBuf};
+use crate::storage::Naming;
+use std::path::Path;
 
 /// The lock file's name in the run's folder. It stays behind; what counts is the lock, which the system takes back
 /// when its holder ends, however it ends.
 pub const LOCK_FILE: &str = "run.lock";
-
-/// Why a run's folder could not be locked.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Another process has the lock.
-    #[error(
-        "{} is in use by {holder}; wait for it or stop it, or name another folder with --output-dir",
-        run_dir.display()
-    )]
-    Held {
-        /// The run's folder.
-        run_dir: PathBuf,
-        /// "process N", or "another process" where its id cannot be read.
-        holder: String,
-    },
-    /// The lock file cannot be made or written.
-    #[error(transparent)]
-    File(#[from] FileError),
-}
 
 /// The only process that may write to a run's folder; released on drop or when the process ends.
 #[derive(Debug)]
@@ -37,11 +19,15 @@ impl RunLock {
     /// Locks an existing run's folder, or says which process has it.
     ///
     /// On file systems without locks it warns and goes on.
-    pub fn acquire(run_dir: &Path) -> Result<RunLock, LockError> {
+    pub fn acquire(run_dir: &Path) -> Result<RunLock, TrainError> {
         let path = run_dir.join(LOCK_FILE);
-        match FileLock::attempt(&path).naming("lock", &path)? {
+        let attempt = FileLock::attempt(&path).naming("lock", &path);
+        match attempt.map_err(|error| TrainError::configuration(error.to_string()))? {
             Attempt::Locked(lock) => Ok(RunLock { _lock: lock }),
-            Attempt::Held(holder) => Err(LockError::Held { run_dir: run_dir.to_owned(), holder }),
+            Attempt::Held(holder) => Err(TrainError::configuration(format!(
+                "{} is in use by {holder}; wait for it or stop it, or name another folder with --output-dir",
+                run_dir.display()
+            ))),
         }
     }
 }
@@ -80,7 +66,8 @@ mod tests {
         assert!(error.contains(&format!("process {}", child.id())), "{error}");
         assert!(error.contains("--output-dir") && error.contains(dir.path().to_str().unwrap()), "{error}");
         let lock = RunLock::acquire(dir.path()).unwrap();
-        assert!(matches!(RunLock::acquire(dir.path()), Err(LockError::Held { .. })));
+        let held = RunLock::acquire(dir.path()).unwrap_err().to_string();
+        assert!(held.contains(&format!("in use by process {}", std::process::id())), "{held}");
         drop(lock);
         RunLock::acquire(dir.path()).unwrap();
     }

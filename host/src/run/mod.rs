@@ -2,7 +2,6 @@
 
 pub mod checkpoint;
 pub mod encoder_file;
-mod error;
 pub mod files;
 pub mod folder;
 pub mod lock;
@@ -17,6 +16,5 @@ pub mod tensors;
 pub mod traces;
 pub mod without_checkpoint;
 
-pub use error::RunFolderError;
 pub use folder::RunFolder;
 pub use record::RunRecord;

@@ -1,8 +1,8 @@
 //! `run.json`: what ran, on what, and how it ended.
 
-use super::error::RunFolderError;
 use super::files::RUN_FILE;
 use crate::data::Size;
+use crate::error::TrainError;
 use crate::plugin;
 use crate::probe::Warnings;
 use crate::regular_file;
@@ -145,16 +145,35 @@ impl RunRecord {
     }
 
     /// Reads the record in a run's folder.
-    pub fn read(run_dir: &Path) -> Result<Self, RunFolderError> {
+    ///
+    /// # Errors
+    /// A folder without one, and a record that cannot be read.
+    pub fn read(run_dir: &Path) -> Result<Self, TrainError> {
+        Self::find(run_dir)?.ok_or_else(|| {
+            TrainError::data(format!(
+                "{} holds no run; name the folder that `selfsame train --output-dir` wrote",
+                run_dir.display()
+            ))
+        })
+    }
+
+    /// Reads the record in a folder, where there is one.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub fn find(run_dir: &Path) -> Result<Option<Self>, TrainError> {
         let path = run_dir.join(RUN_FILE);
         let text = match regular_file::read_text(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(RunFolderError::NoRun(run_dir.to_owned()));
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.naming("read", &path)?,
         };
-        serde_json::from_str(&text).map_err(|error| RunFolderError::Record { path, message: error.to_string() })
+        serde_json::from_str(&text).map(Some).map_err(|error| alien(&path, &error))
     }
+}
+
+/// A file of a run's folder that is not as this program writes it.
+pub(super) fn alien(path: &Path, error: &serde_json::Error) -> TrainError {
+    TrainError::data(format!("{}: {error}; is this the folder of a selfsame run?", path.display()))
 }
 
 /// Reads metrics whose null stands for a value that JSON cannot hold.

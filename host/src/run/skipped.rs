@@ -1,8 +1,9 @@
 //! `damaged.json`: the samples that a run skips because they cannot be read.
 
-use super::error::RunFolderError;
 use super::files::DAMAGED_FILE;
 use super::folder::RunFolder;
+use super::record::alien;
+use crate::error::TrainError;
 use crate::regular_file;
 use crate::samples::Skipped;
 use crate::storage::{Disk, Naming, write_atomically};
@@ -14,13 +15,12 @@ impl RunFolder {
     ///
     /// # Errors
     /// A list that cannot be read.
-    pub fn skipped(&self) -> Result<Skipped, RunFolderError> {
+    pub fn skipped(&self) -> Result<Skipped, TrainError> {
         let path = self.path().join(DAMAGED_FILE);
         match regular_file::read(&path) {
-            Ok(json) => serde_json::from_slice(&json)
-                .map_err(|error| RunFolderError::Record { path, message: error.to_string() }),
+            Ok(json) => serde_json::from_slice(&json).map_err(|error| alien(&path, &error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Skipped::new()),
-            Err(error) => Err(error).naming("read", &path).map_err(RunFolderError::File),
+            Err(error) => Ok(Err(error).naming("read", &path)?),
         }
     }
 
@@ -28,13 +28,17 @@ impl RunFolder {
     ///
     /// # Errors
     /// Names the first of these samples.
-    pub fn ensure_same_skipped(&self, before: &Skipped, now: &Skipped) -> Result<(), RunFolderError> {
+    pub fn ensure_same_skipped(&self, before: &Skipped, now: &Skipped) -> Result<(), TrainError> {
         for (part, samples) in now {
             let known = before.get(part).map_or(&[][..], |samples| samples);
             let lost = samples.iter().find(|sample| known.iter().all(|known| known.index != sample.index));
             if let Some(lost) = lost {
                 let what = format!("{part}: {}", lost.describe());
-                return Err(RunFolderError::OtherSamples { path: self.path().join(DAMAGED_FILE), what });
+                return Err(TrainError::data(format!(
+                    "samples that the run was started with cannot be read any more: {what} (those that it left out from the \
+                     start are listed in {}); restore the data set's files, or start another run with --output-dir",
+                    self.path().join(DAMAGED_FILE).display()
+                )));
             }
         }
         Ok(())
@@ -44,19 +48,16 @@ impl RunFolder {
     ///
     /// # Errors
     /// A list that cannot be written.
-    pub fn write_skipped(&self, skipped: &Skipped) -> Result<(), RunFolderError> {
+    pub fn write_skipped(&self, skipped: &Skipped) -> Result<(), TrainError> {
         let path = self.path().join(DAMAGED_FILE);
         if skipped.is_empty() {
             // An earlier start in this folder may have got no further than its list.
             return match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(error).naming("remove", &path).map_err(RunFolderError::File)
-                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Ok(Err(error).naming("remove", &path)?),
                 _ => Ok(()),
             };
         }
-        let json = serde_json::to_vec_pretty(skipped)
-            .map_err(|error| RunFolderError::Record { path: path.clone(), message: error.to_string() })?;
+        let json = serde_json::to_vec_pretty(skipped).map_err(|error| alien(&path, &error))?;
         Ok(write_atomically(&Disk, &path, &json)?)
     }
 }

@@ -1,46 +1,13 @@
 //! Named tensors to and from the bytes of a safetensors file.
 
+use crate::error::TrainError;
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use selfsame_plugin_api::without_backtrace;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use tch::{Kind, Tensor};
-
-/// Why tensors could not be written to or read from safetensors.
-#[derive(Debug, thiserror::Error)]
-pub enum TensorError {
-    /// Two tensors share a name.
-    #[error("two tensors are named `{0}`; names must differ")]
-    DuplicateName(String),
-    /// An element type that safetensors or libtorch does not have.
-    #[error("tensor `{name}` has element type {kind}, which cannot be stored; convert it first")]
-    Kind {
-        /// The tensor.
-        name: String,
-        /// Its element type.
-        kind: String,
-    },
-    /// A byte of a boolean tensor that is neither 0 nor 1.
-    #[error("tensor `{0}` is boolean but has bytes other than 0 and 1")]
-    NotBoolean(String),
-    /// libtorch refused.
-    #[error("tensor `{name}`: {message}")]
-    Torch {
-        /// The tensor.
-        name: String,
-        /// The first lines of libtorch's message.
-        message: String,
-    },
-    /// The bytes are no safetensors file.
-    #[error("not a valid safetensors file: {0}")]
-    Format(#[from] safetensors::SafeTensorError),
-}
-
-impl TensorError {
-    fn torch(name: &str, error: &tch::TchError) -> Self {
-        Self::Torch { name: name.to_owned(), message: without_backtrace(&error.to_string()) }
-    }
-}
+use std::fmt::Debug;
+use tch::{Kind, TchError, Tensor};
 
 const KINDS: [(Kind, Dtype); 10] = [
     (Kind::Float, Dtype::F32),
@@ -85,24 +52,24 @@ impl View for &Bytes {
 pub fn to_safetensors(
     tensors: &[(String, Tensor)],
     metadata: &BTreeMap<String, String>,
-) -> Result<Vec<u8>, TensorError> {
+) -> Result<Vec<u8>, TrainError> {
     let mut seen = BTreeSet::new();
     let mut views = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         if !seen.insert(name) {
-            return Err(TensorError::DuplicateName(name.clone()));
+            return Err(TrainError::data(format!("two tensors are named `{name}`; names must differ")));
         }
         views.push((name.as_str(), bytes_of(name, tensor)?));
     }
-    let plain = safetensors::serialize(views.iter().map(|(name, bytes)| (*name, bytes)), None)?;
+    let plain = safetensors::serialize(views.iter().map(|(name, bytes)| (*name, bytes)), None).map_err(invalid)?;
     if metadata.is_empty() { Ok(plain) } else { with_metadata(&plain, metadata) }
 }
 
-fn bytes_of(name: &str, tensor: &Tensor) -> Result<Bytes, TensorError> {
-    let torch = |error: tch::TchError| TensorError::torch(name, &error);
+fn bytes_of(name: &str, tensor: &Tensor) -> Result<Bytes, TrainError> {
+    let torch = |error| refused(name, &error);
     let kind = tensor.f_kind().map_err(torch)?;
     let dtype = KINDS.iter().find(|(k, _)| *k == kind).map(|(_, dtype)| *dtype);
-    let dtype = dtype.ok_or_else(|| TensorError::Kind { name: name.to_owned(), kind: format!("{kind:?}") })?;
+    let dtype = dtype.ok_or_else(|| unknown_kind(name, &kind))?;
     let shape = tensor.size().iter().map(|&side| side as usize).collect();
     let mut data = vec![0; tensor.numel() * kind.elt_size_in_bytes()];
     tensor.f_copy_data_u8(&mut data, tensor.numel()).map_err(torch)?;
@@ -111,11 +78,11 @@ fn bytes_of(name: &str, tensor: &Tensor) -> Result<Bytes, TensorError> {
 
 /// Puts sorted metadata in front of a header that has none: the crate takes a hash map, whose order changes from run
 /// to run.
-fn with_metadata(plain: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, TensorError> {
-    let (length, _) = SafeTensors::read_metadata(plain)?;
+fn with_metadata(plain: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, TrainError> {
+    let (length, _) = SafeTensors::read_metadata(plain).map_err(invalid)?;
     let (header, data) = plain[8..].split_at(length);
     let tensors = header[1..].trim_ascii();
-    let metadata = serde_json::to_string(metadata).map_err(safetensors::SafeTensorError::JsonError)?;
+    let metadata = serde_json::to_string(metadata).map_err(|error| invalid(SafeTensorError::JsonError(error)))?;
     let mut header = format!("{{\"__metadata__\":{metadata}").into_bytes();
     if tensors != b"}" {
         header.push(b',');
@@ -129,19 +96,31 @@ fn with_metadata(plain: &[u8], metadata: &BTreeMap<String, String>) -> Result<Ve
 }
 
 /// The tensors of a safetensors file's bytes, on the CPU.
-pub fn from_safetensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, TensorError> {
-    let file = SafeTensors::deserialize(bytes)?;
+pub fn from_safetensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, TrainError> {
+    let file = SafeTensors::deserialize(bytes).map_err(invalid)?;
     file.iter().map(|(name, view)| Ok((name.to_owned(), tensor_of(name, &view)?))).collect()
 }
 
-fn tensor_of(name: &str, view: &safetensors::tensor::TensorView) -> Result<Tensor, TensorError> {
+fn tensor_of(name: &str, view: &safetensors::tensor::TensorView) -> Result<Tensor, TrainError> {
     let kind = KINDS.iter().find(|(_, dtype)| *dtype == view.dtype()).map(|(kind, _)| *kind);
-    let kind = kind.ok_or_else(|| TensorError::Kind { name: name.to_owned(), kind: format!("{:?}", view.dtype()) })?;
+    let kind = kind.ok_or_else(|| unknown_kind(name, &view.dtype()))?;
     if kind == Kind::Bool && view.data().iter().any(|&byte| byte > 1) {
-        return Err(TensorError::NotBoolean(name.to_owned()));
+        return Err(TrainError::data(format!("tensor `{name}` is boolean but has bytes other than 0 and 1")));
     }
     let shape: Vec<i64> = view.shape().iter().map(|&side| side as i64).collect();
-    Tensor::f_from_data_size(view.data(), &shape, kind).map_err(|error| TensorError::torch(name, &error))
+    Tensor::f_from_data_size(view.data(), &shape, kind).map_err(|error| refused(name, &error))
+}
+
+fn unknown_kind(name: &str, kind: &impl Debug) -> TrainError {
+    TrainError::data(format!("tensor `{name}` has element type {kind:?}, which cannot be stored; convert it first"))
+}
+
+fn refused(name: &str, error: &TchError) -> TrainError {
+    TrainError::data(format!("tensor `{name}`: {}", without_backtrace(&error.to_string())))
+}
+
+fn invalid(error: SafeTensorError) -> TrainError {
+    TrainError::data(format!("not a valid safetensors file: {error}"))
 }
 
 #[cfg(test)]

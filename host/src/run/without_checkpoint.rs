@@ -1,6 +1,5 @@
 //! What `--resume` does in a folder that has no checkpoint to continue from: it replaces nothing of a run.
 
-use super::error::RunFolderError;
 use super::files::{CONFIG_FILE, ENCODER_FILE};
 use super::metrics::{self, Record};
 use super::record::{RunRecord, RunStatus};
@@ -15,16 +14,15 @@ use std::path::Path;
 /// A folder with something of a run that cannot be continued.
 pub fn complete_run(run: &Path, config: &Config) -> Result<Option<RunRecord>, TrainError> {
     ensure_none_is_damaged(run)?;
-    let record = match RunRecord::read(run) {
-        Ok(record) => record,
-        Err(RunFolderError::NoRun(_)) if traces::holds_run(run) => {
+    let record = match RunRecord::find(run)? {
+        Some(record) => record,
+        None if traces::holds_run(run) => {
             return Err(lost(run, "what is left of a run, but neither its run.json nor a checkpoint"));
         }
-        Err(RunFolderError::NoRun(_)) => {
+        None => {
             tracing::info!("nothing to resume in {}; starting anew", run.display());
             return Ok(None);
         }
-        Err(error) => return Err(error.into()),
     };
     let saved = config::load(&Sources { files: vec![run.join(CONFIG_FILE)], ..Sources::default() });
     let saved = saved.map_err(|error| TrainError::configuration(error.to_string()))?.config;
