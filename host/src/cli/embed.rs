@@ -12,11 +12,11 @@ use crate::samples::splits::Part;
 use crate::train::TrainError;
 use crate::train::compute::Compute;
 use indicatif::MultiProgress;
-use selfsame_plugin_api::{ErrorKind, Targets, without_backtrace};
+use selfsame_plugin_api::Targets;
 
 /// Embeds a split, or all of them one after the other, each in the publisher's order.
 pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<String, Failure> {
-    embeddings::files(&arguments.out, arguments.force).map_err(failure)?;
+    embeddings::files(&arguments.out, arguments.force)?;
     let registry = open::registry(&cli.common);
     let run = TrainedRun::open(&arguments.trained.run)?;
     let config = run.configured(dataset(&arguments.trained), &arguments.trained.sets)?;
@@ -47,7 +47,7 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
         ("selfsame_version", env!("CARGO_PKG_VERSION")),
     ];
     let dim = embedder.encoder.feature_dim();
-    let mut file = Embeddings::create(&arguments.out, arguments.force, &rows, dim, &facts).map_err(failure)?;
+    let mut file = Embeddings::create(&arguments.out, arguments.force, &rows, dim, &facts)?;
     let counter = Counter::new(bars);
     for (part, source) in parts.iter().zip(&sources) {
         let what = format!("embedding {} images", part.split.name());
@@ -56,12 +56,12 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
         for embedded in embedder.batches(source) {
             let embedded = embedded.map_err(TrainError::from)?;
             done += embedded.size()[0] as usize;
-            file.push(&embedded).map_err(failure)?;
+            file.push(&embedded)?;
             counter.show(&what, done, source.len());
         }
     }
     drop(counter);
-    let files = file.finish().map_err(failure)?;
+    let files = file.finish()?;
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     Ok(format!("{} embeddings of length {dim} in {}", rows.ids.len(), files.join(" and ")))
 }
@@ -87,14 +87,5 @@ fn rows(parts: &[Part], classes: &[String]) -> Rows {
         targets,
         groups: parts.iter().map(Part::groups).collect::<Option<Vec<_>>>().map(|groups| groups.concat()),
         classes: classes.to_vec(),
-    }
-}
-
-fn failure(error: crate::output::embeddings::EmbeddingsError) -> Failure {
-    use crate::output::embeddings::EmbeddingsError;
-    match error {
-        EmbeddingsError::Format(_) | EmbeddingsError::Exists(_) => Failure::usage(error.to_string()),
-        EmbeddingsError::File(_) => Failure::data(error.to_string()),
-        EmbeddingsError::Torch(_) => Failure::of_kind(ErrorKind::Device, without_backtrace(&error.to_string())),
     }
 }

@@ -4,30 +4,14 @@ mod npy;
 mod parquet;
 mod safetensors;
 
+use crate::error::TrainError;
 use crate::storage::{Disk, FileError, Naming, create_beside, put_in_place};
-use selfsame_plugin_api::{Split, Targets};
+use selfsame_plugin_api::{ErrorKind, Split, Targets, without_backtrace};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 use tempfile::TempPath;
-
-/// Why embeddings could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum EmbeddingsError {
-    /// The file's name does not say which format is meant.
-    #[error("{}: expected a name that ends in .npy, .parquet or .safetensors", .0.display())]
-    Format(PathBuf),
-    /// The file is there already.
-    #[error("{} exists; replace it with --force, or choose another name", .0.display())]
-    Exists(PathBuf),
-    /// A file operation failed.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// libtorch refused to hand over the numbers.
-    #[error("embeddings: {0}")]
-    Torch(#[from] tch::TchError),
-}
 
 /// What is known of the embedded samples, in the order of the rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +57,7 @@ impl Embeddings {
         rows: &Rows,
         dim: usize,
         facts: &[(&str, &str)],
-    ) -> Result<Self, EmbeddingsError> {
+    ) -> Result<Self, TrainError> {
         let paths = files(path, force)?;
         let mut temporaries = Vec::new();
         let mut open = |at: usize| -> Result<Target, FileError> {
@@ -98,9 +82,11 @@ impl Embeddings {
     ///
     /// # Errors
     /// A file that cannot be written to.
-    pub fn push(&mut self, embeddings: &Tensor) -> Result<(), EmbeddingsError> {
-        let embeddings = embeddings.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
-        let values = Vec::<f32>::try_from(embeddings.f_flatten(0, -1)?)?;
+    pub fn push(&mut self, embeddings: &Tensor) -> Result<(), TrainError> {
+        let values = numbers(embeddings).map_err(|error| TrainError::Failed {
+            kind: ErrorKind::Device,
+            message: without_backtrace(&format!("embeddings: {error}")),
+        })?;
         Ok(self.format.write(&values).naming("write", &self.files[0].1)?)
     }
 
@@ -108,7 +94,7 @@ impl Embeddings {
     ///
     /// # Errors
     /// A file that cannot be written to.
-    pub fn finish(self) -> Result<Vec<PathBuf>, EmbeddingsError> {
+    pub fn finish(self) -> Result<Vec<PathBuf>, TrainError> {
         let Self { format, files } = self;
         format.finish().and_then(|mut target| target.flush()).naming("write", &files[0].1)?;
         let paths = files.iter().map(|(_, path)| path.clone()).collect();
@@ -119,18 +105,31 @@ impl Embeddings {
     }
 }
 
+fn numbers(embeddings: &Tensor) -> Result<Vec<f32>, TchError> {
+    let embeddings = embeddings.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+    Vec::try_from(embeddings.f_flatten(0, -1)?)
+}
+
 /// The files that embeddings under this name are written to.
 ///
 /// # Errors
 /// An unknown format, and a file that exists (unless `force`).
-pub fn files(path: &Path, force: bool) -> Result<Vec<PathBuf>, EmbeddingsError> {
+pub fn files(path: &Path, force: bool) -> Result<Vec<PathBuf>, TrainError> {
     let paths = match extension(path) {
         "npy" => vec![path.to_owned(), path.with_extension("csv")],
         "parquet" | "safetensors" => vec![path.to_owned()],
-        _ => return Err(EmbeddingsError::Format(path.to_owned())),
+        _ => {
+            return Err(TrainError::configuration(format!(
+                "{}: expected a name that ends in .npy, .parquet or .safetensors",
+                path.display()
+            )));
+        }
     };
     match paths.iter().find(|path| !force && path.exists()) {
-        Some(existing) => Err(EmbeddingsError::Exists(existing.clone())),
+        Some(existing) => Err(TrainError::configuration(format!(
+            "{} exists; replace it with --force, or choose another name",
+            existing.display()
+        ))),
         None => Ok(paths),
     }
 }
@@ -226,9 +225,7 @@ mod tests {
         std::fs::write(dir.path().join("e.csv"), "mine").unwrap();
         let error = Embeddings::create(&path, false, &rows(Targets::None), 2, &[]).err().unwrap();
         assert!(error.to_string().contains("e.csv") && error.to_string().contains("--force"), "{error}");
-        assert!(matches!(
-            Embeddings::create(Path::new("e.txt"), false, &rows(Targets::None), 2, &[]),
-            Err(EmbeddingsError::Format(_))
-        ));
+        let error = Embeddings::create(Path::new("e.txt"), false, &rows(Targets::None), 2, &[]).err().unwrap();
+        assert!(error.to_string().starts_with("e.txt: expected a name that ends in"), "{error}");
     }
 }
