@@ -3,7 +3,6 @@
 use crate::config::ConfigError;
 use crate::output::terminal;
 use crate::plugin::PluginFailure;
-use crate::plugin::skeleton::SkeletonError;
 use crate::train::TrainError;
 use crate::train::signals::Stop;
 use selfsame_plugin_api::{ErrorKind, lacks_memory, without_backtrace};
@@ -84,17 +83,6 @@ impl From<ConfigError> for Failure {
 impl From<PluginFailure> for Failure {
     fn from(error: PluginFailure) -> Self {
         Self::of_kind(error.kind(), error.to_string())
-    }
-}
-
-impl From<SkeletonError> for Failure {
-    fn from(error: SkeletonError) -> Self {
-        match error {
-            SkeletonError::Write { .. } => Self::data(error.to_string()),
-            SkeletonError::Name(_) | SkeletonError::Occupied(_) | SkeletonError::Api { .. } => {
-                Self::usage(error.to_string())
-            }
-        }
     }
 }
 

@@ -37,7 +37,8 @@ pub enum PluginFailure {
         /// Another file.
         second: PathBuf,
     },
-    /// The plugin returned an error, panicked, or broke its contract; the message names plugin and name.
+    /// An error that says itself whose mistake it is. A plugin's own, which also stands for a panic and a broken contract,
+    /// names plugin and name.
     #[error("{0}")]
     Failed(PluginError),
 }

@@ -1,8 +1,10 @@
 //! The skeleton of a plugin's crate: a folder that compiles as it is.
 
+use super::PluginFailure;
 use crate::regular_file;
+use selfsame_plugin_api::PluginError;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// What a plugin provides.
@@ -12,35 +14,6 @@ pub enum Kind {
     Dataset,
     /// A small convolutional encoder.
     Encoder,
-}
-
-/// Why there is no skeleton.
-#[derive(Debug, thiserror::Error)]
-pub enum SkeletonError {
-    /// The name cannot be that of a crate.
-    #[error(
-        "`{0}` cannot name a plugin: expected a lower-case letter, then lower-case letters, digits, `-` and `_`, at most 64"
-    )]
-    Name(String),
-    /// Something of that name is there.
-    #[error("{} is there already; choose another name, or remove it", .0.display())]
-    Occupied(PathBuf),
-    /// `--api` names another folder.
-    #[error("{} is not the folder of `selfsame-plugin-api`: {reason}", path.display())]
-    Api {
-        /// The folder.
-        path: PathBuf,
-        /// One clause.
-        reason: String,
-    },
-    /// A file cannot be written.
-    #[error("{}: cannot be written: {source}", path.display())]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
 }
 
 /// A file's path in the folder, and its text.
@@ -62,10 +35,13 @@ const ENCODER: [Template; 3] = [
 ///
 /// # Errors
 /// A name that no crate can have, a folder that is there already, and files that cannot be written.
-pub fn create(parent: &Path, name: &str, kind: Kind, api: Option<&Path>) -> Result<PathBuf, SkeletonError> {
+pub fn create(parent: &Path, name: &str, kind: Kind, api: Option<&Path>) -> Result<PathBuf, PluginFailure> {
     let lower = |c: char| c.is_ascii_lowercase();
     if !name.starts_with(lower) || name.len() > 64 || !name.chars().all(|c| lower(c) || "0123456789-_".contains(c)) {
-        return Err(SkeletonError::Name(name.to_owned()));
+        return Err(mistake(format!(
+            "`{name}` cannot name a plugin: expected a lower-case letter, then lower-case letters, digits, `-` and `_`, at \
+             most 64"
+        )));
     }
     let (api, api_note) = dependency(kind, api)?;
     let folder = parent.join(name);
@@ -74,9 +50,11 @@ pub fn create(parent: &Path, name: &str, kind: Kind, api: Option<&Path>) -> Resu
         let filled = text.replace("{{name}}", name).replace("{{library}}", &library);
         filled.replace("{{api}}", &api).replace("{{api_note}}", &api_note)
     };
-    fs::create_dir(&folder).map_err(|source| match source.kind() {
-        ErrorKind::AlreadyExists => SkeletonError::Occupied(folder.clone()),
-        _ => SkeletonError::Write { path: folder.clone(), source },
+    fs::create_dir(&folder).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            mistake(format!("{} is there already; choose another name, or remove it", folder.display()))
+        }
+        _ => unwritable(&folder, &error),
     })?;
     let write = |path: &Path, text: &str| {
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
@@ -88,18 +66,20 @@ pub fn create(parent: &Path, name: &str, kind: Kind, api: Option<&Path>) -> Resu
     };
     for (file, text) in files {
         let path = folder.join(file);
-        write(&path, &fill(text)).map_err(|source| SkeletonError::Write { path, source })?;
+        write(&path, &fill(text)).map_err(|error| unwritable(&path, &error))?;
     }
-    write(&folder.join(".gitignore"), "/target\n")
-        .map_err(|source| SkeletonError::Write { path: folder.join(".gitignore"), source })?;
+    let ignored = folder.join(".gitignore");
+    write(&ignored, "/target\n").map_err(|error| unwritable(&ignored, &error))?;
     Ok(folder)
 }
 
 /// The value of `selfsame-plugin-api` in `Cargo.toml`, and what the README says about it.
-fn dependency(kind: Kind, api: Option<&Path>) -> Result<(String, String), SkeletonError> {
+fn dependency(kind: Kind, api: Option<&Path>) -> Result<(String, String), PluginFailure> {
     let (source, note) = match api {
         Some(path) => {
-            let refused = |reason: String| SkeletonError::Api { path: path.to_owned(), reason };
+            let refused = |reason: String| {
+                mistake(format!("{} is not the folder of `selfsame-plugin-api`: {reason}", path.display()))
+            };
             let folder = path.canonicalize().map_err(|error| refused(error.to_string()))?;
             let manifest = regular_file::read_text(&folder.join("Cargo.toml"));
             let manifest = manifest.map_err(|error| refused(format!("its Cargo.toml: {error}")))?;
@@ -124,4 +104,12 @@ fn dependency(kind: Kind, api: Option<&Path>) -> Result<(String, String), Skelet
         }
     };
     Ok((format!("{{ {source} }}"), note))
+}
+
+fn mistake(message: String) -> PluginFailure {
+    PluginError::configuration(message).into()
+}
+
+fn unwritable(path: &Path, error: &Error) -> PluginFailure {
+    PluginError::data(format!("{}: cannot be written: {error}", path.display())).into()
 }
