@@ -4,13 +4,13 @@
 //! `selfsame train --output-dir FOLDER` would.
 
 use selfsame::config::{self, Recommended, Sources};
+use selfsame::error::Error;
 use selfsame::plugin::{Registry, SearchDir};
+use selfsame::train::Run;
 use selfsame::train::observer::{Observer, StepReport};
 use selfsame::train::signals::Stop;
-use selfsame::train::{Run, TrainError};
 use selfsame_plugin_api::{Cancelled, Services};
 use std::collections::BTreeMap;
-use std::error::Error;
 
 const SETTINGS: [&str; 7] = [
     "dataset.name=shapes",
@@ -22,7 +22,7 @@ const SETTINGS: [&str; 7] = [
     "scheduler.epochs=1",
 ];
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("name a folder for the run")?;
     let plugins = std::env::current_exe()?.ancestors().nth(2).ok_or("no folder of plugins")?.join("plugins");
     let registry = Registry::scan(&[SearchDir::new(plugins, "this example")]);
@@ -65,17 +65,17 @@ impl Observer for Print {
         }
     }
 
-    fn steps(&mut self, report: &StepReport) -> Result<(), TrainError> {
+    fn steps(&mut self, report: &StepReport) -> Result<(), Error> {
         println!("after step {}: loss {:.4}, {:.0} images a second", report.step, report.loss, report.images_per_s);
         Ok(())
     }
 
-    fn epoch(&mut self, _: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError> {
+    fn epoch(&mut self, _: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error> {
         println!("epoch {epoch}: {metrics:.3?}");
         Ok(())
     }
 
-    fn trained(&mut self, _: u64, _: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError> {
+    fn trained(&mut self, _: u64, _: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error> {
         println!("trained: {metrics:.3?}");
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What ends a training run before its last epoch.
+//! What the stages from `samples` on return: what failed and by whose mistake, or that a signal ended the run.
 
 use crate::augment::AugmentError;
 use crate::data::DataError;
@@ -12,7 +12,7 @@ use selfsame_plugin_api::{ErrorKind, PluginError};
 
 /// An error of any stage, by whose mistake it is, or the user's wish to stop.
 #[derive(Debug, thiserror::Error)]
-pub enum TrainError {
+pub enum Error {
     /// Something failed; nothing that was saved is lost.
     #[error("{message}")]
     Failed {
@@ -31,7 +31,7 @@ pub enum TrainError {
     },
 }
 
-impl TrainError {
+impl Error {
     /// A value that the user wrote does not work.
     pub fn configuration(message: impl Into<String>) -> Self {
         Self::Failed { kind: ErrorKind::Configuration, message: message.into() }
@@ -46,7 +46,7 @@ impl TrainError {
 /// Errors that know whose mistake they are.
 macro_rules! with_kind {
     ($($error:ty => $kind:expr),* $(,)?) => {
-        $(impl From<$error> for TrainError {
+        $(impl From<$error> for Error {
             fn from(error: $error) -> Self {
                 let kind: fn(&$error) -> ErrorKind = $kind;
                 Self::Failed { kind: kind(&error), message: error.to_string() }
@@ -70,13 +70,13 @@ with_kind! {
     std::io::Error => |_| ErrorKind::Data,
 }
 
-impl From<EncoderError> for TrainError {
+impl From<EncoderError> for Error {
     fn from(error: EncoderError) -> Self {
         PluginError::from(error).into()
     }
 }
 
-impl From<tch::TchError> for TrainError {
+impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         model::Error::from(error).into()
     }

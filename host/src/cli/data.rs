@@ -7,11 +7,11 @@ use super::print::{pretty, say};
 use crate::config::Config;
 use crate::data::survey::{self, Survey};
 use crate::data::{Decoder, entries};
+use crate::error::Error;
 use crate::output::host_services::HostServices;
 use crate::output::survey_table;
 use crate::plugin::Registry;
 use crate::samples::{self, cache, splits};
-use crate::train::TrainError;
 use crate::train::signals::Stop;
 use indicatif::{DecimalBytes, MultiProgress};
 use selfsame_plugin_api::{DatasetRequest, Services};
@@ -27,7 +27,7 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
     };
     let registry = open::registry(&cli.common);
     let config = configuration(arguments, &registry)?;
-    let stop = Stop::install().map_err(TrainError::from)?;
+    let stop = Stop::install().map_err(Error::from)?;
     let stopped = || stop.requested().is_some();
     let services = HostServices::new(bars, &stopped);
     run(command, &config, &registry, &services).map_err(|failure| failure.signalled(&stop))
@@ -111,7 +111,7 @@ fn configuration(arguments: &ConfigArgs, registry: &Registry) -> Result<Config, 
 }
 
 /// All data sets of the configuration, each once: the encoder's, then the head's.
-fn requests(config: &Config) -> Result<Vec<DatasetRequest>, TrainError> {
+fn requests(config: &Config) -> Result<Vec<DatasetRequest>, Error> {
     let (encoder, head) = samples::requests(config)?;
     let mut requests = Vec::new();
     for request in encoder.into_iter().chain(head) {
@@ -128,7 +128,7 @@ fn read(
     request: &DatasetRequest,
     registry: &Registry,
     services: &dyn Services,
-) -> Result<BTreeMap<String, Survey>, TrainError> {
+) -> Result<BTreeMap<String, Survey>, Error> {
     let (card, dataset) = samples::prepare(request, registry, services)?;
     let mut splits = BTreeMap::new();
     for split in &card.splits {

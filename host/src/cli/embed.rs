@@ -4,12 +4,12 @@ use super::args::{Cli, EmbedArgs, SplitChoice};
 use super::evaluate::{dataset, splits, warn_of_other_samples};
 use super::failure::Failure;
 use super::open;
+use crate::error::Error;
 use crate::evaluate::{self, TrainedRun};
 use crate::output::counter::Counter;
 use crate::output::embeddings::{self, Embeddings, Rows};
 use crate::output::host_services::HostServices;
 use crate::samples::splits::Part;
-use crate::train::TrainError;
 use crate::train::compute::Compute;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::Targets;
@@ -30,9 +30,9 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
         SplitChoice::One(split) => vec![split],
     };
     let mut parts =
-        chosen.into_iter().map(|split| Ok(splits.open(split)?.sorted())).collect::<Result<Vec<_>, TrainError>>()?;
+        chosen.into_iter().map(|split| Ok(splits.open(split)?.sorted())).collect::<Result<Vec<_>, Error>>()?;
     let read = |part: &mut Part| splits.read(part, compute.device, &[]);
-    let sources = parts.iter_mut().map(read).collect::<Result<Vec<_>, TrainError>>()?;
+    let sources = parts.iter_mut().map(read).collect::<Result<Vec<_>, Error>>()?;
     services.clear();
     let rows = rows(&parts, &splits.card().classes);
 
@@ -54,7 +54,7 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
         let mut done = 0;
         counter.show(&what, done, source.len());
         for embedded in embedder.batches(source) {
-            let embedded = embedded.map_err(TrainError::from)?;
+            let embedded = embedded.map_err(Error::from)?;
             done += embedded.size()[0] as usize;
             file.push(&embedded)?;
             counter.show(&what, done, source.len());

@@ -1,9 +1,9 @@
 //! Every error of every stage as one message and one exit code.
 
 use crate::config::ConfigError;
+use crate::error::Error;
 use crate::output::terminal;
 use crate::plugin::PluginFailure;
-use crate::train::TrainError;
 use crate::train::signals::Stop;
 use selfsame_plugin_api::{ErrorKind, lacks_memory, without_backtrace};
 use std::io::Write;
@@ -86,12 +86,12 @@ impl From<PluginFailure> for Failure {
     }
 }
 
-impl From<TrainError> for Failure {
-    fn from(error: TrainError) -> Self {
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            TrainError::Failed { kind, .. } => Self::of_kind(kind, message),
-            TrainError::Stopped { code, .. } => Self { message, code },
+            Error::Failed { kind, .. } => Self::of_kind(kind, message),
+            Error::Stopped { code, .. } => Self { message, code },
         }
     }
 }

@@ -10,13 +10,13 @@ use crate::config::Config;
 use crate::config::schema::{Interpolation, OnError};
 use crate::data::loader::store_side;
 use crate::data::{Depth, Images, Size, reduce};
+use crate::error::Error;
 use crate::output::contact_sheet::{Row, Sheet, draw};
 use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
 use crate::random;
 use crate::samples;
 use crate::storage::{Disk, write_atomically};
-use crate::train::TrainError;
 use crate::train::signals::Stop;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{Card, ErrorKind, Image, Normalization, Samples, Split, Targets};
@@ -31,9 +31,9 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     let registry = open::registry(&cli.common);
     let resolved = open::configuration(&arguments.config, &[], &registry)?;
     let config = &resolved.config;
-    let stop = Stop::install().map_err(TrainError::from)?;
+    let stop = Stop::install().map_err(Error::from)?;
     let stopped = || stop.requested().is_some();
-    let signalled = |error: TrainError| Failure::from(error).signalled(&stop);
+    let signalled = |error: Error| Failure::from(error).signalled(&stop);
     let (requests, _) = samples::requests(config)?;
     let (card, dataset) =
         samples::prepare(&requests[0], &registry, &HostServices::new(bars, &stopped)).map_err(signalled)?;
@@ -68,7 +68,7 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     let picture = draw(&sheet);
     let out = &arguments.out;
     let png = picture.to_png().map_err(|error| Failure::data(format!("{}: {error}", out.display())))?;
-    write_atomically(&Disk, out, &png).map_err(TrainError::from)?;
+    write_atomically(&Disk, out, &png).map_err(Error::from)?;
     Ok(format!("{} ({} samples, {} views each)", out.display(), indices.len(), arguments.views))
 }
 
@@ -80,7 +80,7 @@ fn sheet(
     split: Split,
     indices: &[usize],
     images: &[Image],
-) -> Result<Sheet, TrainError> {
+) -> Result<Sheet, Error> {
     let nominal = match images.first().map(Size::from) {
         Some(first) if images.iter().all(|image| Size::from(image) == first) => first,
         _ => Size::nominal(card),
@@ -116,9 +116,9 @@ fn sheet(
     Ok(Sheet { title, columns, rows, legend: legend(config, &views)? })
 }
 
-fn legend(config: &Config, views: &Views) -> Result<Vec<(String, String)>, TrainError> {
+fn legend(config: &Config, views: &Views) -> Result<Vec<(String, String)>, Error> {
     let second = config.augmentation.second_view();
-    let second = second.map_err(|error| TrainError::configuration(format!("augmentation.view2: {error}")))?;
+    let second = second.map_err(|error| Error::configuration(format!("augmentation.view2: {error}")))?;
     let operations = |config| describe::operations(config).join("; ");
     let (first, second) = (operations(&config.augmentation), operations(&second));
     let mut legend =
@@ -148,7 +148,7 @@ fn class(card: &Card, targets: &Targets, index: usize) -> Option<String> {
 }
 
 /// One image as the views take it.
-fn raw(image: &Image, depth: Depth) -> Result<Images, TrainError> {
+fn raw(image: &Image, depth: Depth) -> Result<Images, Error> {
     let shape = [1, image.channels as i64, image.height as i64, image.width as i64];
     let pixels = match depth {
         Depth::U16 => {
@@ -162,7 +162,7 @@ fn raw(image: &Image, depth: Depth) -> Result<Images, TrainError> {
 }
 
 /// The image as it is, made smaller where it is larger than a view.
-fn original(raw: &Images, output: Size) -> Result<Picture, TrainError> {
+fn original(raw: &Images, output: Size) -> Result<Picture, Error> {
     let (_, _, height, width) = raw.pixels.size4()?;
     let size = Size { height: height as usize, width: width as usize };
     let shrink = (height as f64 / output.height as f64).max(width as f64 / output.width as f64).max(1.0);
@@ -173,7 +173,7 @@ fn original(raw: &Images, output: Size) -> Result<Picture, TrainError> {
 }
 
 /// A view `[1, C, h, w]` in 0–1 as a picture.
-fn tile(view: &Tensor) -> Result<Picture, TrainError> {
+fn tile(view: &Tensor) -> Result<Picture, Error> {
     let (_, _, height, width) = view.size4()?;
     let levels = view.f_clamp(0.0, 1.0)?.f_mul_scalar(255.0)?.f_round()?.f_to_kind(Kind::Uint8)?;
     let levels = levels.f_expand([1, 3, height, width], false)?.f_permute([0, 2, 3, 1])?.f_contiguous()?;

@@ -4,12 +4,13 @@ use super::args::{Cli, TrainArgs};
 use super::failure::Failure;
 use super::{open, own_config};
 use crate::config::Config;
+use crate::error::Error;
 use crate::output::host_services::HostServices;
 use crate::output::recorder::Recorder;
 use crate::output::report;
 use crate::plugin::Registry;
+use crate::train::Run;
 use crate::train::signals::Stop;
-use crate::train::{Run, TrainError};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{PluginError, Services, Split};
 use std::path::Path;
@@ -32,7 +33,7 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<S
     }
     let resolved = open::configuration(&arguments.config, &extra, &registry)?;
     own_config::ensure_one_run(&resolved, &arguments.config.files)?;
-    let stop = Stop::install().map_err(TrainError::from)?;
+    let stop = Stop::install().map_err(Error::from)?;
     run(&resolved.config, &registry, bars, &stop).map_err(|error| Failure::from(error).signalled(&stop))
 }
 
@@ -41,7 +42,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) -> Result<String, TrainError> {
+fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) -> Result<String, Error> {
     let stopped = || stop.requested().is_some();
     let services = HostServices::new(bars, &stopped);
     let mut run = Run::open(config, registry, &services, stop.clone())?;

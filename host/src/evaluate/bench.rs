@@ -6,6 +6,7 @@ use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::{AugmentationConfig, RandomCropConfig};
 use crate::data::{Source, split};
+use crate::error::Error;
 use crate::probe::caveats::{self, Labels};
 use crate::probe::{
     self, AugmentedRecipe, Cut, Embedder, FinetuneRecipe, L2_GRID, Labelled, LinearModel, Objective, Progress,
@@ -14,7 +15,6 @@ use crate::run::record::RunRecord;
 use crate::run::state;
 use crate::samples::Skipped;
 use crate::samples::splits::{Part, Splits};
-use crate::train::TrainError;
 use crate::train::compute::Compute;
 use selfsame_encoder_api::Encoder;
 use selfsame_plugin_api::{Card, Split, Targets, Task};
@@ -74,12 +74,12 @@ impl<'a> Bench<'a> {
         encoder: &'a dyn Encoder,
         record: &RunRecord,
         progress: &'a Progress<'a>,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, Error> {
         let card = splits.card();
-        let load = |part: &mut Part| -> Result<Loaded, TrainError> {
+        let load = |part: &mut Part| -> Result<Loaded, Error> {
             let source = splits.read(part, compute.device, &[])?;
             let Some(labels) = source.labels().filter(|_| card.task != Task::None) else {
-                return Err(TrainError::data(format!(
+                return Err(Error::data(format!(
                     "the {} split of data set {} has no labels to evaluate with; name a split that has some with \
                      `--split`, or a labelled data set with `--dataset`",
                     part.split.name(),
@@ -113,7 +113,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// What the encoder or libtorch refuses.
-    pub fn run(&self, protocol: Protocol, recipes: &Recipes) -> Result<Verdict, TrainError> {
+    pub fn run(&self, protocol: Protocol, recipes: &Recipes) -> Result<Verdict, Error> {
         let seeds = if protocol == Protocol::Knn { 1 } else { recipes.seeds.unwrap_or(protocol.default_seeds()) };
         let balanced = self.config.train.self_supervision.use_balanced_binary_loss_for_linear_head;
         let objective =
@@ -160,7 +160,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// What the encoder or libtorch refuse.
-    pub fn caveats(&self, protocol: Protocol) -> Result<Vec<String>, TrainError> {
+    pub fn caveats(&self, protocol: Protocol) -> Result<Vec<String>, Error> {
         let k = (protocol == Protocol::Knn).then_some(self.config.knn.k);
         let [train, scored] = [(Split::Train, &self.train), (self.scored_split, &self.scored)]
             .map(|(split, loaded)| Labels { split, labels: &loaded.labels });
@@ -170,20 +170,20 @@ impl<'a> Bench<'a> {
         Ok(found)
     }
 
-    fn knn(&self) -> Result<Tensor, TrainError> {
+    fn knn(&self) -> Result<Tensor, Error> {
         let bank = self.features(&self.train, "embedding the training split")?;
         let queries = self.features(&self.scored, "embedding the scored split")?;
         let bank = (bank, &self.train.labels);
         Ok(probe::knn_votes(&self.config.knn, self.card.classes.len(), bank, queries)?)
     }
 
-    fn linear(&self, objective: &Objective, seed: u64) -> Result<(Tensor, BTreeMap<String, Value>), TrainError> {
+    fn linear(&self, objective: &Objective, seed: u64) -> Result<(Tensor, BTreeMap<String, Value>), Error> {
         let queries = self.features(&self.scored, "embedding the scored split")?;
         let (model, l2) = self.linear_model(objective, seed)?;
         Ok((objective.probabilities(&model.logits(queries)?)?, BTreeMap::from([("l2".to_owned(), json!(l2))])))
     }
 
-    fn linear_model(&self, objective: &Objective, seed: u64) -> Result<(LinearModel, f64), TrainError> {
+    fn linear_model(&self, objective: &Objective, seed: u64) -> Result<(LinearModel, f64), Error> {
         let features = self.features(&self.train, "embedding the training split")?;
         (self.progress)("choosing the strength of L2", 0, L2_GRID.len());
         Ok(probe::tuned_linear(objective, features, &self.train.labels, &self.cut(seed))?)
@@ -194,7 +194,7 @@ impl<'a> Bench<'a> {
         objective: &Objective,
         recipe: &AugmentedRecipe,
         seed: u64,
-    ) -> Result<(Tensor, BTreeMap<String, Value>), TrainError> {
+    ) -> Result<(Tensor, BTreeMap<String, Value>), Error> {
         let plain = self.features(&self.train, "embedding the training split")?;
         let queries = self.features(&self.scored, "embedding the scored split")?;
         let train = Labelled { source: &self.train.source, labels: &self.train.labels };
@@ -210,7 +210,7 @@ impl<'a> Bench<'a> {
         objective: &Objective,
         recipe: &FinetuneRecipe,
         seed: u64,
-    ) -> Result<(Tensor, BTreeMap<String, Value>), TrainError> {
+    ) -> Result<(Tensor, BTreeMap<String, Value>), Error> {
         let (start, l2) = self.linear_model(objective, seed)?;
         let tensors = state::encoder_tensors(self.encoder);
         let before: BTreeMap<String, Tensor> = tensors
@@ -234,7 +234,7 @@ impl<'a> Bench<'a> {
     }
 
     /// A split's features, computed once.
-    fn features<'s>(&self, loaded: &'s Loaded, what: &str) -> Result<&'s Tensor, TrainError> {
+    fn features<'s>(&self, loaded: &'s Loaded, what: &str) -> Result<&'s Tensor, Error> {
         if let Some(features) = loaded.features.get() {
             return Ok(features);
         }
@@ -266,13 +266,13 @@ pub fn views(
     augmentation: &AugmentationConfig,
     card: &Card,
     record: &RunRecord,
-) -> Result<Views, TrainError> {
+) -> Result<Views, Error> {
     let (channels, size) = record.encoder_input();
     let size = record.image_size.unwrap_or(size);
     let statistics = record.normalization.as_ref().map(|statistics| (statistics.mean.clone(), statistics.std.clone()));
     let views = Views::new(augmentation, &config.preprocess, card.channels, size, statistics)?;
     if views.output_channels() != channels {
-        return Err(TrainError::configuration(format!(
+        return Err(Error::configuration(format!(
             "data set {} has images of {} channels, the encoder was trained on {channels}",
             card.name, card.channels
         )));

@@ -2,13 +2,13 @@
 
 use super::protocol::Protocol;
 use super::trained::WeightsOrigin;
+use crate::error::Error;
 use crate::native;
 use crate::probe::{RESAMPLES, Scored, Scores, intervals};
 use crate::regular_file;
 use crate::run::record::PluginFile;
 use crate::samples::Skipped;
 use crate::storage::{Disk, Naming, sha256_of_bytes, write_atomically};
-use crate::train::TrainError;
 use selfsame_plugin_api::{Card, Split};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -228,7 +228,7 @@ impl Evaluation {
     ///
     /// # Errors
     /// A folder that cannot be written to.
-    pub fn write(&self, run: &Path, suffix: &str) -> Result<PathBuf, TrainError> {
+    pub fn write(&self, run: &Path, suffix: &str) -> Result<PathBuf, Error> {
         let dir = run.join(EVALUATIONS_DIR);
         fs::create_dir_all(&dir).naming("create", &dir)?;
         let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
@@ -238,8 +238,8 @@ impl Evaluation {
             false => format!("-{}", &sha256_of_bytes(self.settings.join("\n").as_bytes())[..8]),
         };
         let path = dir.join(format!("{}-{dataset}-{}{suffix}{settings}.json", self.protocol.name(), self.split.name()));
-        let mut json = serde_json::to_string_pretty(self)
-            .map_err(|error| TrainError::data(format!("{}: {error}", path.display())))?;
+        let mut json =
+            serde_json::to_string_pretty(self).map_err(|error| Error::data(format!("{}: {error}", path.display())))?;
         json.push('\n');
         write_atomically(&Disk, &path, json.as_bytes())?;
         Ok(path)
@@ -251,7 +251,7 @@ impl Evaluation {
 ///
 /// # Errors
 /// A folder that cannot be listed.
-pub fn read_all(run: &Path) -> Result<Vec<(String, Evaluation)>, TrainError> {
+pub fn read_all(run: &Path) -> Result<Vec<(String, Evaluation)>, Error> {
     let dir = run.join(EVALUATIONS_DIR);
     if !dir.exists() {
         return Ok(Vec::new());

@@ -2,6 +2,7 @@
 
 use crate::config::schema::{DatasetConfig, LinearHeadConfig};
 use crate::config::{self, Config, InEvaluation, Recommended, Role, Roles, Sources, flat};
+use crate::error::Error;
 use crate::method::Method;
 use crate::plugin::Registry;
 use crate::regular_file;
@@ -11,7 +12,6 @@ use crate::run::record::{RunRecord, RunStatus};
 use crate::run::state;
 use crate::run::tensors::{from_safetensors, to_safetensors};
 use crate::storage::{Naming, sha256_of_bytes};
-use crate::train::TrainError;
 use crate::train::build::build_method;
 use crate::train::initial_weights::InitialWeights;
 use serde::{Deserialize, Serialize};
@@ -49,11 +49,11 @@ impl TrainedRun {
     ///
     /// # Errors
     /// A folder that is neither; a damaged checkpoint.
-    pub fn open(path: &Path) -> Result<Self, TrainError> {
+    pub fn open(path: &Path) -> Result<Self, Error> {
         // The name's own parents: `.` has none.
         let path = path.canonicalize().map_err(|error| {
             let what = "name a run's folder, or one of its checkpoints";
-            TrainError::data(format!("cannot open {}: {error}; {what}", path.display()))
+            Error::data(format!("cannot open {}: {error}; {what}", path.display()))
         })?;
         let parent = path.parent().filter(|parent| parent.file_name().is_some_and(|name| name == CHECKPOINTS_DIR));
         let (folder, checkpoint) = match parent.and_then(Path::parent) {
@@ -62,7 +62,7 @@ impl TrainedRun {
         };
         let record = RunRecord::read(&folder)?;
         let sources = Sources { files: vec![folder.join(CONFIG_FILE)], ..Sources::default() };
-        let config = config::load(&sources).map_err(|error| TrainError::configuration(error.to_string()))?.config;
+        let config = config::load(&sources).map_err(|error| Error::configuration(error.to_string()))?.config;
         Ok(Self { folder, record, config, checkpoint })
     }
 
@@ -71,8 +71,8 @@ impl TrainedRun {
     ///
     /// # Errors
     /// Unknown keys, impossible values, and keys that say what the run was.
-    pub fn configured(&self, dataset: Option<(&str, Option<&Path>)>, sets: &[String]) -> Result<Config, TrainError> {
-        let failed = |message: String| TrainError::configuration(message);
+    pub fn configured(&self, dataset: Option<(&str, Option<&Path>)>, sets: &[String]) -> Result<Config, Error> {
+        let failed = |message: String| Error::configuration(message);
         let mut base = self.config.clone();
         let (own, head) = (dataset.is_none(), std::mem::take(&mut base.linear_head.dataset));
         (base.linear_head.batch_size, base.linear_head.augmentation) = (None, LinearHeadConfig::default().augmentation);
@@ -136,10 +136,9 @@ impl TrainedRun {
     ///
     /// # Errors
     /// A run whose own configuration cannot be evaluated.
-    pub fn departures(&self, config: &Config) -> Result<Vec<String>, TrainError> {
-        let values = |config: &Config| {
-            serde_json::to_value(config).map_err(|error| TrainError::configuration(error.to_string()))
-        };
+    pub fn departures(&self, config: &Config) -> Result<Vec<String>, Error> {
+        let values =
+            |config: &Config| serde_json::to_value(config).map_err(|error| Error::configuration(error.to_string()));
         let (own, now) = (values(&self.configured(None, &[])?)?, values(config)?);
         let (own, now, roles) = (flat(&own), flat(&now), Roles::read());
         let keys: BTreeSet<&String> = own.keys().chain(now.keys()).collect();
@@ -155,7 +154,7 @@ impl TrainedRun {
     ///
     /// # Errors
     /// No weights, or weights that do not fit; what the plugin refuses.
-    pub fn load(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
+    pub fn load(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), Error> {
         let (channels, size) = self.record.encoder_input();
         let method = build_method(None, &self.config, registry, channels, size, device, false)?;
         let file = self.folder.join(ENCODER_FILE);
@@ -163,7 +162,7 @@ impl TrainedRun {
             let bytes = regular_file::read(&file).naming("read", &file)?;
             let (expected, found) = (self.record.encoder_sha256.as_ref(), sha256_of_bytes(&bytes));
             if expected.is_some_and(|expected| *expected != found) {
-                return Err(TrainError::data(format!(
+                return Err(Error::data(format!(
                     "{} is not the file that the run wrote: its SHA-256 is {found}, run.json says {}; put it back, or name a \
                      checkpoint below {}",
                     file.display(),
@@ -172,7 +171,7 @@ impl TrainedRun {
                 )));
             }
             let tensors =
-                from_safetensors(&bytes).map_err(|error| TrainError::data(format!("{}: {error}", file.display())))?;
+                from_safetensors(&bytes).map_err(|error| Error::data(format!("{}: {error}", file.display())))?;
             self.restore(&state::encoder_tensors(method.encoder()), &tensors)?;
             let step = checkpoint::latest(&self.folder)?.map(|checkpoint| checkpoint.step);
             let origin = WeightsOrigin { file: ENCODER_FILE.into(), sha256: sha256_of_bytes(&bytes), step };
@@ -181,7 +180,7 @@ impl TrainedRun {
         let checkpoint = match &self.checkpoint {
             Some(checkpoint) => checkpoint.clone(),
             None => checkpoint::latest(&self.folder)?.ok_or_else(|| {
-                TrainError::data(format!(
+                Error::data(format!(
                     "{} holds no intact checkpoint; the first one is written after an epoch, or after \
                      `train.checkpoint_every_steps`",
                     self.folder.display()
@@ -204,21 +203,21 @@ impl TrainedRun {
         &self,
         registry: &Registry,
         device: Device,
-    ) -> Result<(Box<dyn Method>, WeightsOrigin), TrainError> {
+    ) -> Result<(Box<dyn Method>, WeightsOrigin), Error> {
         let (channels, size) = self.record.encoder_input();
         let init = self.config.train.self_supervision.init.as_deref().map(InitialWeights::read).transpose()?;
         let (then, now) = (&self.record.init, init.as_ref().map(InitialWeights::file));
         if let (Some(then), Some(now)) = (then, now)
             && then.sha256 != now.sha256
         {
-            return Err(TrainError::data(format!(
+            return Err(Error::data(format!(
                 "{} is no longer the file that the run started from: its SHA-256 was {} and is {}; put that file back",
                 now.path, then.sha256, now.sha256
             )));
         }
         let method = build_method(init.as_ref(), &self.config, registry, channels, size, device, false)?;
         let tensors = state::encoder_tensors(method.encoder());
-        let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| TrainError::data(error.to_string()))?;
+        let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| Error::data(error.to_string()))?;
         let origin = WeightsOrigin { file: "untrained".into(), sha256: sha256_of_bytes(&bytes), step: Some(0) };
         Ok((method, origin))
     }
@@ -236,9 +235,9 @@ impl TrainedRun {
         self.checkpoint.as_ref().map(|checkpoint| format!("-step-{:08}", checkpoint.step)).unwrap_or_default()
     }
 
-    fn restore(&self, own: &[(String, tch::Tensor)], saved: &Tensors) -> Result<(), TrainError> {
+    fn restore(&self, own: &[(String, tch::Tensor)], saved: &Tensors) -> Result<(), Error> {
         state::restore(own, saved).map_err(|error| {
-            TrainError::data(format!(
+            Error::data(format!(
                 "the weights in {} do not fit the encoder that its config.yaml describes: {error}",
                 self.folder.display()
             ))

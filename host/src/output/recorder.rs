@@ -3,9 +3,9 @@
 use super::progress::Progress;
 use super::report;
 use super::tensorboard::TensorBoard;
+use crate::error::Error;
 use crate::metric;
 use crate::run::metrics::{self, MetricsLog};
-use crate::train::TrainError;
 use crate::train::observer::{Observer, StepReport};
 use crate::train::plan::Plan;
 use indicatif::MultiProgress;
@@ -29,12 +29,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Files that cannot be read or written.
-    pub fn open(
-        run_dir: &Path,
-        resume_from: Option<u64>,
-        bars: &MultiProgress,
-        plan: Plan,
-    ) -> Result<Self, TrainError> {
+    pub fn open(run_dir: &Path, resume_from: Option<u64>, bars: &MultiProgress, plan: Plan) -> Result<Self, Error> {
         let log = MetricsLog::open(run_dir, resume_from)?;
         let step = resume_from.unwrap_or(0);
         let kept = metrics::read(run_dir)?.into_iter().filter(|record| record.step == step);
@@ -48,13 +43,7 @@ impl Recorder {
         })
     }
 
-    fn record(
-        &mut self,
-        event: &str,
-        step: u64,
-        epoch: usize,
-        metrics: &BTreeMap<String, f64>,
-    ) -> Result<(), TrainError> {
+    fn record(&mut self, event: &str, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error> {
         if step != self.recorded.0 {
             self.recorded = (step, BTreeSet::new());
         }
@@ -77,7 +66,7 @@ impl Observer for Recorder {
         self.progress.phase(what, done, total);
     }
 
-    fn steps(&mut self, pace: &StepReport) -> Result<(), TrainError> {
+    fn steps(&mut self, pace: &StepReport) -> Result<(), Error> {
         let mut metrics = BTreeMap::from([
             (metric::TRAIN_LOSS.name.to_owned(), pace.loss),
             (metric::LEARNING_RATE.name.to_owned(), pace.lr),
@@ -91,7 +80,7 @@ impl Observer for Recorder {
         Ok(())
     }
 
-    fn epoch(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError> {
+    fn epoch(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error> {
         self.record(if epoch == 0 { "untrained" } else { "epoch" }, step, epoch, metrics)?;
         self.log.sync()?;
         if let Some(pace) = &self.pace {
@@ -108,7 +97,7 @@ impl Observer for Recorder {
         Ok(())
     }
 
-    fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError> {
+    fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error> {
         self.record("trained", step, epoch, metrics)?;
         Ok(self.log.sync()?)
     }

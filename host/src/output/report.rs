@@ -3,13 +3,13 @@
 use super::facts::{evaluation_warnings, facts};
 use super::html;
 use super::scores::scores;
+use crate::error::Error;
 use crate::evaluate;
 use crate::regular_file;
 use crate::run::files::CONFIG_FILE;
 use crate::run::metrics;
 use crate::run::record::RunRecord;
 use crate::storage::{Disk, Naming, write_atomically};
-use crate::train::TrainError;
 use std::path::{Path, PathBuf};
 
 /// The page's name in a run's folder.
@@ -34,7 +34,7 @@ fn warned<'a>(warnings: impl Iterator<Item = &'a String>) -> String {
 }
 
 /// A run in words: how it ended, what ran, its scores and its last metrics.
-pub fn summary(run_dir: &Path) -> Result<String, TrainError> {
+pub fn summary(run_dir: &Path) -> Result<String, Error> {
     let record = RunRecord::read(run_dir)?;
     let mut text = String::new();
     for (name, value) in facts(&record) {
@@ -61,7 +61,7 @@ pub fn summary(run_dir: &Path) -> Result<String, TrainError> {
 }
 
 /// Writes a run's page, which needs no other file and no network, and says where it is.
-pub fn write_html(run_dir: &Path) -> Result<PathBuf, TrainError> {
+pub fn write_html(run_dir: &Path) -> Result<PathBuf, Error> {
     let record = RunRecord::read(run_dir)?;
     let config_path = run_dir.join(CONFIG_FILE);
     let config = regular_file::read_text(&config_path).naming("read", &config_path)?;

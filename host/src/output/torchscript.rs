@@ -1,8 +1,8 @@
 //! An encoder as a TorchScript file: network and weights in one, for programs that have libtorch and no plugin.
 
+use crate::error::Error;
 use crate::model;
 use crate::storage::{Disk, Naming, write_atomically};
-use crate::train::TrainError;
 use rustix::fs::{MemfdFlags, memfd_create};
 use selfsame_encoder_api::Encoder;
 use selfsame_plugin_api::ErrorKind;
@@ -23,14 +23,14 @@ const TOLERANCE: f64 = 1e-5;
 ///
 /// # Errors
 /// An encoder whose trace does not return what it returns itself, for another batch; files that cannot be written.
-pub fn export_torchscript(path: &Path, encoder: &dyn Encoder, input: [usize; 3]) -> Result<(), TrainError> {
+pub fn export_torchscript(path: &Path, encoder: &dyn Encoder, input: [usize; 3]) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::metadata(folder).naming("write to", folder)?;
     // A trace cannot hold a tensor that requires gradients.
     for parameter in encoder.parameters() {
         let _ = parameter.tensor.f_set_requires_grad(false)?;
     }
-    let batch = |images: i64| -> Result<Tensor, TrainError> {
+    let batch = |images: i64| -> Result<Tensor, Error> {
         let [channels, height, width] = input.map(|side| side as i64);
         let count = images * channels * height * width;
         let ramp = Tensor::f_arange(count, (Kind::Float, Device::Cpu))?;
@@ -46,7 +46,7 @@ pub fn export_torchscript(path: &Path, encoder: &dyn Encoder, input: [usize; 3])
     Ok(write_atomically(&Disk, path, &bytes)?)
 }
 
-fn trace(encoder: &dyn Encoder, images: Tensor) -> Result<CModule, TrainError> {
+fn trace(encoder: &dyn Encoder, images: Tensor) -> Result<CModule, Error> {
     let mut failure = None;
     let mut forward = |inputs: &[Tensor]| match encoder.forward(&inputs[0], false) {
         Ok(embedding) => vec![embedding],
@@ -63,7 +63,7 @@ fn trace(encoder: &dyn Encoder, images: Tensor) -> Result<CModule, TrainError> {
 }
 
 /// Compares what the file returns with what the encoder returns, for a batch that was not traced.
-fn check(path: &Path, encoder: &dyn Encoder, images: &Tensor) -> Result<(), TrainError> {
+fn check(path: &Path, encoder: &dyn Encoder, images: &Tensor) -> Result<(), Error> {
     let expected = encoder.forward(images, false)?;
     let deviation = CModule::load(path).and_then(|module| {
         let answer = module.forward_ts(&[images])?;
@@ -76,10 +76,10 @@ fn check(path: &Path, encoder: &dyn Encoder, images: &Tensor) -> Result<(), Trai
     }
 }
 
-fn untraceable(what: &str) -> TrainError {
+fn untraceable(what: &str) -> Error {
     let message = format!(
         "this encoder cannot be exported as TorchScript: traced with {TRACED} images it does not compute the same for \
          {CHECKED} ({what}). Its `forward` may read the batch's size into plain numbers; `--format safetensors` works"
     );
-    TrainError::Failed { kind: ErrorKind::Plugin, message }
+    Error::Failed { kind: ErrorKind::Plugin, message }
 }

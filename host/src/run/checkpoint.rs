@@ -10,7 +10,7 @@ mod tests;
 
 use super::lock::RunLock;
 use super::tensors::{from_safetensors, to_safetensors};
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, Storage, sha256_of_bytes, sha256_of_file};
 use manifest::{FileEntry, MANIFEST_FILE, Manifest};
@@ -49,7 +49,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Reads everything, checking each file again as it is read.
-    pub fn load(&self) -> Result<Contents, TrainError> {
+    pub fn load(&self) -> Result<Contents, Error> {
         let damaged = |reason: String| damaged(&self.path, &reason);
         let manifest = Manifest::read(&self.path, self.step).map_err(damaged)?;
         let mut contents = Contents { groups: BTreeMap::new(), state: Value::Null };
@@ -71,7 +71,7 @@ impl Checkpoint {
 /// The newest intact checkpoint in a run's folder, if there is one.
 ///
 /// A damaged newer one is passed over with a warning that names it and says what is wrong; it is never deleted.
-pub fn latest(run_dir: &Path) -> Result<Option<Checkpoint>, TrainError> {
+pub fn latest(run_dir: &Path) -> Result<Option<Checkpoint>, Error> {
     let mut found = committed(&run_dir.join(CHECKPOINTS_DIR))?;
     while let Some(Committed { step, path, .. }) = found.pop() {
         match verify(&path, step) {
@@ -86,7 +86,7 @@ pub fn latest(run_dir: &Path) -> Result<Option<Checkpoint>, TrainError> {
 ///
 /// # Errors
 /// A folder that is none, or that is damaged.
-pub fn at(path: &Path) -> Result<Checkpoint, TrainError> {
+pub fn at(path: &Path) -> Result<Checkpoint, Error> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let step = parse_name(name.strip_suffix(OLD).unwrap_or(name)).ok_or("its name is not `step-NNNNNNNN`".to_owned());
     let checked = step.and_then(|step| verify(path, step).map(|_| step));
@@ -102,11 +102,11 @@ pub struct CheckpointWriter {
 
 impl CheckpointWriter {
     /// Prepares a run's folder for checkpoints and clears what processes that were killed while writing left there.
-    pub fn open(run_dir: &Path, _lock: &RunLock) -> Result<Self, TrainError> {
+    pub fn open(run_dir: &Path, _lock: &RunLock) -> Result<Self, Error> {
         Self::with_storage(run_dir, Box::new(Disk))
     }
 
-    fn with_storage(run_dir: &Path, storage: Box<dyn Storage>) -> Result<Self, TrainError> {
+    fn with_storage(run_dir: &Path, storage: Box<dyn Storage>) -> Result<Self, Error> {
         let dir = run_dir.join(CHECKPOINTS_DIR);
         match storage.create_dir(&dir) {
             Ok(()) => storage.sync_dir(run_dir).naming("sync", run_dir)?,
@@ -133,7 +133,7 @@ impl CheckpointWriter {
         groups: &[(&str, Vec<(String, Tensor)>)],
         state: &Value,
         keep: bool,
-    ) -> Result<Checkpoint, TrainError> {
+    ) -> Result<Checkpoint, Error> {
         let path = self.dir.join(folder_name(step));
         let temporary = self.temporary(step, NEW);
         let keep = keep || Manifest::read(&path, step).is_ok_and(|replaced| replaced.keep);
@@ -159,19 +159,19 @@ impl CheckpointWriter {
         groups: &[(&str, Vec<(String, Tensor)>)],
         state: &Value,
         keep: bool,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(), Error> {
         self.storage.create_dir(temporary).naming("create", temporary)?;
         let mut files = BTreeMap::new();
         for (group, tensors) in groups {
             let name = format!("{group}{TENSORS}");
             let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
             if group.is_empty() || !group.chars().all(valid) || files.contains_key(&name) {
-                return Err(TrainError::data(format!(
+                return Err(Error::data(format!(
                     "checkpoint group `{group}`: a name is made of lower-case letters, digits, `-` and `_`, and used once"
                 )));
             }
             let bytes = to_safetensors(tensors, &BTreeMap::new())
-                .map_err(|error| TrainError::data(format!("checkpoint group `{group}`: {error}")))?;
+                .map_err(|error| Error::data(format!("checkpoint group `{group}`: {error}")))?;
             self.write_synced(&temporary.join(&name), &bytes)?;
             files.insert(name, FileEntry::of(&bytes));
         }
@@ -187,7 +187,7 @@ impl CheckpointWriter {
         self.storage.sync_file(path).naming("sync", path)
     }
 
-    fn commit(&self, temporary: &Path, path: &Path, step: u64) -> Result<(), TrainError> {
+    fn commit(&self, temporary: &Path, path: &Path, step: u64) -> Result<(), Error> {
         if path.exists() {
             self.move_aside(path, step)?;
         }
@@ -197,7 +197,7 @@ impl CheckpointWriter {
 
     /// Frees a step's name. An intact checkpoint stays findable as `step-N.old`, a damaged one stays for a person to
     /// look at as `step-N.damaged`.
-    fn move_aside(&self, path: &Path, step: u64) -> Result<(), TrainError> {
+    fn move_aside(&self, path: &Path, step: u64) -> Result<(), Error> {
         let aside = if verify(path, step).is_ok() {
             let old = self.dir.join(format!("{}{OLD}", folder_name(step)));
             if old.exists() {
@@ -218,7 +218,7 @@ impl CheckpointWriter {
     }
 
     /// Deletes intact checkpoints before `step` that were not kept for good.
-    fn prune(&self, step: u64) -> Result<(), TrainError> {
+    fn prune(&self, step: u64) -> Result<(), Error> {
         for Committed { step: other, old, path } in committed(&self.dir)? {
             let replaced = other == step && old;
             let superseded = Manifest::read(&path, other).is_ok_and(|m| replaced || (other < step && !m.keep));
@@ -230,14 +230,14 @@ impl CheckpointWriter {
     }
 
     /// Deletes a checkpoint so that it never looks half there: it loses its name first.
-    fn remove(&self, path: &Path, step: u64) -> Result<(), TrainError> {
+    fn remove(&self, path: &Path, step: u64) -> Result<(), Error> {
         let gone = self.temporary(step, GONE);
         self.clear(&gone)?;
         self.storage.rename(path, &gone).naming("remove", path)?;
         self.clear(&gone)
     }
 
-    fn clear(&self, path: &Path) -> Result<(), TrainError> {
+    fn clear(&self, path: &Path) -> Result<(), Error> {
         if path.exists() {
             self.storage.remove_dir_all(path).naming("remove", path)?;
         }
@@ -271,7 +271,7 @@ struct Committed {
 }
 
 /// All committed checkpoints, damaged or not, oldest first.
-fn committed(dir: &Path) -> Result<Vec<Committed>, TrainError> {
+fn committed(dir: &Path) -> Result<Vec<Committed>, Error> {
     let mut found = Vec::new();
     for name in names(dir)? {
         let (stem, old) = name.strip_suffix(OLD).map_or((name.as_str(), false), |stem| (stem, true));
@@ -302,8 +302,8 @@ fn parse_name(name: &str) -> Option<u64> {
     (folder_name(step) == name).then_some(step)
 }
 
-fn damaged(path: &Path, reason: &str) -> TrainError {
-    TrainError::data(format!(
+fn damaged(path: &Path, reason: &str) -> Error {
+    Error::data(format!(
         "checkpoint {} is damaged: {reason}; --resume continues from the newest intact one",
         path.display()
     ))

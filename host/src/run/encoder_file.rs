@@ -1,7 +1,7 @@
 //! `encoder.safetensors`: a trained encoder under torchvision's names, for any framework.
 
 use super::tensors::to_safetensors;
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::storage::{Disk, write_atomically};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub fn export_encoder(
     encoder: &str,
     embedding: &str,
     dataset: &str,
-) -> Result<(), TrainError> {
+) -> Result<(), Error> {
     let metadata = [
         ("format", "pt"),
         ("encoder", encoder),
@@ -29,7 +29,7 @@ pub fn export_encoder(
     ];
     let metadata: BTreeMap<_, _> = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let bytes = to_safetensors(tensors, &metadata)
-        .map_err(|error| TrainError::data(format!("cannot export the encoder to {}: {error}", path.display())))?;
+        .map_err(|error| Error::data(format!("cannot export the encoder to {}: {error}", path.display())))?;
     Ok(write_atomically(&Disk, path, &bytes)?)
 }
 

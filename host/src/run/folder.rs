@@ -5,7 +5,7 @@ use super::files::{CONFIG_FILE, DAMAGED_FILE, ENCODER_FILE, METRICS_FILE, RUN_FI
 use super::lock::RunLock;
 use super::record::{RunRecord, alien};
 use super::traces::holds_run;
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::storage::{Disk, Naming, remove_temporaries, write_atomically};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,11 +21,11 @@ impl RunFolder {
     /// Makes the folder where it is missing, and locks it.
     ///
     /// Without `resume`, a folder with a run in it is refused; with it, a run is continued where there is one.
-    pub fn open(path: &Path, resume: bool) -> Result<Self, TrainError> {
+    pub fn open(path: &Path, resume: bool) -> Result<Self, Error> {
         fs::create_dir_all(path).naming("create", path)?;
         let lock = RunLock::acquire(path)?;
         if !resume && holds_run(path) {
-            return Err(TrainError::configuration(format!(
+            return Err(Error::configuration(format!(
                 "{} already holds a run; continue it with --resume, or name another folder with --output-dir",
                 path.display()
             )));
@@ -42,17 +42,17 @@ impl RunFolder {
     }
 
     /// The writer of this run's checkpoints.
-    pub fn checkpoints(&self) -> Result<CheckpointWriter, TrainError> {
+    pub fn checkpoints(&self) -> Result<CheckpointWriter, Error> {
         CheckpointWriter::open(&self.path, &self.lock)
     }
 
     /// Writes the resolved configuration, replacing an earlier one in one step.
-    pub fn write_config(&self, yaml: &str) -> Result<(), TrainError> {
+    pub fn write_config(&self, yaml: &str) -> Result<(), Error> {
         Ok(write_atomically(&Disk, &self.path.join(CONFIG_FILE), yaml.as_bytes())?)
     }
 
     /// Writes the record, replacing an earlier one in one step.
-    pub fn write_record(&self, record: &RunRecord) -> Result<(), TrainError> {
+    pub fn write_record(&self, record: &RunRecord) -> Result<(), Error> {
         let path = self.path.join(RUN_FILE);
         let mut json = serde_json::to_string_pretty(record).map_err(|error| alien(&path, &error))?;
         json.push('\n');
@@ -69,7 +69,7 @@ mod tests {
     /// Why a new run is refused in this folder: by the user's mistake.
     fn refused(path: &Path) -> String {
         match RunFolder::open(path, false) {
-            Err(TrainError::Failed { kind: ErrorKind::Configuration, message }) => message,
+            Err(Error::Failed { kind: ErrorKind::Configuration, message }) => message,
             other => panic!("{other:?}"),
         }
     }

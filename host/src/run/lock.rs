@@ -1,6 +1,6 @@
 //! One process a run: a lock on a file in the run's folder.
 
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::lock::{Attempt, FileLock};
 use crate::storage::Naming;
 use std::path::Path;
@@ -19,12 +19,12 @@ impl RunLock {
     /// Locks an existing run's folder, or says which process has it.
     ///
     /// On file systems without locks it warns and goes on.
-    pub fn acquire(run_dir: &Path) -> Result<RunLock, TrainError> {
+    pub fn acquire(run_dir: &Path) -> Result<RunLock, Error> {
         let path = run_dir.join(LOCK_FILE);
         let attempt = FileLock::attempt(&path).naming("lock", &path);
-        match attempt.map_err(|error| TrainError::configuration(error.to_string()))? {
+        match attempt.map_err(|error| Error::configuration(error.to_string()))? {
             Attempt::Locked(lock) => Ok(RunLock { _lock: lock }),
-            Attempt::Held(holder) => Err(TrainError::configuration(format!(
+            Attempt::Held(holder) => Err(Error::configuration(format!(
                 "{} is in use by {holder}; wait for it or stop it, or name another folder with --output-dir",
                 run_dir.display()
             ))),

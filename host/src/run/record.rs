@@ -2,7 +2,7 @@
 
 use super::files::RUN_FILE;
 use crate::data::Size;
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::plugin;
 use crate::probe::Warnings;
 use crate::regular_file;
@@ -148,9 +148,9 @@ impl RunRecord {
     ///
     /// # Errors
     /// A folder without one, and a record that cannot be read.
-    pub fn read(run_dir: &Path) -> Result<Self, TrainError> {
+    pub fn read(run_dir: &Path) -> Result<Self, Error> {
         Self::find(run_dir)?.ok_or_else(|| {
-            TrainError::data(format!(
+            Error::data(format!(
                 "{} holds no run; name the folder that `selfsame train --output-dir` wrote",
                 run_dir.display()
             ))
@@ -161,7 +161,7 @@ impl RunRecord {
     ///
     /// # Errors
     /// A record that cannot be read.
-    pub fn find(run_dir: &Path) -> Result<Option<Self>, TrainError> {
+    pub fn find(run_dir: &Path) -> Result<Option<Self>, Error> {
         let path = run_dir.join(RUN_FILE);
         let text = match regular_file::read_text(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -172,8 +172,8 @@ impl RunRecord {
 }
 
 /// A file of a run's folder that is not as this program writes it.
-pub(super) fn alien(path: &Path, error: &serde_json::Error) -> TrainError {
-    TrainError::data(format!("{}: {error}; is this the folder of a selfsame run?", path.display()))
+pub(super) fn alien(path: &Path, error: &serde_json::Error) -> Error {
+    Error::data(format!("{}: {error}; is this the folder of a selfsame run?", path.display()))
 }
 
 /// Reads metrics whose null stands for a value that JSON cannot hold.

@@ -2,7 +2,7 @@
 
 use super::record::DataSetRecord;
 use crate::config::{Config, Role, Roles, flat};
-use crate::error::TrainError;
+use crate::error::Error;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::Device;
@@ -14,7 +14,7 @@ const EPOCHS: &str = "scheduler.epochs";
 ///
 /// # Errors
 /// A value that decides what is learnt and differs; names key and both values.
-pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), TrainError> {
+pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), Error> {
     let (then, now) = (&state["threads"], tch::get_num_threads());
     if device == Device::Cpu && *then != now {
         tracing::warn!(
@@ -26,7 +26,7 @@ pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), Train
     let at = |key: &str| state["position"][key].as_u64().unwrap_or(0);
     let (done, begun, wanted) = (at("epoch"), at("step_in_epoch") > 0, config.scheduler.epochs as u64);
     if wanted < done + u64::from(begun) {
-        return Err(TrainError::configuration(format!(
+        return Err(Error::configuration(format!(
             "`{EPOCHS}` is {wanted}, and {done} epochs are done already{}; set it to at least {}",
             if begun { " and another has begun" } else { "" },
             done + u64::from(begun)
@@ -39,10 +39,10 @@ pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), Train
 ///
 /// # Errors
 /// A data set whose training split has other samples, labels, groups or another cut.
-pub fn check_samples(before: &[DataSetRecord], now: &[DataSetRecord]) -> Result<(), TrainError> {
+pub fn check_samples(before: &[DataSetRecord], now: &[DataSetRecord]) -> Result<(), Error> {
     for (before, now) in before.iter().zip(now) {
         if before.samples_sha256.is_some() && before.samples_sha256 != now.samples_sha256 {
-            return Err(TrainError::data(format!(
+            return Err(Error::data(format!(
                 "this run cannot be continued, because the training split of data set {} has other samples, labels or \
                  groups than when the run was started, and images held out for validation would be trained on. Restore \
                  its files, or start another run with `--output-dir`",
@@ -57,16 +57,16 @@ pub fn check_samples(before: &[DataSetRecord], now: &[DataSetRecord]) -> Result<
 ///
 /// # Errors
 /// As [`check`].
-pub fn compare(saved: &Config, config: &Config) -> Result<(), TrainError> {
+pub fn compare(saved: &Config, config: &Config) -> Result<(), Error> {
     compare_values(&value(saved)?, config)
 }
 
-fn value(config: &Config) -> Result<Value, TrainError> {
+fn value(config: &Config) -> Result<Value, Error> {
     serde_json::to_value(config)
-        .map_err(|error| TrainError::configuration(format!("the configuration cannot be written: {error}")))
+        .map_err(|error| Error::configuration(format!("the configuration cannot be written: {error}")))
 }
 
-fn compare_values(saved: &Value, config: &Config) -> Result<(), TrainError> {
+fn compare_values(saved: &Value, config: &Config) -> Result<(), Error> {
     // Keys that are younger than the run have their default.
     let saved = match serde_json::from_value::<Config>(saved.clone()) {
         Ok(saved) => value(&saved)?,
@@ -96,7 +96,7 @@ fn compare_values(saved: &Value, config: &Config) -> Result<(), TrainError> {
         longer.into_iter().for_each(|message| tracing::warn!("{message}"));
         return Ok(());
     }
-    Err(TrainError::configuration(format!(
+    Err(Error::configuration(format!(
         "this run cannot be continued, because {}. Use the values that it was started with (they are in its config.yaml), \
          or start another one with `--output-dir`",
         differing.join("; ")

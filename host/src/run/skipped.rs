@@ -3,7 +3,7 @@
 use super::files::DAMAGED_FILE;
 use super::folder::RunFolder;
 use super::record::alien;
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::regular_file;
 use crate::samples::Skipped;
 use crate::storage::{Disk, Naming, write_atomically};
@@ -15,7 +15,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// A list that cannot be read.
-    pub fn skipped(&self) -> Result<Skipped, TrainError> {
+    pub fn skipped(&self) -> Result<Skipped, Error> {
         let path = self.path().join(DAMAGED_FILE);
         match regular_file::read(&path) {
             Ok(json) => serde_json::from_slice(&json).map_err(|error| alien(&path, &error)),
@@ -28,13 +28,13 @@ impl RunFolder {
     ///
     /// # Errors
     /// Names the first of these samples.
-    pub fn ensure_same_skipped(&self, before: &Skipped, now: &Skipped) -> Result<(), TrainError> {
+    pub fn ensure_same_skipped(&self, before: &Skipped, now: &Skipped) -> Result<(), Error> {
         for (part, samples) in now {
             let known = before.get(part).map_or(&[][..], |samples| samples);
             let lost = samples.iter().find(|sample| known.iter().all(|known| known.index != sample.index));
             if let Some(lost) = lost {
                 let what = format!("{part}: {}", lost.describe());
-                return Err(TrainError::data(format!(
+                return Err(Error::data(format!(
                     "samples that the run was started with cannot be read any more: {what} (those that it left out from the \
                      start are listed in {}); restore the data set's files, or start another run with --output-dir",
                     self.path().join(DAMAGED_FILE).display()
@@ -48,7 +48,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// A list that cannot be written.
-    pub fn write_skipped(&self, skipped: &Skipped) -> Result<(), TrainError> {
+    pub fn write_skipped(&self, skipped: &Skipped) -> Result<(), Error> {
         let path = self.path().join(DAMAGED_FILE);
         if skipped.is_empty() {
             // An earlier start in this folder may have got no further than its list.

@@ -1,7 +1,7 @@
 //! The state of a run at one step.
 
 use super::checkpoint::CheckpointWriter;
-use crate::error::TrainError;
+use crate::error::Error;
 use serde_json::Value;
 use std::rc::Rc;
 use tch::Tensor;
@@ -23,7 +23,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// A folder that cannot be written to.
-    pub fn write(&self, keep: bool) -> Result<(), TrainError> {
+    pub fn write(&self, keep: bool) -> Result<(), Error> {
         self.writer.save(self.step, &self.groups, &self.state, keep)?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Which tensors make up a run, and putting saved ones back.
 
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::method::Method;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ fn with_buffers(parameters: Vec<Parameter>, buffers: Vec<Buffer>) -> Vec<(String
 ///
 /// # Errors
 /// A tensor that is missing, unknown, or of another shape.
-pub fn restore(own: &[(String, Tensor)], saved: &BTreeMap<String, Tensor>) -> Result<(), TrainError> {
+pub fn restore(own: &[(String, Tensor)], saved: &BTreeMap<String, Tensor>) -> Result<(), Error> {
     if let Some(unknown) = saved.keys().find(|name| !own.iter().any(|(own, _)| own == *name)) {
         return Err(mismatch(format!("it holds `{unknown}`, which this run does not have")));
     }
@@ -51,8 +51,8 @@ pub fn restore(own: &[(String, Tensor)], saved: &BTreeMap<String, Tensor>) -> Re
     Ok(())
 }
 
-fn mismatch(what: String) -> TrainError {
-    TrainError::data(format!(
+fn mismatch(what: String) -> Error {
+    Error::data(format!(
         "the checkpoint does not fit this run: {what}. Resume with the configuration that the run was started with, or \
          choose another `--output-dir`"
     ))

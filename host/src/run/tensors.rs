@@ -1,6 +1,6 @@
 //! Named tensors to and from the bytes of a safetensors file.
 
-use crate::error::TrainError;
+use crate::error::Error;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use selfsame_plugin_api::without_backtrace;
@@ -49,15 +49,12 @@ impl View for &Bytes {
 /// The bytes of a safetensors file with these tensors, from any device, strided or not, and this metadata.
 ///
 /// Equal tensors and metadata give equal bytes, whatever the order of `tensors`.
-pub fn to_safetensors(
-    tensors: &[(String, Tensor)],
-    metadata: &BTreeMap<String, String>,
-) -> Result<Vec<u8>, TrainError> {
+pub fn to_safetensors(tensors: &[(String, Tensor)], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, Error> {
     let mut seen = BTreeSet::new();
     let mut views = Vec::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         if !seen.insert(name) {
-            return Err(TrainError::data(format!("two tensors are named `{name}`; names must differ")));
+            return Err(Error::data(format!("two tensors are named `{name}`; names must differ")));
         }
         views.push((name.as_str(), bytes_of(name, tensor)?));
     }
@@ -65,7 +62,7 @@ pub fn to_safetensors(
     if metadata.is_empty() { Ok(plain) } else { with_metadata(&plain, metadata) }
 }
 
-fn bytes_of(name: &str, tensor: &Tensor) -> Result<Bytes, TrainError> {
+fn bytes_of(name: &str, tensor: &Tensor) -> Result<Bytes, Error> {
     let torch = |error| refused(name, &error);
     let kind = tensor.f_kind().map_err(torch)?;
     let dtype = KINDS.iter().find(|(k, _)| *k == kind).map(|(_, dtype)| *dtype);
@@ -78,7 +75,7 @@ fn bytes_of(name: &str, tensor: &Tensor) -> Result<Bytes, TrainError> {
 
 /// Puts sorted metadata in front of a header that has none: the crate takes a hash map, whose order changes from run
 /// to run.
-fn with_metadata(plain: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, TrainError> {
+fn with_metadata(plain: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, Error> {
     let (length, _) = SafeTensors::read_metadata(plain).map_err(invalid)?;
     let (header, data) = plain[8..].split_at(length);
     let tensors = header[1..].trim_ascii();
@@ -96,31 +93,31 @@ fn with_metadata(plain: &[u8], metadata: &BTreeMap<String, String>) -> Result<Ve
 }
 
 /// The tensors of a safetensors file's bytes, on the CPU.
-pub fn from_safetensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, TrainError> {
+pub fn from_safetensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>, Error> {
     let file = SafeTensors::deserialize(bytes).map_err(invalid)?;
     file.iter().map(|(name, view)| Ok((name.to_owned(), tensor_of(name, &view)?))).collect()
 }
 
-fn tensor_of(name: &str, view: &safetensors::tensor::TensorView) -> Result<Tensor, TrainError> {
+fn tensor_of(name: &str, view: &safetensors::tensor::TensorView) -> Result<Tensor, Error> {
     let kind = KINDS.iter().find(|(_, dtype)| *dtype == view.dtype()).map(|(kind, _)| *kind);
     let kind = kind.ok_or_else(|| unknown_kind(name, &view.dtype()))?;
     if kind == Kind::Bool && view.data().iter().any(|&byte| byte > 1) {
-        return Err(TrainError::data(format!("tensor `{name}` is boolean but has bytes other than 0 and 1")));
+        return Err(Error::data(format!("tensor `{name}` is boolean but has bytes other than 0 and 1")));
     }
     let shape: Vec<i64> = view.shape().iter().map(|&side| side as i64).collect();
     Tensor::f_from_data_size(view.data(), &shape, kind).map_err(|error| refused(name, &error))
 }
 
-fn unknown_kind(name: &str, kind: &impl Debug) -> TrainError {
-    TrainError::data(format!("tensor `{name}` has element type {kind:?}, which cannot be stored; convert it first"))
+fn unknown_kind(name: &str, kind: &impl Debug) -> Error {
+    Error::data(format!("tensor `{name}` has element type {kind:?}, which cannot be stored; convert it first"))
 }
 
-fn refused(name: &str, error: &TchError) -> TrainError {
-    TrainError::data(format!("tensor `{name}`: {}", without_backtrace(&error.to_string())))
+fn refused(name: &str, error: &TchError) -> Error {
+    Error::data(format!("tensor `{name}`: {}", without_backtrace(&error.to_string())))
 }
 
-fn invalid(error: SafeTensorError) -> TrainError {
-    TrainError::data(format!("not a valid safetensors file: {error}"))
+fn invalid(error: SafeTensorError) -> Error {
+    Error::data(format!("not a valid safetensors file: {error}"))
 }
 
 #[cfg(test)]

@@ -5,14 +5,14 @@ use super::metrics::{self, Record};
 use super::record::{RunRecord, RunStatus};
 use super::{checkpoint, resume_check, traces};
 use crate::config::{self, Config, Sources};
-use crate::error::TrainError;
+use crate::error::Error;
 use std::path::Path;
 
 /// The record of a run that is complete; none: there is nothing to lose, and the run may start anew.
 ///
 /// # Errors
 /// A folder with something of a run that cannot be continued.
-pub fn complete_run(run: &Path, config: &Config) -> Result<Option<RunRecord>, TrainError> {
+pub fn complete_run(run: &Path, config: &Config) -> Result<Option<RunRecord>, Error> {
     ensure_none_is_damaged(run)?;
     let record = match RunRecord::find(run)? {
         Some(record) => record,
@@ -25,7 +25,7 @@ pub fn complete_run(run: &Path, config: &Config) -> Result<Option<RunRecord>, Tr
         }
     };
     let saved = config::load(&Sources { files: vec![run.join(CONFIG_FILE)], ..Sources::default() });
-    let saved = saved.map_err(|error| TrainError::configuration(error.to_string()))?.config;
+    let saved = saved.map_err(|error| Error::configuration(error.to_string()))?.config;
     if record.status == RunStatus::Completed {
         ensure_this_run(run, &record, &saved, config)?;
         return Ok(Some(record));
@@ -43,7 +43,7 @@ pub fn complete_run(run: &Path, config: &Config) -> Result<Option<RunRecord>, Tr
 }
 
 /// A complete run needs no checkpoint any more, where nothing else than this run is asked for.
-fn ensure_this_run(run: &Path, record: &RunRecord, saved: &Config, config: &Config) -> Result<(), TrainError> {
+fn ensure_this_run(run: &Path, record: &RunRecord, saved: &Config, config: &Config) -> Result<(), Error> {
     let (done, wanted) = (record.epochs_done, config.scheduler.epochs);
     if wanted != record.epochs {
         return Err(lost(
@@ -65,19 +65,19 @@ fn had_checkpoint(run: &Path, record: &RunRecord, saved: &Config, lines: &[Recor
     record.epochs_done > 0 || first.is_some_and(|first| last > first) || (last > 0 && is_saved)
 }
 
-fn lost(run: &Path, what: &str) -> TrainError {
-    TrainError::configuration(format!(
+fn lost(run: &Path, what: &str) -> Error {
+    Error::configuration(format!(
         "{} holds {what}: it cannot be continued, and nothing was changed. Put its files back from a copy, or start another \
          run with `--output-dir`; to give it up, remove the folder",
         run.display()
     ))
 }
 
-fn ensure_none_is_damaged(run: &Path) -> Result<(), TrainError> {
+fn ensure_none_is_damaged(run: &Path) -> Result<(), Error> {
     let checkpoints = run.join(checkpoint::CHECKPOINTS_DIR);
     let is_checkpoint = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("step-");
     match std::fs::read_dir(&checkpoints).is_ok_and(|entries| entries.flatten().any(is_checkpoint)) {
-        true => Err(TrainError::data(format!(
+        true => Err(Error::data(format!(
             "no checkpoint in {} is intact, so the run cannot be continued; restore one from a copy, or start another run \
              with `--output-dir`",
             checkpoints.display()

@@ -4,7 +4,7 @@ use super::requests::label;
 use super::skipped::Skipped;
 use super::splits::Splits;
 use crate::data::{Size, Source};
-use crate::error::TrainError;
+use crate::error::Error;
 use selfsame_plugin_api::{Card, DatasetRequest, Split};
 use std::path::PathBuf;
 use tch::Device;
@@ -37,7 +37,7 @@ impl Data {
         request: &DatasetRequest,
         device: Device,
         skipped: &Skipped,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, Error> {
         let existing = splits.existing()?;
         let read = |split: Split| {
             let skipped = skipped.get(split.name()).map_or(&[][..], Vec::as_slice);

@@ -7,7 +7,7 @@ use super::splits::Splits;
 use crate::config::Config;
 use crate::data::mixture::{Mixture, Pick};
 use crate::data::{MixedBatches, Size, Source};
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::plugin::Registry;
 use crate::probe::caveats::{self, Labels};
 use selfsame_plugin_api::{DatasetRequest, Normalization, Services, Split, Task};
@@ -45,7 +45,7 @@ impl RunData {
     ///
     /// # Errors
     /// Anything libtorch refuses.
-    pub fn caveats(&self, config: &Config) -> Result<Vec<String>, TrainError> {
+    pub fn caveats(&self, config: &Config) -> Result<Vec<String>, Error> {
         let Data { card, train, .. } = self.probe_data();
         let labels = |(split, source): (Split, &Source)| Some((split, source.labels()?.shallow_clone()));
         let (Some((_, known)), Some((split, truth))) =
@@ -132,7 +132,7 @@ pub fn load(
     services: &dyn Services,
     device: Device,
     skipped: &Skipped,
-) -> Result<RunData, TrainError> {
+) -> Result<RunData, Error> {
     let (requests, head) = requests::requests(config)?;
     let several = requests.len() + usize::from(head.is_some()) > 1;
     let open = |index: usize, request: &DatasetRequest, workers: Option<usize>| {
@@ -153,7 +153,7 @@ pub fn load(
     }
     let mixture = mix(config, &encoder)?;
     if mixture.epoch_len() < config.train.batch_size {
-        return Err(TrainError::configuration(format!(
+        return Err(Error::configuration(format!(
             "`train.batch_size` is {}, but the training split has {} samples; lower the batch size or keep more samples \
              (`data.limit.train`, `data.val_fraction`)",
             config.train.batch_size,
@@ -166,21 +166,21 @@ pub fn load(
 }
 
 /// Refuses a data set named for its labels that has none, and says where labels are that nothing uses.
-fn ensure_labels(config: &Config, encoder: &[Data], head: Option<&Data>) -> Result<(), TrainError> {
+fn ensure_labels(config: &Config, encoder: &[Data], head: Option<&Data>) -> Result<(), Error> {
     let has_labels = |data: &Data| data.card.task != Task::None;
     let task = head.unwrap_or(&encoder[0]);
     if has_labels(task) {
         return Ok(());
     }
     if head.is_some() {
-        return Err(TrainError::configuration(format!(
+        return Err(Error::configuration(format!(
             "`linear_head.dataset.name` is {}, which has no labels here, so that nothing can be probed; name a labelled data \
              set, or leave the key out",
             task.label
         )));
     }
     if config.train.self_supervision.use_balanced_binary_loss_for_linear_head {
-        return Err(TrainError::configuration(format!(
+        return Err(Error::configuration(format!(
             "`train.self_supervision.use_balanced_binary_loss_for_linear_head` is true, and {} has no labels to balance; set \
              it to false, or name a labelled data set under `linear_head.dataset`",
             task.label
@@ -204,38 +204,34 @@ pub(super) fn facts(data: &Data) -> Facts<'_> {
 }
 
 /// Refuses a data set, the value of `key`, whose images have another number of channels than the encoder's first.
-pub(super) fn check_channels(
-    key: &str,
-    (name, channels, _): Facts,
-    (first, expected, _): Facts,
-) -> Result<(), TrainError> {
+pub(super) fn check_channels(key: &str, (name, channels, _): Facts, (first, expected, _): Facts) -> Result<(), Error> {
     if channels == expected {
         return Ok(());
     }
-    Err(TrainError::configuration(format!(
+    Err(Error::configuration(format!(
         "`{key}`: the images of {name} have {channels} channels, those of {first} {expected}, and the encoder takes one \
          number only; choose data sets that agree"
     )))
 }
 
 /// Refuses to mix images of different sizes that nothing brings together.
-fn check_sizes(other: Facts, first: Facts, resize: Option<usize>) -> Result<(), TrainError> {
+fn check_sizes(other: Facts, first: Facts, resize: Option<usize>) -> Result<(), Error> {
     let ((other, _, other_size), (first, _, size)) = (other, first);
     if size == other_size || resize.is_some() {
         return Ok(());
     }
-    Err(TrainError::configuration(format!(
+    Err(Error::configuration(format!(
         "`dataset.mix`: the images of {other} have {other_size} pixels, those of {first} {size}; \
          set `preprocess.resize` to bring them to one size"
     )))
 }
 
-fn mix(config: &Config, encoder: &[Data]) -> Result<Mixture, TrainError> {
+fn mix(config: &Config, encoder: &[Data]) -> Result<Mixture, Error> {
     let weights = std::iter::once(config.dataset.weight).chain(config.dataset.mix.iter().map(|set| set.weight));
     let weights: Option<Vec<f64>> = weights.collect();
     let mixture = Mixture::new(encoder.iter().map(|data| data.train.len()).collect(), weights.as_deref());
     match mixture.shares().iter().zip(encoder).find(|(share, _)| **share == 0) {
-        Some((share, data)) => Err(TrainError::configuration(format!(
+        Some((share, data)) => Err(Error::configuration(format!(
             "`dataset.mix`: the weight of {} gives it {share} of an epoch's {} images; raise its weight or leave it out",
             data.label,
             mixture.epoch_len()

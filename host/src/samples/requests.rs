@@ -3,7 +3,7 @@
 use super::cache;
 use crate::config::Config;
 use crate::data::DataError;
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::plugin::Registry;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Services};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 ///
 /// # Errors
 /// No folder for downloads.
-pub fn requests(config: &Config) -> Result<(Vec<DatasetRequest>, Option<DatasetRequest>), TrainError> {
+pub fn requests(config: &Config) -> Result<(Vec<DatasetRequest>, Option<DatasetRequest>), Error> {
     let cache_dir = cache::cache_dir()?;
     let request = |name: &str, folder: &Option<PathBuf>, options: &serde_json::Map<_, _>| DatasetRequest {
         name: name.to_owned(),
@@ -44,7 +44,7 @@ pub fn prepare(
     request: &DatasetRequest,
     registry: &Registry,
     services: &dyn Services,
-) -> Result<(Card, Box<dyn Dataset>), TrainError> {
+) -> Result<(Card, Box<dyn Dataset>), Error> {
     services
         .items(&format!("preparing {}", request.name), 0, None)
         .map_err(|error| DataError::cancelled(&request.name, error))?;

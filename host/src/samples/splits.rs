@@ -3,7 +3,7 @@
 use super::{cache, requests};
 use crate::config::Config;
 use crate::data::{Damaged, DataError, Loader, Source, loader, split};
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::plugin::Registry;
 use crate::random;
 use crate::storage::sha256_of_bytes;
@@ -45,7 +45,7 @@ impl<'a> Splits<'a> {
         workers: Option<usize>,
         registry: &Registry,
         services: &'a dyn Services,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, Error> {
         let (card, dataset) = requests::prepare(request, registry, services)?;
         Ok(Self { config, workers, services, card, dataset, train: OnceCell::new() })
     }
@@ -74,7 +74,7 @@ impl<'a> Splits<'a> {
     ///
     /// # Errors
     /// What the plugin says.
-    pub fn existing(&self) -> Result<Vec<Split>, TrainError> {
+    pub fn existing(&self) -> Result<Vec<Split>, Error> {
         let own = |split| self.card.splits.contains(&split);
         let val = own(Split::Val) || !self.train()?.1.val.is_empty();
         let splits = [(Split::Train, true), (Split::Val, val), (Split::Test, own(Split::Test))];
@@ -86,10 +86,10 @@ impl<'a> Splits<'a> {
     ///
     /// # Errors
     /// A split that does not exist or is empty; what the plugin says.
-    pub fn open(&self, split: Split) -> Result<Part, TrainError> {
+    pub fn open(&self, split: Split) -> Result<Part, Error> {
         let (existing, name) = (self.existing()?, split.name());
         if !existing.contains(&split) {
-            return Err(TrainError::configuration(format!(
+            return Err(Error::configuration(format!(
                 "data set {} has no {name} split for this run; it has: {}",
                 self.card.name,
                 existing.into_iter().map(Split::name).collect::<Vec<_>>().join(", ")
@@ -113,12 +113,12 @@ impl<'a> Splits<'a> {
         };
         let indices = split::limited(indices, limit);
         if indices.is_empty() {
-            return Err(TrainError::data(format!("the {name} split of data set {} has no samples", self.card.name)));
+            return Err(Error::data(format!("the {name} split of data set {} has no samples", self.card.name)));
         }
         Ok(Part { split, samples, published, indices })
     }
 
-    fn samples(&self, split: Split) -> Result<Arc<dyn Samples>, TrainError> {
+    fn samples(&self, split: Split) -> Result<Arc<dyn Samples>, Error> {
         let name = &self.card.name;
         self.services
             .items(&format!("opening {name} {}", split.name()), 0, None)
@@ -127,7 +127,7 @@ impl<'a> Splits<'a> {
     }
 
     /// The publisher's training split, and what of it is learned from and what is held out.
-    fn train(&self) -> Result<&(Arc<dyn Samples>, split::Parts), TrainError> {
+    fn train(&self) -> Result<&(Arc<dyn Samples>, split::Parts), Error> {
         if let Some(train) = self.train.get() {
             return Ok(train);
         }
@@ -147,7 +147,7 @@ impl<'a> Splits<'a> {
     ///
     /// # Errors
     /// What the plugin says.
-    pub fn digest(&self) -> Result<String, TrainError> {
+    pub fn digest(&self) -> Result<String, Error> {
         let (samples, parts) = self.train()?;
         let labels = match samples.targets() {
             Targets::None => serde_json::Value::Null,
@@ -180,13 +180,13 @@ impl<'a> Splits<'a> {
     ///
     /// # Errors
     /// Samples that cannot be read.
-    pub fn read(&self, part: &mut Part, device: Device, skipped: &[Damaged]) -> Result<Source, TrainError> {
+    pub fn read(&self, part: &mut Part, device: Device, skipped: &[Damaged]) -> Result<Source, Error> {
         let source = self.loader(device)?.load(part.published, &part.samples, &part.indices, skipped)?;
         part.indices.retain(|index| source.damaged().iter().all(|damaged| damaged.index != *index));
         Ok(source)
     }
 
-    fn loader(&self, device: Device) -> Result<Loader<'_>, TrainError> {
+    fn loader(&self, device: Device) -> Result<Loader<'_>, Error> {
         Ok(Loader {
             card: &self.card,
             side: loader::store_side(self.config, &self.card),

@@ -4,7 +4,7 @@ use super::data_sets::{RunData, check_channels, facts};
 use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::AugmentationConfig;
-use crate::error::TrainError;
+use crate::error::Error;
 
 /// The views of a run.
 pub struct RunViews {
@@ -27,10 +27,10 @@ impl RunViews {
 ///
 /// # Errors
 /// Parameters that do not fit the images, and images of the head that do not fit the encoder.
-pub fn views(config: &Config, data: &RunData) -> Result<RunViews, TrainError> {
+pub fn views(config: &Config, data: &RunData) -> Result<RunViews, Error> {
     let second = config.augmentation.second_view();
     if !second.iter().chain([&config.augmentation]).any(AugmentationConfig::is_random) {
-        return Err(TrainError::configuration(
+        return Err(Error::configuration(
             "`augmentation`: no random operation is on, so both views of an image would be equal and nothing could be \
              learnt from them. Switch some on, such as `augmentation.use_random_crop=true`, or begin with a file from \
              configs/; `selfsame preview` shows the views",
@@ -51,7 +51,7 @@ pub fn views(config: &Config, data: &RunData) -> Result<RunViews, TrainError> {
     let head = Views::new(&augmentation, &config.preprocess, channels, probed.nominal_size(), statistics)?;
     let (size, own) = (encoder.output_size(), head.output_size());
     if size != own {
-        return Err(TrainError::configuration(format!(
+        return Err(Error::configuration(format!(
             "`linear_head.dataset.name` is {name}, whose images come out at {own} pixels; the encoder takes {size}. \
              Set `preprocess.resize: {}`, which holds for every data set of the run",
             size.height

@@ -5,7 +5,7 @@ use super::initial_weights::InitialWeights;
 use crate::config::Config;
 use crate::config::schema::StemChoice;
 use crate::data::Size;
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::method::{self, Method};
 use crate::plugin::Registry;
 use crate::probe::LinearHead;
@@ -28,7 +28,7 @@ pub fn build_method(
     image_size: Size,
     device: Device,
     with_features: bool,
-) -> Result<Box<dyn Method>, TrainError> {
+) -> Result<Box<dyn Method>, Error> {
     tch::manual_seed(random::derive_seed(config.train.seed, "initialisation", &[]) as i64);
     let encoder = || {
         let encoder = build_encoder(config, registry, channels, image_size, device)?;
@@ -51,7 +51,7 @@ fn build_encoder(
     channels: usize,
     image_size: Size,
     device: Device,
-) -> Result<Box<dyn Encoder>, TrainError> {
+) -> Result<Box<dyn Encoder>, Error> {
     let request = EncoderRequest {
         name: config.train.self_supervision.encoder_name.clone(),
         channels,
@@ -90,7 +90,7 @@ pub(super) fn linear_head(
     compute: Compute,
     data: &RunData,
     feature_dim: usize,
-) -> Result<Option<LinearHead>, TrainError> {
+) -> Result<Option<LinearHead>, Error> {
     let Some(labels) = head_labels(config, data) else { return Ok(None) };
     let labels = labels.f_to_device(compute.device)?;
     let balance = config.train.self_supervision.use_balanced_binary_loss_for_linear_head.then_some(&labels);

@@ -4,7 +4,7 @@ use crate::augment::Views;
 use crate::config::Config;
 use crate::config::schema::Precision;
 use crate::device;
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::probe::Embedder;
 use selfsame_encoder_api::Encoder;
 use tch::Device;
@@ -28,7 +28,7 @@ impl Compute {
     ///
     /// # Errors
     /// A device that was asked for by name and does not work.
-    pub fn select(config: &Config) -> Result<Self, TrainError> {
+    pub fn select(config: &Config) -> Result<Self, Error> {
         let selected = device::select(&config.train.device)?;
         if let Some(note) = &selected.note {
             tracing::info!("{note}");

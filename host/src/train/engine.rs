@@ -12,7 +12,7 @@ use super::signals::Stop;
 use crate::augment::ViewKey;
 use crate::config::Config;
 use crate::data::Batch;
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::method::{self, Method, StepContext, StepOutput};
 use crate::metric;
 use crate::optim::{self, Optimizer, Schedule};
@@ -81,7 +81,7 @@ impl<'a> Engine<'a> {
         checkpoints: CheckpointWriter,
         observer: &'a mut dyn Observer,
         stop: Stop,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self, Error> {
         let optimizer = optim::create(&config.optimizer, method.parameters())?;
         let plan = Plan::new(config, data);
         let schedule = Schedule::new(
@@ -117,7 +117,7 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// A checkpoint that does not fit this run.
-    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let mut contents = checkpoint.load()?;
         let mut group = |name: &str| contents.groups.remove(name).unwrap_or_default();
         state::restore(&state::model_tensors(self.method.as_ref()), &group("model"))?;
@@ -127,9 +127,8 @@ impl<'a> Engine<'a> {
             head.load_optimizer_state(&group("head-optimizer"))?;
             head.load_train_metrics(&group("head-metrics"))?;
         }
-        self.position = serde_json::from_value(contents.state["position"].take()).map_err(|error| {
-            TrainError::data(format!("{}: state.json: `position`: {error}", checkpoint.path.display()))
-        })?;
+        self.position = serde_json::from_value(contents.state["position"].take())
+            .map_err(|error| Error::data(format!("{}: state.json: `position`: {error}", checkpoint.path.display())))?;
         Ok(())
     }
 
@@ -139,7 +138,7 @@ impl<'a> Engine<'a> {
         Trained { method, position, last_metrics, warnings }
     }
 
-    fn evaluator(&self) -> Result<Evaluator<'_>, TrainError> {
+    fn evaluator(&self) -> Result<Evaluator<'_>, Error> {
         Ok(Evaluator {
             config: self.config,
             compute: self.compute,
@@ -155,7 +154,7 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// A signal (after saving), a loss that is not finite, or anything that a stage refuses.
-    pub fn run(&mut self) -> Result<BTreeMap<String, f64>, TrainError> {
+    pub fn run(&mut self) -> Result<BTreeMap<String, f64>, Error> {
         if self.position.step == 0 && self.position.untrained.is_empty() {
             self.measure_untrained()?;
         }
@@ -174,14 +173,14 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn measure_untrained(&mut self) -> Result<(), TrainError> {
+    fn measure_untrained(&mut self) -> Result<(), Error> {
         let scores = self.evaluator()?.probe(self.method.encoder())?;
         self.observer.epoch(0, 0, &scores)?;
         self.position.untrained = scores;
         Ok(())
     }
 
-    fn epoch(&mut self) -> Result<(), TrainError> {
+    fn epoch(&mut self) -> Result<(), Error> {
         let (batch_size, steps) = (self.config.train.batch_size, self.plan.steps_per_epoch as usize);
         self.observer.step(self.position.epoch, self.position.step_in_epoch);
         let order = self.data.mixture.epoch(self.config.train.seed, self.position.epoch as u64);
@@ -202,7 +201,7 @@ impl<'a> Engine<'a> {
     }
 
     /// One step on a batch that has been waited for since `started`.
-    fn step(&mut self, batch: &Batch, started: Instant, window: &mut LogWindow) -> Result<(), TrainError> {
+    fn step(&mut self, batch: &Batch, started: Instant, window: &mut LogWindow) -> Result<(), Error> {
         window.waited += started.elapsed();
         let autocast = self.compute.autocast;
         let total_steps = self.schedule.total_steps();
@@ -230,15 +229,10 @@ impl<'a> Engine<'a> {
     }
 
     /// Leaves the gradients of the batch's loss at the method's parameters.
-    fn gradients(
-        &mut self,
-        batch: &Batch,
-        context: &StepContext,
-        window: &mut LogWindow,
-    ) -> Result<StepOutput, TrainError> {
+    fn gradients(&mut self, batch: &Batch, context: &StepContext, window: &mut LogWindow) -> Result<StepOutput, Error> {
         let (views, seed, epoch) = (&self.views.encoder, self.config.train.seed, self.position.epoch as u64);
         let micro_batches = batch.parts(self.config.train.micro_batch_size.unwrap_or(batch.ids.len()));
-        let mut prepare = |index: usize, draw: &[u64]| -> Result<[Tensor; 2], TrainError> {
+        let mut prepare = |index: usize, draw: &[u64]| -> Result<[Tensor; 2], Error> {
             let started = Instant::now();
             let Batch { images, ids, .. } = &micro_batches[index];
             let view = |view| views.train(images, ids, ViewKey { seed, epoch, view });
@@ -257,12 +251,7 @@ impl<'a> Engine<'a> {
     }
 
     /// One step of the head: on its own batch, with the encoder frozen, or on the features of the encoder's views.
-    fn train_head(
-        &mut self,
-        features: &Tensor,
-        labels: Option<&Tensor>,
-        window: &mut LogWindow,
-    ) -> Result<(), TrainError> {
+    fn train_head(&mut self, features: &Tensor, labels: Option<&Tensor>, window: &mut LogWindow) -> Result<(), Error> {
         let Some(head) = &mut self.head else { return Ok(()) };
         if let Some(own) = &mut self.head_batches {
             let started = Instant::now();
@@ -279,14 +268,14 @@ impl<'a> Engine<'a> {
     }
 
     /// Fetches the losses of the window from the device, checks and records them, and begins the next window.
-    fn log(&mut self, window: &mut LogWindow) -> Result<(), TrainError> {
+    fn log(&mut self, window: &mut LogWindow) -> Result<(), Error> {
         let steps = self.position.step - window.since;
         if steps == 0 {
             return Ok(());
         }
         let sum = f64::try_from(&window.losses)?;
         if !sum.is_finite() {
-            return Err(TrainError::configuration(format!(
+            return Err(Error::configuration(format!(
                 "the loss is {} between steps {} and {} (learning rate {:.3e}); lower `train.base_lr`, lengthen \
                  `scheduler.warmup_epochs`, or set `optimizer.clip_grad_norm`. The last checkpoint is untouched",
                 sum,
@@ -298,7 +287,7 @@ impl<'a> Engine<'a> {
         self.position.loss_sum += sum;
         let seconds = window.started.elapsed().as_secs_f64();
         let logged = window.metrics.iter().map(|(name, value)| Ok(((*name).to_owned(), f64::try_from(value)?)));
-        let metrics = logged.collect::<Result<_, TrainError>>()?;
+        let metrics = logged.collect::<Result<_, Error>>()?;
         self.observer.steps(&StepReport {
             step: self.position.step,
             epoch: self.position.epoch,
@@ -312,7 +301,7 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    fn save_if_due(&mut self, window: &mut LogWindow, steps: usize) -> Result<(), TrainError> {
+    fn save_if_due(&mut self, window: &mut LogWindow, steps: usize) -> Result<(), Error> {
         let every = self.config.train.checkpoint_every_steps;
         let due = (every > 0 && self.position.step.is_multiple_of(every)) || self.stop.save_requested();
         let stop = self.stop.requested();
@@ -324,12 +313,12 @@ impl<'a> Engine<'a> {
             window.started = Instant::now();
         }
         match stop {
-            Some(code) => Err(TrainError::Stopped { code: code as u8, step: self.position.step }),
+            Some(code) => Err(Error::Stopped { code: code as u8, step: self.position.step }),
             None => Ok(()),
         }
     }
 
-    fn finish_epoch(&mut self, steps: usize) -> Result<(), TrainError> {
+    fn finish_epoch(&mut self, steps: usize) -> Result<(), Error> {
         let epoch = self.position.epoch + 1;
         let every = self.config.knn.every_epochs;
         let neighbours = every > 0 && (epoch.is_multiple_of(every) || epoch == self.config.scheduler.epochs);
@@ -362,7 +351,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Writes a checkpoint; `keep` holds it for good.
-    fn save(&self, keep: bool) -> Result<(), TrainError> {
+    fn save(&self, keep: bool) -> Result<(), Error> {
         let is_asked = self.stop.take_save_request();
         self.observer.phase("saving a checkpoint", 0, 0);
         self.snapshot()?.write(keep)?;
@@ -372,7 +361,7 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    fn snapshot(&self) -> Result<Snapshot, TrainError> {
+    fn snapshot(&self) -> Result<Snapshot, Error> {
         let mut groups =
             vec![("model", state::model_tensors(self.method.as_ref())), ("optimizer", self.optimizer.state())];
         if let Some(head) = &self.head {

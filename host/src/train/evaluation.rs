@@ -6,7 +6,7 @@ use super::signals::Stop;
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::{Batch, Source};
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::method::{self, Method, StepContext};
 use crate::metric::{self, Metric};
 use crate::probe::{self, HeadMetrics, LinearHead, Objective, Scored};
@@ -47,7 +47,7 @@ impl Evaluator<'_> {
         method: &mut dyn Method,
         head: Option<&LinearHead>,
         neighbours: bool,
-    ) -> Result<BTreeMap<String, f64>, TrainError> {
+    ) -> Result<BTreeMap<String, f64>, Error> {
         let mut metrics = BTreeMap::new();
         if let Some(loss) = self.validation_loss(method)? {
             metrics.insert(metric::VAL_LOSS.name.to_owned(), loss);
@@ -84,7 +84,7 @@ impl Evaluator<'_> {
     ///
     /// # Errors
     /// A signal; what encoder or libtorch refuse.
-    pub fn probe(&self, encoder: &dyn Encoder) -> Result<BTreeMap<String, f64>, TrainError> {
+    pub fn probe(&self, encoder: &dyn Encoder) -> Result<BTreeMap<String, f64>, Error> {
         let mut metrics = BTreeMap::new();
         let task = self.data.probe_data();
         let Some((split, scored)) = task.scored() else { return Ok(metrics) };
@@ -103,7 +103,7 @@ impl Evaluator<'_> {
 
     /// The labels of the training split of the data set that head and probes use, and those of its split `scored`; none
     /// where it has no labels.
-    fn labels(&self, scored: &Source) -> Result<Option<(Tensor, Tensor)>, TrainError> {
+    fn labels(&self, scored: &Source) -> Result<Option<(Tensor, Tensor)>, Error> {
         let task = self.data.probe_data();
         let (Some(known), Some(truth)) = (task.train.labels(), scored.labels()) else { return Ok(None) };
         if task.card.task == Task::None {
@@ -113,7 +113,7 @@ impl Evaluator<'_> {
         Ok(Some((here(known)?, here(truth)?)))
     }
 
-    fn knn(&self, bank: &Tensor, known: &Tensor, features: &Tensor) -> Result<Tensor, TrainError> {
+    fn knn(&self, bank: &Tensor, known: &Tensor, features: &Tensor) -> Result<Tensor, Error> {
         self.observer.phase("nearest neighbours", 0, 0);
         Ok(probe::knn_votes(&self.config.knn, self.data.probe_data().card.classes.len(), (bank, known), features)?)
     }
@@ -125,7 +125,7 @@ impl Evaluator<'_> {
         split: Split,
         probabilities: &Tensor,
         truth: &Tensor,
-    ) -> Result<Vec<(String, f64)>, TrainError> {
+    ) -> Result<Vec<(String, f64)>, Error> {
         let scored = Scored::new(self.data.probe_data().card.task, probabilities, truth)?;
         let scores = scored.weighted(&|_| 1.0).into_iter().filter(|(score, _)| score.while_training);
         Ok(scores.filter_map(|(score, value)| Some((probe.metric(split, score), value?))).collect())
@@ -133,7 +133,7 @@ impl Evaluator<'_> {
 
     /// Mean loss over the validation splits of the encoder's data sets in batches of the training size; the last one may
     /// be smaller, and a single image, which has no negatives, is left out. The views are the same after every epoch.
-    fn validation_loss(&self, method: &mut dyn Method) -> Result<Option<f64>, TrainError> {
+    fn validation_loss(&self, method: &mut dyn Method) -> Result<Option<f64>, Error> {
         let Compute { device, autocast, .. } = self.compute;
         let train = &self.config.train;
         let key = |view| ViewKey { seed: train.seed, epoch: VALIDATION_EPOCH, view };
@@ -146,7 +146,7 @@ impl Evaluator<'_> {
             self.observer.phase("validation loss", count, picks.len());
             let batch = batch?;
             let pieces = batch.parts(train.micro_batch_size.unwrap_or(train.batch_size));
-            let views = |index: usize| -> Result<[Tensor; 2], TrainError> {
+            let views = |index: usize| -> Result<[Tensor; 2], Error> {
                 let Batch { images, ids, .. } = &pieces[index];
                 let view = |view| self.views.encoder.train(images, ids, key(view));
                 Ok([view(0)?, view(1)?])
@@ -159,7 +159,7 @@ impl Evaluator<'_> {
     }
 
     /// Saves where a signal asks to; a resumed run measures again.
-    fn heed_signals(&self) -> Result<(), TrainError> {
+    fn heed_signals(&self) -> Result<(), Error> {
         let is_asked = self.stop.take_save_request();
         if is_asked || self.stop.requested().is_some() {
             self.state.write(false)?;
@@ -172,7 +172,7 @@ impl Evaluator<'_> {
 
     /// Embeds every sample of `source`, which is this split, plainly resized and cropped, in order: float32 `[N, D]` on the
     /// run's device.
-    fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views, split: Split) -> Result<Tensor, TrainError> {
+    fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views, split: Split) -> Result<Tensor, Error> {
         let embedder = self.compute.embedder(encoder, views);
         let (what, mut done) = (format!("embedding {} images", split.name()), 0);
         let mut features = Vec::new();
@@ -202,13 +202,13 @@ pub fn head_metrics(split: Split, scores: &HeadMetrics) -> Vec<(String, f64)> {
 }
 
 /// Batch norm by batch can keep the training loss finite while the encoder's own statistics are not.
-pub fn ensure_finite(metrics: &BTreeMap<String, f64>, epoch: usize) -> Result<(), TrainError> {
+pub fn ensure_finite(metrics: &BTreeMap<String, f64>, epoch: usize) -> Result<(), Error> {
     let broken = [&metric::VAL_LOSS, &metric::FEATURE_STD]
         .into_iter()
         .find(|metric| metrics.get(metric.name).is_some_and(|value| !value.is_finite()));
     match broken {
         None => Ok(()),
-        Some(name) => Err(TrainError::configuration(format!(
+        Some(name) => Err(Error::configuration(format!(
             "`{name}` is not finite after epoch {epoch}: training has diverged; lower `train.base_lr`, lengthen \
              `scheduler.warmup_epochs`, or set `optimizer.clip_grad_norm`. The last checkpoint is untouched"
         ))),

@@ -1,6 +1,6 @@
 //! Whether an encoder learns, seen after a backward pass.
 
-use crate::error::TrainError;
+use crate::error::Error;
 use selfsame_encoder_api::Encoder;
 use selfsame_plugin_api::ErrorKind;
 
@@ -11,7 +11,7 @@ const NAMED: usize = 5;
 ///
 /// # Errors
 /// An encoder of which no parameter has a gradient: it would stay as it is.
-pub fn ensure_received(name: &str, encoder: &dyn Encoder) -> Result<(), TrainError> {
+pub fn ensure_received(name: &str, encoder: &dyn Encoder) -> Result<(), Error> {
     let parameters = encoder.parameters();
     let without: Vec<_> = parameters.iter().filter(|parameter| !parameter.tensor.grad().defined()).collect();
     if without.len() == parameters.len() {
@@ -22,7 +22,7 @@ pub fn ensure_received(name: &str, encoder: &dyn Encoder) -> Result<(), TrainErr
                  not depend on what `parameters` returns (a detached tensor, or copies instead of handles)"
             ),
         };
-        return Err(TrainError::Failed {
+        return Err(Error::Failed {
             kind: ErrorKind::Plugin,
             message: format!(
                 "encoder `{name}` cannot learn: {reason}; correct its plugin (`selfsame plugins inspect {name}` shows which)"

@@ -3,7 +3,7 @@
 use crate::augment::{ViewKey, Views};
 use crate::config::Config;
 use crate::data::Source;
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::random;
 use crate::samples::{RunData, RunViews};
 use tch::{Device, Tensor};
@@ -37,7 +37,7 @@ impl<'a> HeadBatches<'a> {
     ///
     /// # Errors
     /// What the views or libtorch refuse.
-    pub fn batch(&mut self, step: u64, device: Device) -> Result<Option<(Tensor, Tensor)>, TrainError> {
+    pub fn batch(&mut self, step: u64, device: Device) -> Result<Option<(Tensor, Tensor)>, Error> {
         let (cycle, places) = self.cycles.places(step);
         let batch = self.source.batch(places, device)?;
         let Some(labels) = batch.labels else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! `train.self_supervision.init`: weights that an encoder starts from instead of random ones.
 
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::regular_file;
 use crate::run::record::WeightsFile;
 use crate::run::tensors::from_safetensors;
@@ -41,13 +41,13 @@ impl InitialWeights {
     ///
     /// # Errors
     /// A file that cannot be read or is of another format; a PyTorch checkpoint is told how to convert it.
-    pub fn read(path: &Path) -> Result<Self, TrainError> {
+    pub fn read(path: &Path) -> Result<Self, Error> {
         let bytes = regular_file::read(path)
             .naming("read", path)
-            .map_err(|error| TrainError::data(format!("`train.self_supervision.init`: {error}")))?;
+            .map_err(|error| Error::data(format!("`train.self_supervision.init`: {error}")))?;
         let tensors = from_safetensors(&bytes).map_err(|error| {
             let what = if is_pickle(&bytes) { convert(path) } else { error.to_string() };
-            TrainError::data(format!("`train.self_supervision.init`: {}: {what}", path.display()))
+            Error::data(format!("`train.self_supervision.init`: {}: {what}", path.display()))
         })?;
         let tensors = tensors.into_iter().map(|(name, tensor)| (renamed(name), tensor)).collect();
         Ok(Self { path: path.to_owned(), sha256: sha256_of_bytes(&bytes), tensors })
@@ -62,7 +62,7 @@ impl InitialWeights {
     ///
     /// # Errors
     /// Tensors that are missing, unknown, of another shape or not finite.
-    pub fn load_into(&self, encoder: &dyn Encoder) -> Result<(), TrainError> {
+    pub fn load_into(&self, encoder: &dyn Encoder) -> Result<(), Error> {
         let own = crate::run::state::encoder_tensors(encoder);
         let stem = encoder.parameters().into_iter().find(|parameter| parameter.tensor.dim() == 4);
         let fit = self.fit(&own, stem.map(|parameter| parameter.name).as_deref())?;
@@ -75,7 +75,7 @@ impl InitialWeights {
         Ok(())
     }
 
-    fn fit<'a>(&'a self, own: &'a [(String, Tensor)], stem: Option<&str>) -> Result<Fit<'a>, TrainError> {
+    fn fit<'a>(&'a self, own: &'a [(String, Tensor)], stem: Option<&str>) -> Result<Fit<'a>, Error> {
         let names: BTreeSet<&str> = own.iter().map(|(name, _)| name.as_str()).collect();
         let prefix = self.prefix(&names);
         let (inside, outside): (Vec<_>, Vec<_>) = self.tensors.keys().partition(|key| key.starts_with(prefix));
@@ -122,7 +122,7 @@ impl InitialWeights {
                 && value.f_isfinite().and_then(|finite| finite.f_all()).is_ok_and(|all| all.int64_value(&[]) == 0)
         };
         if fit.values.iter().any(|entry| infinite(&entry)) {
-            return Err(TrainError::data(format!("{}: it holds values that are not finite", self.path.display())));
+            return Err(Error::data(format!("{}: it holds values that are not finite", self.path.display())));
         }
         Ok(fit)
     }
@@ -144,7 +144,7 @@ impl InitialWeights {
         best.map_or("", |(prefix, _)| prefix)
     }
 
-    fn refuse(&self, missing: &[&str], unexpected: &[&str], differing: &[String]) -> Result<(), TrainError> {
+    fn refuse(&self, missing: &[&str], unexpected: &[&str], differing: &[String]) -> Result<(), Error> {
         let mut reasons = Vec::new();
         if !missing.is_empty() {
             reasons.push(format!("it lacks {}", some_of(missing)));
@@ -158,7 +158,7 @@ impl InitialWeights {
         if reasons.is_empty() {
             return Ok(());
         }
-        Err(TrainError::configuration(format!(
+        Err(Error::configuration(format!(
             "`train.self_supervision.init`: {} does not fit this encoder, and nothing of it was loaded: {}. Check \
              `train.self_supervision.encoder_name`, `encoder.stem` (the first layer) and `encoder.options`; a position \
              embedding fits one size of images only",

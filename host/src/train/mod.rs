@@ -14,5 +14,4 @@ mod position;
 mod run;
 pub mod signals;
 
-pub use crate::error::TrainError;
 pub use run::Run;

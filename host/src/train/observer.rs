@@ -1,6 +1,6 @@
 //! Who is told how a run goes.
 
-use crate::error::TrainError;
+use crate::error::Error;
 use std::collections::BTreeMap;
 
 /// How the latest steps went.
@@ -35,19 +35,19 @@ pub trait Observer {
     ///
     /// # Errors
     /// What is recorded cannot be written.
-    fn steps(&mut self, report: &StepReport) -> Result<(), TrainError>;
+    fn steps(&mut self, report: &StepReport) -> Result<(), Error>;
 
     /// What was measured after an epoch, by flat name; epoch 0 is the untrained encoder.
     ///
     /// # Errors
     /// What is recorded cannot be written.
-    fn epoch(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError>;
+    fn epoch(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error>;
 
     /// What was measured of the trained encoder after the last epoch, by flat name.
     ///
     /// # Errors
     /// What is recorded cannot be written.
-    fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), TrainError>;
+    fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error>;
 
     /// The run has ended, whichever way, and its record is written.
     fn ended(&mut self) {}

@@ -8,7 +8,7 @@ use super::observer::Observer;
 use super::plan::Plan;
 use super::signals::Stop;
 use crate::config::{self, Config};
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::method::Method;
 use crate::metric;
 use crate::plugin::Registry;
@@ -54,12 +54,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// A folder that is in use, or holds a run that is not to be resumed or cannot be; whatever the stages before training
     /// refuse.
-    pub fn open(
-        config: &'a Config,
-        registry: &Registry,
-        services: &dyn Services,
-        stop: Stop,
-    ) -> Result<Self, TrainError> {
+    pub fn open(config: &'a Config, registry: &Registry, services: &dyn Services, stop: Stop) -> Result<Self, Error> {
         let is_resumed = config.train.resume_from_last_checkpoint;
         let compute = Compute::select(config)?;
         let folder = RunFolder::open(&config.train.output_dir, is_resumed)?;
@@ -126,11 +121,11 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// A signal (after saving), a loss that is not finite, or anything that a stage refuses.
-    pub fn train(&mut self, observer: &mut dyn Observer) -> Result<&RunRecord, TrainError> {
+    pub fn train(&mut self, observer: &mut dyn Observer) -> Result<&RunRecord, Error> {
         let Some(parts) = self.parts.take() else { return Ok(&self.record) };
         let Parts { compute, data, views, method, head, checkpoint } = parts;
         let checkpoints = self.folder.checkpoints()?;
-        let yaml = config::to_yaml(self.config).map_err(|error| TrainError::configuration(error.to_string()))?;
+        let yaml = config::to_yaml(self.config).map_err(|error| Error::configuration(error.to_string()))?;
         self.folder.write_config(&yaml)?;
         self.folder.write_record(&self.record)?;
         let mut engine =
@@ -149,15 +144,15 @@ impl<'a> Run<'a> {
     fn finish(
         &mut self,
         trained: Trained,
-        outcome: Result<BTreeMap<String, f64>, TrainError>,
+        outcome: Result<BTreeMap<String, f64>, Error>,
         observer: &mut dyn Observer,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(), Error> {
         let Trained { method, position, last_metrics, warnings } = trained;
         let record = &mut self.record;
         record.status = match &outcome {
             Ok(_) => RunStatus::Completed,
-            Err(TrainError::Stopped { .. }) => RunStatus::Interrupted,
-            Err(TrainError::Failed { .. }) => RunStatus::Failed,
+            Err(Error::Stopped { .. }) => RunStatus::Interrupted,
+            Err(Error::Failed { .. }) => RunStatus::Failed,
         };
         record.finished = Some(Timestamp::now());
         record.epochs_done = position.epoch;
@@ -184,7 +179,7 @@ impl<'a> Run<'a> {
     }
 
     /// Writes the trained encoder, and the record with its digest.
-    fn export(&mut self, method: &dyn Method) -> Result<(), TrainError> {
+    fn export(&mut self, method: &dyn Method) -> Result<(), Error> {
         let tensors = state::encoder_tensors(method.encoder());
         let file = self.folder.path().join(ENCODER_FILE);
         let (encoder, record) = (&self.config.train.self_supervision.encoder_name, &mut self.record);
@@ -205,7 +200,7 @@ fn load(
     compute: Compute,
     folder: &RunFolder,
     goes_on: bool,
-) -> Result<(RunData, Option<RunRecord>), TrainError> {
+) -> Result<(RunData, Option<RunRecord>), Error> {
     let skipped = if goes_on { folder.skipped()? } else { Skipped::new() };
     let data = samples::load(config, registry, services, compute.device, &skipped)?;
     let earlier = goes_on.then(|| RunRecord::read(folder.path())).transpose()?;

@@ -1,7 +1,7 @@
 //! Ctrl-C, `kill` and a terminal that goes away: the first signal asks the run to save and stop, the second ends the process
 //! at once. SIGUSR1 asks it to save and go on.
 
-use crate::error::TrainError;
+use crate::error::Error;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use std::io;
@@ -64,10 +64,10 @@ impl Stop {
     /// An error once a signal has come, after `step` steps.
     ///
     /// # Errors
-    /// [`TrainError::Stopped`].
-    pub fn check(&self, step: u64) -> Result<(), TrainError> {
+    /// [`Error::Stopped`].
+    pub fn check(&self, step: u64) -> Result<(), Error> {
         match self.requested() {
-            Some(code) => Err(TrainError::Stopped { code: code as u8, step }),
+            Some(code) => Err(Error::Stopped { code: code as u8, step }),
             None => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ mod npy;
 mod parquet;
 mod safetensors;
 
-use crate::error::TrainError;
+use crate::error::Error;
 use crate::storage::{Disk, FileError, Naming, create_beside, put_in_place};
 use selfsame_plugin_api::{ErrorKind, Split, Targets, without_backtrace};
 use std::fs::File;
@@ -51,13 +51,7 @@ impl Embeddings {
     ///
     /// # Errors
     /// An unknown format, a file that exists (unless `force`), a folder that cannot be written to.
-    pub fn create(
-        path: &Path,
-        force: bool,
-        rows: &Rows,
-        dim: usize,
-        facts: &[(&str, &str)],
-    ) -> Result<Self, TrainError> {
+    pub fn create(path: &Path, force: bool, rows: &Rows, dim: usize, facts: &[(&str, &str)]) -> Result<Self, Error> {
         let paths = files(path, force)?;
         let mut temporaries = Vec::new();
         let mut open = |at: usize| -> Result<Target, FileError> {
@@ -82,8 +76,8 @@ impl Embeddings {
     ///
     /// # Errors
     /// A file that cannot be written to.
-    pub fn push(&mut self, embeddings: &Tensor) -> Result<(), TrainError> {
-        let values = numbers(embeddings).map_err(|error| TrainError::Failed {
+    pub fn push(&mut self, embeddings: &Tensor) -> Result<(), Error> {
+        let values = numbers(embeddings).map_err(|error| Error::Failed {
             kind: ErrorKind::Device,
             message: without_backtrace(&format!("embeddings: {error}")),
         })?;
@@ -94,7 +88,7 @@ impl Embeddings {
     ///
     /// # Errors
     /// A file that cannot be written to.
-    pub fn finish(self) -> Result<Vec<PathBuf>, TrainError> {
+    pub fn finish(self) -> Result<Vec<PathBuf>, Error> {
         let Self { format, files } = self;
         format.finish().and_then(|mut target| target.flush()).naming("write", &files[0].1)?;
         let paths = files.iter().map(|(_, path)| path.clone()).collect();
@@ -114,19 +108,19 @@ fn numbers(embeddings: &Tensor) -> Result<Vec<f32>, TchError> {
 ///
 /// # Errors
 /// An unknown format, and a file that exists (unless `force`).
-pub fn files(path: &Path, force: bool) -> Result<Vec<PathBuf>, TrainError> {
+pub fn files(path: &Path, force: bool) -> Result<Vec<PathBuf>, Error> {
     let paths = match extension(path) {
         "npy" => vec![path.to_owned(), path.with_extension("csv")],
         "parquet" | "safetensors" => vec![path.to_owned()],
         _ => {
-            return Err(TrainError::configuration(format!(
+            return Err(Error::configuration(format!(
                 "{}: expected a name that ends in .npy, .parquet or .safetensors",
                 path.display()
             )));
         }
     };
     match paths.iter().find(|path| !force && path.exists()) {
-        Some(existing) => Err(TrainError::configuration(format!(
+        Some(existing) => Err(Error::configuration(format!(
             "{} exists; replace it with --force, or choose another name",
             existing.display()
         ))),

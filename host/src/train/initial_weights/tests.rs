@@ -85,7 +85,7 @@ fn prefixed(prefix: &str, tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor
 /// Loading must fail for the configuration's sake and leave the encoder as it was.
 fn refused(tensors: Vec<(String, Tensor)>) -> String {
     let encoder = Fake::new(3);
-    let TrainError::Failed { kind, message } = weights(tensors).load_into(&encoder).unwrap_err() else { panic!() };
+    let Error::Failed { kind, message } = weights(tensors).load_into(&encoder).unwrap_err() else { panic!() };
     assert_eq!(kind, ErrorKind::Configuration, "{message}");
     for (name, tensor) in crate::run::state::encoder_tensors(&encoder) {
         assert_eq!(tensor.count_nonzero(None::<i64>).int64_value(&[]), 0, "{name} was changed");

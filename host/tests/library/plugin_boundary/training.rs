@@ -1,14 +1,15 @@
 use super::{Quiet, registry};
 use selfsame::config::{self, Config, Recommended, Sources};
+use selfsame::error::Error;
 use selfsame::run::record::RunStatus;
 use selfsame::run::{RunFolder, RunRecord};
 use selfsame::samples::{self, Skipped};
+use selfsame::train::Run;
 use selfsame::train::build::build_method;
 use selfsame::train::compute::Compute;
 use selfsame::train::engine::Engine;
 use selfsame::train::observer::{Observer, StepReport};
 use selfsame::train::signals::Stop;
-use selfsame::train::{Run, TrainError};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -30,16 +31,16 @@ impl Observer for Record {
         self.phases.borrow_mut().push(what.to_owned());
     }
 
-    fn steps(&mut self, _: &StepReport) -> Result<(), TrainError> {
+    fn steps(&mut self, _: &StepReport) -> Result<(), Error> {
         self.looks += 1;
         Ok(())
     }
 
-    fn epoch(&mut self, _: u64, _: usize, _: &BTreeMap<String, f64>) -> Result<(), TrainError> {
+    fn epoch(&mut self, _: u64, _: usize, _: &BTreeMap<String, f64>) -> Result<(), Error> {
         Ok(())
     }
 
-    fn trained(&mut self, _: u64, _: usize, _: &BTreeMap<String, f64>) -> Result<(), TrainError> {
+    fn trained(&mut self, _: u64, _: usize, _: &BTreeMap<String, f64>) -> Result<(), Error> {
         Ok(())
     }
 
