@@ -1,6 +1,7 @@
 //! What the stages from `samples` on return: what failed and by whose mistake, or that a signal ended the run.
 
 use crate::augment::AugmentError;
+use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::device::DeviceError;
 use crate::model;
@@ -56,6 +57,7 @@ macro_rules! with_kind {
 }
 
 with_kind! {
+    ConfigError => |_| ErrorKind::Configuration,
     DataError => |error| error.kind,
     NativeError => |_| ErrorKind::Device,
     PluginError => |error| error.kind,

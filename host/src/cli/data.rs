@@ -27,7 +27,7 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
     };
     let registry = open::registry(&cli.common);
     let config = configuration(arguments, &registry)?;
-    let stop = Stop::install().map_err(Error::from)?;
+    let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
     let services = HostServices::new(bars, &stopped);
     run(command, &config, &registry, &services).map_err(|failure| failure.signalled(&stop))

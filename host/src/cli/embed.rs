@@ -54,7 +54,7 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
         let mut done = 0;
         counter.show(&what, done, source.len());
         for embedded in embedder.batches(source) {
-            let embedded = embedded.map_err(Error::from)?;
+            let embedded = embedded?;
             done += embedded.size()[0] as usize;
             file.push(&embedded)?;
             counter.show(&what, done, source.len());

@@ -1,9 +1,7 @@
 //! Every error of every stage as one message and one exit code.
 
-use crate::config::ConfigError;
 use crate::error::Error;
 use crate::output::terminal;
-use crate::plugin::PluginFailure;
 use crate::train::signals::Stop;
 use selfsame_plugin_api::{ErrorKind, lacks_memory, without_backtrace};
 use std::io::Write;
@@ -74,20 +72,9 @@ impl Failure {
     }
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::usage(error.to_string())
-    }
-}
-
-impl From<PluginFailure> for Failure {
-    fn from(error: PluginFailure) -> Self {
-        Self::of_kind(error.kind(), error.to_string())
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error: Error = error.into();
         let message = error.to_string();
         match error {
             Error::Failed { kind, .. } => Self::of_kind(kind, message),

@@ -31,7 +31,7 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     let registry = open::registry(&cli.common);
     let resolved = open::configuration(&arguments.config, &[], &registry)?;
     let config = &resolved.config;
-    let stop = Stop::install().map_err(Error::from)?;
+    let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
     let signalled = |error: Error| Failure::from(error).signalled(&stop);
     let (requests, _) = samples::requests(config)?;
@@ -43,7 +43,7 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
         let message = format!("data set {} has no split `{}`; it has {}", card.name, split.name(), splits.join(", "));
         return Err(Failure::usage(message));
     }
-    let samples = dataset.open(split).map_err(|error| Failure::of_kind(error.kind, error.message))?;
+    let samples = dataset.open(split)?;
     let order = random::permutation(samples.len(), config.train.seed, "preview", &[]);
     let (mut indices, mut images) = (Vec::new(), Vec::new());
     for index in order {
@@ -58,7 +58,7 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
             Err(error) if error.kind == ErrorKind::Data && config.data.on_error == OnError::Skip => {
                 tracing::warn!("left out: {error}");
             }
-            Err(error) => return Err(Failure::of_kind(error.kind, error.message)),
+            Err(error) => return Err(error.into()),
         }
     }
     if indices.is_empty() {
@@ -68,7 +68,7 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     let picture = draw(&sheet);
     let out = &arguments.out;
     let png = picture.to_png().map_err(|error| Failure::data(format!("{}: {error}", out.display())))?;
-    write_atomically(&Disk, out, &png).map_err(Error::from)?;
+    write_atomically(&Disk, out, &png)?;
     Ok(format!("{} ({} samples, {} views each)", out.display(), indices.len(), arguments.views))
 }
 

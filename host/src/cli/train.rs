@@ -33,7 +33,7 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<S
     }
     let resolved = open::configuration(&arguments.config, &extra, &registry)?;
     own_config::ensure_one_run(&resolved, &arguments.config.files)?;
-    let stop = Stop::install().map_err(Error::from)?;
+    let stop = Stop::install()?;
     run(&resolved.config, &registry, bars, &stop).map_err(|error| Failure::from(error).signalled(&stop))
 }
 

@@ -62,7 +62,7 @@ impl TrainedRun {
         };
         let record = RunRecord::read(&folder)?;
         let sources = Sources { files: vec![folder.join(CONFIG_FILE)], ..Sources::default() };
-        let config = config::load(&sources).map_err(|error| Error::configuration(error.to_string()))?.config;
+        let config = config::load(&sources)?.config;
         Ok(Self { folder, record, config, checkpoint })
     }
 
@@ -199,11 +199,7 @@ impl TrainedRun {
     ///
     /// # Errors
     /// Starting weights that are gone; what the plugin refuses.
-    pub fn untrained(
-        &self,
-        registry: &Registry,
-        device: Device,
-    ) -> Result<(Box<dyn Method>, WeightsOrigin), Error> {
+    pub fn untrained(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), Error> {
         let (channels, size) = self.record.encoder_input();
         let init = self.config.train.self_supervision.init.as_deref().map(InitialWeights::read).transpose()?;
         let (then, now) = (&self.record.init, init.as_ref().map(InitialWeights::file));
@@ -217,7 +213,7 @@ impl TrainedRun {
         }
         let method = build_method(init.as_ref(), &self.config, registry, channels, size, device, false)?;
         let tensors = state::encoder_tensors(method.encoder());
-        let bytes = to_safetensors(&tensors, &BTreeMap::new()).map_err(|error| Error::data(error.to_string()))?;
+        let bytes = to_safetensors(&tensors, &BTreeMap::new())?;
         let origin = WeightsOrigin { file: "untrained".into(), sha256: sha256_of_bytes(&bytes), step: Some(0) };
         Ok((method, origin))
     }

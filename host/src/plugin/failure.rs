@@ -20,7 +20,7 @@ pub enum PluginFailure {
         path: PathBuf,
     },
     /// No plugin provides the name.
-    #[error(transparent)]
+    #[error("{0}")]
     Unknown(Box<UnknownName>),
     /// Several plugins provide the name.
     #[error(
@@ -77,8 +77,6 @@ pub struct UnknownName {
     /// Files that cannot be used, and why.
     pub unusable: Vec<(PathBuf, String)>,
 }
-
-impl std::error::Error for UnknownName {}
 
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

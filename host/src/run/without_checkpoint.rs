@@ -24,8 +24,7 @@ pub fn complete_run(run: &Path, config: &Config) -> Result<Option<RunRecord>, Er
             return Ok(None);
         }
     };
-    let saved = config::load(&Sources { files: vec![run.join(CONFIG_FILE)], ..Sources::default() });
-    let saved = saved.map_err(|error| Error::configuration(error.to_string()))?.config;
+    let saved = config::load(&Sources { files: vec![run.join(CONFIG_FILE)], ..Sources::default() })?.config;
     if record.status == RunStatus::Completed {
         ensure_this_run(run, &record, &saved, config)?;
         return Ok(Some(record));

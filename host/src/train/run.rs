@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
         let Some(parts) = self.parts.take() else { return Ok(&self.record) };
         let Parts { compute, data, views, method, head, checkpoint } = parts;
         let checkpoints = self.folder.checkpoints()?;
-        let yaml = config::to_yaml(self.config).map_err(|error| Error::configuration(error.to_string()))?;
+        let yaml = config::to_yaml(self.config)?;
         self.folder.write_config(&yaml)?;
         self.folder.write_record(&self.record)?;
         let mut engine =
@@ -185,7 +185,7 @@ impl<'a> Run<'a> {
         let (encoder, record) = (&self.config.train.self_supervision.encoder_name, &mut self.record);
         encoder_file::export_encoder(&file, &tensors, encoder, &record.embedding, &record.dataset)?;
         record.encoder_sha256 = Some(sha256_of_file(&file)?.0);
-        Ok(self.folder.write_record(&self.record)?)
+        self.folder.write_record(&self.record)
     }
 }
 
