@@ -16,7 +16,7 @@ fn compile_shim() {
     let mut build = cc::Build::new();
     build.cpp(true).std("c++17").define("_GLIBCXX_USE_CXX11_ABI", "1").file("native/shim.cpp");
     // It passes calls on, as torch-sys does.
-    build.debug(false).opt_level(1);
+    build.debug(false).opt_level(0);
     for folder in libtorch_include_folders() {
         build.flag("-isystem").flag(folder);
     }

@@ -1,7 +1,8 @@
 //! The online linear head: learns from detached features while the encoder trains.
 
-use super::{Objective, auroc, average_precision, confusion::mean};
+use super::{Objective, Scored, auroc, average_precision, confusion::mean};
 use crate::config::schema::LinearHeadConfig;
+use crate::metric::{ACCURACY, AUPRC, AUROC, Metric};
 use crate::model::{Error, Linear, Result};
 use crate::optim::{Adam, Decay, Optimizer};
 use selfsame_encoder_api::Parameter;
@@ -163,7 +164,8 @@ impl LinearHead {
         Ok(())
     }
 
-    /// Scores the head on all features of a split at once.
+    /// Scores the head on all features of a split at once, by the scorer of the probes. Predictions that are not finite,
+    /// as those of a head that has diverged, have no score.
     ///
     /// # Errors
     /// No features, or targets of another shape; anything libtorch refuses.
@@ -173,14 +175,15 @@ impl LinearHead {
         if logits.numel() == 0 {
             return Err(Error::Input("the linear head cannot be scored on a split without samples".into()));
         }
-        let correct = self.correct(&logits, targets)?.f_to_kind(Kind::Double)?;
-        let (auroc, auprc) = self.ranked(&logits, targets)?.as_ref().map_or(Ok((None, None)), ranking)?;
-        Ok(HeadMetrics {
-            loss: self.objective.loss(&logits, targets)?.f_double_value(&[])?,
-            accuracy: correct.f_mean(None)?.f_double_value(&[])?,
-            auroc,
-            auprc,
-        })
+        let loss = self.objective.loss(&logits, targets)?.f_double_value(&[])?;
+        let probabilities = self.objective.probabilities(&logits)?;
+        if probabilities.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
+            return Ok(HeadMetrics { loss, accuracy: f64::NAN, auroc: None, auprc: None });
+        }
+        let scores = Scored::new(self.objective.task(), &probabilities, targets)?.weighted(&|_| 1.0);
+        let score = |wanted: &Metric| scores.iter().find(|(metric, _)| metric.name == wanted.name).and_then(|(_, score)| *score);
+        let accuracy = score(&ACCURACY).unwrap_or(f64::NAN);
+        Ok(HeadMetrics { loss, accuracy, auroc: score(&AUROC), auprc: score(&AUPRC) })
     }
 
     /// `weight` (`[classes, D]`) and `bias`.

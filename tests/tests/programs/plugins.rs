@@ -142,7 +142,7 @@ fn build(crate_folder: &std::path::Path) {
     cargo
         .args(["build", "--release", "--offline"])
         .args(["--config", "profile.release.strip='debuginfo'"])
-        .args(["--config", "profile.release.package.torch-sys.opt-level=1"])
+        .args(["--config", "profile.release.package.torch-sys.opt-level=0"])
         .current_dir(crate_folder)
         .env("CARGO_TARGET_DIR", target)
         .stderr(Stdio::piped());
