@@ -65,7 +65,7 @@ fn word(kind: FileType) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::entries;
+    use crate::data::cache_entries;
     use crate::evaluate::TrainedRun;
     use crate::lock::FileLock;
     use crate::plugin::{install, skeleton};
@@ -111,6 +111,6 @@ mod tests {
         assert!(crate::run::metrics::read(dir).is_err());
         std::fs::create_dir(dir.join("entry")).unwrap();
         pipe(&dir.join("entry"), "entry.json");
-        assert_eq!(entries::entries(dir).unwrap().len(), 0);
+        assert_eq!(cache_entries::entries(dir).unwrap().len(), 0);
     }
 }

@@ -5,11 +5,11 @@ use super::failure::Failure;
 use super::open;
 use super::print::{pretty, say};
 use crate::config::Config;
-use crate::data::survey::{self, Survey};
-use crate::data::{Decoder, entries};
+use crate::data::dataset_stats::{self, DatasetStats};
+use crate::data::{Decoder, cache_entries};
 use crate::error::Error;
 use crate::output::host_services::HostServices;
-use crate::output::survey_table;
+use crate::output::stats_table;
 use crate::plugin::Registry;
 use crate::samples::{self, cache, splits};
 use crate::train::signals::Stop;
@@ -49,9 +49,9 @@ fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &H
             let (mut failing, mut all) = (0, 0);
             for request in requests(config)? {
                 let splits = read(config, &request, registry, services)?;
-                say(&survey_table::failures(&samples::label(&request), &splits))?;
-                failing += splits.values().map(|survey| survey.damaged.len()).sum::<usize>();
-                all += splits.values().map(|survey| survey.samples).sum::<usize>();
+                say(&stats_table::failures(&samples::label(&request), &splits))?;
+                failing += splits.values().map(|stats| stats.damaged.len()).sum::<usize>();
+                all += splits.values().map(|stats| stats.samples).sum::<usize>();
             }
             if failing > 0 {
                 return Err(Failure::data(format!(
@@ -64,19 +64,19 @@ fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &H
             let (mut described, mut surveys) = (Vec::new(), Vec::new());
             for request in requests(config)? {
                 let splits = read(config, &request, registry, services)?;
-                let leaks = survey::leaks(&splits);
+                let leaks = dataset_stats::leaks(&splits);
                 match json {
                     true => {
                         described.push(serde_json::json!({"dataset": request.name, "folder": request.dataset_dir, "splits": splits, "leaks": leaks}));
                     }
-                    false => say(&survey_table::statistics(&samples::label(&request), &splits, &leaks))?,
+                    false => say(&stats_table::statistics(&samples::label(&request), &splits, &leaks))?,
                 }
                 surveys.push((samples::label(&request), splits));
             }
-            let shared = survey::shared(surveys.iter().map(|(label, splits)| (label.as_str(), splits)));
+            let shared = dataset_stats::shared(surveys.iter().map(|(label, splits)| (label.as_str(), splits)));
             match json {
                 true => say(&pretty(&serde_json::json!({"data_sets": described, "shared": shared})))?,
-                false if surveys.len() > 1 => say(&survey_table::shared(&shared))?,
+                false if surveys.len() > 1 => say(&stats_table::shared(&shared))?,
                 false => {}
             }
         }
@@ -89,13 +89,13 @@ fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &H
 fn cache(command: &CacheCommand, folder: &Path) -> Result<String, Failure> {
     let failed = |error: std::io::Error| Failure::data(format!("packed cache {}: {error}", folder.display()));
     let mut lines = Vec::new();
-    for entry in entries::entries(folder).map_err(failed)? {
+    for entry in cache_entries::entries(folder).map_err(failed)? {
         let (key, size) = (&entry.key, DecimalBytes(entry.bytes).to_string());
         let side = key.store_size.map_or("original size".to_owned(), |side| format!("reduced to {side} pixels"));
         let described = format!("{size:>10}  {} {}, {side}  {}", key.dataset, key.split, entry.folder.display());
         let done = match command {
             CacheCommand::List(_) => "",
-            CacheCommand::Clear(_) if entries::remove(&entry).map_err(failed)? => "  removed",
+            CacheCommand::Clear(_) if cache_entries::remove(&entry).map_err(failed)? => "  removed",
             CacheCommand::Clear(_) => "  is being written, and stays",
         };
         lines.push(described + done);
@@ -128,7 +128,7 @@ fn read(
     request: &DatasetRequest,
     registry: &Registry,
     services: &dyn Services,
-) -> Result<BTreeMap<String, Survey>, Error> {
+) -> Result<BTreeMap<String, DatasetStats>, Error> {
     let (card, dataset) = samples::prepare(request, registry, services)?;
     let mut splits = BTreeMap::new();
     for split in &card.splits {
@@ -136,7 +136,7 @@ fn read(
         let what = format!("read {} {}", card.name, split.name());
         let workers = splits::workers(config.dataset.num_workers);
         let decoder = Decoder { card: &card, samples: samples.as_ref(), side: None, workers, services, what };
-        splits.insert(split.name().to_owned(), survey::survey(&decoder)?);
+        splits.insert(split.name().to_owned(), dataset_stats::measure(&decoder)?);
     }
     Ok(splits)
 }

@@ -4,7 +4,7 @@ use super::args::{Cli, EvaluateArgs, TrainedArgs};
 use super::failure::Failure;
 use super::open;
 use crate::config::Config;
-use crate::evaluate::{self, Bench, Evaluation, Protocol, Recipes, Subject, TrainedRun};
+use crate::evaluate::{self, EvaluatedModel, Evaluation, Protocol, ProtocolRunner, Recipes, TrainedRun};
 use crate::output::counter::Counter;
 use crate::output::host_services::HostServices;
 use crate::plugin::Registry;
@@ -40,7 +40,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     let split = scored.split;
     let counter = Counter::new(bars);
     let progress = |what: &str, done, total| counter.show(what, done, total);
-    let bench = Bench::new(&config, &splits, scored, compute, method.encoder(), &run.record, &progress)?;
+    let bench = ProtocolRunner::new(&config, &splits, scored, compute, method.encoder(), &run.record, &progress)?;
     services.clear();
     let recipes = recipes(arguments);
     let mut departures = run.departures(&config)?;
@@ -55,7 +55,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
         progress("computing intervals", 0, 0);
         let result = Evaluation::new(
             verdict,
-            Subject {
+            EvaluatedModel {
                 card: splits.card(),
                 split,
                 train_samples: bench.sizes().0,

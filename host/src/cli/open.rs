@@ -55,7 +55,7 @@ fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent
     );
     let mut resolved = config::load(&sources)?;
     own_config::settle(&mut resolved);
-    resolved.retired.iter().for_each(|retired| tracing::warn!("{retired}"));
+    resolved.ignored_keys.iter().for_each(|ignored| tracing::warn!("{ignored}"));
 
     let Config { dataset: first, encoder: architecture, linear_head, .. } = &resolved.config;
     let mut problems = Vec::new();

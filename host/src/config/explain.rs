@@ -2,9 +2,9 @@
 
 use super::check::hint;
 use super::error::{ConfigError, Problem};
+use super::ignored_keys;
 use super::keys::{Key, Kind};
 use super::node::Node;
-use super::retired;
 use super::schema::{Config, MethodName};
 use super::show::{flow, ordered};
 use std::fmt::Write;
@@ -16,7 +16,7 @@ use std::fmt::Write;
 pub fn explain(path: &str) -> Result<String, ConfigError> {
     let root = Key::root();
     let Some(key) = root.find(path) else {
-        return retired::explain(path).ok_or_else(|| unknown(&root, path).into());
+        return ignored_keys::explain(path).ok_or_else(|| unknown(&root, path).into());
     };
     let mut out = format!("{}\n  {}\n", key.path, key.doc);
     match &key.kind {

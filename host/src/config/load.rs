@@ -3,10 +3,10 @@
 use super::check::{self, Checked};
 use super::error::{ConfigError, Problem};
 use super::flat;
+use super::ignored_keys::{self, IgnoredKey};
 use super::keys::Key;
 use super::layers;
 use super::origin::Origin;
-use super::retired::{self, Retired};
 use super::role::Role;
 use super::rules;
 use super::schema::Config;
@@ -33,7 +33,7 @@ pub struct Resolved {
     /// The origin of every value, by dotted key.
     pub origins: BTreeMap<String, Origin>,
     /// Keys that were set and have no effect.
-    pub retired: Vec<Retired>,
+    pub ignored_keys: Vec<IgnoredKey>,
 }
 
 /// Reads, merges and checks a configuration.
@@ -87,7 +87,7 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
     let mut origins = BTreeMap::new();
     let mut without_effect = Vec::new();
     for (index, mut layer) in layers::read(sources, &mut problems).into_iter().enumerate() {
-        without_effect.extend(retired::take(&mut layer.node, &layer.origin));
+        without_effect.extend(ignored_keys::take(&mut layer.node, &layer.origin));
         let Checked { values, origins: at, problems: found } = check::check(root, &layer.node, &layer.origin);
         problems.extend(found);
         if let Origin::Recommended(_) = layer.origin {
@@ -122,5 +122,5 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
         (path, origin)
     };
     let origins = leaves.into_iter().map(origin).collect();
-    Ok((Resolved { config, origins, retired: without_effect }, problems))
+    Ok((Resolved { config, origins, ignored_keys: without_effect }, problems))
 }

@@ -1,8 +1,9 @@
 //! From data sets to batches: splits, samples decoded once, pixels held in memory, on the device or on disk, and mixtures.
 
+pub mod cache_entries;
+pub mod dataset_stats;
 mod decode;
 mod depth;
-pub mod entries;
 mod error;
 mod images;
 pub mod loader;
@@ -15,7 +16,6 @@ mod size;
 mod source;
 pub mod split;
 pub mod store;
-pub mod survey;
 
 pub use decode::{Damaged, Decoder};
 pub use depth::Depth;

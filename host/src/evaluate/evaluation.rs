@@ -4,7 +4,7 @@ use super::protocol::Protocol;
 use super::trained::WeightsOrigin;
 use crate::error::Error;
 use crate::native;
-use crate::probe::{RESAMPLES, Scored, Scores, intervals};
+use crate::probe::{RESAMPLES, ScoredPredictions, Scores, intervals};
 use crate::regular_file;
 use crate::run::record::PluginFile;
 use crate::samples::Skipped;
@@ -24,11 +24,11 @@ pub(super) struct Prediction {
     pub(super) seed: u64,
     /// Settings that were chosen on the training split.
     pub(super) chosen: BTreeMap<String, Value>,
-    pub(super) scored: Scored,
+    pub(super) scored: ScoredPredictions,
 }
 
 /// What a protocol came to, before it is scored.
-pub struct Verdict {
+pub struct ProtocolOutput {
     pub(super) protocol: Protocol,
     pub(super) recipe: Value,
     pub(super) predictions: Vec<Prediction>,
@@ -50,7 +50,7 @@ pub struct Evaluation {
     /// Samples that the protocol learnt from.
     pub train_samples: usize,
     /// Scores by name, over all seeds.
-    pub metrics: BTreeMap<String, Measure>,
+    pub metrics: BTreeMap<String, MetricSummary>,
     /// What the intervals stand on.
     pub intervals: Intervals,
     /// Each class against all others, over all seeds.
@@ -85,7 +85,7 @@ pub struct Evaluation {
 
 /// A score over seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Measure {
+pub struct MetricSummary {
     /// Mean over the seeds.
     pub mean: f64,
     /// Standard deviation over the seeds (n − 1); none for a single one.
@@ -110,7 +110,7 @@ pub struct Intervals {
 pub struct ClassResult {
     /// The class.
     pub name: String,
-    /// Scored samples of it.
+    /// ScoredPredictions samples of it.
     pub support: u64,
     /// Share of the samples predicted as it that are of it.
     pub precision: f64,
@@ -134,7 +134,7 @@ pub struct SeedResult {
 }
 
 /// What was evaluated, for the record.
-pub struct Subject<'a> {
+pub struct EvaluatedModel<'a> {
     /// The data set.
     pub card: &'a Card,
     /// The split that was scored.
@@ -161,10 +161,10 @@ pub struct Subject<'a> {
 
 impl Evaluation {
     /// Scores a verdict.
-    pub fn new(verdict: Verdict, subject: Subject<'_>) -> Self {
-        let Verdict { protocol, recipe, predictions, groups } = verdict;
+    pub fn new(verdict: ProtocolOutput, subject: EvaluatedModel<'_>) -> Self {
+        let ProtocolOutput { protocol, recipe, predictions, groups } = verdict;
         let samples = predictions.first().map_or(0, |first| first.scored.samples());
-        let all: Vec<&Scored> = predictions.iter().map(|prediction| &prediction.scored).collect();
+        let all: Vec<&ScoredPredictions> = predictions.iter().map(|prediction| &prediction.scored).collect();
         let by_seed: Vec<Scores> = all.iter().map(|scored| scored.scores()).collect();
         let names: Vec<&str> =
             all.first().map(|first| first.weighted(&|_| 1.0)).into_iter().flatten().map(|s| s.0.name).collect();
@@ -178,7 +178,7 @@ impl Evaluation {
         for (at, (score, _)) in by_seed.first().into_iter().flatten().enumerate() {
             let values: Option<Vec<f64>> = by_seed.iter().map(|scores| scores[at].1).collect();
             let Some(values) = values else { continue };
-            let measure = Measure::of(&values, bounds.get(score.name).copied());
+            let measure = MetricSummary::of(&values, bounds.get(score.name).copied());
             metrics.insert(score.name.to_owned(), measure);
         }
         let seeds = predictions
@@ -276,7 +276,7 @@ pub fn read_all(run: &Path) -> Result<Vec<(String, Evaluation)>, Error> {
     Ok(names.into_iter().filter_map(read).collect())
 }
 
-impl Measure {
+impl MetricSummary {
     fn of(values: &[f64], interval: Option<[f64; 2]>) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
@@ -291,7 +291,7 @@ fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-fn class_results(names: &[String], all: &[&Scored]) -> Vec<ClassResult> {
+fn class_results(names: &[String], all: &[&ScoredPredictions]) -> Vec<ClassResult> {
     let scores: Vec<_> = all.iter().map(|scored| scored.class_scores(&|_| 1.0)).collect();
     let aurocs: Vec<_> = all.iter().map(|scored| scored.class_auroc()).collect();
     let result = |(class, name): (usize, &String)| {
@@ -308,7 +308,7 @@ fn class_results(names: &[String], all: &[&Scored]) -> Vec<ClassResult> {
     names.iter().enumerate().map(result).collect()
 }
 
-fn confusion(card: &Card, all: &[&Scored]) -> Vec<Vec<u64>> {
+fn confusion(card: &Card, all: &[&ScoredPredictions]) -> Vec<Vec<u64>> {
     if card.task == selfsame_plugin_api::Task::Multilabel {
         return Vec::new();
     }
@@ -324,8 +324,8 @@ mod tests {
 
     #[test]
     fn the_deviation_over_seeds_is_that_of_a_sample() {
-        let measure = Measure::of(&[0.5, 0.7], None);
+        let measure = MetricSummary::of(&[0.5, 0.7], None);
         assert!((measure.mean - 0.6).abs() < 1e-12 && (measure.std.unwrap() - 0.02_f64.sqrt()).abs() < 1e-12);
-        assert_eq!(Measure::of(&[0.5], None).std, None);
+        assert_eq!(MetricSummary::of(&[0.5], None).std, None);
     }
 }

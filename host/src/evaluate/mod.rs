@@ -2,16 +2,17 @@
 //!
 //! The test split is scored here and nowhere else. Nothing here changes a run's weights or checkpoints.
 
-mod bench;
 mod evaluation;
 mod protocol;
+mod protocol_runner;
 mod table;
 mod trained;
 
-pub use bench::{Bench, Recipes, views};
 pub use evaluation::{
-    ClassResult, EVALUATIONS_DIR, Evaluation, Intervals, Measure, SeedResult, Subject, Verdict, read_all,
+    ClassResult, EVALUATIONS_DIR, EvaluatedModel, Evaluation, Intervals, MetricSummary, ProtocolOutput, SeedResult,
+    read_all,
 };
 pub use protocol::Protocol;
+pub use protocol_runner::{ProtocolRunner, Recipes, views};
 pub use table::{rows, summary, tables};
 pub use trained::{TrainedRun, WeightsOrigin};

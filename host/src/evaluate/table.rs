@@ -1,6 +1,6 @@
 //! Results as tables for people.
 
-use super::evaluation::{Evaluation, Measure};
+use super::evaluation::{Evaluation, MetricSummary};
 use crate::metric::{ACCURACY, AUROC, LABEL_ACCURACY, Metric, SCORES};
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -81,7 +81,7 @@ fn align_right(table: &mut Table) {
     });
 }
 
-fn measure(measure: &Measure) -> String {
+fn measure(measure: &MetricSummary) -> String {
     let mut text = percent(measure.mean);
     if let Some(std) = measure.std {
         text.push_str(&format!(" ± {:.1}", 100.0 * std));

@@ -2,17 +2,17 @@
 //!
 //! A method is one file here and one line in [`create`]; its name and settings stand in the configuration's schema.
 
-mod averaged;
 mod barlow_twins;
 mod byol;
+mod ema_encoder;
 mod gradient_cache;
 mod nt_xent;
 mod simclr;
 mod vicreg;
 
-pub use averaged::Averaged;
 pub use barlow_twins::{BarlowTwins, barlow_twins_loss};
 pub use byol::{Byol, byol_loss, tau};
+pub use ema_encoder::EmaEncoder;
 pub use gradient_cache::{cached_gradient_step, loss_in_pieces};
 pub use nt_xent::nt_xent;
 pub use simclr::SimClr;
@@ -166,7 +166,7 @@ pub fn create<E: From<Error>>(
         MethodName::Vicreg => Box::new(VicReg::new(settings, encoder()?, device)?),
     };
     Ok(match config.train.encoder_ema_decay {
-        Some(decay) => Box::new(Averaged::new(method, encoder()?, decay, with_features)?),
+        Some(decay) => Box::new(EmaEncoder::new(method, encoder()?, decay, with_features)?),
         None => method,
     })
 }

@@ -14,7 +14,7 @@ pub mod progress;
 pub mod recorder;
 pub mod report;
 pub mod scores;
-pub mod survey_table;
+pub mod stats_table;
 pub mod tensorboard;
 pub mod terminal;
 pub mod torchscript;

@@ -1,7 +1,7 @@
 //! A plugin's data set behind the plain traits; checks whatever the plugin returns.
 
 use super::card::{self, is_unique};
-use super::{subject::Subject, watch::Watched};
+use super::{plugin_context::PluginContext, slow_call::Watched};
 use abi_stable::{
     sabi_trait::TD_Opaque,
     sabi_types::RRef,
@@ -18,15 +18,15 @@ use std::{
 };
 
 pub(super) struct PluginDataset {
-    subject: Arc<Subject>,
+    context: Arc<PluginContext>,
     /// Replaced once preparing has taught more.
     card: Mutex<Arc<Card>>,
     object: DatasetObject,
 }
 
 impl PluginDataset {
-    pub(super) fn new(subject: Subject, card: Card, object: DatasetObject) -> Self {
-        Self { subject: Arc::new(subject), card: Mutex::new(Arc::new(card)), object }
+    pub(super) fn new(context: PluginContext, card: Card, object: DatasetObject) -> Self {
+        Self { context: Arc::new(context), card: Mutex::new(Arc::new(card)), object }
     }
 
     fn current_card(&self) -> Arc<Card> {
@@ -34,11 +34,11 @@ impl PluginDataset {
     }
 
     fn learn_card(&self) -> Result<()> {
-        let Some(json) = self.subject.call("Dataset::card", |_| self.object.card())?.into_option() else {
+        let Some(json) = self.context.call("Dataset::card", |_| self.object.card())?.into_option() else {
             return Ok(());
         };
-        let card = self.subject.parse(&json)?;
-        card::check(&card, &self.current_card().name).map_err(|message| self.subject.broken(message))?;
+        let card = self.context.parse(&json)?;
+        card::check(&card, &self.current_card().name).map_err(|message| self.context.broken(message))?;
         *self.card.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(card);
         Ok(())
     }
@@ -69,7 +69,7 @@ impl ServicesAbi for Progress<'_> {
 
 impl Dataset for PluginDataset {
     fn prepare(&self, services: &dyn Services) -> Result<()> {
-        self.subject.call("Dataset::prepare", |watched| {
+        self.context.call("Dataset::prepare", |watched| {
             let progress = Progress { services, watched };
             self.object.prepare(ServicesAbi_TO::from_ptr(RRef::new(&progress), TD_Opaque))
         })?;
@@ -85,15 +85,15 @@ impl Dataset for PluginDataset {
         if !card.splits.contains(&split) {
             let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();
             let message = format!("there is no split `{}`; it has: {}", split.name(), splits.join(", "));
-            return Err(self.subject.named(PluginError::configuration(message)));
+            return Err(self.context.named(PluginError::configuration(message)));
         }
-        let object = self.subject.call("Dataset::open", |_| self.object.open(split.name().into()))?;
-        Ok(Box::new(PluginSamples::new(&self.subject, card, object)?))
+        let object = self.context.call("Dataset::open", |_| self.object.open(split.name().into()))?;
+        Ok(Box::new(PluginSamples::new(&self.context, card, object)?))
     }
 }
 
 struct PluginSamples {
-    subject: Arc<Subject>,
+    context: Arc<PluginContext>,
     card: Arc<Card>,
     object: SamplesObject,
     len: usize,
@@ -109,34 +109,34 @@ fn strings(list: ROption<RVec<RString>>) -> Option<Vec<String>> {
 }
 
 impl PluginSamples {
-    fn new(subject: &Arc<Subject>, card: Arc<Card>, object: SamplesObject) -> Result<Self> {
-        let len = subject.call("Samples::len", |_| object.len())?;
-        let targets = subject.call("Samples::targets", |_| object.targets())?;
-        let targets = check_targets(&card, len, &targets).map_err(|message| subject.broken(message))?;
-        let groups = strings(subject.call("Samples::groups", |_| object.groups())?);
-        let ids = strings(subject.call("Samples::ids", |_| object.ids())?);
+    fn new(context: &Arc<PluginContext>, card: Arc<Card>, object: SamplesObject) -> Result<Self> {
+        let len = context.call("Samples::len", |_| object.len())?;
+        let targets = context.call("Samples::targets", |_| object.targets())?;
+        let targets = check_targets(&card, len, &targets).map_err(|message| context.broken(message))?;
+        let groups = strings(context.call("Samples::groups", |_| object.groups())?);
+        let ids = strings(context.call("Samples::ids", |_| object.ids())?);
         for (what, list) in [("groups", &groups), ("ids", &ids)] {
             if let Some(count) = list.as_ref().map(Vec::len).filter(|count| *count != len) {
-                return Err(subject.broken(format!("`{what}` has {count} entries for {len} samples")));
+                return Err(context.broken(format!("`{what}` has {count} entries for {len} samples")));
             }
         }
         if !ids.as_ref().is_none_or(is_unique) {
-            return Err(subject.broken("`ids` names a sample twice"));
+            return Err(context.broken("`ids` names a sample twice"));
         }
-        let fingerprint = subject.call("Samples::fingerprint", |_| object.fingerprint())?.into_option();
+        let fingerprint = context.call("Samples::fingerprint", |_| object.fingerprint())?.into_option();
         let fingerprint = fingerprint.map(|text| text.as_str().to_owned());
-        let samples = Self { subject: subject.clone(), card, object, len, targets, groups, ids, fingerprint };
+        let samples = Self { context: context.clone(), card, object, len, targets, groups, ids, fingerprint };
         samples.checked_block()?;
         Ok(samples)
     }
 
     fn checked_block(&self) -> Result<Option<&[u8]>> {
-        let block = self.subject.call("Samples::block", |_| self.object.block())?;
+        let block = self.context.call("Samples::block", |_| self.object.block())?;
         let Some(block) = block.into_option().map(|block| block.as_slice()) else { return Ok(None) };
         let (height, width) = self.card.nominal_size;
         let expected = [self.card.channels, height, width].iter().try_fold(self.len, |size, n| size.checked_mul(*n));
         if self.card.bit_depth != 8 || Some(block.len()) != expected {
-            return Err(self.subject.broken(format!(
+            return Err(self.context.broken(format!(
                 "`block` has {} bytes, expected {} × {} × {height} × {width} of 8 bits",
                 block.len(),
                 self.len,
@@ -157,7 +157,7 @@ impl PluginSamples {
             return Ok(Image { channels, height, width, bit_depth, data: data.as_slice().to_vec() });
         }
         let id = self.ids.as_ref().map(|ids| format!(" (`{}`)", ids[index])).unwrap_or_default();
-        Err(self.subject.broken(format!(
+        Err(self.context.broken(format!(
             "sample {index}{id} is {channels} × {height} × {width} of {bit_depth} bits in {} bytes; the card says {} \
              channels of {} bits",
             data.len(),
@@ -216,12 +216,12 @@ impl Samples for PluginSamples {
 
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
         if let Some(index) = indices.iter().find(|index| **index >= self.len) {
-            return Err(self.subject.broken(format!("sample {index} was asked for, there are {}", self.len)));
+            return Err(self.context.broken(format!("sample {index} was asked for, there are {}", self.len)));
         }
-        let images = self.subject.call("Samples::read", |_| self.object.read(RSlice::from_slice(indices)))?;
+        let images = self.context.call("Samples::read", |_| self.object.read(RSlice::from_slice(indices)))?;
         if images.len() != indices.len() {
             let (returned, asked) = (images.len(), indices.len());
-            return Err(self.subject.broken(format!("`read` returned {returned} images for {asked} indices")));
+            return Err(self.context.broken(format!("`read` returned {returned} images for {asked} indices")));
         }
         indices.iter().zip(&images).map(|(index, image)| self.image(*index, image)).collect()
     }
@@ -232,10 +232,10 @@ impl Samples for PluginSamples {
 
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
         if index >= self.len {
-            return Err(self.subject.broken(format!("sample {index} was asked for, there are {}", self.len)));
+            return Err(self.context.broken(format!("sample {index} was asked for, there are {}", self.len)));
         }
-        let json = self.subject.call("Samples::facts", |_| self.object.facts(index))?;
-        self.subject.parse(&json)
+        let json = self.context.call("Samples::facts", |_| self.object.facts(index))?;
+        self.context.parse(&json)
     }
 
     fn block(&self) -> Option<&[u8]> {

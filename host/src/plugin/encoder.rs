@@ -1,13 +1,13 @@
 //! A plugin's encoder behind the plain trait; checks whatever the plugin returns.
 
-use super::{card::is_unique, subject::Subject};
+use super::{card::is_unique, plugin_context::PluginContext};
 use selfsame_abi::EncoderObject;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter, ParameterKind, Result, borrow_tensor, take_tensor};
 use serde::Deserialize;
 use tch::Tensor;
 
 pub(super) struct PluginEncoder {
-    subject: Subject,
+    context: PluginContext,
     object: EncoderObject,
     feature_dim: usize,
     parameters: Vec<Parameter>,
@@ -26,43 +26,43 @@ struct BufferMetadata {
 }
 
 impl PluginEncoder {
-    pub(super) fn new(subject: Subject, object: EncoderObject) -> selfsame_plugin_api::Result<Self> {
-        let damaged = |error: serde_json::Error| subject.broken(format!("metadata of a tensor: {error}"));
-        let feature_dim = subject.call("Encoder::feature_dim", |_| object.feature_dim())?;
+    pub(super) fn new(context: PluginContext, object: EncoderObject) -> selfsame_plugin_api::Result<Self> {
+        let damaged = |error: serde_json::Error| context.broken(format!("metadata of a tensor: {error}"));
+        let feature_dim = context.call("Encoder::feature_dim", |_| object.feature_dim())?;
         let mut parameters = Vec::new();
-        for named in subject.call("Encoder::parameters", |_| object.parameters())? {
+        for named in context.call("Encoder::parameters", |_| object.parameters())? {
             let ParameterMetadata { name, kind } = serde_json::from_str(&named.metadata).map_err(damaged)?;
             parameters.push(Parameter { name, kind, tensor: take_tensor(named.tensor) });
         }
         let mut buffers = Vec::new();
-        for named in subject.call("Encoder::buffers", |_| object.buffers())? {
+        for named in context.call("Encoder::buffers", |_| object.buffers())? {
             let BufferMetadata { name } = serde_json::from_str(&named.metadata).map_err(damaged)?;
             buffers.push(Buffer { name, tensor: take_tensor(named.tensor) });
         }
         if feature_dim == 0 {
-            return Err(subject.broken("`feature_dim` is 0"));
+            return Err(context.broken("`feature_dim` is 0"));
         }
         let names = parameters.iter().map(|p| &p.name).chain(buffers.iter().map(|b| &b.name));
         if !is_unique(names) {
-            return Err(subject.broken("two parameters or buffers have the same name"));
+            return Err(context.broken("two parameters or buffers have the same name"));
         }
         if let Some(parameter) = parameters.iter().find(|p| !p.tensor.is_leaf() || !p.tensor.requires_grad()) {
             let name = &parameter.name;
-            return Err(subject.broken(format!("parameter `{name}` is not a leaf that requires gradients")));
+            return Err(context.broken(format!("parameter `{name}` is not a leaf that requires gradients")));
         }
-        Ok(Self { subject, object, feature_dim, parameters, buffers })
+        Ok(Self { context, object, feature_dim, parameters, buffers })
     }
 }
 
 impl Encoder for PluginEncoder {
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let forward = |_: &_| self.object.forward(borrow_tensor(x), train);
-        let embedded = take_tensor(self.subject.call("Encoder::forward", forward)?);
+        let embedded = take_tensor(self.context.call("Encoder::forward", forward)?);
         let expected = [x.size().first().copied().unwrap_or_default(), self.feature_dim as i64];
         if embedded.size() != expected {
             let shape = embedded.size();
             return Err(self
-                .subject
+                .context
                 .broken(format!("`forward` returned shape {shape:?}, expected {expected:?}"))
                 .into());
         }

@@ -1,6 +1,8 @@
 //! Opens a plugin's file, after its manifest has been judged.
 
-use super::{PluginFailure, card, dataset::PluginDataset, encoder::PluginEncoder, log, manifest, subject::Subject};
+use super::{
+    PluginFailure, card, dataset::PluginDataset, encoder::PluginEncoder, log, manifest, plugin_context::PluginContext,
+};
 use crate::storage::sha256_of_file;
 use abi_stable::library::{LibraryError, lib_header_from_path};
 use selfsame_abi::PluginModuleRef;
@@ -52,31 +54,31 @@ fn one_line(path: &Path, error: &LibraryError) -> String {
 }
 
 impl Library {
-    fn subject(&self, what: &'static str, name: &str) -> Subject {
-        Subject { plugin: self.manifest.name.clone(), what, name: name.to_owned() }
+    fn context(&self, what: &'static str, name: &str) -> PluginContext {
+        PluginContext { plugin: self.manifest.name.clone(), what, name: name.to_owned() }
     }
 
     pub(super) fn dataset_card(&self, name: &str) -> Result<Card, PluginError> {
-        let subject = self.subject("data set", name);
-        let json = subject.call("card", |_| self.module.dataset_card()(name.into()))?;
-        let card = subject.parse(&json)?;
-        card::check(&card, name).map_err(|message| subject.broken(message))?;
+        let context = self.context("data set", name);
+        let json = context.call("card", |_| self.module.dataset_card()(name.into()))?;
+        let card = context.parse(&json)?;
+        card::check(&card, name).map_err(|message| context.broken(message))?;
         Ok(card)
     }
 
     pub(super) fn create_dataset(&self, request: &DatasetRequest) -> Result<Box<dyn Dataset>, PluginError> {
         let card = self.dataset_card(&request.name)?;
-        let subject = self.subject("data set", &request.name);
-        let request = subject.to_json(request)?;
-        let object = subject.call("create", |_| self.module.create_dataset()(request.as_str().into()))?;
-        Ok(Box::new(PluginDataset::new(subject, card, object)))
+        let context = self.context("data set", &request.name);
+        let request = context.to_json(request)?;
+        let object = context.call("create", |_| self.module.create_dataset()(request.as_str().into()))?;
+        Ok(Box::new(PluginDataset::new(context, card, object)))
     }
 
     pub(super) fn encoder_card(&self, name: &str) -> Result<EncoderCard, PluginError> {
-        let subject = self.subject("encoder", name);
-        let json = subject.call("card", |_| self.module.encoder_card()(name.into()))?;
-        let card = subject.parse(&json)?;
-        card::check_encoder(&card, name).map_err(|message| subject.broken(message))?;
+        let context = self.context("encoder", name);
+        let json = context.call("card", |_| self.module.encoder_card()(name.into()))?;
+        let card = context.parse(&json)?;
+        card::check_encoder(&card, name).map_err(|message| context.broken(message))?;
         Ok(card)
     }
 
@@ -85,15 +87,15 @@ impl Library {
         request: &EncoderRequest,
         device: Device,
     ) -> Result<Box<dyn Encoder>, PluginError> {
-        let subject = self.subject("encoder", &request.name);
+        let context = self.context("encoder", &request.name);
         let device = match device {
             Device::Cpu => "cpu".to_owned(),
             Device::Cuda(index) => format!("cuda:{index}"),
-            other => return Err(subject.named(PluginError::configuration(format!("no support for {other:?}")))),
+            other => return Err(context.named(PluginError::configuration(format!("no support for {other:?}")))),
         };
-        let request = subject.to_json(request)?;
+        let request = context.to_json(request)?;
         let create = self.module.create_encoder();
-        let object = subject.call("create", |_| create(request.as_str().into(), device.as_str().into()))?;
-        Ok(Box::new(PluginEncoder::new(subject, object)?))
+        let object = context.call("create", |_| create(request.as_str().into(), device.as_str().into()))?;
+        Ok(Box::new(PluginEncoder::new(context, object)?))
     }
 }

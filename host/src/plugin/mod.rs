@@ -10,12 +10,12 @@ pub mod listing;
 mod load;
 mod log;
 mod manifest;
+mod plugin_context;
 mod registry;
 pub mod search;
 pub mod skeleton;
-mod subject;
+mod slow_call;
 mod trust;
-mod watch;
 
 pub use failure::{PluginFailure, UnknownName};
 pub use registry::{PluginFile, Registry, ScannedFile};

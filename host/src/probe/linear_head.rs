@@ -1,6 +1,6 @@
 //! The online linear head: learns from detached features while the encoder trains.
 
-use super::{Objective, Scored, auroc, average_precision, confusion::mean};
+use super::{Objective, ScoredPredictions, auroc, average_precision, confusion::mean};
 use crate::config::schema::LinearHeadConfig;
 use crate::metric::{ACCURACY, AUPRC, AUROC, Metric};
 use crate::model::{Error, Linear, Result};
@@ -180,8 +180,10 @@ impl LinearHead {
         if probabilities.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
             return Ok(HeadMetrics { loss, accuracy: f64::NAN, auroc: None, auprc: None });
         }
-        let scores = Scored::new(self.objective.task(), &probabilities, targets)?.weighted(&|_| 1.0);
-        let score = |wanted: &Metric| scores.iter().find(|(metric, _)| metric.name == wanted.name).and_then(|(_, score)| *score);
+        let scores = ScoredPredictions::new(self.objective.task(), &probabilities, targets)?.weighted(&|_| 1.0);
+        let score = |wanted: &Metric| {
+            scores.iter().find(|(metric, _)| metric.name == wanted.name).and_then(|(_, score)| *score)
+        };
         let accuracy = score(&ACCURACY).unwrap_or(f64::NAN);
         Ok(HeadMetrics { loss, accuracy, auroc: score(&AUROC), auprc: score(&AUPRC) })
     }

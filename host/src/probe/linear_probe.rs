@@ -3,7 +3,7 @@
 use super::embedder::select;
 use super::lbfgs;
 use super::objective::Objective;
-use super::scored::Scored;
+use super::scored_predictions::ScoredPredictions;
 use crate::metric::{ACCURACY, AUROC, Metric};
 use crate::model::{Error, Result};
 use selfsame_plugin_api::Task;
@@ -165,9 +165,10 @@ pub fn tuned_linear(
 /// among equals the smallest loss, since an AUROC says nothing of the threshold.
 ///
 /// # Errors
-/// As [`Scored::new`].
+/// As [`ScoredPredictions::new`].
 pub fn choice_score(objective: &Objective, logits: &Tensor, targets: &Tensor) -> Result<(f64, f64)> {
-    let scores = Scored::new(objective.task(), &objective.probabilities(&logits.f_detach()?)?, targets)?.scores();
+    let scores =
+        ScoredPredictions::new(objective.task(), &objective.probabilities(&logits.f_detach()?)?, targets)?.scores();
     let find = |wanted: &Metric| scores.iter().find(|(found, _)| found.name == wanted.name)?.1;
     let ranked = if objective.task() == Task::Multiclass { None } else { find(&AUROC) };
     let score = ranked.or_else(|| find(&ACCURACY)).unwrap_or(f64::NEG_INFINITY);

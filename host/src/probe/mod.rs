@@ -14,7 +14,7 @@ mod linear_head;
 mod linear_probe;
 mod metrics;
 mod objective;
-mod scored;
+mod scored_predictions;
 
 pub use augmented_probe::{AugmentedRecipe, augmented_probe};
 pub use bootstrap::{RESAMPLES, intervals};
@@ -28,4 +28,4 @@ pub use linear_head::{HeadMetrics, LinearHead};
 pub use linear_probe::{Cut, L2_GRID, LinearFit, LinearModel, choice_score, linear_probe, tuned_linear};
 pub use metrics::{Ranking, auroc, average_precision};
 pub use objective::Objective;
-pub use scored::{Scored, Scores};
+pub use scored_predictions::{ScoredPredictions, Scores};

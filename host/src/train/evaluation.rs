@@ -9,7 +9,7 @@ use crate::data::{Batch, Source};
 use crate::error::Error;
 use crate::method::{self, Method, StepContext};
 use crate::metric::{self, Metric};
-use crate::probe::{self, HeadMetrics, LinearHead, Objective, Scored};
+use crate::probe::{self, HeadMetrics, LinearHead, Objective, ScoredPredictions};
 use crate::run::snapshot::Snapshot;
 use crate::samples::{RunData, RunViews};
 use selfsame_encoder_api::Encoder;
@@ -126,7 +126,7 @@ impl Evaluator<'_> {
         probabilities: &Tensor,
         truth: &Tensor,
     ) -> Result<Vec<(String, f64)>, Error> {
-        let scored = Scored::new(self.data.probe_data().card.task, probabilities, truth)?;
+        let scored = ScoredPredictions::new(self.data.probe_data().card.task, probabilities, truth)?;
         let scores = scored.weighted(&|_| 1.0).into_iter().filter(|(score, _)| score.while_training);
         Ok(scores.filter_map(|(score, value)| Some((probe.metric(split, score), value?))).collect())
     }

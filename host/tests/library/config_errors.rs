@@ -319,7 +319,7 @@ fn the_second_views_settings_are_checked_like_the_firsts() {
 fn keys_without_effect_are_accepted_and_reported() {
     let text = "preprocess: {use_center_crop: true, resize: 8}\naugmentation: {label_smoothing: {epsilon: 1}}\n";
     let resolved = yaml(text).unwrap();
-    let keys: Vec<_> = resolved.retired.iter().map(|retired| retired.key).collect();
+    let keys: Vec<_> = resolved.ignored_keys.iter().map(|retired| retired.key).collect();
     assert_eq!(keys, ["augmentation.label_smoothing.epsilon", "preprocess.use_center_crop"]);
     assert_eq!(resolved.config.preprocess.resize, Some(8));
     let error = yaml("augmentation: {label_smoothing: {alpha: 1}}\n").unwrap_err();

@@ -1,7 +1,7 @@
 //! Facts about the data sets.
 
 use crate::layout::Layout;
-use crate::options::{self, Labels, Look, Rsna};
+use crate::options::{self, Labels, RenderOptions, Rsna};
 use crate::source::Source;
 use selfsame_plugin_api::{Card, DatasetRequest, OptionSpec, PluginError, Result, Split, Task};
 use serde_json::json;
@@ -83,7 +83,7 @@ pub fn rsna_found(options: &Rsna, first: Option<&Path>) -> Card {
 }
 
 /// A folder's card for the files that are there.
-pub fn folder_found(classes: &[String], splits: Vec<Split>, look: Look, first: Option<&Path>) -> Card {
+pub fn folder_found(classes: &[String], splits: Vec<Split>, look: RenderOptions, first: Option<&Path>) -> Card {
     let mut card = with_look(folder(), look, first);
     card.classes = classes.to_vec();
     card.task = match classes.len() {
@@ -95,7 +95,7 @@ pub fn folder_found(classes: &[String], splits: Vec<Split>, look: Look, first: O
     card
 }
 
-fn with_look(mut card: Card, look: Look, first: Option<&Path>) -> Card {
+fn with_look(mut card: Card, look: RenderOptions, first: Option<&Path>) -> Card {
     card.channels = look.channels();
     card.bit_depth = look.bit_depth;
     // A first file that cannot be read is named when it is read for its pixels.

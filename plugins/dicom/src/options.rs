@@ -95,13 +95,13 @@ pub enum Labels {
 
 /// How pixels are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Look {
+pub struct RenderOptions {
     pub voi: Voi,
     pub color: Color,
     pub bit_depth: u8,
 }
 
-impl Look {
+impl RenderOptions {
     /// Channels of an image.
     pub fn channels(self) -> usize {
         match self.color {
@@ -125,7 +125,7 @@ pub struct Rsna {
     pub labels: Labels,
     pub unmatched: Policy,
     pub test_fraction: f64,
-    pub look: Look,
+    pub look: RenderOptions,
 }
 
 #[derive(Deserialize)]
@@ -167,7 +167,7 @@ pub struct Folder {
     pub damaged: Policy,
     /// None: 0.1 with labels, 0 without.
     pub test_fraction: Option<f64>,
-    pub look: Look,
+    pub look: RenderOptions,
 }
 
 #[derive(Deserialize)]
@@ -295,7 +295,7 @@ impl Rsna {
             labels: raw.labels,
             unmatched: raw.unmatched,
             test_fraction: check_fraction(raw.test_fraction)?,
-            look: Look::checked(raw.voi, raw.color, raw.bit_depth)?,
+            look: RenderOptions::checked(raw.voi, raw.color, raw.bit_depth)?,
         })
     }
 }
@@ -331,7 +331,7 @@ impl Folder {
             unmatched: raw.unmatched,
             damaged: raw.damaged,
             test_fraction: raw.test_fraction.map(check_fraction).transpose()?,
-            look: Look::checked(raw.voi, raw.color, raw.bit_depth)?,
+            look: RenderOptions::checked(raw.voi, raw.color, raw.bit_depth)?,
         })
     }
 }

@@ -4,7 +4,7 @@ use crate::codec::{Colours, Stored, Values};
 use crate::guard::caught;
 use crate::layout::Layout;
 use crate::opened::Opened;
-use crate::options::{Color, Look, Voi};
+use crate::options::{Color, RenderOptions, Voi};
 use crate::presentation::Presentation;
 use crate::voi;
 use selfsame_plugin_api::Image;
@@ -13,7 +13,7 @@ use selfsame_plugin_api::Image;
 ///
 /// # Errors
 /// Why the frame cannot be shown, without the file's name.
-pub fn frame(file: &Opened, frame: u32, look: Look) -> Result<Image, String> {
+pub fn frame(file: &Opened, frame: u32, look: RenderOptions) -> Result<Image, String> {
     caught(|| {
         let (layout, shown, stored) = file.stored(frame, look.voi)?;
         Ok(image(stored, &layout, &shown, look))
@@ -21,7 +21,7 @@ pub fn frame(file: &Opened, frame: u32, look: Look) -> Result<Image, String> {
 }
 
 /// Renders stored samples, planar `[channels, rows, columns]`.
-pub fn image(stored: Stored, layout: &Layout, shown: &Presentation, look: Look) -> Image {
+pub fn image(stored: Stored, layout: &Layout, shown: &Presentation, look: RenderOptions) -> Image {
     let ceiling = if look.bit_depth == 8 { u16::from(u8::MAX) } else { u16::MAX };
     let colours = match (&shown.palette, layout.samples) {
         (Some(luts), 1) => Some(luts.each_ref().map(|lut| {

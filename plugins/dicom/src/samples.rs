@@ -4,7 +4,7 @@ use crate::codec;
 use crate::guard::caught;
 use crate::header;
 use crate::opened::{Last, Opened};
-use crate::options::Look;
+use crate::options::RenderOptions;
 use crate::render;
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets};
 use sha2::{Digest, Sha256};
@@ -32,7 +32,7 @@ pub struct Sample {
 pub struct Frames {
     pub root: Arc<PathBuf>,
     pub samples: Vec<Sample>,
-    pub look: Look,
+    pub look: RenderOptions,
     pub last: Last,
     /// Whether an image without any difference was named.
     pub has_warned: AtomicBool,

@@ -1,6 +1,8 @@
 use super::support::{assert_close, elements, fixture, labels, numbers, tensor};
 use selfsame::config::schema::{KnnConfig, LinearHeadConfig};
-use selfsame::probe::{LinearHead, Objective, Scored, auroc, average_precision, feature_std, knn_votes, linear_probe};
+use selfsame::probe::{
+    LinearHead, Objective, ScoredPredictions, auroc, average_precision, feature_std, knn_votes, linear_probe,
+};
 use selfsame_plugin_api::Task;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
@@ -9,7 +11,7 @@ const CPU: (Kind, Device) = (Kind::Float, Device::Cpu);
 
 /// Share of the rows whose largest probability is that of their class.
 fn accuracy(probabilities: &Tensor, truth: &Tensor) -> f64 {
-    let scores = Scored::new(Task::Multiclass, probabilities, truth).unwrap().scores();
+    let scores = ScoredPredictions::new(Task::Multiclass, probabilities, truth).unwrap().scores();
     scores.iter().find(|(score, _)| score.name == "accuracy").and_then(|(_, score)| *score).unwrap()
 }
 

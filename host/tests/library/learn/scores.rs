@@ -1,6 +1,8 @@
 use super::support::{assert_close, elements, fixture, labels, numbers, tensor};
 use selfsame::config::schema::KnnConfig;
-use selfsame::probe::{Cut, LinearFit, Objective, Scored, auroc, average_precision, knn_votes, tuned_linear};
+use selfsame::probe::{
+    Cut, LinearFit, Objective, ScoredPredictions, auroc, average_precision, knn_votes, tuned_linear,
+};
 use selfsame_plugin_api::Task;
 use tch::{Kind, Tensor};
 
@@ -51,7 +53,7 @@ fn classification(case: usize) -> (u64, Tensor, Tensor) {
 fn scores_by_class_equal_scikit_learns() {
     for (case, expected) in fixture("classification").as_array().unwrap().iter().enumerate() {
         let (classes, values, labels) = classification(case);
-        let scored = Scored::new(Task::Multiclass, &values, &labels).unwrap();
+        let scored = ScoredPredictions::new(Task::Multiclass, &values, &labels).unwrap();
         let scores = scored.scores();
         let find = |name: &str| scores.iter().find(|(found, _)| found.name == name).and_then(|(_, score)| *score);
         for name in ["accuracy", "balanced_accuracy", "macro_f1"] {
@@ -88,10 +90,10 @@ fn weights_count_a_sample_as_often_as_repeating_it() {
             0,
             None::<i64>,
         );
-        let weighted = Scored::new(task, values, labels).unwrap().weighted(&|sample| times[sample] as f64);
+        let weighted = ScoredPredictions::new(task, values, labels).unwrap().weighted(&|sample| times[sample] as f64);
         let (values, labels) = (values.index_select(0, &repeated), labels.index_select(0, &repeated));
         for ((name, found), (_, expected)) in
-            weighted.into_iter().zip(Scored::new(task, &values, &labels).unwrap().weighted(&|_| 1.0))
+            weighted.into_iter().zip(ScoredPredictions::new(task, &values, &labels).unwrap().weighted(&|_| 1.0))
         {
             assert!((found.unwrap() - expected.unwrap()).abs() < 1e-9, "{name}: {found:?} {expected:?}");
         }
@@ -103,7 +105,7 @@ fn multilabel_scores_are_those_of_single_labels() {
     // Two labels of four samples: the first is ranked right but for one pair, the second never occurs.
     let probabilities = Tensor::from_slice(&[0.9, 0.1, 0.6, 0.7, 0.4, 0.2, 0.1, 0.3]).view([4, 2]);
     let labels = Tensor::from_slice(&[1_i64, 0, 0, 0, 1, 0, 0, 0]).view([4, 2]);
-    let scored = Scored::new(Task::Multilabel, &probabilities, &labels).unwrap();
+    let scored = ScoredPredictions::new(Task::Multilabel, &probabilities, &labels).unwrap();
     // Wrong at one half: label 0 of samples 1 and 2, label 1 of sample 1.
     // Label 0: precision 1/2, recall 1/2, F1 1/2; label 1: predicted once, F1 0.
     // Average precision: (1 + 2/3) / 2.
@@ -119,10 +121,10 @@ fn multilabel_scores_are_those_of_single_labels() {
 fn scores_without_samples_or_with_alien_labels_are_refused() {
     let probabilities = Tensor::from_slice(&[0.9, 0.1]).view([1, 2]);
     for labels in [Tensor::from_slice(&[2_i64]), Tensor::from_slice(&[-1_i64]), Tensor::from_slice(&[0_i64, 1])] {
-        assert!(Scored::new(Task::Multiclass, &probabilities, &labels).is_err());
+        assert!(ScoredPredictions::new(Task::Multiclass, &probabilities, &labels).is_err());
     }
     let none = Tensor::zeros([0, 2], (Kind::Double, tch::Device::Cpu));
-    assert!(Scored::new(Task::Binary, &none, &Tensor::zeros(0, (Kind::Int64, tch::Device::Cpu))).is_err());
+    assert!(ScoredPredictions::new(Task::Binary, &none, &Tensor::zeros(0, (Kind::Int64, tch::Device::Cpu))).is_err());
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Samples decoded once: what is stored, what comes back, and what happens when files, disks or processes fail.
 
 mod damage;
+mod dataset_stats;
 mod fake;
 mod resize;
-mod survey;
 
 use self::fake::{Fake, Patience, Setup, assert_holds, values};
 use selfsame::config::schema::CachePlace;

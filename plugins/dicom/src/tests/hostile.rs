@@ -307,8 +307,11 @@ fn declared_sizes_are_checked_before_memory_is_asked_for() {
     let path = folder.path().join("x");
     let refused = |bytes: &[u8], part: &str| {
         std::fs::write(&path, bytes).unwrap();
-        let look =
-            crate::options::Look { voi: crate::options::Voi::Window, color: crate::options::Color::Grey, bit_depth: 8 };
+        let look = crate::options::RenderOptions {
+            voi: crate::options::Voi::Window,
+            color: crate::options::Color::Grey,
+            bit_depth: 8,
+        };
         let error = super::frame(&path, 0, look).unwrap_err();
         assert!(error.contains(part), "{error}");
     };

@@ -5,12 +5,12 @@ use super::frame;
 use super::writer::{BIG, DEFLATED, IMPLICIT, LITTLE, Picture};
 use crate::found::{Found, partly_read};
 use crate::identity::Identity;
-use crate::options::{Color, Look, Voi};
+use crate::options::{Color, RenderOptions, Voi};
 use crate::source::Source;
 use selfsame_plugin_api::Split;
 use serde_json::json;
 
-const LOOK: Look = Look { voi: Voi::None, color: Color::Rgb, bit_depth: 8 };
+const LOOK: RenderOptions = RenderOptions { voi: Voi::None, color: Color::Rgb, bit_depth: 8 };
 
 /// Red, green and blue of a frame of a file with these bytes.
 fn shown(bytes: &[u8], number: u32) -> Result<Vec<u8>, String> {

@@ -3,11 +3,11 @@
 
 use super::frame;
 use super::writer::{LITTLE, Picture};
-use crate::options::{Color, Look, Voi};
+use crate::options::{Color, RenderOptions, Voi};
 use crate::presentation::{Function, Window};
 use crate::samples::is_constant;
 
-fn shown_with(picture: &Picture, look: Look) -> Result<Vec<u8>, String> {
+fn shown_with(picture: &Picture, look: RenderOptions) -> Result<Vec<u8>, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("image");
     std::fs::write(&path, picture.file(LITTLE, &[])).unwrap();
@@ -15,7 +15,7 @@ fn shown_with(picture: &Picture, look: Look) -> Result<Vec<u8>, String> {
 }
 
 fn shown(picture: &Picture, voi: Voi) -> Vec<u8> {
-    shown_with(picture, Look { voi, color: Color::Grey, bit_depth: 8 }).unwrap()
+    shown_with(picture, RenderOptions { voi, color: Color::Grey, bit_depth: 8 }).unwrap()
 }
 
 fn row(bits: u16, values: &[i32]) -> Picture {
@@ -129,7 +129,7 @@ fn lookup_tables_come_before_windows() {
 
 #[test]
 fn sixteen_bits_keep_sixteen_bits() {
-    let look = Look { voi: Voi::None, color: Color::Grey, bit_depth: 16 };
+    let look = RenderOptions { voi: Voi::None, color: Color::Grey, bit_depth: 16 };
     let data = shown_with(&row(16, &[0, 1, 258, 65535]), look).unwrap();
     assert_eq!(data, [0, 0, 1, 0, 2, 1, 255, 255]);
 }
@@ -139,7 +139,7 @@ fn colour_becomes_luminance_or_stays_by_option() {
     let colours = vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 200, 30, 255, 255, 255];
     let picture = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 5, 8, colours) };
     assert_eq!(shown(&picture, Voi::Window), [76, 150, 29, 124, 255]);
-    let rgb = Look { voi: Voi::Window, color: Color::Rgb, bit_depth: 8 };
+    let rgb = RenderOptions { voi: Voi::Window, color: Color::Rgb, bit_depth: 8 };
     assert_eq!(shown_with(&picture, rgb).unwrap(), [255, 0, 0, 10, 255, 0, 255, 0, 200, 255, 0, 0, 255, 30, 255]);
     assert_eq!(shown_with(&row(8, &[0, 255]), rgb).unwrap(), [0, 255, 0, 255, 0, 255]);
 }
@@ -148,7 +148,7 @@ fn colour_becomes_luminance_or_stays_by_option() {
 fn luminance_and_colour_differences_become_rgb() {
     let values = vec![81, 90, 240, 145, 54, 34, 41, 240, 110, 128, 128, 128];
     let picture = Picture { samples: 3, photometric: "YBR_FULL", ..Picture::grey(1, 4, 8, values) };
-    let rgb = Look { voi: Voi::Window, color: Color::Rgb, bit_depth: 8 };
+    let rgb = RenderOptions { voi: Voi::Window, color: Color::Rgb, bit_depth: 8 };
     let expected = [238, 13, 16, 128, 14, 238, 15, 128, 14, 14, 239, 128];
     assert_eq!(shown_with(&picture, rgb).unwrap(), expected);
 }
@@ -160,7 +160,7 @@ fn palettes_are_looked_up() {
         picture.shorts.push((0x0028_0000 | tag, *b"US", vec![3, 0, 8]));
         picture.shorts.push((0x0028_0000 | (tag + 0x100), *b"OW", values.to_vec()));
     }
-    let rgb = Look { voi: Voi::Window, color: Color::Rgb, bit_depth: 8 };
+    let rgb = RenderOptions { voi: Voi::Window, color: Color::Rgb, bit_depth: 8 };
     assert_eq!(shown_with(&picture, rgb).unwrap(), [0, 255, 0, 0, 0, 128, 0, 0, 255]);
 }
 
@@ -204,14 +204,14 @@ fn a_lookup_table_never_wraps_around() {
     assert_eq!(shown(&table(8, [0, 300, 511, 65535]), Voi::Window), [0, 1, 2, 255]);
     assert_eq!(shown(&table(12, [0, 1024, 2048, 4095]), Voi::Window), [0, 64, 128, 255]);
     let beyond = table(12, [0, 4095, 4096, 65535]);
-    let error = shown_with(&beyond, Look { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+    let error = shown_with(&beyond, RenderOptions { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
     assert!(error.contains("reach 65535, which 12 bits cannot express; set dataset.options.voi"), "{error}");
     assert_eq!(shown(&beyond, Voi::Minmax), [0, 85, 170, 255]);
 }
 
 #[test]
 fn a_window_that_cannot_be_is_refused_until_another_way_to_grey_is_chosen() {
-    let look = |voi| Look { voi, color: Color::Grey, bit_depth: 8 };
+    let look = |voi| RenderOptions { voi, color: Color::Grey, bit_depth: 8 };
     let mut table = row(16, &[0, 1000, 2000]);
     table.tables.push((0x0028_3010, vec![(0x0028_3002, vec![4, 0, 16]), (0x0028_3006, vec![1])]));
     let function = |name: &str, width| {
@@ -245,7 +245,7 @@ fn a_window_that_cannot_be_is_refused_until_another_way_to_grey_is_chosen() {
 fn a_slope_of_zero_is_refused_by_name_wherever_it_stands_and_however_grey_is_chosen() {
     let refused = |picture: &Picture| {
         for voi in [Voi::Window, Voi::Percentile, Voi::Minmax, Voi::None] {
-            let error = shown_with(picture, Look { voi, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+            let error = shown_with(picture, RenderOptions { voi, color: Color::Grey, bit_depth: 8 }).unwrap_err();
             assert!(error.contains("a Rescale Slope of 0, which makes all pixels equal"), "{error}");
         }
     };
@@ -288,7 +288,7 @@ fn images_that_are_shown_without_any_difference_are_known() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image");
         std::fs::write(&path, picture.file(LITTLE, &[])).unwrap();
-        is_constant(&frame(&path, 0, Look { voi: Voi::Window, color, bit_depth }).unwrap())
+        is_constant(&frame(&path, 0, RenderOptions { voi: Voi::Window, color, bit_depth }).unwrap())
     };
     let outside = windowed(&[20_000, 30_000, 60_000], "40", "400");
     let red = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 2, 8, vec![255, 0, 0, 255, 0, 0]) };
@@ -323,19 +323,21 @@ fn values_of_unknown_representation_are_read_by_the_dictionary() {
     // A sequence that dicom-rs does not look into is not taken for none.
     let mut sequence = plain;
     sequence.texts.push((0x0028_3010, *b"UN", "bytes of a table".into()));
-    let error = shown_with(&sequence, Look { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+    let error =
+        shown_with(&sequence, RenderOptions { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
     assert!(error.contains("(0028,3010) of the value representation UN, expected a sequence"), "{error}");
     assert_eq!(shown(&sequence, Voi::None), shown(&unknown, Voi::None));
     // Its parts count as those of other texts do.
     unknown.texts.push((0x0028_1055, *b"UN", "\\".repeat(1 << 19)));
-    let error = shown_with(&unknown, Look { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+    let error = shown_with(&unknown, RenderOptions { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
     assert!(error.contains("elements and values"), "{error}");
 }
 
 #[test]
 fn impossible_attributes_are_refused_by_name() {
     let refused = |picture: Picture, part: &str| {
-        let error = shown_with(&picture, Look { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
+        let error =
+            shown_with(&picture, RenderOptions { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
         assert!(error.contains(part), "{error}");
     };
     refused(Picture { rows: 0, ..row(8, &[0]) }, "0 rows");

@@ -12,7 +12,7 @@ mod writer;
 use crate::codec::Stored;
 use crate::layout::Layout;
 use crate::opened::Opened;
-use crate::options::{Look, Voi};
+use crate::options::{RenderOptions, Voi};
 use crate::presentation::Presentation;
 use crate::render;
 use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Image, Services};
@@ -42,7 +42,7 @@ fn dataset(name: &str, folder: &Path, options: Value) -> Box<dyn Dataset> {
 }
 
 /// A frame of a file as a viewer shows it.
-fn frame(path: &Path, frame: u32, look: Look) -> Result<Image, String> {
+fn frame(path: &Path, frame: u32, look: RenderOptions) -> Result<Image, String> {
     render::frame(&Opened::new(path)?, frame, look)
 }
 

@@ -4,7 +4,7 @@ use super::syntaxes::{fixture, largest_difference};
 use super::writer::{JPEG_2000, JPEG_LOSSLESS, Picture, rough};
 use super::{frame, stored};
 use crate::codec::Colours;
-use crate::options::{Color, Look, Voi};
+use crate::options::{Color, RenderOptions, Voi};
 use std::fs;
 use std::path::PathBuf;
 use std::slice::from_ref;
@@ -184,7 +184,7 @@ fn luminance_and_colour_differences_in_jpeg_2000_become_rgb() {
     assert_eq!(*read.values.wide(), pixels);
     let expected: Vec<i32> = fs::read(fixture("jpeg2000_ybr_full.raw")).unwrap().into_iter().map(i32::from).collect();
     let planar: Vec<i32> = (0..3).flat_map(|channel| expected.iter().skip(channel).step_by(3).copied()).collect();
-    let look = Look { voi: Voi::None, color: Color::Rgb, bit_depth: 8 };
+    let look = RenderOptions { voi: Voi::None, color: Color::Rgb, bit_depth: 8 };
     let levels: Vec<i32> = frame(&path, 0, look).unwrap().data.into_iter().map(i32::from).collect();
     assert!(largest_difference(&levels, &planar) <= 1, "{}", largest_difference(&levels, &planar));
 }

@@ -8,10 +8,10 @@ use super::writer::{BASELINE, BIG, DEFLATED, IMPLICIT, JPEG_LS, LITTLE, Picture,
 use super::{frame, stored};
 use crate::codec::Colours;
 use crate::coding::{EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE};
-use crate::options::{Color, Look, Voi};
+use crate::options::{Color, RenderOptions, Voi};
 use std::path::PathBuf;
 
-const LOOK: Look = Look { voi: Voi::None, color: Color::Grey, bit_depth: 8 };
+const LOOK: RenderOptions = RenderOptions { voi: Voi::None, color: Color::Grey, bit_depth: 8 };
 
 /// The stored samples of a file with these bytes.
 fn samples(bytes: &[u8], frame: u32) -> Result<Vec<i32>, String> {
@@ -231,7 +231,7 @@ fn lossy_colour_is_within_one_level_of_pydicom_in_grey_and_two_in_colour() {
     let pixels: Vec<i32> = expected("jpeg_baseline_colour.raw", 1);
     let planar: Vec<i32> = (0..3).flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied()).collect();
     let levels = |color| {
-        let image = frame(&path, 0, Look { color, ..LOOK }).unwrap();
+        let image = frame(&path, 0, RenderOptions { color, ..LOOK }).unwrap();
         image.data.into_iter().map(i32::from).collect::<Vec<_>>()
     };
     assert!(largest_difference(&levels(Color::Rgb), &planar) <= 2);

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 /// Facts about the samples of one split.
 #[derive(Debug, Serialize)]
-pub struct Survey {
+pub struct DatasetStats {
     /// Samples, readable or not.
     pub samples: usize,
     /// Samples with each class, by name in label order; empty without labels.
@@ -75,7 +75,7 @@ pub type Leak = BTreeMap<String, Vec<String>>;
 ///
 /// # Errors
 /// A plugin that fails for another reason than its samples, and the user's wish to stop.
-pub fn survey(decoder: &Decoder) -> Result<Survey, DataError> {
+pub fn measure(decoder: &Decoder) -> Result<DatasetStats, DataError> {
     let (card, samples) = (decoder.card, decoder.samples);
     let all: Vec<usize> = (0..samples.len()).collect();
     let (names, groups) = (samples.ids(), samples.groups());
@@ -105,7 +105,7 @@ pub fn survey(decoder: &Decoder) -> Result<Survey, DataError> {
         0 => Vec::new(),
         _ => (0..card.channels).map(|channel| of(channel) / largest).collect(),
     };
-    Ok(Survey {
+    Ok(DatasetStats {
         samples: all.len(),
         labels: balance(&card.classes, card.task, &samples.targets()),
         duplicates_across_groups: duplicates.iter().filter(across).count(),
@@ -127,13 +127,13 @@ pub fn survey(decoder: &Decoder) -> Result<Survey, DataError> {
 }
 
 /// Images whose pixels are in splits of more than one of these data sets, each with its name; under `NAME SPLIT`.
-pub fn shared<'a>(data_sets: impl IntoIterator<Item = (&'a str, &'a BTreeMap<String, Survey>)>) -> Vec<Leak> {
+pub fn shared<'a>(data_sets: impl IntoIterator<Item = (&'a str, &'a BTreeMap<String, DatasetStats>)>) -> Vec<Leak> {
     let (mut places, mut owners): (BTreeMap<&[u8; 32], Leak>, BTreeMap<String, &str>) = Default::default();
     for (data_set, splits) in data_sets {
-        for (split, survey) in splits {
+        for (split, stats) in splits {
             let place = format!("{data_set} {split}");
-            for (digest, same) in &survey.digests {
-                let names = same.iter().map(|&index| name(survey.names.as_deref(), index)).collect();
+            for (digest, same) in &stats.digests {
+                let names = same.iter().map(|&index| name(stats.names.as_deref(), index)).collect();
                 places.entry(digest).or_default().insert(place.clone(), names);
             }
             owners.insert(place, data_set);
@@ -144,11 +144,11 @@ pub fn shared<'a>(data_sets: impl IntoIterator<Item = (&'a str, &'a BTreeMap<Str
 }
 
 /// Images whose pixels are in more than one of these splits.
-pub fn leaks(splits: &BTreeMap<String, Survey>) -> Vec<Leak> {
+pub fn leaks(splits: &BTreeMap<String, DatasetStats>) -> Vec<Leak> {
     let mut places: BTreeMap<&[u8; 32], Leak> = BTreeMap::new();
-    for (split, survey) in splits {
-        for (digest, same) in &survey.digests {
-            let names = same.iter().map(|&index| name(survey.names.as_deref(), index)).collect();
+    for (split, stats) in splits {
+        for (digest, same) in &stats.digests {
+            let names = same.iter().map(|&index| name(stats.names.as_deref(), index)).collect();
             places.entry(digest).or_default().insert(split.clone(), names);
         }
     }

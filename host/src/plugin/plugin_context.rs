@@ -1,4 +1,4 @@
-use super::watch::Watched;
+use super::slow_call::Watched;
 use abi_stable::std_types::{RErr, ROk};
 use selfsame_abi::RawResult;
 use selfsame_plugin_api::PluginError;
@@ -7,14 +7,14 @@ use serde::de::DeserializeOwned;
 
 /// What a call is about: every error and warning names the plugin and the data set or encoder.
 #[derive(Debug)]
-pub(super) struct Subject {
+pub(super) struct PluginContext {
     pub(super) plugin: String,
     /// `data set` or `encoder`.
     pub(super) what: &'static str,
     pub(super) name: String,
 }
 
-impl Subject {
+impl PluginContext {
     /// Calls into the plugin, watched.
     pub(super) fn call<T>(
         &self,

@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 
 /// A method whose evaluated encoder is the average of the trained one, weights and running statistics. What is learnt does
 /// not change.
-pub struct Averaged {
+pub struct EmaEncoder {
     method: Box<dyn Method>,
     average: Box<dyn Encoder>,
     ema: Ema,
@@ -16,7 +16,7 @@ pub struct Averaged {
     with_features: bool,
 }
 
-impl Averaged {
+impl EmaEncoder {
     /// Averages the encoder of `method` into `average`, another one of the same kind, which starts equal. With
     /// `with_features`, each training step embeds its views by the average as well, for the online head.
     ///
@@ -30,7 +30,7 @@ impl Averaged {
     }
 }
 
-impl Method for Averaged {
+impl Method for EmaEncoder {
     fn network(&self) -> &Network {
         self.method.network()
     }

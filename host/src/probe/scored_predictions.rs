@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 const TOP5_FROM: usize = 10;
 
 /// One prediction for each sample of a split.
-pub struct Scored {
+pub struct ScoredPredictions {
     task: Task,
     classes: usize,
     /// Sample by sample, `[N, classes]`: whether it is of the class.
@@ -33,7 +33,7 @@ struct Single {
 /// Scores; none where one is not defined, such as an AUROC of one class.
 pub type Scores = Vec<(&'static Metric, Option<f64>)>;
 
-impl Scored {
+impl ScoredPredictions {
     /// `probabilities` are `[N, classes]`, larger is likelier; `labels` int64 `[N]`, or 0 and 1 `[N, classes]` for
     /// multilabel. Of classes that are equally likely, the first is predicted.
     ///
@@ -102,7 +102,7 @@ impl Scored {
     /// probability 0.5), `top5_accuracy` from ten classes on, `balanced_accuracy` (the mean recall), `macro_f1`;
     /// `auroc` and `auprc` for binary tasks (of the second class) and multilabel ones (the mean over labels).
     ///
-    /// [`Scored::scores`] adds the mean of all classes' AUROC for multiclass tasks.
+    /// [`ScoredPredictions::scores`] adds the mean of all classes' AUROC for multiclass tasks.
     pub fn weighted(&self, weight: &dyn Fn(usize) -> f64) -> Scores {
         let classes = self.class_scores(weight);
         let total: f64 = (0..self.samples()).map(weight).sum();

@@ -26,25 +26,25 @@ pub(super) fn explain(path: &str) -> Option<String> {
 
 /// A key that was set and has no effect.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Retired {
+pub struct IgnoredKey {
     /// The dotted key.
     pub key: &'static str,
     /// Where it was set.
     pub origin: Origin,
 }
 
-impl std::fmt::Display for Retired {
+impl std::fmt::Display for IgnoredKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "`{}` ({}) {REASON}", self.key, self.origin)
     }
 }
 
 /// Takes the keys without effect out of a layer.
-pub(super) fn take(node: &mut Node, origin: &Origin) -> Vec<Retired> {
+pub(super) fn take(node: &mut Node, origin: &Origin) -> Vec<IgnoredKey> {
     let found = KEYS.iter().filter_map(|(key, _)| {
         let path: Vec<&str> = key.split('.').collect();
         let entry = remove(node, &path)?;
-        Some(Retired { key, origin: origin.at(entry.mark) })
+        Some(IgnoredKey { key, origin: origin.at(entry.mark) })
     });
     found.collect()
 }

@@ -1,6 +1,6 @@
 //! The protocols, run on one encoder and one data set.
 
-use super::evaluation::{Prediction, Verdict};
+use super::evaluation::{Prediction, ProtocolOutput};
 use super::protocol::Protocol;
 use crate::augment::Views;
 use crate::config::Config;
@@ -48,7 +48,7 @@ struct Loaded {
 }
 
 /// An encoder, a data set's training split, and the split that is scored.
-pub struct Bench<'a> {
+pub struct ProtocolRunner<'a> {
     config: &'a Config,
     card: &'a Card,
     compute: Compute,
@@ -61,7 +61,7 @@ pub struct Bench<'a> {
     progress: &'a Progress<'a>,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> ProtocolRunner<'a> {
     /// Reads the data. `record` says which images the encoder knows.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// What the encoder or libtorch refuses.
-    pub fn run(&self, protocol: Protocol, recipes: &Recipes) -> Result<Verdict, Error> {
+    pub fn run(&self, protocol: Protocol, recipes: &Recipes) -> Result<ProtocolOutput, Error> {
         let seeds = if protocol == Protocol::Knn { 1 } else { recipes.seeds.unwrap_or(protocol.default_seeds()) };
         let balanced = self.config.train.self_supervision.use_balanced_binary_loss_for_linear_head;
         let objective =
@@ -126,7 +126,7 @@ impl<'a> Bench<'a> {
                 Protocol::LinearAug => self.linear_aug(&objective, &recipes.augmented, seed)?,
                 Protocol::Finetune => self.finetune(&objective, &recipes.finetune, seed)?,
             };
-            let scored = probe::Scored::new(self.card.task, &probabilities, &self.scored.labels)?;
+            let scored = probe::ScoredPredictions::new(self.card.task, &probabilities, &self.scored.labels)?;
             predictions.push(Prediction { seed, chosen, scored });
         }
         let recipe = match protocol {
@@ -153,7 +153,7 @@ impl<'a> Bench<'a> {
                 }),
             ),
         };
-        Ok(Verdict { protocol, recipe, predictions, groups: self.scored.groups.clone() })
+        Ok(ProtocolOutput { protocol, recipe, predictions, groups: self.scored.groups.clone() })
     }
 
     /// What has to be known of a protocol's scores.

@@ -1,6 +1,6 @@
 //! What a data set consists of, as text.
 
-use crate::data::survey::{Leak, Survey};
+use crate::data::dataset_stats::{DatasetStats, Leak};
 use comfy_table::{CellAlignment, Table, presets};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -9,14 +9,14 @@ use std::fmt::Write;
 const FEW: usize = 10;
 
 /// Readable and failing samples of each split, and all that fail.
-pub fn failures(dataset: &str, splits: &BTreeMap<String, Survey>) -> String {
+pub fn failures(dataset: &str, splits: &BTreeMap<String, DatasetStats>) -> String {
     let mut table = table(["split", "samples", "failing"]);
-    for (split, survey) in splits {
-        table.add_row([split.clone(), survey.samples.to_string(), survey.damaged.len().to_string()]);
+    for (split, stats) in splits {
+        table.add_row([split.clone(), stats.samples.to_string(), stats.damaged.len().to_string()]);
     }
     let mut text = format!("data set {dataset}\n{}\n", right_aligned(table));
-    for (split, survey) in splits {
-        for sample in &survey.damaged {
+    for (split, stats) in splits {
+        for sample in &stats.damaged {
             let _ = writeln!(text, "{split}: {}", sample.describe());
         }
     }
@@ -24,18 +24,18 @@ pub fn failures(dataset: &str, splits: &BTreeMap<String, Survey>) -> String {
 }
 
 /// Everything about each split.
-pub fn statistics(dataset: &str, splits: &BTreeMap<String, Survey>, leaks: &[Leak]) -> String {
+pub fn statistics(dataset: &str, splits: &BTreeMap<String, DatasetStats>, leaks: &[Leak]) -> String {
     let mut text = format!("data set {dataset}\n{}\n", pixels(splits));
-    if splits.values().any(|survey| !survey.labels.is_empty()) {
+    if splits.values().any(|stats| !stats.labels.is_empty()) {
         let _ = writeln!(text, "\nlabels\n{}", labels(splits));
     }
-    let facts: BTreeSet<&String> = splits.values().flat_map(|survey| survey.facts.keys()).collect();
+    let facts: BTreeSet<&String> = splits.values().flat_map(|stats| stats.facts.keys()).collect();
     for fact in facts {
         let _ = writeln!(text, "\n{fact}\n{}", values(fact, splits));
     }
-    for (split, survey) in splits {
-        duplicates(&mut text, split, survey);
-        few(&mut text, &format!("{split}: samples that cannot be read"), &survey.damaged, |sample| sample.describe());
+    for (split, stats) in splits {
+        duplicates(&mut text, split, stats);
+        few(&mut text, &format!("{split}: samples that cannot be read"), &stats.damaged, |sample| sample.describe());
     }
     few(&mut text, "LEAK: the same pixels in several splits", leaks, describe);
     text
@@ -53,7 +53,7 @@ fn describe(leak: &Leak) -> String {
     parts.join("; ")
 }
 
-fn pixels(splits: &BTreeMap<String, Survey>) -> Table {
+fn pixels(splits: &BTreeMap<String, DatasetStats>) -> Table {
     let header =
         ["split", "samples", "failing", "groups", "height", "width", "most common", "bits", "values", "mean", "std"];
     let mut table = table(header);
@@ -61,35 +61,35 @@ fn pixels(splits: &BTreeMap<String, Survey>) -> Table {
     let sides = |(low, median, high): (usize, usize, usize)| {
         if low == high { low.to_string() } else { format!("{low} / {median} / {high}") }
     };
-    for (split, survey) in splits {
-        let sizes = survey.sizes.as_ref();
+    for (split, stats) in splits {
+        let sizes = stats.sizes.as_ref();
         let common =
-            sizes.map(|sizes| format!("{} ({})", sizes.most_common, share(sizes.most_common_count, survey.samples)));
-        let groups = survey.groups.as_ref().map(|groups| format!("{} (largest {})", groups.count, groups.largest));
+            sizes.map(|sizes| format!("{} ({})", sizes.most_common, share(sizes.most_common_count, stats.samples)));
+        let groups = stats.groups.as_ref().map(|groups| format!("{} (largest {})", groups.count, groups.largest));
         table.add_row([
             split.clone(),
-            survey.samples.to_string(),
-            survey.damaged.len().to_string(),
+            stats.samples.to_string(),
+            stats.damaged.len().to_string(),
             groups.unwrap_or_default(),
             sizes.map(|sizes| sides(sizes.height)).unwrap_or_default(),
             sizes.map(|sizes| sides(sizes.width)).unwrap_or_default(),
             common.unwrap_or_default(),
-            survey.bit_depth.to_string(),
-            survey.range.map(|(low, high)| format!("{low}–{high}")).unwrap_or_default(),
-            numbers(&survey.mean),
-            numbers(&survey.std),
+            stats.bit_depth.to_string(),
+            stats.range.map(|(low, high)| format!("{low}–{high}")).unwrap_or_default(),
+            numbers(&stats.mean),
+            numbers(&stats.std),
         ]);
     }
     right_aligned(table)
 }
 
-fn labels(splits: &BTreeMap<String, Survey>) -> Table {
+fn labels(splits: &BTreeMap<String, DatasetStats>) -> Table {
     let mut table = table(std::iter::once("class").chain(splits.keys().map(String::as_str)));
-    let classes = splits.values().map(|survey| survey.labels.len()).max().unwrap_or(0);
+    let classes = splits.values().map(|stats| stats.labels.len()).max().unwrap_or(0);
     for class in 0..classes {
-        let name = splits.values().find_map(|survey| survey.labels.get(class)).map(|(name, _)| name.clone());
-        let counts = splits.values().map(|survey| match survey.labels.get(class) {
-            Some((_, count)) => format!("{count} ({})", share(*count, survey.samples)),
+        let name = splits.values().find_map(|stats| stats.labels.get(class)).map(|(name, _)| name.clone());
+        let counts = splits.values().map(|stats| match stats.labels.get(class) {
+            Some((_, count)) => format!("{count} ({})", share(*count, stats.samples)),
             None => String::new(),
         });
         table.add_row(name.into_iter().chain(counts));
@@ -97,18 +97,18 @@ fn labels(splits: &BTreeMap<String, Survey>) -> Table {
     right_aligned(table)
 }
 
-fn values(fact: &str, splits: &BTreeMap<String, Survey>) -> Table {
+fn values(fact: &str, splits: &BTreeMap<String, DatasetStats>) -> Table {
     let mut table = table(std::iter::once("value").chain(splits.keys().map(String::as_str)));
     let mut totals: BTreeMap<&String, usize> = BTreeMap::new();
-    for (value, count) in splits.values().filter_map(|survey| survey.facts.get(fact)).flatten() {
+    for (value, count) in splits.values().filter_map(|stats| stats.facts.get(fact)).flatten() {
         *totals.entry(value).or_default() += count;
     }
     let mut common: Vec<_> = totals.into_iter().collect();
     common.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     for (value, _) in common.iter().take(FEW) {
         let count =
-            |survey: &Survey| survey.facts.get(fact).and_then(|values| values.get(*value)).copied().unwrap_or(0);
-        table.add_row(std::iter::once((*value).clone()).chain(splits.values().map(|survey| count(survey).to_string())));
+            |stats: &DatasetStats| stats.facts.get(fact).and_then(|values| values.get(*value)).copied().unwrap_or(0);
+        table.add_row(std::iter::once((*value).clone()).chain(splits.values().map(|stats| count(stats).to_string())));
     }
     if common.len() > FEW {
         table.add_row([format!("and {} more", common.len() - FEW)]);
@@ -116,16 +116,16 @@ fn values(fact: &str, splits: &BTreeMap<String, Survey>) -> Table {
     right_aligned(table)
 }
 
-fn duplicates(text: &mut String, split: &str, survey: &Survey) {
+fn duplicates(text: &mut String, split: &str, stats: &DatasetStats) {
     let mut title = format!("{split}: images that are there more than once");
-    if survey.duplicates_across_groups > 0 {
+    if stats.duplicates_across_groups > 0 {
         let _ = write!(
             title,
             " ({} in different groups, which a cut may put on both sides)",
-            survey.duplicates_across_groups
+            stats.duplicates_across_groups
         );
     }
-    few(text, &title, &survey.duplicates, |names| names.join(", "));
+    few(text, &title, &stats.duplicates, |names| names.join(", "));
 }
 
 /// The first lines of a list under its title; nothing for an empty one.

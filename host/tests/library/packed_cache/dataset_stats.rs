@@ -2,7 +2,7 @@
 
 use super::fake::{Fake, Patience, card};
 use selfsame::data::Decoder;
-use selfsame::data::survey::{Survey, leaks, survey};
+use selfsame::data::dataset_stats::{DatasetStats, leaks, measure};
 use selfsame_plugin_api::{Image, Result, Samples, Targets};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,10 +34,10 @@ impl Samples for Grouped {
     }
 }
 
-fn surveyed(samples: &Grouped, workers: usize) -> Survey {
+fn surveyed(samples: &Grouped, workers: usize) -> DatasetStats {
     let card = card(&samples.fake);
     let services = Patience::default();
-    survey(&Decoder { card: &card, samples, side: None, workers, services: &services, what: "read".into() }).unwrap()
+    measure(&Decoder { card: &card, samples, side: None, workers, services: &services, what: "read".into() }).unwrap()
 }
 
 #[test]
@@ -47,21 +47,21 @@ fn sizes_moments_labels_groups_facts_and_duplicates_are_those_of_the_images() {
         samples.fake.bad = BTreeSet::from([11]);
         let read: Vec<Image> =
             (0..60).filter(|index| *index != 11).map(|index| samples.read(&[index]).unwrap().remove(0)).collect();
-        let survey = surveyed(&samples, 3);
+        let stats = surveyed(&samples, 3);
 
-        assert_eq!((survey.samples, survey.damaged.len()), (60, 1));
-        assert_eq!(survey.damaged[0].id, "file-11");
-        assert_eq!(survey.labels, [("even".to_owned(), 30), ("odd".to_owned(), 30)]);
-        let groups = survey.groups.as_ref().unwrap();
+        assert_eq!((stats.samples, stats.damaged.len()), (60, 1));
+        assert_eq!(stats.damaged[0].id, "file-11");
+        assert_eq!(stats.labels, [("even".to_owned(), 30), ("odd".to_owned(), 30)]);
+        let groups = stats.groups.as_ref().unwrap();
         assert_eq!((groups.count, groups.largest), (6, 10));
-        assert_eq!(survey.facts["scanner"]["model 0"], 15);
-        assert_eq!(survey.facts["scanner"]["model 3"], 14, "sample 11 cannot be read");
-        assert_eq!(survey.duplicates, [["file-5".to_owned(), "file-35".to_owned()]]);
-        assert_eq!(survey.duplicates_across_groups, 1);
+        assert_eq!(stats.facts["scanner"]["model 0"], 15);
+        assert_eq!(stats.facts["scanner"]["model 3"], 14, "sample 11 cannot be read");
+        assert_eq!(stats.duplicates, [["file-5".to_owned(), "file-35".to_owned()]]);
+        assert_eq!(stats.duplicates_across_groups, 1);
 
         let mut heights: Vec<usize> = read.iter().map(|image| image.height).collect();
         heights.sort_unstable();
-        let sizes = survey.sizes.as_ref().unwrap();
+        let sizes = stats.sizes.as_ref().unwrap();
         assert_eq!(sizes.height, (heights[0], heights[29], heights[58]));
         assert_eq!(sizes.width, (3, 4, 6));
         assert_eq!(sizes.different, 12);
@@ -80,11 +80,11 @@ fn sizes_moments_labels_groups_facts_and_duplicates_are_those_of_the_images() {
             let scale = if bit_depth == 16 { 65535.0 } else { 255.0 };
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
-            assert!((survey.mean[channel] - mean / scale).abs() < 1e-9);
-            assert!((survey.std[channel] - variance.sqrt() / scale).abs() < 1e-9);
+            assert!((stats.mean[channel] - mean / scale).abs() < 1e-9);
+            assert!((stats.std[channel] - variance.sqrt() / scale).abs() < 1e-9);
             all.extend(values);
         }
-        let (low, high) = survey.range.unwrap();
+        let (low, high) = stats.range.unwrap();
         assert_eq!(f64::from(low), all.iter().copied().fold(f64::MAX, f64::min));
         assert_eq!(f64::from(high), all.iter().copied().fold(0.0, f64::max));
     }
