@@ -110,7 +110,7 @@ pub struct Intervals {
 pub struct ClassResult {
     /// The class.
     pub name: String,
-    /// ScoredPredictions samples of it.
+    /// Scored samples of it.
     pub support: u64,
     /// Share of the samples predicted as it that are of it.
     pub precision: f64,

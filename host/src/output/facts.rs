@@ -97,7 +97,7 @@ mod tests {
             split_sizes: BTreeMap::from([("test".into(), 10_000), ("train".into(), 50_000)]),
             samples_sha256: None,
         });
-        let line = "ScoredPredictions on 10000 test images of CIFAR100; the encoder learned from CIFAR10 alone.";
+        let line = "Scored on 10000 test images of CIFAR100; the encoder learned from CIFAR10 alone.";
         assert_eq!(scored_on(&record).as_deref(), Some(line));
         assert_eq!(
             data(&record),

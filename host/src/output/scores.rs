@@ -75,7 +75,7 @@ pub fn score_table(untrained: &Scores, trained: &Scores) -> String {
     table.to_string()
 }
 
-/// The images that the table's scores are of: `ScoredPredictions on 5000 val images of CIFAR100, from which …`.
+/// The images that the table's scores are of: `Scored on 5000 val images of CIFAR100, from which …`.
 pub fn scored_on(record: &RunRecord) -> Option<String> {
     let probed = record.data_sets.iter().find(|data| data.probed)?;
     let sized = |split: Split| Some((split.name(), probed.split_sizes.get(split.name())?));
@@ -92,7 +92,7 @@ pub fn scored_on(record: &RunRecord) -> Option<String> {
         }
         _ => String::new(),
     };
-    Some(format!("ScoredPredictions on {size} {split} images of {}{learned}.", called(probed)))
+    Some(format!("Scored on {size} {split} images of {}{learned}.", called(probed)))
 }
 
 /// The scores before and after training, and what they are of.

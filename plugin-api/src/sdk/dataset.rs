@@ -2,7 +2,7 @@
 
 use super::{
     guard::{guard, Guarded},
-    module::{from_json, to_json},
+    json::{from_json, to_json},
 };
 use crate::{Cancelled, Dataset, Samples, Services, Split, Targets};
 use abi_stable::{

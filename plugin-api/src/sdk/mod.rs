@@ -2,9 +2,11 @@
 
 mod dataset;
 mod guard;
+mod json;
 mod log;
 mod module;
 
 pub(crate) use guard::refine;
 pub use guard::{guard, lacks_memory, without_backtrace, Guarded};
-pub use module::{entry, from_json, root_module, to_json, DatasetEntry, EncoderFunctions, NO_ENCODERS};
+pub use json::{from_json, to_json};
+pub use module::{entry, root_module, DatasetEntry, EncoderFunctions, NO_ENCODERS};

@@ -3,6 +3,7 @@
 use super::{
     dataset::DatasetShim,
     guard::{guard, install_panic_hook, Guarded},
+    json::{from_json, to_json},
     log,
 };
 use crate::{Card, Dataset, DatasetRequest, PluginError, Result};
@@ -63,17 +64,6 @@ pub fn entry<'a, T>(what: &str, name: &str, entries: &'a [T], of: fn(&T) -> &str
         let names: Vec<_> = entries.iter().map(of).collect();
         PluginError::plugin(format!("this plugin has no {what} `{name}`; it has: {}", names.join(", ")))
     })
-}
-
-/// Writes a value as JSON.
-pub fn to_json(what: &str, value: &impl serde::Serialize) -> Result<RString> {
-    let json = serde_json::to_string(value).map_err(|error| PluginError::plugin(format!("{what} as JSON: {error}")))?;
-    Ok(json.into())
-}
-
-/// Reads a value from JSON.
-pub fn from_json<T: serde::de::DeserializeOwned>(what: &str, json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| PluginError::plugin(format!("{what} from JSON: {error}")))
 }
 
 fn dataset(name: &str) -> Result<&'static DatasetEntry> {

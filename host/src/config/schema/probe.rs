@@ -80,7 +80,7 @@ pub struct KnnConfig {
     /// Temperature of the votes, above 0.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub temperature: f64,
-    /// MetricSummary after every Nth epoch, besides the untrained encoder and the last epoch, which are always measured; 0
+    /// Measure after every Nth epoch, besides the untrained encoder and the last epoch, which are always measured; 0
     /// measures only these two.
     #[schemars(extend("x-role" = "upkeep"))]
     pub every_epochs: usize,
