@@ -136,6 +136,13 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// An example of the library; `cargo xtask test` builds it.
+pub fn example(name: &str) -> PathBuf {
+    let example = built(&format!("examples/{name}"));
+    assert!(example.exists(), "{} is missing; run the tests with `cargo xtask test`", example.display());
+    example
+}
+
 /// The folder of plugins that is staged beside the program.
 pub fn plugins() -> PathBuf {
     let plugins = built("plugins");

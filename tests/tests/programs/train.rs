@@ -1,7 +1,8 @@
 //! A run from start to end, and what it leaves behind.
 
-use selfsame_tests::{Sandbox, TINY, metrics, repository};
+use selfsame_tests::{Running, Sandbox, TINY, metrics, repository};
 use std::collections::BTreeMap;
+use std::process::Stdio;
 
 #[test]
 fn a_run_leaves_weights_metrics_report_and_checkpoint() {
@@ -183,4 +184,14 @@ fn a_terminal_shows_what_goes_on_at_any_time() {
     let ran = sandbox.run(&arguments.replace("--output-dir run", "--output-dir other")).succeeded();
     assert!(!ran.stderr.contains(['\r', '\u{1b}']) && ran.stderr.contains("epoch 2/2  "), "{:?}", ran.stderr);
     assert!(!ran.stderr.contains("validation loss"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_example_of_the_library_leaves_a_run_that_the_program_reads() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command_of(&selfsame_tests::example("train"), "mine");
+    let ran = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped())).finish().succeeded();
+    assert!(ran.stdout.contains("after step 4: loss") && ran.stdout.contains("done: 1 epochs"), "{}", ran.stdout);
+    let reported = sandbox.run("report mine").succeeded();
+    assert!(reported.stdout.contains("shapes (128 train, 32 val)"), "{}", reported.stdout);
 }
