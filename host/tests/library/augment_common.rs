@@ -1,9 +1,4 @@
 //! Fixtures and images for the tests of the augmentations.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "each test uses its part; a fixture that does not read fails its test"
-)]
 
 use selfsame::augment::ViewKey;
 use selfsame::augment::draw::{Draws, Sample};

@@ -32,7 +32,6 @@ impl Files {
 }
 
 /// Loads one file `a.yaml` of this text; an error is given with the file's bare name.
-#[allow(dead_code)]
 pub fn yaml(text: &str) -> Result<Resolved, String> {
     let files = Files::new(&[("a.yaml", text)]);
     files.load(&["a.yaml"]).map_err(|error| files.strip(error))
