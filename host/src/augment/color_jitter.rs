@@ -1,9 +1,61 @@
 //! Colour jitter: brightness, contrast, saturation and hue in a random order, with torchvision's semantics.
 
-use super::draw::Sample;
+use super::draw::{BatchDraws, Sample};
+use super::operation::{Misfit, Operation};
 use super::{Result, change_some, grayscale, upload};
-use crate::config::schema::RandomColorConfig;
+use crate::data::Size;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
+
+/// Colour jitter. A strength s draws its factor from [max(0, 1 − s), 1 + s].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RandomColorConfig {
+    /// Strength of brightness, at least 0.
+    #[schemars(range(min = 0))]
+    pub brightness: f64,
+    /// Strength of contrast, at least 0.
+    #[schemars(range(min = 0))]
+    pub contrast: f64,
+    /// Strength of saturation, at least 0.
+    #[schemars(range(min = 0))]
+    pub saturation: f64,
+    /// Largest shift of hue, as a share of the colour circle, in [0, 0.5].
+    #[schemars(range(min = 0, max = 0.5))]
+    pub hue: f64,
+    /// Probability that the image is jittered at all, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub prob: f64,
+}
+
+impl Default for RandomColorConfig {
+    fn default() -> Self {
+        Self { brightness: 0.0, contrast: 0.1, saturation: 0.0, hue: 0.0, prob: 1.0 }
+    }
+}
+
+impl Operation for RandomColorConfig {
+    fn describe(&self) -> String {
+        let strengths = [
+            ("brightness", self.brightness),
+            ("contrast", self.contrast),
+            ("saturation", self.saturation),
+            ("hue", self.hue),
+        ];
+        let strengths = strengths.into_iter().filter(|(_, strength)| *strength > 0.0);
+        let strengths: String = strengths.map(|(name, strength)| format!(" {name} {strength}")).collect();
+        format!("colour{strengths} p {}", self.prob)
+    }
+
+    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
+        apply(view, &draws.each("color", |_, sample| draw(sample, self)))
+    }
+
+    fn misfit(&self, channels: usize, _: Size) -> Option<Misfit> {
+        grayscale::without_grey("use_random_color", channels)
+    }
+}
 
 /// One of the four changes with its factor (for hue: its shift, as a share of the colour circle).
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -47,6 +47,29 @@ impl Draws {
     }
 }
 
+/// The draws for one view of each sample of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchDraws<'a> {
+    /// The samples, as they stand in the batch.
+    pub ids: &'a [i64],
+    /// What they have in common.
+    pub key: ViewKey,
+}
+
+impl BatchDraws<'_> {
+    /// Each sample's parameters of the operation called `purpose`; `draw` gets the sample's position in the batch and its
+    /// random numbers.
+    pub fn each<T>(&self, purpose: &str, draw: impl Fn(usize, &mut Sample) -> T) -> Vec<T> {
+        let draws = self.of(purpose);
+        self.ids.iter().enumerate().map(|(i, &id)| draw(i, &mut draws.sample(id))).collect()
+    }
+
+    /// The draws of the operation called `purpose`.
+    pub fn of(&self, purpose: &str) -> Draws {
+        Draws::new(self.key, purpose)
+    }
+}
+
 /// `len` numbers for each sample, one sample after the other, made by `fill` on all of libtorch's threads.
 pub fn fields(draws: &Draws, ids: &[i64], len: usize, fill: fn(&mut Sample, &mut [f32])) -> Vec<f32> {
     let mut numbers = vec![0.0; ids.len() * len];

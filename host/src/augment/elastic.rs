@@ -1,10 +1,43 @@
 //! Elastic deformation (Simard, Steinkraus & Platt 2003): every pixel is taken from a place displaced by smoothed noise.
 
-use super::draw::{Draws, Sample, fields};
+use super::draw::{BatchDraws, Draws, Sample, fields};
+use super::operation::{Operation, done_by_geometry};
 use super::{Result, positions, upload};
-use crate::config::schema::ElasticTransformConfig;
 use crate::data::Size;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
+
+/// Elastic deformation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ElasticTransformConfig {
+    /// Standard deviation of the Gaussian that smooths the random displacements, in pixels of the view, above 0.
+    #[schemars(range(max = 1000), extend("exclusiveMinimum" = 0))]
+    pub sigma: f64,
+    /// Factor of the smoothed displacements, at least 0.
+    #[schemars(range(min = 0))]
+    pub alpha: f64,
+    /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub p_apply: f64,
+}
+
+impl Default for ElasticTransformConfig {
+    fn default() -> Self {
+        Self { sigma: 4.0, alpha: 35.0, p_apply: 0.5 }
+    }
+}
+
+impl Operation for ElasticTransformConfig {
+    fn describe(&self) -> String {
+        format!("elastic sigma {} alpha {} p {}", self.sigma, self.alpha, self.p_apply)
+    }
+
+    fn change(&self, view: Tensor, _: &BatchDraws) -> Result<Tensor> {
+        done_by_geometry(view)
+    }
+}
 
 /// The smoothing Gaussian ends at so many standard deviations.
 const TRUNCATE: f64 = 4.0;

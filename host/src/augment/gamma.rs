@@ -1,9 +1,36 @@
 //! Random gamma: x ← x^γ.
 
-use super::draw::Sample;
+use super::draw::{BatchDraws, Sample};
+use super::operation::{Operation, range};
 use super::{Result, upload};
-use crate::config::schema::GammaConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
+
+/// Gamma.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GammaConfig {
+    /// Smallest and largest exponent, above 0.
+    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
+    pub scale: [f64; 2],
+}
+
+impl Default for GammaConfig {
+    fn default() -> Self {
+        Self { scale: [0.5, 1.5] }
+    }
+}
+
+impl Operation for GammaConfig {
+    fn describe(&self) -> String {
+        format!("gamma {}", range(self.scale))
+    }
+
+    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
+        apply(view, &draws.each("gamma", |_, sample| draw(sample, self)))
+    }
+}
 
 /// Draws one image's exponent.
 pub fn draw(sample: &mut Sample, config: &GammaConfig) -> f64 {

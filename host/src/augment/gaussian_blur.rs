@@ -3,10 +3,60 @@
 //! Blurring with reflected borders is linear and separable, so an image becomes `K · X · Kᵀ` with a small matrix per
 //! sample and side; torchvision's `gaussian_blur` gives the same numbers.
 
-use super::draw::Sample;
+use super::draw::{BatchDraws, Sample};
+use super::operation::{Misfit, Operation, range};
 use super::{Result, change_some, positions, upload};
-use crate::config::schema::GaussianBlurConfig;
+use crate::data::Size;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
+
+/// Gaussian blur.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GaussianBlurConfig {
+    /// Smallest and largest standard deviation, in pixels, above 0.
+    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
+    pub sigma: [f64; 2],
+    /// Side of the kernel in pixels, odd; without it, the odd number nearest to a tenth of the image's side, at least 3.
+    #[schemars(range(min = 1))]
+    pub kernel_size: Option<usize>,
+    /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub prob: f64,
+}
+
+impl Default for GaussianBlurConfig {
+    fn default() -> Self {
+        Self { sigma: [0.1, 2.0], kernel_size: None, prob: 0.5 }
+    }
+}
+
+impl Operation for GaussianBlurConfig {
+    fn describe(&self) -> String {
+        format!("blur sigma {} p {}", range(self.sigma), self.prob)
+    }
+
+    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
+        let (_, _, height, width) = view.size4()?;
+        let kernel_size = self.kernel_size_for(height.min(width) as usize);
+        apply(view, &draws.each("blur", |_, sample| draw(sample, self)), kernel_size)
+    }
+
+    fn misfit(&self, _: usize, view: Size) -> Option<Misfit> {
+        let side = view.shorter();
+        let size = self.kernel_size_for(side);
+        let message = format!("is {size}; expected an odd number below twice the image's shorter side, {side} pixels");
+        let is_wrong = size.is_multiple_of(2) || size / 2 >= side;
+        is_wrong.then_some(Misfit { key: "gaussian_blur.kernel_size", message })
+    }
+}
+
+impl GaussianBlurConfig {
+    fn kernel_size_for(&self, side: usize) -> usize {
+        self.kernel_size.unwrap_or_else(|| default_kernel_size(side))
+    }
+}
 
 /// One image's standard deviation in pixels; [`None`] leaves it as it is.
 pub type Params = Option<f64>;

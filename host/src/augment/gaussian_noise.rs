@@ -1,9 +1,43 @@
 //! Random Gaussian noise.
 
-use super::draw::{Draws, Sample, fields};
+use super::draw::{BatchDraws, Draws, Sample, fields};
+use super::operation::Operation;
 use super::{Result, change_some, positions, upload};
-use crate::config::schema::GaussianNoiseConfig;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
+
+/// Gaussian noise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GaussianNoiseConfig {
+    /// Standard deviation, of values in 0–1, at least 0.
+    #[schemars(range(min = 0))]
+    pub std: f64,
+    /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub p_apply: f64,
+}
+
+impl Default for GaussianNoiseConfig {
+    fn default() -> Self {
+        Self { std: 0.01, p_apply: 0.5 }
+    }
+}
+
+impl Operation for GaussianNoiseConfig {
+    fn describe(&self) -> String {
+        format!("noise {} p {}", self.std, self.p_apply)
+    }
+
+    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
+        let chosen = draws.each("noise", |_, sample| draw(sample, self));
+        let (_, channels, height, width) = view.size4()?;
+        let field = draws.of("noise-field");
+        let noise = noise(&field, draws.ids, &chosen, [channels, height, width], view.device())?;
+        apply(view, &chosen, &noise, self.std)
+    }
+}
 
 /// Whether one image gets noise.
 pub fn draw(sample: &mut Sample, config: &GaussianNoiseConfig) -> bool {

@@ -1,9 +1,10 @@
 //! Where each image's view lies: its resize, crop, flip, affine map and elastic deformation, and the one resampling that
 //! computes them.
 
-use super::draw::{Draws, ViewKey};
+use super::draw::BatchDraws;
+use super::random_affine::Border;
 use super::resized_crop::{CropBox, Params};
-use super::{Result, draw_all, elastic, full_scale, random_affine, resized_crop, warp};
+use super::{Result, elastic, full_scale, random_affine, resized_crop, warp};
 use crate::config::schema::{AugmentationConfig, Interpolation};
 use crate::data::Size;
 use tch::{Kind, Tensor};
@@ -26,12 +27,27 @@ pub(super) struct Canvas<'a> {
     pub sizes: &'a [Size],
 }
 
+/// What lies beyond the image, in words; nothing where no view reaches beyond it.
+pub(super) fn describe_border(config: &AugmentationConfig) -> Option<String> {
+    let border = match config.random_affine.border {
+        Border::Zeros => "black",
+        Border::Edge => "its edge",
+        Border::Reflect => "its mirror image",
+    };
+    is_warped(config).then(|| format!("beyond the image {border}"))
+}
+
+/// Whether pixels are traced back one by one, since the maps are not separable.
+fn is_warped(config: &AugmentationConfig) -> bool {
+    config.use_random_affine || config.use_elastic_transform
+}
+
 impl Geometry {
     /// The views of a batch before anything changes their colours: float32 `[B, C, h, w]` in 0–1.
-    pub fn train(&self, canvas: Canvas, config: &AugmentationConfig, ids: &[i64], key: ViewKey) -> Result<Tensor> {
-        let params = self.draw(canvas.sizes, config, ids, key);
-        if config.use_random_affine || config.use_elastic_transform {
-            return self.warp(canvas, config, &params, ids, key);
+    pub fn train(&self, canvas: Canvas, config: &AugmentationConfig, draws: &BatchDraws) -> Result<Tensor> {
+        let params = self.draw(canvas.sizes, config, draws);
+        if is_warped(config) {
+            return self.warp(canvas, config, &params, draws);
         }
         match config.use_random_crop {
             true => resized_crop::apply(canvas.pixels, &params, self.output, config.random_crop.interpolation),
@@ -45,13 +61,13 @@ impl Geometry {
         self.resample(canvas, &params)
     }
 
-    fn draw(&self, sizes: &[Size], config: &AugmentationConfig, ids: &[i64], key: ViewKey) -> Vec<Params> {
+    fn draw(&self, sizes: &[Size], config: &AugmentationConfig, draws: &BatchDraws) -> Vec<Params> {
         let probability = if config.use_random_horizontal_flip { config.random_horizontal_flip.prob } else { 0.0 };
-        let flips = draw_all(ids, key, "flip", |_, s| s.chance(probability));
+        let flips = draws.each("flip", |_, s| s.chance(probability));
         if !config.use_random_crop {
             return sizes.iter().zip(flips).map(|(&size, flip)| self.plain(size, flip)).collect();
         }
-        let crops = draw_all(ids, key, "crop", |i, s| resized_crop::draw(s, &config.random_crop, sizes[i]));
+        let crops = draws.each("crop", |i, s| resized_crop::draw(s, &config.random_crop, sizes[i]));
         let resized = self.resize.map_or(self.nominal, Size::square);
         crops.into_iter().zip(flips).map(|(crop, flip)| Params::center(crop, flip, resized, self.output)).collect()
     }
@@ -80,13 +96,12 @@ impl Geometry {
         canvas: Canvas,
         config: &AugmentationConfig,
         params: &[Params],
-        ids: &[i64],
-        key: ViewKey,
+        draws: &BatchDraws,
     ) -> Result<Tensor> {
         let sizes = canvas.sizes;
         let turns = match config.use_random_affine {
-            true => draw_all(ids, key, "affine", |i, s| random_affine::draw(s, &config.random_affine, sizes[i])),
-            false => vec![random_affine::Params::default(); ids.len()],
+            true => draws.each("affine", |i, s| random_affine::draw(s, &config.random_affine, sizes[i])),
+            false => vec![random_affine::Params::default(); draws.ids.len()],
         };
         let maps = turns.iter().zip(params).zip(sizes);
         let maps = maps.map(|((turn, params), &size)| warp::Params {
@@ -95,9 +110,9 @@ impl Geometry {
         });
         let maps: Vec<_> = maps.collect();
         let displacements = if config.use_elastic_transform {
-            let chosen = draw_all(ids, key, "elastic", |_, s| elastic::draw(s, &config.elastic_transform));
-            let draws = Draws::new(key, "elastic-field");
-            let noise = elastic::noise(&draws, ids, &chosen, self.output, canvas.pixels.device())?;
+            let chosen = draws.each("elastic", |_, s| elastic::draw(s, &config.elastic_transform));
+            let field = draws.of("elastic-field");
+            let noise = elastic::noise(&field, draws.ids, &chosen, self.output, canvas.pixels.device())?;
             Some(elastic::displacements(&noise, &chosen, &config.elastic_transform)?)
         } else {
             None

@@ -1,7 +1,47 @@
 //! Random conversion to grey.
 
+use super::draw::BatchDraws;
+use super::operation::{Misfit, Operation};
 use super::{Result, change_some, positions, upload};
+use crate::data::Size;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
+
+/// Grayscale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GrayscaleConfig {
+    /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub prob: f64,
+}
+
+impl Default for GrayscaleConfig {
+    fn default() -> Self {
+        Self { prob: 0.2 }
+    }
+}
+
+impl Operation for GrayscaleConfig {
+    fn describe(&self) -> String {
+        format!("grey p {}", self.prob)
+    }
+
+    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
+        apply(view, &draws.each("grayscale", |_, sample| sample.chance(self.prob)))
+    }
+
+    fn misfit(&self, channels: usize, _: Size) -> Option<Misfit> {
+        without_grey("use_random_grayscale", channels)
+    }
+}
+
+/// What is wrong with images of which there is no grey version.
+pub(super) fn without_grey(key: &'static str, channels: usize) -> Option<Misfit> {
+    let message = format!("needs images with 1 or 3 channels, the data set has {channels}; set it to false");
+    (!matches!(channels, 1 | 3)).then_some(Misfit { key, message })
+}
 
 /// Luma of red, green and blue, as torchvision has them.
 const WEIGHTS: [f64; 3] = [0.2989, 0.587, 0.114];

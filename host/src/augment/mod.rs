@@ -1,7 +1,8 @@
 //! Random views of a batch of images, and the deterministic view for evaluation.
 //!
-//! Every operation is two functions: `draw` makes one sample's parameters out of its random numbers, `apply` computes
-//! a batch as tensor operations with per-sample parameters, the same on every device.
+//! Every random operation has a file: its settings with their keys, `draw`, which makes one sample's parameters out of
+//! its random numbers, `apply`, which computes a batch as tensor operations with per-sample parameters, the same on every
+//! device, and the [`Operation`] that joins them.
 
 mod clahe;
 pub mod color_jitter;
@@ -16,8 +17,10 @@ pub mod grayscale;
 mod histogram;
 mod histogram_equalization;
 pub mod normalize;
+mod operation;
 pub mod random_affine;
 pub mod random_erasing;
+pub mod random_horizontal_flip;
 mod recipe;
 pub mod resized_crop;
 pub mod solarize;
@@ -25,11 +28,11 @@ mod views;
 pub mod warp;
 
 pub use draw::ViewKey;
+pub use operation::{Misfit, Operation};
 pub use views::Views;
 
 use crate::data::Depth;
 use crate::native::NativeError;
-use draw::{Draws, Sample};
 use selfsame_plugin_api::{ErrorKind, without_backtrace};
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -40,7 +43,7 @@ pub enum AugmentError {
     #[error("{key}: {message}")]
     Setting {
         /// The configuration's key.
-        key: &'static str,
+        key: String,
         /// What is wrong and what was expected.
         message: String,
     },
@@ -98,10 +101,4 @@ fn change_some(images: &mut Tensor, index: &Tensor, change: impl FnOnce(Tensor) 
     let changed = change(images.f_index_select(0, &index)?)?;
     let _ = images.f_index_copy_(0, &index, &changed)?;
     Ok(())
-}
-
-/// Each sample's parameters of one operation; `draw` gets the sample's position in the batch and its random numbers.
-fn draw_all<T>(ids: &[i64], key: ViewKey, purpose: &str, draw: impl Fn(usize, &mut Sample) -> T) -> Vec<T> {
-    let draws = Draws::new(key, purpose);
-    ids.iter().enumerate().map(|(i, &id)| draw(i, &mut draws.sample(id))).collect()
 }

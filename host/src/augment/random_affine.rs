@@ -1,8 +1,70 @@
 //! Random rotation, shift and shear about the image's centre, as the map from a result's places to the image's.
 
-use super::draw::Sample;
-use crate::config::schema::RandomAffineConfig;
+use super::Result;
+use super::draw::{BatchDraws, Sample};
+use super::operation::{Operation, done_by_geometry};
 use crate::data::Size;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+/// Random rotation, shift and shear.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RandomAffineConfig {
+    /// Largest rotation to either side, in degrees, in [0, 180].
+    #[schemars(range(min = 0, max = 180))]
+    pub max_angle: f64,
+    /// Largest shift to either side, as a share of the image's width, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub max_horizontal_shift: f64,
+    /// Largest shift up or down, as a share of the image's height, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub max_vertical_shift: f64,
+    /// Largest shear along x to either side, in degrees, in [0, 90).
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 90))]
+    pub max_shear: f64,
+    /// What stands outside of the image, for the elastic deformation as well: `reflect`, `edge` or `zeros`.
+    pub border: Border,
+}
+
+impl Default for RandomAffineConfig {
+    fn default() -> Self {
+        Self {
+            max_angle: 0.0,
+            max_horizontal_shift: 0.0,
+            max_vertical_shift: 0.0,
+            max_shear: 5.0,
+            border: Border::Reflect,
+        }
+    }
+}
+
+impl Operation for RandomAffineConfig {
+    fn describe(&self) -> String {
+        let turn = format!("turn ±{}°, shear ±{}°", self.max_angle, self.max_shear);
+        match self.max_horizontal_shift > 0.0 || self.max_vertical_shift > 0.0 {
+            true => format!("{turn}, shift ±{} × ±{}", self.max_horizontal_shift, self.max_vertical_shift),
+            false => turn,
+        }
+    }
+
+    fn change(&self, view: Tensor, _: &BatchDraws) -> Result<Tensor> {
+        done_by_geometry(view)
+    }
+}
+
+/// What stands outside of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Border {
+    /// Black.
+    Zeros,
+    /// The nearest pixel of the image.
+    Edge,
+    /// The image mirrored at its edges.
+    Reflect,
+}
 
 /// What happens to one image.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -1,11 +1,46 @@
 //! Random erasing (Zhong et al. 2020): a rectangle becomes black.
 
-use super::draw::Sample;
+use super::draw::{BatchDraws, Sample};
+use super::operation::{Operation, range};
 use super::resized_crop::CropBox;
 use super::{Result, upload};
-use crate::config::schema::RandomErasingConfig;
 use crate::data::Size;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
+
+/// Random erasing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RandomErasingConfig {
+    /// Smallest and largest share of the view's area, in (0, 1].
+    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}))]
+    pub scale: [f64; 2],
+    /// Smallest and largest aspect ratio, above 0.
+    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
+    pub ratio: [f64; 2],
+    /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub prob: f64,
+}
+
+impl Default for RandomErasingConfig {
+    fn default() -> Self {
+        Self { scale: [0.01, 0.1], ratio: [0.3, 3.3], prob: 0.5 }
+    }
+}
+
+impl Operation for RandomErasingConfig {
+    fn describe(&self) -> String {
+        format!("erase {} of the view p {}", range(self.scale), self.prob)
+    }
+
+    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
+        let (_, _, height, width) = view.size4()?;
+        let size = Size { height: height as usize, width: width as usize };
+        apply(view, &draws.each("erasing", |_, sample| draw(sample, self, size)))
+    }
+}
 
 /// The rectangle of one image; [`None`] leaves it as it is.
 pub type Params = Option<CropBox>;

@@ -4,12 +4,55 @@
 //! `Wy · X · Wxᵀ` with two small matrices per sample. The weights are those of torchvision's `resized_crop(…,
 //! antialias=True)`: the filter's support grows with the scale when the image shrinks. A flip reverses the rows of Wx.
 
-use super::draw::Sample;
+use super::draw::{BatchDraws, Sample};
+use super::operation::{Operation, done_by_geometry, range};
 use super::random_affine::Map;
 use super::{Result, full_scale, upload};
-use crate::config::schema::{Interpolation, RandomCropConfig};
 use crate::data::Size;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
+
+/// Random resized crop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RandomCropConfig {
+    /// Smallest and largest share of the image's area, in (0, 1].
+    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}))]
+    pub scale: [f64; 2],
+    /// Smallest and largest aspect ratio, above 0.
+    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
+    pub ratio: [f64; 2],
+    /// `bilinear` or `bicubic`.
+    pub interpolation: Interpolation,
+}
+
+impl Default for RandomCropConfig {
+    fn default() -> Self {
+        Self { scale: [0.9, 1.0], ratio: [0.75, 4.0 / 3.0], interpolation: Interpolation::Bilinear }
+    }
+}
+
+impl Operation for RandomCropConfig {
+    fn describe(&self) -> String {
+        let cubic = if self.interpolation == Interpolation::Bicubic { ", bicubic" } else { "" };
+        format!("crop {} of the area{cubic}", range(self.scale))
+    }
+
+    fn change(&self, view: Tensor, _: &BatchDraws) -> Result<Tensor> {
+        done_by_geometry(view)
+    }
+}
+
+/// How pixels between pixels are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Interpolation {
+    /// From the 2×2 nearest pixels.
+    Bilinear,
+    /// From the 4×4 nearest pixels.
+    Bicubic,
+}
 
 /// The part of an image that is kept, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,39 @@
 //! Random solarisation.
 
+use super::draw::BatchDraws;
+use super::operation::Operation;
 use super::{Result, change_some, positions, upload};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
+
+/// Solarisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SolarizeConfig {
+    /// Values at or above it are inverted, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub threshold: f64,
+    /// Probability, in [0, 1].
+    #[schemars(range(min = 0, max = 1))]
+    pub prob: f64,
+}
+
+impl Default for SolarizeConfig {
+    fn default() -> Self {
+        Self { threshold: 0.5, prob: 0.2 }
+    }
+}
+
+impl Operation for SolarizeConfig {
+    fn describe(&self) -> String {
+        format!("solarise from {} p {}", self.threshold, self.prob)
+    }
+
+    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
+        apply(view, &draws.each("solarize", |_, sample| sample.chance(self.prob)), self.threshold)
+    }
+}
 
 /// Inverts the values at or above `threshold` of the images for which `params` says so; `images`: float32
 /// `[B, C, H, W]` in 0–1.

@@ -1,6 +1,6 @@
 //! The views of a run: what every image goes through, and the random operations of the first and the second view.
 
-use super::draw::ViewKey;
+use super::draw::{BatchDraws, ViewKey};
 use super::geometry::{Canvas, Geometry};
 use super::recipe::Recipe;
 use super::{AugmentError, Result, clahe, histogram_equalization, normalize};
@@ -52,20 +52,21 @@ impl Views {
         let output = preprocess.center_crop_size.map_or(resized, Size::square);
         if !output.fits(resized) || output.shorter() == 0 {
             return Err(AugmentError::Setting {
-                key: "preprocess.center_crop_size",
+                key: "preprocess.center_crop_size".into(),
                 message: format!("{output:?} does not fit into images resized to {resized:?}"),
             });
         }
         let second = augmentation
             .second_view()
-            .map_err(|error| AugmentError::Setting { key: "augmentation.view2", message: error.to_string() })?;
+            .map_err(|error| AugmentError::Setting { key: "augmentation.view2".into(), message: error.to_string() })?;
+        let geometry = Geometry { resize: preprocess.resize, nominal, output };
         let expanded = if preprocess.expand_channels && channels == 1 { 3 } else { channels };
         Ok(Self {
-            recipes: [Recipe::new(augmentation, channels, output)?, Recipe::new(&second, channels, output)?],
+            recipes: [Recipe::new(augmentation, channels, geometry)?, Recipe::new(&second, channels, geometry)?],
             statistics: statistics_for(augmentation.normalize, expanded, statistics)?,
             channels: (channels, expanded),
             equalization: equalization(preprocess, channels)?,
-            geometry: Geometry { resize: preprocess.resize, nominal, output },
+            geometry,
         })
     }
 
@@ -95,7 +96,7 @@ impl Views {
         let equalized = self.equalized(Canvas { pixels: &images.pixels, sizes: &sizes })?;
         let canvas = Canvas { pixels: &equalized, sizes: &sizes };
         let recipe = &self.recipes[(key.view % 2) as usize];
-        self.finish(recipe.apply(self.geometry, canvas, ids, key)?)
+        self.finish(recipe.apply(canvas, &BatchDraws { ids, key })?)
     }
 
     /// The deterministic view: the shorter side resized to `preprocess.resize`, the centre cropped, normalised.
@@ -170,7 +171,7 @@ fn equalization(preprocess: &PreprocessConfig, channels: usize) -> Result<Equali
     };
     if channels != 1 {
         let message = format!("needs grey images, and the data set's have {channels} channels; set it to false");
-        return Err(AugmentError::Setting { key, message });
+        return Err(AugmentError::Setting { key: key.into(), message });
     }
     Ok(choice)
 }
@@ -187,7 +188,7 @@ fn statistics_for(choice: NormalizeChoice, channels: usize, card: Option<Statist
         let positive = std.iter().all(|&s| s > 0.0 && s.is_finite());
         if mean.len() != channels || std.len() != channels || !positive {
             return Err(AugmentError::Setting {
-                key: "augmentation.normalize",
+                key: "augmentation.normalize".into(),
                 message: format!(
                     "mean {mean:?} and standard deviation {std:?} do not go with {channels} channels; expected one mean \
                      and one deviation above 0 for each; set it to `none`"

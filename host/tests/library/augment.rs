@@ -198,7 +198,7 @@ fn turning_one_operation_off_leaves_the_others_draws_alone() {
     };
     let never = AugmentationConfig {
         use_random_horizontal_flip: true,
-        random_horizontal_flip: selfsame::config::schema::ProbabilityConfig { prob: 0.0 },
+        random_horizontal_flip: selfsame::config::schema::HorizontalFlipConfig { prob: 0.0 },
         use_gaussian_blur: true,
         gaussian_blur: GaussianBlurConfig { prob: 0.0, ..Default::default() },
         ..crop_only.clone()

@@ -9,9 +9,9 @@ use selfsame::augment::random_affine::{self, Map};
 use selfsame::augment::resized_crop::{self, CropBox, Params};
 use selfsame::augment::{ViewKey, Views, elastic, gamma, gaussian_noise, random_erasing, warp};
 use selfsame::config::schema::{
-    AugmentationConfig, Border, ClaheConfig, ElasticTransformConfig, GammaConfig, GaussianNoiseConfig, Interpolation,
-    NormalizeChoice, PreprocessConfig, ProbabilityConfig, RandomAffineConfig, RandomColorConfig, RandomCropConfig,
-    RandomErasingConfig,
+    AugmentationConfig, Border, ClaheConfig, ElasticTransformConfig, GammaConfig, GaussianNoiseConfig,
+    HorizontalFlipConfig, Interpolation, NormalizeChoice, PreprocessConfig, RandomAffineConfig, RandomColorConfig,
+    RandomCropConfig, RandomErasingConfig,
 };
 use selfsame::data::{Images, Size};
 use serde_json::{Value, json};
@@ -139,7 +139,7 @@ fn a_film_is_turned_then_cropped_then_flipped() {
         use_random_crop: true,
         random_crop: RandomCropConfig { scale: [0.3, 0.6], ..Default::default() },
         use_random_horizontal_flip: true,
-        random_horizontal_flip: ProbabilityConfig { prob: 1.0 },
+        random_horizontal_flip: HorizontalFlipConfig { prob: 1.0 },
         normalize: NormalizeChoice::None,
         ..Default::default()
     };

@@ -1,88 +1,117 @@
 //! Keys of the random views.
 
-use super::operations::{
-    ElasticTransformConfig, GammaConfig, GaussianBlurConfig, GaussianNoiseConfig, GrayscaleConfig, ProbabilityConfig,
-    RandomAffineConfig, RandomColorConfig, RandomCropConfig, RandomErasingConfig, SolarizeConfig,
-};
+pub use crate::augment::color_jitter::RandomColorConfig;
+pub use crate::augment::elastic::ElasticTransformConfig;
+pub use crate::augment::gamma::GammaConfig;
+pub use crate::augment::gaussian_blur::GaussianBlurConfig;
+pub use crate::augment::gaussian_noise::GaussianNoiseConfig;
+pub use crate::augment::grayscale::GrayscaleConfig;
+pub use crate::augment::random_affine::{Border, RandomAffineConfig};
+pub use crate::augment::random_erasing::RandomErasingConfig;
+pub use crate::augment::random_horizontal_flip::HorizontalFlipConfig;
+pub use crate::augment::resized_crop::{Interpolation, RandomCropConfig};
+pub use crate::augment::solarize::SolarizeConfig;
+
+use crate::augment::Operation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The random views. Each operation is on when its `use_` key is; they run in the order listed here.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AugmentationConfig {
+/// Makes the settings of the views out of the one list of all operations: of each the key that turns it on, and its
+/// settings, which are an [`Operation`].
+macro_rules! augmentation_config {
+    ($($(#[$switch_doc:meta])* $switch:ident, $(#[$settings_doc:meta])* $settings:ident: $operation:ty;)*) => {
+        /// The random views. Each operation is on when its `use_` key is; they run in the order listed here.
+        #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct AugmentationConfig {
+            $(
+                $(#[$switch_doc])*
+                pub $switch: bool,
+                $(#[$settings_doc])*
+                pub $settings: $operation,
+            )*
+            /// Mean and standard deviation taken from each channel at the end: `dataset` (the data set's own), `imagenet`,
+            /// or `none` (values stay in 0–1).
+            #[schemars(extend("x-role" = "identity"))]
+            pub normalize: NormalizeChoice,
+            /// What the second view does otherwise than the first: any of the keys above but `normalize`. What it does not
+            /// name is as in the first view.
+            #[schemars(extend("x-overrides" = "AugmentationConfig"))]
+            pub view2: Map<String, Value>,
+        }
+
+        impl AugmentationConfig {
+            /// The random operations that are on, in the order in which they run.
+            pub fn operations(&self) -> impl Iterator<Item = &dyn Operation> {
+                let all: Vec<(bool, &dyn Operation)> = vec![$((self.$switch, &self.$settings)),*];
+                all.into_iter().filter(|(is_on, _)| *is_on).map(|(_, operation)| operation)
+            }
+        }
+    };
+}
+
+augmentation_config! {
     /// Random rotation, shift and shear about the image's centre.
-    pub use_random_affine: bool,
+    use_random_affine,
     /// Parameters of the random affine map (`use_random_affine`).
-    pub random_affine: RandomAffineConfig,
+    random_affine: RandomAffineConfig;
+
     /// Random resized crop instead of a plain resize.
-    pub use_random_crop: bool,
+    use_random_crop,
     /// Parameters of the random resized crop (`use_random_crop`).
-    pub random_crop: RandomCropConfig,
+    random_crop: RandomCropConfig;
+
     /// Horizontal flip.
-    pub use_random_horizontal_flip: bool,
+    use_random_horizontal_flip,
     /// Parameters of the horizontal flip (`use_random_horizontal_flip`).
-    pub random_horizontal_flip: ProbabilityConfig,
+    random_horizontal_flip: HorizontalFlipConfig;
+
     /// Elastic deformation (Simard et al. 2003), in one resampling with affine map, crop and flip.
-    pub use_elastic_transform: bool,
+    use_elastic_transform,
     /// Parameters of the elastic deformation (`use_elastic_transform`).
-    pub elastic_transform: ElasticTransformConfig,
+    elastic_transform: ElasticTransformConfig;
+
     /// Gamma: x ← x^γ.
-    pub use_gamma_transform: bool,
+    use_gamma_transform,
     /// Parameters of the gamma transform (`use_gamma_transform`).
-    pub gamma: GammaConfig,
+    gamma: GammaConfig;
+
     /// Colour jitter: brightness, contrast, saturation and hue in a random order.
-    pub use_random_color: bool,
+    use_random_color,
     /// Parameters of the colour jitter (`use_random_color`).
-    pub random_color: RandomColorConfig,
+    random_color: RandomColorConfig;
+
     /// Conversion to grayscale.
-    pub use_random_grayscale: bool,
+    use_random_grayscale,
     /// Parameters of the conversion to grayscale (`use_random_grayscale`).
-    pub random_grayscale: GrayscaleConfig,
+    random_grayscale: GrayscaleConfig;
+
     /// Gaussian blur.
-    pub use_gaussian_blur: bool,
+    use_gaussian_blur,
     /// Parameters of the Gaussian blur (`use_gaussian_blur`).
-    pub gaussian_blur: GaussianBlurConfig,
+    gaussian_blur: GaussianBlurConfig;
+
     /// Solarisation: values at or above the threshold are inverted.
-    pub use_solarize: bool,
+    use_solarize,
     /// Parameters of the solarisation (`use_solarize`).
-    pub solarize: SolarizeConfig,
+    solarize: SolarizeConfig;
+
     /// Erasing of a random rectangle.
-    pub use_random_erasing: bool,
+    use_random_erasing,
     /// Parameters of random erasing (`use_random_erasing`).
-    pub random_erasing: RandomErasingConfig,
+    random_erasing: RandomErasingConfig;
+
     /// Gaussian noise.
-    pub add_gaussian_noise: bool,
+    add_gaussian_noise,
     /// Parameters of the Gaussian noise (`add_gaussian_noise`).
-    pub gaussian_noise: GaussianNoiseConfig,
-    /// Mean and standard deviation taken from each channel at the end: `dataset` (the data set's own), `imagenet`, or
-    /// `none` (values stay in 0–1).
-    #[schemars(extend("x-role" = "identity"))]
-    pub normalize: NormalizeChoice,
-    /// What the second view does otherwise than the first: any of the keys above but `normalize`. What it does not name
-    /// is as in the first view.
-    #[schemars(extend("x-overrides" = "AugmentationConfig"))]
-    pub view2: Map<String, Value>,
+    gaussian_noise: GaussianNoiseConfig;
 }
 
 impl AugmentationConfig {
     /// Whether any random operation is on.
     pub fn is_random(&self) -> bool {
-        [
-            self.use_random_affine,
-            self.use_random_crop,
-            self.use_random_horizontal_flip,
-            self.use_elastic_transform,
-            self.use_gamma_transform,
-            self.use_random_color,
-            self.use_random_grayscale,
-            self.use_gaussian_blur,
-            self.use_solarize,
-            self.use_random_erasing,
-            self.add_gaussian_noise,
-        ]
-        .contains(&true)
+        self.operations().next().is_some()
     }
 
     /// The second view's own settings: these with those of `view2` laid over them.
@@ -106,42 +135,12 @@ fn lay_over(values: &mut Value, over: &Value) {
     }
 }
 
-impl Default for AugmentationConfig {
-    fn default() -> Self {
-        Self {
-            use_random_affine: false,
-            random_affine: RandomAffineConfig::default(),
-            use_random_crop: false,
-            random_crop: RandomCropConfig::default(),
-            use_random_horizontal_flip: false,
-            random_horizontal_flip: ProbabilityConfig::default(),
-            use_elastic_transform: false,
-            elastic_transform: ElasticTransformConfig::default(),
-            use_gamma_transform: false,
-            gamma: GammaConfig::default(),
-            use_random_color: false,
-            random_color: RandomColorConfig::default(),
-            use_random_grayscale: false,
-            random_grayscale: GrayscaleConfig::default(),
-            use_gaussian_blur: false,
-            gaussian_blur: GaussianBlurConfig::default(),
-            use_solarize: false,
-            solarize: SolarizeConfig::default(),
-            use_random_erasing: false,
-            random_erasing: RandomErasingConfig::default(),
-            add_gaussian_noise: false,
-            gaussian_noise: GaussianNoiseConfig::default(),
-            normalize: NormalizeChoice::Dataset,
-            view2: Map::new(),
-        }
-    }
-}
-
 /// What is taken from each channel at the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NormalizeChoice {
     /// The data set's mean and standard deviation; 0–1 where its card has none.
+    #[default]
     Dataset,
     /// ImageNet's mean and standard deviation.
     Imagenet,

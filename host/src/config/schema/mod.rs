@@ -5,24 +5,18 @@
 mod augmentation;
 mod dataset;
 mod method;
-mod operations;
 mod optimizer;
 mod preprocess;
 mod probe;
 mod train;
 
-pub use augmentation::{AugmentationConfig, NormalizeChoice};
+pub use augmentation::*;
 pub use dataset::{
     CachePlace, DataConfig, DatasetConfig, LimitConfig, MixedDatasetConfig, OnError, StoreRule, StoreSize,
 };
 pub use method::{
     BarlowTwinsConfig, ByolConfig, ByolEmbedding, EncoderConfig, MethodConfig, ProjectionConfig, StemChoice,
     VicRegConfig,
-};
-pub use operations::{
-    Border, ElasticTransformConfig, GammaConfig, GaussianBlurConfig, GaussianNoiseConfig, GrayscaleConfig,
-    Interpolation, ProbabilityConfig, RandomAffineConfig, RandomColorConfig, RandomCropConfig, RandomErasingConfig,
-    SolarizeConfig,
 };
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 pub use preprocess::{ClaheConfig, PreprocessConfig};

@@ -1,7 +1,6 @@
 //! Keys of what is measured while the encoder trains.
 
-use super::augmentation::AugmentationConfig;
-use super::operations::RandomCropConfig;
+use super::augmentation::{AugmentationConfig, RandomCropConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
