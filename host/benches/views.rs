@@ -1,6 +1,6 @@
 //! The time that one random view of a batch takes, operation by operation: `cargo bench -p selfsame --bench views`.
 
-use selfsame::augment::{ViewKey, Views};
+use selfsame::augment::{Purpose, ViewKey, Views};
 use selfsame::config::schema::AugmentationConfig;
 use selfsame::config::schema::PreprocessConfig;
 use selfsame::data::{Images, Size};
@@ -39,7 +39,8 @@ fn main() {
             }
             let config: AugmentationConfig = serde_json::from_value(config).expect("a configuration");
             let views = Views::new(&config, &preprocess, channels as usize, Size::square(side), None).expect("views");
-            let view = |epoch| views.train(&images, &ids, ViewKey { seed: 1, epoch, view: 0 }).expect("a view");
+            let key = |epoch| ViewKey { seed: 1, epoch, purpose: Purpose::View(0) };
+            let view = |epoch| views.crop(&images, &ids, key(epoch)).expect("a view");
             drop(view(0));
             let start = Instant::now();
             (1..=REPEATS).for_each(|epoch| drop(view(epoch)));

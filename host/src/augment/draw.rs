@@ -4,7 +4,7 @@
 //!
 //! | part of ChaCha | holds |
 //! |---|---|
-//! | key, 256 bits | run seed, epoch, view, purpose (64 bits each) |
+//! | key, 256 bits | run seed, epoch, view, operation (64 bits each) |
 //! | stream, 64 bits | sample id |
 //! | word position | 0 at first; an operation reads its words in a fixed order |
 //!
@@ -22,8 +22,30 @@ pub struct ViewKey {
     pub seed: u64,
     /// The epoch, from 0.
     pub epoch: u64,
-    /// Which view of each sample, from 0.
-    pub view: u64,
+    /// What the view is for.
+    pub purpose: Purpose,
+}
+
+/// What a view is for: no two of them share their random numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The view of this number, from 0, of an image in a batch of the encoder.
+    View(u32),
+    /// The view of an image in a batch of the online head's own.
+    Head,
+    /// The view of an image that a probe of a trained encoder learns from.
+    Probe,
+}
+
+impl Purpose {
+    /// Its word of the key; views have those below 2³².
+    fn word(self) -> u64 {
+        match self {
+            Self::View(number) => number.into(),
+            Self::Head => 1 << 32,
+            Self::Probe => (1 << 32) + 1,
+        }
+    }
 }
 
 /// Draws for one operation on the samples of one view.
@@ -34,9 +56,9 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// Draws of the operation called `purpose`; a purpose's name is part of the key, so it must not change.
-    pub fn new(key: ViewKey, purpose: &str) -> Self {
-        Self { fresh: ChaCha8Rng::from_seed(chacha_key([key.seed, key.epoch, key.view, fnv1a(purpose)])) }
+    /// Draws of this operation; its name is part of the key, so it must not change.
+    pub fn new(key: ViewKey, operation: &str) -> Self {
+        Self { fresh: ChaCha8Rng::from_seed(chacha_key([key.seed, key.epoch, key.purpose.word(), fnv1a(operation)])) }
     }
 
     /// The draws of one sample, from their beginning.
@@ -57,16 +79,16 @@ pub struct BatchDraws<'a> {
 }
 
 impl BatchDraws<'_> {
-    /// Each sample's parameters of the operation called `purpose`; `draw` gets the sample's position in the batch and its
+    /// Each sample's parameters of this operation; `draw` gets the sample's position in the batch and its
     /// random numbers.
-    pub fn each<T>(&self, purpose: &str, draw: impl Fn(usize, &mut Sample) -> T) -> Vec<T> {
-        let draws = self.of(purpose);
+    pub fn each<T>(&self, operation: &str, draw: impl Fn(usize, &mut Sample) -> T) -> Vec<T> {
+        let draws = self.of(operation);
         self.ids.iter().enumerate().map(|(i, &id)| draw(i, &mut draws.sample(id))).collect()
     }
 
-    /// The draws of the operation called `purpose`.
-    pub fn of(&self, purpose: &str) -> Draws {
-        Draws::new(self.key, purpose)
+    /// The draws of this operation.
+    pub fn of(&self, operation: &str) -> Draws {
+        Draws::new(self.key, operation)
     }
 }
 
@@ -136,7 +158,7 @@ fn chacha_key(words: [u64; 4]) -> [u8; 32] {
     key
 }
 
-/// FNV-1a, which turns a purpose's name into a part of the key.
+/// FNV-1a, which turns an operation's name into a part of the key.
 fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
@@ -154,7 +176,7 @@ fn below(word: u64, n: usize) -> usize {
 mod tests {
     use super::*;
 
-    const KEY: ViewKey = ViewKey { seed: 1, epoch: 2, view: 0 };
+    const KEY: ViewKey = ViewKey { seed: 1, epoch: 2, purpose: Purpose::View(0) };
 
     fn first(key: ViewKey, purpose: &str, id: i64) -> u64 {
         Draws::new(key, purpose).sample(id).unit().to_bits()
@@ -167,12 +189,19 @@ mod tests {
         let others = [
             first(ViewKey { seed: 2, ..KEY }, "crop", 5),
             first(ViewKey { epoch: 3, ..KEY }, "crop", 5),
-            first(ViewKey { view: 1, ..KEY }, "crop", 5),
+            first(ViewKey { purpose: Purpose::View(1), ..KEY }, "crop", 5),
             first(KEY, "flip", 5),
             first(KEY, "crop", 6),
             first(KEY, "crop", -5),
         ];
         assert!(others.iter().all(|&other| other != base));
+    }
+
+    #[test]
+    fn no_two_purposes_share_their_draws() {
+        let purposes = (0..64).chain([u32::MAX]).map(Purpose::View).chain([Purpose::Head, Purpose::Probe]);
+        let drawn: Vec<_> = purposes.map(|purpose| first(ViewKey { purpose, ..KEY }, "crop", 5)).collect();
+        assert_eq!(drawn.iter().collect::<std::collections::BTreeSet<_>>().len(), drawn.len());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tch::Tensor;
 #[serde(default, deny_unknown_fields)]
 pub struct GammaConfig {
     /// Smallest and largest exponent, above 0.
-    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
+    #[schemars(extend("x-ordered" = true, "items" = {"type": "number", "exclusiveMinimum": 0}))]
     pub scale: [f64; 2],
 }
 

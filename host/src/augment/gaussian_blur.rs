@@ -16,7 +16,7 @@ use tch::{Device, Kind, Tensor};
 #[serde(default, deny_unknown_fields)]
 pub struct GaussianBlurConfig {
     /// Smallest and largest standard deviation, in pixels, above 0.
-    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
+    #[schemars(extend("x-ordered" = true, "items" = {"type": "number", "exclusiveMinimum": 0}))]
     pub sigma: [f64; 2],
     /// Side of the kernel in pixels, odd; without it, the odd number nearest to a tenth of the image's side, at least 3.
     #[schemars(range(min = 1))]

@@ -43,6 +43,11 @@ fn is_warped(config: &AugmentationConfig) -> bool {
 }
 
 impl Geometry {
+    /// The same for square views of another side.
+    pub fn resized(self, side: usize) -> Self {
+        Self { resize: Some(side), output: Size::square(side), ..self }
+    }
+
     /// The views of a batch before anything changes their colours: float32 `[B, C, h, w]` in 0–1.
     pub fn train(&self, canvas: Canvas, config: &AugmentationConfig, draws: &BatchDraws) -> Result<Tensor> {
         let params = self.draw(canvas.sizes, config, draws);

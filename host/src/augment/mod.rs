@@ -27,10 +27,11 @@ pub mod solarize;
 mod views;
 pub mod warp;
 
-pub use draw::ViewKey;
+pub use draw::{Purpose, ViewKey};
 pub use operation::{Misfit, Operation};
 pub use views::Views;
 
+use crate::config::schema::ViewError;
 use crate::data::Depth;
 use crate::native::NativeError;
 use selfsame_plugin_api::{ErrorKind, without_backtrace};
@@ -66,6 +67,12 @@ impl AugmentError {
             Self::Images(_) => ErrorKind::Data,
             Self::Torch(_) | Self::Native(_) => ErrorKind::Device,
         }
+    }
+}
+
+impl From<ViewError> for AugmentError {
+    fn from(error: ViewError) -> Self {
+        Self::Setting { key: error.section.clone(), message: error.to_string() }
     }
 }
 

@@ -14,10 +14,10 @@ use tch::{Kind, Tensor};
 #[serde(default, deny_unknown_fields)]
 pub struct RandomErasingConfig {
     /// Smallest and largest share of the view's area, in (0, 1].
-    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}))]
+    #[schemars(extend("x-ordered" = true, "items" = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}))]
     pub scale: [f64; 2],
     /// Smallest and largest aspect ratio, above 0.
-    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
+    #[schemars(extend("x-ordered" = true, "items" = {"type": "number", "exclusiveMinimum": 0}))]
     pub ratio: [f64; 2],
     /// Probability, in [0, 1].
     #[schemars(range(min = 0, max = 1))]

@@ -1,31 +1,39 @@
-//! The random operations of one view, in their order.
+//! The random operations of one kind of view, in their order.
 
 use super::draw::BatchDraws;
 use super::geometry::{Canvas, Geometry};
 use super::operation::Misfit;
 use super::{AugmentError, Result};
-use crate::config::schema::AugmentationConfig;
+use crate::config::schema::{AugmentationConfig, ResolvedView};
+use crate::data::Size;
 use tch::Tensor;
 
-/// One view's settings.
+/// The settings of one kind of view.
 #[derive(Debug, Clone)]
 pub(super) struct Recipe {
-    config: AugmentationConfig,
+    settings: AugmentationConfig,
     geometry: Geometry,
 }
 
 impl Recipe {
-    /// Settings for views of images with `channels` channels.
-    pub fn new(config: &AugmentationConfig, channels: usize, geometry: Geometry) -> Result<Self> {
-        match config.operations().find_map(|operation| operation.misfit(channels, geometry.output)) {
-            Some(Misfit { key, message }) => Err(AugmentError::Setting { key: format!("augmentation.{key}"), message }),
-            None => Ok(Self { config: config.clone(), geometry }),
+    /// Settings for views of images with `channels` channels, which `common` says the size of unless they state one.
+    pub fn new(view: &ResolvedView, channels: usize, common: Geometry) -> Result<Self> {
+        let ResolvedView { section, settings, size, .. } = view;
+        let geometry = size.map_or(common, |side| common.resized(side));
+        match settings.operations().find_map(|operation| operation.misfit(channels, geometry.output)) {
+            Some(Misfit { key, message }) => Err(AugmentError::Setting { key: format!("{section}.{key}"), message }),
+            None => Ok(Self { settings: settings.clone(), geometry }),
         }
+    }
+
+    /// The size of a view.
+    pub fn output(&self) -> Size {
+        self.geometry.output
     }
 
     /// One random view of each image: float32 `[B, C, h, w]` in 0–1.
     pub fn apply(&self, canvas: Canvas, draws: &BatchDraws) -> Result<Tensor> {
-        let view = self.geometry.train(canvas, &self.config, draws)?;
-        self.config.operations().try_fold(view, |view, operation| operation.change(view, draws))
+        let view = self.geometry.train(canvas, &self.settings, draws)?;
+        self.settings.operations().try_fold(view, |view, operation| operation.change(view, draws))
     }
 }

@@ -18,10 +18,10 @@ use tch::{Kind, Tensor};
 #[serde(default, deny_unknown_fields)]
 pub struct RandomCropConfig {
     /// Smallest and largest share of the image's area, in (0, 1].
-    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}))]
+    #[schemars(extend("x-ordered" = true, "items" = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}))]
     pub scale: [f64; 2],
     /// Smallest and largest aspect ratio, above 0.
-    #[schemars(extend("items" = {"type": "number", "exclusiveMinimum": 0}))]
+    #[schemars(extend("x-ordered" = true, "items" = {"type": "number", "exclusiveMinimum": 0}))]
     pub ratio: [f64; 2],
     /// `bilinear` or `bicubic`.
     pub interpolation: Interpolation,

@@ -1,6 +1,6 @@
-//! The views of a run: what every image goes through, and the random operations of the first and the second view.
+//! The views of a run: what every image goes through, and the random operations of each view.
 
-use super::draw::{BatchDraws, ViewKey};
+use super::draw::{BatchDraws, Purpose, ViewKey};
 use super::geometry::{Canvas, Geometry};
 use super::recipe::Recipe;
 use super::{AugmentError, Result, clahe, histogram_equalization, normalize};
@@ -26,8 +26,8 @@ enum Equalization {
 /// Makes the random views for training and the deterministic one for evaluation.
 #[derive(Debug, Clone)]
 pub struct Views {
-    /// The first and the second view's operations.
-    recipes: [Recipe; 2],
+    /// What each view of an image goes through.
+    recipes: Vec<Recipe>,
     /// Channels of the images that come in, and of the views.
     channels: (usize, usize),
     equalization: Equalization,
@@ -56,13 +56,14 @@ impl Views {
                 message: format!("{output:?} does not fit into images resized to {resized:?}"),
             });
         }
-        let second = augmentation
-            .second_view()
-            .map_err(|error| AugmentError::Setting { key: "augmentation.view2".into(), message: error.to_string() })?;
         let geometry = Geometry { resize: preprocess.resize, nominal, output };
+        let mut recipes = Vec::new();
+        for view in augmentation.resolved_views()? {
+            recipes.extend(vec![Recipe::new(&view, channels, geometry)?; view.count]);
+        }
         let expanded = if preprocess.expand_channels && channels == 1 { 3 } else { channels };
         Ok(Self {
-            recipes: [Recipe::new(augmentation, channels, geometry)?, Recipe::new(&second, channels, geometry)?],
+            recipes,
             statistics: statistics_for(augmentation.normalize, expanded, statistics)?,
             channels: (channels, expanded),
             equalization: equalization(preprocess, channels)?,
@@ -70,7 +71,17 @@ impl Views {
         })
     }
 
-    /// The size of the images that come out.
+    /// Random views of an image.
+    pub fn count(&self) -> usize {
+        self.recipes.len()
+    }
+
+    /// The size of each random view.
+    pub fn sizes(&self) -> Vec<Size> {
+        self.recipes.iter().map(Recipe::output).collect()
+    }
+
+    /// The size of the deterministic view, and of random ones that state none.
     pub fn output_size(&self) -> Size {
         self.geometry.output
     }
@@ -80,35 +91,57 @@ impl Views {
         self.channels.1
     }
 
-    /// One random view of each image, normalised: float32 `[B, C, h, w]`, channels-last where C > 1. Odd `key.view` take
-    /// the settings of the second view.
+    /// All random views of each image, in order and normalised: [`Views::count`] tensors, float32 `[B, C, h, w]` each, of
+    /// the [`Views::sizes`]; channels-last where C > 1.
     ///
-    /// A view depends on the image, its id and `key` alone, not on the batch around it. `ids`: B sample ids.
+    /// A view depends on the image, its id, seed, epoch and the view's number alone, not on the batch around it. `ids`: B
+    /// sample ids.
     ///
     /// # Errors
     /// Images of another kind or number of channels, sizes that do not fit the canvas, another number of ids, and what
     /// libtorch refuses, memory first.
-    pub fn train(&self, images: &Images, ids: &[i64], key: ViewKey) -> Result<Tensor> {
-        let sizes = self.check(images)?;
-        if sizes.len() != ids.len() {
-            return Err(AugmentError::Images(format!("{} ids for {} images", ids.len(), sizes.len())));
-        }
-        let equalized = self.equalized(Canvas { pixels: &images.pixels, sizes: &sizes })?;
-        let canvas = Canvas { pixels: &equalized, sizes: &sizes };
-        let recipe = &self.recipes[(key.view % 2) as usize];
+    pub fn crops(&self, images: &Images, ids: &[i64], seed: u64, epoch: u64) -> Result<Vec<Tensor>> {
+        let (pixels, sizes) = self.prepared(images, Some(ids))?;
+        let canvas = Canvas { pixels: &pixels, sizes: &sizes };
+        let purposes = (0..).map(Purpose::View);
+        let keyed = self.recipes.iter().zip(purposes.map(|purpose| ViewKey { seed, epoch, purpose }));
+        keyed.map(|(recipe, key)| self.finish(recipe.apply(canvas, &BatchDraws { ids, key })?)).collect()
+    }
+
+    /// One random view of each image: the one of [`Views::crops`] that the key's purpose names, or for another purpose one
+    /// more by the settings of the first.
+    ///
+    /// # Errors
+    /// As [`Views::crops`]; a view that there is not.
+    pub fn crop(&self, images: &Images, ids: &[i64], key: ViewKey) -> Result<Tensor> {
+        let number = match key.purpose {
+            Purpose::View(number) => number as usize,
+            Purpose::Head | Purpose::Probe => 0,
+        };
+        let missing = || AugmentError::Images(format!("view {number} of {}, counted from 0", self.count()));
+        let recipe = self.recipes.get(number).ok_or_else(missing)?;
+        let (pixels, sizes) = self.prepared(images, Some(ids))?;
+        let canvas = Canvas { pixels: &pixels, sizes: &sizes };
         self.finish(recipe.apply(canvas, &BatchDraws { ids, key })?)
     }
 
-    /// The deterministic view: the shorter side resized to `preprocess.resize`, the centre cropped, normalised.
-    ///
-    /// Same shapes and layout as [`Views::train`].
+    /// The deterministic view: the shorter side resized to `preprocess.resize`, the centre cropped, normalised; float32
+    /// `[B, C, h, w]`, channels-last where C > 1.
     ///
     /// # Errors
-    /// As [`Views::train`].
+    /// As [`Views::crops`].
     pub fn eval(&self, images: &Images) -> Result<Tensor> {
+        let (pixels, sizes) = self.prepared(images, None)?;
+        self.finish(self.geometry.eval(Canvas { pixels: &pixels, sizes: &sizes })?)
+    }
+
+    /// The images' pixels, equalised, and the size of each. There must be an id for each where there are any.
+    fn prepared(&self, images: &Images, ids: Option<&[i64]>) -> Result<(Tensor, Vec<Size>)> {
         let sizes = self.check(images)?;
-        let equalized = self.equalized(Canvas { pixels: &images.pixels, sizes: &sizes })?;
-        self.finish(self.geometry.eval(Canvas { pixels: &equalized, sizes: &sizes })?)
+        if let Some(ids) = ids.filter(|ids| ids.len() != sizes.len()) {
+            return Err(AugmentError::Images(format!("{} ids for {} images", ids.len(), sizes.len())));
+        }
+        Ok((self.equalized(Canvas { pixels: &images.pixels, sizes: &sizes })?, sizes))
     }
 
     fn equalized(&self, canvas: Canvas) -> Result<Tensor> {
@@ -119,7 +152,7 @@ impl Views {
         }
     }
 
-    /// What [`Views::train`] and [`Views::eval`] return, back in 0–1.
+    /// What [`Views::crops`] and [`Views::eval`] return, back in 0–1.
     ///
     /// # Errors
     /// What libtorch refuses.

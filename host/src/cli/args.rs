@@ -111,9 +111,10 @@ pub struct PreviewArgs {
     /// Images shown, drawn by `train.seed`
     #[arg(long, value_name = "N", default_value = "8", value_parser = positive(64))]
     pub samples: usize,
-    /// Random views of each image: view 1 and view 2 of the first epoch, then of the second, and so on
-    #[arg(long, value_name = "N", default_value = "4", value_parser = positive(16))]
-    pub views: usize,
+    /// Random views of each image: all views of the first epoch, then of the second, and so on [default: those of whole
+    /// epochs, at least 4]
+    #[arg(long, value_name = "N", value_parser = positive(64))]
+    pub views: Option<usize>,
     /// The split that the images are from
     #[arg(long, value_name = "SPLIT", default_value = "train")]
     pub split: SplitName,

@@ -70,9 +70,9 @@ fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent
         check("encoder.options", &architecture.options, &card.options);
     }
     // Further data sets recommend nothing, but a plugin must provide them.
-    for set in &first.mix {
+    for (place, set) in first.mix.iter().enumerate() {
         if let Some(card) = provided(registry.dataset_card(&set.name), absent)? {
-            check("dataset.mix.options", &set.options, &card.options);
+            check(&format!("dataset.mix.{place}.options"), &set.options, &card.options);
         }
     }
     if let Some(name) = &linear_head.dataset.name

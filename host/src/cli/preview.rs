@@ -5,13 +5,13 @@ use super::failure::Failure;
 use super::open;
 use super::print::ensure_new;
 use crate::augment::resized_crop::{CropBox, Params};
-use crate::augment::{AugmentError, ViewKey, Views, describe, resized_crop};
+use crate::augment::{AugmentError, Views, describe, resized_crop};
 use crate::config::Config;
-use crate::config::schema::{Interpolation, OnError};
+use crate::config::schema::{Interpolation, OnError, ResolvedView};
 use crate::data::loader::store_side;
 use crate::data::{Depth, Images, Size, reduce};
 use crate::error::Error;
-use crate::output::contact_sheet::{Row, Sheet, draw};
+use crate::output::contact_sheet::{Column, Row, Sheet, draw};
 use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
 use crate::random;
@@ -21,6 +21,9 @@ use crate::train::signals::Stop;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{Card, ErrorKind, Image, Normalization, Samples, Split, Targets};
 use tch::{Kind, Tensor};
+
+/// The fewest views of an image that are shown where nobody says how many.
+const FEWEST_VIEWS: usize = 4;
 
 /// Draws the contact sheet and returns what was written.
 pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Result<String, Failure> {
@@ -64,16 +67,30 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     if indices.is_empty() {
         return Err(Failure::data(format!("data set {}: no sample of `{}` can be read", card.name, split.name())));
     }
-    let sheet = sheet(config, arguments.views, &card, samples.as_ref(), split, &indices, &images)?;
+    let views = views(config, &card, &images)?;
+    let count = arguments.views.unwrap_or_else(|| FEWEST_VIEWS.next_multiple_of(views.count()));
+    let sheet = sheet(config, &views, count, &card, samples.as_ref(), split, &indices, &images)?;
     let picture = draw(&sheet);
     let out = &arguments.out;
     let png = picture.to_png().map_err(|error| Failure::data(format!("{}: {error}", out.display())))?;
     write_atomically(&Disk, out, &png)?;
-    Ok(format!("{} ({} samples, {} views each)", out.display(), indices.len(), arguments.views))
+    Ok(format!("{} ({} samples, {} views each)", out.display(), indices.len(), count))
 }
 
+/// The views of a run whose images have the size of these, where that is one size.
+fn views(config: &Config, card: &Card, images: &[Image]) -> Result<Views, Error> {
+    let nominal = match images.first().map(Size::from) {
+        Some(first) if images.iter().all(|image| Size::from(image) == first) => first,
+        _ => Size::nominal(card),
+    };
+    let statistics = card.normalization.as_ref().map(|Normalization { mean, std }| (mean.clone(), std.clone()));
+    Ok(Views::new(&config.augmentation, &config.preprocess, card.channels, nominal, statistics)?)
+}
+
+#[expect(clippy::too_many_arguments, reason = "what is shown, how it is made, and what is known of it")]
 fn sheet(
     config: &Config,
+    views: &Views,
     count: usize,
     card: &Card,
     samples: &dyn Samples,
@@ -81,17 +98,15 @@ fn sheet(
     indices: &[usize],
     images: &[Image],
 ) -> Result<Sheet, Error> {
-    let nominal = match images.first().map(Size::from) {
-        Some(first) if images.iter().all(|image| Size::from(image) == first) => first,
-        _ => Size::nominal(card),
-    };
-    let statistics = card.normalization.as_ref().map(|Normalization { mean, std }| (mean.clone(), std.clone()));
-    let views = Views::new(&config.augmentation, &config.preprocess, card.channels, nominal, statistics)?;
-    // View 1 and view 2 of the first epoch, then of the second, and so on, as training draws them.
-    let keys = (0..count as u64).map(|i| ViewKey { seed: config.train.seed, epoch: i / 2, view: i % 2 });
-    let keys: Vec<ViewKey> = keys.collect();
-    let mut columns = vec!["original".to_owned(), "evaluation".to_owned()];
-    columns.extend(keys.iter().map(|key| format!("view {} epoch {}", key.view + 1, key.epoch + 1)));
+    // All views of the first epoch, then of the second, and so on, as training draws them.
+    let epochs = count.div_ceil(views.count()) as u64;
+    let numbered = (1..=epochs).flat_map(|epoch| views.sizes().into_iter().zip(1..).map(move |of| (epoch, of)));
+    let numbered: Vec<_> = numbered.take(count).collect();
+    let mut columns = vec![Column::new("original", ""), Column::new("evaluation", &pixels(views.output_size()))];
+    columns.extend(numbered.into_iter().map(|(epoch, (size, view))| {
+        let epoch = if epochs > 1 { format!(" epoch {epoch}") } else { String::new() };
+        Column::new(&format!("view {view}{epoch}"), &pixels(size))
+    }));
     let (ids, targets, depth) = (samples.ids(), samples.targets(), Depth::of(card));
     let mut rows = Vec::new();
     for (&index, image) in indices.iter().zip(images) {
@@ -101,9 +116,12 @@ fn sheet(
             None => raw(image, depth)?,
         };
         let mut tiles = vec![original(&raw, views.output_size())?, tile(&views.denormalized(&views.eval(&raw)?)?)?];
-        for &key in &keys {
-            tiles.push(tile(&views.denormalized(&views.train(&raw, &[index as i64], key)?)?)?);
+        for epoch in 0..epochs {
+            for view in views.crops(&raw, &[index as i64], config.train.seed, epoch)? {
+                tiles.push(tile(&views.denormalized(&view)?)?);
+            }
         }
+        tiles.truncate(columns.len());
         let name = ids.as_ref().and_then(|ids| ids.get(index)).cloned();
         let bits = if depth == Depth::U16 { ", 16 bit" } else { "" };
         let mut label = vec![format!("#{index}")];
@@ -113,23 +131,30 @@ fn sheet(
         rows.push(Row { label, tiles });
     }
     let title = format!("{} / {}", card.name, split.name());
-    Ok(Sheet { title, columns, rows, legend: legend(config, &views)? })
+    Ok(Sheet { title, columns, rows, legend: legend(config, views)? })
 }
 
 fn legend(config: &Config, views: &Views) -> Result<Vec<(String, String)>, Error> {
-    let second = config.augmentation.second_view();
-    let second = second.map_err(|error| Error::configuration(format!("augmentation.view2: {error}")))?;
-    let operations = |config| describe::operations(config).join("; ");
-    let (first, second) = (operations(&config.augmentation), operations(&second));
-    let mut legend =
-        vec![("evaluation".to_owned(), describe::preparation(&config.preprocess, views.output_size()).join("; "))];
-    if first == second {
-        legend.push(("views".to_owned(), first));
-    } else {
-        legend.push(("view 1".to_owned(), first));
-        legend.push(("view 2".to_owned(), second));
+    let kinds = config.augmentation.resolved_views().map_err(AugmentError::from)?;
+    let words = |kind: &ResolvedView| describe::operations(&kind.settings).join("; ");
+    let evaluation = describe::preparation(&config.preprocess, views.output_size()).join("; ");
+    let mut legend = vec![("evaluation".to_owned(), evaluation)];
+    if kinds.iter().all(|kind| (words(kind), kind.size) == (words(&kinds[0]), kinds[0].size)) {
+        legend.extend(kinds.first().map(|kind| ("views".to_owned(), words(kind))));
+        return Ok(legend);
+    }
+    let mut first = 1;
+    for kind in &kinds {
+        let last = first + kind.count - 1;
+        let heading = if first == last { format!("view {first}") } else { format!("views {first}-{last}") };
+        legend.push((heading, words(kind)));
+        first = last + 1;
     }
     Ok(legend)
+}
+
+fn pixels(Size { height, width }: Size) -> String {
+    format!("{width}×{height}")
 }
 
 /// The names of a sample's classes.

@@ -91,7 +91,8 @@ impl Walk<'_> {
             Kind::Section(_) => return Some(self.section(key, node, mark).into()),
             Kind::Sections(_) => match node {
                 Node::List(items) => {
-                    Some(items.iter().map(|item| Value::from(self.section(key, item, mark))).collect::<Vec<_>>().into())
+                    let entry = |(place, item)| Value::from(self.section(&key.entry(place), item, mark));
+                    Some(items.iter().enumerate().map(entry).collect::<Vec<_>>().into())
                 }
                 _ if node.plain() == Some(Plain::Null) => Some(Vec::<Value>::new().into()),
                 _ => None,
@@ -120,7 +121,7 @@ impl Walk<'_> {
                 Some(Plain::Text(text)) if words.iter().any(|(word, _)| *word == text) => Some(text.into()),
                 _ => None,
             }),
-            Kind::Numbers(count, _) => floats(node).filter(|values| values.len() == *count).map(Value::from),
+            Kind::Numbers(numbers) => floats(node).filter(|values| values.len() == numbers.count).map(Value::from),
         };
         match value {
             Some(_) => {

@@ -23,7 +23,7 @@ pub fn json_schema() -> Value {
 /// Numbers may be spelt as text, and a section that overrides another one takes that one's keys.
 fn publish(schema: &mut Value, definitions: &Map<String, Value>) {
     if let Some(keys) = keys::overridden(schema, definitions) {
-        schema["properties"] = keys.into_iter().map(|(name, key)| (name.clone(), key.clone())).collect();
+        keys.into_iter().for_each(|(name, key)| schema["properties"][name] = key.clone());
         schema["additionalProperties"] = false.into();
     }
     if let Some(pattern) = spelling(schema) {

@@ -38,8 +38,16 @@ pub(super) enum Kind {
     Choice(Vec<(String, String)>),
     /// An integer, or one of these words.
     IntegerOr(Range, Vec<(String, String)>),
-    /// Exactly so many numbers.
-    Numbers(usize, Range),
+    Numbers(Numbers),
+}
+
+/// A list of exactly so many numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    pub count: usize,
+    pub range: Range,
+    /// Whether none may be larger than the next one.
+    pub is_ordered: bool,
 }
 
 /// Bounds of a number; `true` marks a bound that is itself excluded.
@@ -77,12 +85,29 @@ impl Key {
         self.children().iter().find(|key| key.name() == name)
     }
 
-    /// The key at this dotted path; inside a free mapping, that mapping.
+    /// One of the sections of a list, with its place in the paths.
+    pub fn entry(&self, place: usize) -> Key {
+        fn moved(key: &Key, from: &str, to: &str) -> Key {
+            let path = key.path.replacen(from, to, 1);
+            let inner = |keys: &[Key]| keys.iter().map(|key| moved(key, from, to)).collect();
+            let kind = match &key.kind {
+                Kind::Section(keys) => Kind::Section(inner(keys)),
+                Kind::Sections(keys) => Kind::Sections(inner(keys)),
+                kind => kind.clone(),
+            };
+            Key { path, kind, ..key.clone() }
+        }
+        let section = Key { kind: Kind::Section(self.children().to_vec()), ..self.clone() };
+        moved(&section, &self.path, &self.join(&place.to_string()))
+    }
+
+    /// The key at this dotted path, which may name places in lists; inside a free mapping, that mapping.
     pub fn find(&self, path: &str) -> Option<&Key> {
         let mut key = self;
         for name in path.split('.') {
             match key.kind {
                 Kind::Free => return Some(key),
+                Kind::Sections(_) if name.parse::<usize>().is_ok() => {}
                 _ => key = key.child(name)?,
             }
         }
@@ -117,8 +142,10 @@ impl Key {
             Kind::IntegerOr(range, words) => {
                 format!("an integer{range}, or one of {}", list(words.iter().map(|(word, _)| word.as_str())))
             }
-            Kind::Numbers(count, Range { min: None, max: None }) => format!("a list of {count} numbers"),
-            Kind::Numbers(count, range) => format!("a list of {count} numbers, each{range}"),
+            Kind::Numbers(Numbers { count, range: Range { min: None, max: None }, .. }) => {
+                format!("a list of {count} numbers")
+            }
+            Kind::Numbers(Numbers { count, range, .. }) => format!("a list of {count} numbers, each{range}"),
         };
         if self.nullable { words + ", or null" } else { words }
     }
@@ -183,33 +210,26 @@ fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default:
     let optional = schema.get("anyOf").and_then(|any| any.get(0));
     let target = resolved(optional.unwrap_or(schema), definitions).unwrap_or(schema);
     let section = |target: &Value| {
-        let properties = target.get("properties").and_then(Value::as_object)?;
+        let (own, others) = (target.get("properties").and_then(Value::as_object), overridden(target, definitions));
         let key = |(name, schema): (&String, &Value)| {
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             read(schema, definitions, path, default.get(name).cloned().unwrap_or_default(), decided)
         };
-        Some(properties.iter().map(key).collect())
+        let is_section = own.is_some() || others.is_some();
+        is_section.then(|| own.into_iter().flatten().chain(others.into_iter().flatten()).map(key).collect())
     };
     let items = target.get("items").and_then(|items| resolved(items, definitions));
     let kind = match type_of(target) {
-        "object" => match (section(target), overridden(schema, definitions)) {
-            (Some(keys), _) => Kind::Section(keys),
-            (None, Some(properties)) => Kind::Section(
-                properties
-                    .into_iter()
-                    .map(|(name, schema)| read(schema, definitions, format!("{path}.{name}"), Value::Null, decided))
-                    .collect(),
-            ),
-            (None, None) => Kind::Free,
-        },
+        "object" => section(target).map_or(Kind::Free, Kind::Section),
         "boolean" => Kind::Flag,
         "integer" => Kind::Integer(range(target)),
         "number" => Kind::Number(range(target)),
         "array" => match items.and_then(section) {
             Some(keys) => Kind::Sections(keys),
             None => {
-                let count = target.get("minItems").and_then(Value::as_u64).unwrap_or_default();
-                Kind::Numbers(count as usize, target.get("items").map(range).unwrap_or_default())
+                let count = target.get("minItems").and_then(Value::as_u64).unwrap_or_default() as usize;
+                let is_ordered = schema.get("x-ordered").is_some();
+                Kind::Numbers(Numbers { count, range: target.get("items").map(range).unwrap_or_default(), is_ordered })
             }
         },
         _ => match choices(target) {
@@ -225,18 +245,15 @@ fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default:
     Key { path, doc: doc.replace('\n', " "), kind, nullable, default, role: decided.role }
 }
 
-/// The definition whose keys a section may set in part.
-fn overrides(schema: &Value) -> Option<&str> {
-    schema.get("x-overrides").and_then(Value::as_str)
-}
-
-/// The keys that such a section takes, and their schemas.
+/// The keys of another section, which its `x-overrides` names, that a section takes too, and their schemas: all but those
+/// that state that they are common (`x-common`).
 pub(super) fn overridden<'a>(
     schema: &Value,
     definitions: &'a Map<String, Value>,
 ) -> Option<Vec<(&'a String, &'a Value)>> {
-    let properties = definitions.get(overrides(schema)?)?.get("properties")?.as_object()?;
-    Some(properties.iter().filter(|(name, key)| overrides(key).is_none() && *name != "normalize").collect())
+    let other = schema.get("x-overrides").and_then(Value::as_str)?;
+    let properties = definitions.get(other)?.get("properties")?.as_object()?;
+    Some(properties.iter().filter(|(_, key)| key.get("x-common").is_none()).collect())
 }
 
 /// The definition that a schema refers to.

@@ -30,7 +30,7 @@ pub struct Names {
 pub struct Resolved {
     /// The configuration.
     pub config: Config,
-    /// The origin of every value, by dotted key.
+    /// The origin of every value, by dotted key; of a list of sections, that of the list and of what its entries set.
     pub origins: BTreeMap<String, Origin>,
     /// Keys that were set and have no effect.
     pub ignored_keys: Vec<IgnoredKey>,
@@ -116,11 +116,16 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
         }
         _ => None,
     });
-    let origin = |(path, value): (String, &Value)| {
+    let mut found = BTreeMap::new();
+    for (path, value) in leaves {
         let layer = figment.get_metadata(value.tag()).and_then(|metadata| origins.get(metadata.name.as_ref()));
+        if let (Value::Array(..), Some(at)) = (value, layer) {
+            let below = format!("{path}.");
+            let inside = at.range(below.clone()..).take_while(|(key, _)| key.starts_with(&below));
+            found.extend(inside.map(|(key, origin)| (key.clone(), origin.clone())));
+        }
         let origin = layer.and_then(|at| at.get(&path)).cloned().unwrap_or(Origin::Default);
-        (path, origin)
-    };
-    let origins = leaves.into_iter().map(origin).collect();
-    Ok((Resolved { config, origins, ignored_keys: without_effect }, problems))
+        found.insert(path, origin);
+    }
+    Ok((Resolved { config, origins: found, ignored_keys: without_effect }, problems))
 }

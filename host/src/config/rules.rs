@@ -1,41 +1,51 @@
 //! Values that have the right type and still cannot be.
 
 use super::error::Problem;
-use super::keys::{Key, Kind};
+use super::keys::{Key, Kind, Numbers};
 use super::node::Node;
 use super::origin::{self, Origin};
 use super::schema::{
-    AugmentationConfig, ByolEmbedding, Config, Interpolation, LinearHeadConfig, MethodName, OptimizerName,
+    AugmentationConfig, ByolEmbedding, Config, Interpolation, LinearHeadConfig, MethodName, OptimizerName, ResolvedView,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Data sets beside the first one; sample ids tell that many apart.
 const MAX_MIXED: usize = 255;
+/// Views of an image.
+const MAX_VIEWS: usize = 64;
 
 /// Every value outside of its range.
 pub(super) fn ranges(root: &Key, config: &Value, origins: &BTreeMap<String, Origin>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for key in root.all() {
-        let value = key.path.split('.').try_fold(config, |value, name| value.get(name));
-        let mut check = |key: &Key, value| {
-            if !fits(key, value) {
-                let origin = origin::find(origins, &key.path);
-                let (key, value, expected) = (key.path.clone(), Node::from(value).brief(), key.expected());
-                problems.push(Problem::Value { key, value, origin, expected });
-            }
-        };
-        match (&key.kind, value) {
-            (Kind::Sections(keys), Some(Value::Array(items))) => {
-                for (item, inner) in items.iter().flat_map(|item| keys.iter().map(move |inner| (item, inner))) {
-                    check(inner, &item[inner.name()]);
+    check(root, config, &mut |key, value, expected| {
+        problems.push(refusal(&key.path, &Node::from(value).brief(), expected, origins));
+    });
+    problems
+}
+
+/// Refuses each value below a key that is outside of its range.
+fn check(key: &Key, value: &Value, refuse: &mut dyn FnMut(&Key, &Value, String)) {
+    match (&key.kind, value) {
+        (Kind::Section(keys), Value::Object(values)) => {
+            for inner in keys {
+                if let Some(value) = values.get(inner.name()) {
+                    check(inner, value, refuse);
                 }
             }
-            (_, Some(value)) => check(key, value),
-            (_, None) => {}
         }
+        (Kind::Sections(_), Value::Array(items)) => {
+            items.iter().enumerate().for_each(|(place, item)| check(&key.entry(place), item, refuse));
+        }
+        _ if !fits(key, value) => refuse(key, value, key.expected()),
+        (Kind::Numbers(Numbers { is_ordered: true, .. }), value) => {
+            let numbers = value.as_array().into_iter().flatten().filter_map(Value::as_f64);
+            if !numbers.is_sorted() {
+                refuse(key, value, "the smaller number first".into());
+            }
+        }
+        _ => {}
     }
-    problems
 }
 
 fn fits(key: &Key, value: &Value) -> bool {
@@ -43,7 +53,7 @@ fn fits(key: &Key, value: &Value) -> bool {
         Kind::Integer(range) | Kind::Number(range) | Kind::IntegerOr(range, _) => {
             value.as_f64().is_none_or(|value| range.contains(value))
         }
-        Kind::Numbers(_, range) => {
+        Kind::Numbers(Numbers { range, .. }) => {
             value.as_array().into_iter().flatten().filter_map(Value::as_f64).all(|value| range.contains(value))
         }
         Kind::Text(least) => value.as_str().is_none_or(|text| text.chars().count() as u64 >= *least),
@@ -99,22 +109,37 @@ pub(super) fn rules(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<
     problems
 }
 
-/// The rules of both views' settings; those that the second one takes from the first are named once.
+/// The rules of the views' settings. What is wrong with the common ones is named there, not with each view.
 fn views(config: &Config, refuse: &mut impl FnMut(&str, String, String)) {
-    let mut named = BTreeSet::new();
-    let second = match config.augmentation.second_view() {
-        Ok(second) => second,
-        Err(error) => return refuse("augmentation.view2", error.to_string(), "keys of `augmentation`".into()),
+    let augmentation = &config.augmentation;
+    let views = match augmentation.resolved_views() {
+        Ok(views) => views,
+        Err(error) => return refuse(&error.section, error.to_string(), "keys of `augmentation`".into()),
     };
-    let head = &config.linear_head.augmentation;
-    for (key, value, expected) in view(head) {
-        refuse(&format!("linear_head.augmentation.{key}"), value, expected);
+    let count: usize = views.iter().map(|view| view.count).sum();
+    if count > MAX_VIEWS {
+        refuse("augmentation.views", format!("{count} views"), format!("at most {MAX_VIEWS} views of an image"));
     }
-    for (augmentation, section) in [(&config.augmentation, "augmentation"), (&second, "augmentation.view2")] {
-        for (key, value, expected) in view(augmentation) {
-            if named.insert(key) {
-                refuse(&format!("{section}.{key}"), value, expected);
-            }
+    if !augmentation.views.is_empty() && !augmentation.view2.is_empty() {
+        let expected = "nothing, since `augmentation.views` lists all views";
+        refuse("augmentation.view2", brief(&augmentation.view2), expected.into());
+    }
+    let common = view(augmentation);
+    let mut wrong: Vec<_> = view(&config.linear_head.augmentation)
+        .into_iter()
+        .map(|(key, value, expected)| (format!("linear_head.augmentation.{key}"), value, expected))
+        .collect();
+    for ResolvedView { section, settings, .. } in &views {
+        for problem in view(settings) {
+            let section = if common.contains(&problem) { "augmentation" } else { section };
+            let (key, value, expected) = problem;
+            wrong.push((format!("{section}.{key}"), value, expected));
+        }
+    }
+    let mut named = BTreeSet::new();
+    for (key, value, expected) in wrong {
+        if named.insert(key.clone()) {
+            refuse(&key, value, expected);
         }
     }
 }
@@ -122,18 +147,6 @@ fn views(config: &Config, refuse: &mut impl FnMut(&str, String, String)) {
 /// What is wrong with one view's settings: key, value and what was expected.
 fn view(augmentation: &AugmentationConfig) -> Vec<(&'static str, String, String)> {
     let mut problems = Vec::new();
-    for (key, [low, high]) in [
-        ("random_crop.scale", augmentation.random_crop.scale),
-        ("random_crop.ratio", augmentation.random_crop.ratio),
-        ("gamma.scale", augmentation.gamma.scale),
-        ("gaussian_blur.sigma", augmentation.gaussian_blur.sigma),
-        ("random_erasing.scale", augmentation.random_erasing.scale),
-        ("random_erasing.ratio", augmentation.random_erasing.ratio),
-    ] {
-        if low > high {
-            problems.push((key, format!("[{low}, {high}]"), "the smaller number first".into()));
-        }
-    }
     if let Some(size) = augmentation.gaussian_blur.kernel_size
         && size.is_multiple_of(2)
     {
@@ -177,10 +190,13 @@ fn data_sets(config: &Config, refuse: &mut dyn FnMut(&str, String, String)) {
             refuse("linear_head.augmentation", "set".into(), expected.into());
         }
     }
+    let one_view = "nothing: the head sees one view of each image";
     if !head.augmentation.view2.is_empty() {
-        let value = Node::from(&Value::Object(head.augmentation.view2.clone())).brief();
-        let expected = "nothing: the head sees one view of each image";
-        refuse("linear_head.augmentation.view2", value, expected.into());
+        refuse("linear_head.augmentation.view2", brief(&head.augmentation.view2), one_view.into());
+    }
+    if !head.augmentation.views.is_empty() {
+        let value = format!("{} entries", head.augmentation.views.len());
+        refuse("linear_head.augmentation.views", value, one_view.into());
     }
     let (own, encoder) = (head.augmentation.normalize, config.augmentation.normalize);
     if own != default.augmentation.normalize && own != encoder {
@@ -194,6 +210,10 @@ fn is_device(text: &str) -> bool {
         Some(index) => index.len() <= 4 && !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit()),
         None => matches!(text, "auto" | "cpu" | "cuda"),
     }
+}
+
+fn brief(values: &Map<String, Value>) -> String {
+    Node::from(&Value::Object(values.clone())).brief()
 }
 
 fn refusal(key: &str, value: &str, expected: String, origins: &BTreeMap<String, Origin>) -> Problem {

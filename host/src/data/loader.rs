@@ -8,7 +8,7 @@ use super::reduce::reduced_size;
 use super::size::Size;
 use super::source::{Pixels, Source, labels};
 use super::store::{EntryKey, Place, Store, Writer};
-use crate::config::schema::{AugmentationConfig, CachePlace, Config, OnError, StoreRule, StoreSize};
+use crate::config::schema::{CachePlace, Config, OnError, StoreRule, StoreSize};
 use crate::{memory, native};
 use indicatif::DecimalBytes;
 use selfsame_plugin_api::{Card, ErrorKind, Image, Samples, Services, Split};
@@ -43,23 +43,24 @@ pub struct Loader<'a> {
 
 /// The length that images' shorter sides are reduced to, in pixels; none keeps all pixels.
 ///
-/// The automatic rule keeps `s / √a` pixels, where `s` is `preprocess.resize` (else the shorter nominal side) and `a` the
-/// smallest share of the area that a random crop of either view takes: the smallest crop then has as many pixels as the
-/// view made of it. The factor is kept in [1.25, 2], the result rounded up to a multiple of 32.
+/// The automatic rule keeps what the most demanding view needs: `s / √a` pixels, where `s` is the view's size (else
+/// `preprocess.resize`, else the shorter nominal side) and `a` the smallest share of the area that its random crop takes: the
+/// smallest crop then has as many pixels as the view made of it. The factor is kept in [1.25, 2], the result rounded up to a
+/// multiple of 32. Evaluation is a view without a crop.
 pub fn store_side(config: &Config, card: &Card) -> Option<usize> {
     match config.data.store_size {
         StoreSize::Pixels(side) => Some(side),
         StoreSize::Rule(StoreRule::Original) => None,
         StoreSize::Rule(StoreRule::Auto) => {
-            let view = config.preprocess.resize.unwrap_or(Size::nominal(card).shorter());
-            let share = |view: &AugmentationConfig| match view.use_random_crop {
-                true => view.random_crop.scale[0],
-                false => 1.0,
-            };
-            let second = config.augmentation.second_view();
-            let share = second.iter().chain([&config.augmentation]).map(share).fold(1.0, f64::min);
-            let factor = (1.0 / share.sqrt()).clamp(1.25, 2.0);
-            Some((view as f64 * factor).ceil() as usize).map(|side| side.next_multiple_of(32))
+            let common = config.preprocess.resize.unwrap_or(Size::nominal(card).shorter());
+            let needed = |side: usize, share: f64| side as f64 * (1.0 / share.sqrt()).clamp(1.25, 2.0);
+            let views = config.augmentation.resolved_views().unwrap_or_default();
+            let crops = views.iter().map(|view| {
+                let crop = view.settings.use_random_crop.then_some(view.settings.random_crop.scale[0]);
+                needed(view.size.unwrap_or(common), crop.unwrap_or(1.0))
+            });
+            let side = crops.fold(needed(common, 1.0), f64::max).ceil() as usize;
+            Some(side.next_multiple_of(32))
         }
     }
 }

@@ -280,9 +280,11 @@ pub fn views(
     Ok(views)
 }
 
-/// Random crop and flip alone: the run's own where its views have them; else a crop of 8 % to 100 % of the area, and no
+/// Random crop and flip alone: the run's own where its first view has them; else a crop of 8 % to 100 % of the area, and no
 /// flip.
 fn crop_and_flip(run: &AugmentationConfig) -> AugmentationConfig {
+    let views = run.resolved_views().unwrap_or_default();
+    let run = views.first().map_or(run, |view| &view.settings);
     let random_crop = if run.use_random_crop {
         run.random_crop.clone()
     } else {

@@ -8,11 +8,33 @@ pub struct Sheet {
     /// The line on top.
     pub title: String,
     /// What each column shows.
-    pub columns: Vec<String>,
+    pub columns: Vec<Column>,
     /// The images.
     pub rows: Vec<Row>,
     /// Paragraphs below: a heading and words that follow it.
     pub legend: Vec<(String, String)>,
+}
+
+/// What stands above a column.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// What it shows.
+    pub name: String,
+    /// A word about it, below.
+    pub note: String,
+}
+
+impl Column {
+    /// A column of this name.
+    pub fn new(name: &str, note: &str) -> Self {
+        Self { name: name.into(), note: note.into() }
+    }
+
+    /// As wide as its words, in pixels.
+    fn width(&self) -> usize {
+        let width = |words: &str, text: Text| words.chars().count() * text.letter();
+        width(&self.name, Text::Strong).max(width(&self.note, Text::Plain))
+    }
 }
 
 /// One image in all its versions.
@@ -40,15 +62,21 @@ const LABEL: usize = 22;
 /// Draws a sheet; its size follows from what it shows.
 pub fn draw(sheet: &Sheet) -> Picture {
     let tiles = || sheet.rows.iter().flat_map(|row| &row.tiles);
-    let side = tiles().map(|tile| tile.width.max(tile.height)).max().unwrap_or(1);
-    let magnified = (TILE / side).max(1);
-    // A column is at least as wide as its name.
-    let name = sheet.columns.iter().map(|name| name.chars().count()).max().unwrap_or(0) * Text::Strong.letter();
-    let (cell, column) = (side * magnified, (side * magnified).max(name));
+    let largest = tiles().map(Picture::side).max().unwrap_or(1);
+    let magnified = (TILE / largest).max(1);
+    // Every column is as wide as its largest tile needs, and at least as wide as its name; one magnification for all shows
+    // which views are larger than others.
+    let cell_of = |i: usize| sheet.rows.iter().filter_map(|row| row.tiles.get(i)).map(Picture::side).max().unwrap_or(1);
+    let cells: Vec<usize> = (0..sheet.columns.len()).map(|i| cell_of(i) * magnified).collect();
     let longest = sheet.rows.iter().flat_map(|row| &row.label).map(|line| line.chars().count()).max().unwrap_or(0);
     let label = longest.min(LABEL);
     let labels = (label + 2) * Text::Plain.letter();
-    let width = 2 * MARGIN + labels + sheet.columns.len() * (column + GAP);
+    let (mut lefts, mut right) = (Vec::new(), MARGIN + labels);
+    for (column, &cell) in sheet.columns.iter().zip(&cells) {
+        lefts.push(right);
+        right += GAP + cell.max(column.width());
+    }
+    let width = MARGIN + right;
     let letters = (width - 2 * MARGIN) / Text::Plain.letter();
     let indent = sheet.legend.iter().map(|(heading, _)| heading.chars().count() + 2).max().unwrap_or(0);
     let legend: Vec<(&str, Vec<String>)> = sheet
@@ -57,30 +85,31 @@ pub fn draw(sheet: &Sheet) -> Picture {
         .map(|(heading, words)| (heading.as_str(), wrapped(words, letters.saturating_sub(indent).max(20))))
         .collect();
     let lines: usize = legend.iter().map(|(_, lines)| lines.len()).sum();
-    let head = MARGIN + Text::Large.line() + GAP + Text::Strong.line();
-    let height = head + sheet.rows.len() * (cell + GAP) + GAP + lines * Text::Plain.line() + MARGIN;
+    let head = MARGIN + Text::Large.line() + GAP + Text::Strong.line() + Text::Plain.line();
+    let row_height = largest * magnified + GAP;
+    let height = head + sheet.rows.len() * row_height + GAP + lines * Text::Plain.line() + MARGIN;
 
     let mut picture = Picture::new(width, height, PAPER);
     let large = (width - 2 * MARGIN) / Text::Large.letter();
     picture.write(&shortened(&sheet.title, large), MARGIN, MARGIN, Text::Large, INK);
-    let left = |i: usize| MARGIN + labels + i * (column + GAP);
-    for (i, name) in sheet.columns.iter().enumerate() {
-        picture.write(name, left(i), head - Text::Strong.line(), Text::Strong, INK);
+    for (column, &left) in sheet.columns.iter().zip(&lefts) {
+        let note = head - Text::Plain.line();
+        picture.write(&column.name, left, note - Text::Strong.line(), Text::Strong, INK);
+        picture.write(&column.note, left, note, Text::Plain, FAINT);
     }
-    let ground = Picture::new(cell, cell, GROUND);
     for (j, row) in sheet.rows.iter().enumerate() {
-        let top = head + j * (cell + GAP);
+        let top = head + j * row_height;
         for (k, line) in row.label.iter().enumerate() {
             let (text, colour) = if k == 0 { (Text::Strong, INK) } else { (Text::Plain, FAINT) };
             picture.write(&shortened(line, label), MARGIN, top + k * text.line(), text, colour);
         }
-        for (i, tile) in row.tiles.iter().enumerate() {
-            picture.paste(&ground, left(i), top, 1);
+        for ((tile, &cell), &left) in row.tiles.iter().zip(&cells).zip(&lefts) {
+            picture.paste(&Picture::new(cell, cell, GROUND), left, top, 1);
             let middle = |length: usize| (cell - length * magnified) / 2;
-            picture.paste(tile, left(i) + middle(tile.width), top + middle(tile.height), magnified);
+            picture.paste(tile, left + middle(tile.width), top + middle(tile.height), magnified);
         }
     }
-    let mut top = head + sheet.rows.len() * (cell + GAP) + GAP;
+    let mut top = head + sheet.rows.len() * row_height + GAP;
     for (heading, lines) in legend {
         picture.write(heading, MARGIN, top, Text::Strong, INK);
         for line in lines {
@@ -123,19 +152,21 @@ mod tests {
 
     #[test]
     fn every_tile_stands_in_its_cell() {
-        let tile = |value: u8| Picture::new(64, 32, [value; 3]);
-        let row = |label: &str, values: [u8; 2]| Row { label: vec![label.into()], tiles: values.map(tile).to_vec() };
+        // The second column's tiles are half as large.
+        let tile = |value: u8, side: usize| Picture::new(side, side / 2, [value; 3]);
+        let row =
+            |label: &str, [a, b]: [u8; 2]| Row { label: vec![label.into()], tiles: vec![tile(a, 64), tile(b, 32)] };
         let sheet = Sheet {
             title: "views".into(),
-            columns: vec!["original".into(), "view 1".into()],
+            columns: vec![Column::new("original", ""), Column::new("view 1", "32×16")],
             rows: vec![row("first", [1, 2]), row("second", [3, 4])],
             legend: vec![("view 1".into(), "words ".repeat(60))],
         };
         let picture = draw(&sheet);
         assert_eq!(picture.rgb.len(), 3 * picture.width * picture.height);
-        for value in 1..=4 {
+        for (value, area) in [(1, 64 * 32), (2, 32 * 16), (3, 64 * 32), (4, 32 * 16)] {
             let pixels = picture.rgb.chunks_exact(3).filter(|pixel| **pixel == [value; 3]).count();
-            assert_eq!(pixels, 9 * 64 * 32, "tile {value}");
+            assert_eq!(pixels, 9 * area, "tile {value}");
         }
     }
 

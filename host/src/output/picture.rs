@@ -50,6 +50,11 @@ impl Text {
 }
 
 impl Picture {
+    /// The longer side.
+    pub fn side(&self) -> usize {
+        self.width.max(self.height)
+    }
+
     /// One colour everywhere.
     pub fn new(width: usize, height: usize, colour: Colour) -> Self {
         Self { width, height, rgb: colour.repeat(width * height) }

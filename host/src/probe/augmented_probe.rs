@@ -3,7 +3,7 @@
 use super::embedder::{Embedder, Labelled, Progress, select};
 use super::linear_probe::{Cut, LinearFit, LinearModel, choice_score, tuned_linear};
 use super::objective::Objective;
-use crate::augment::ViewKey;
+use crate::augment::{Purpose, ViewKey};
 use crate::config::schema::{LrScaling, SchedulerConfig};
 use crate::model::{Error, Result};
 use crate::optim::{Optimizer, Schedule, Sgd};
@@ -78,7 +78,8 @@ pub fn augmented_probe(
         for places in order.chunks(recipe.batch_size) {
             let places: Vec<usize> = places.iter().map(|&place| rows[place]).collect();
             let batch = train.source.batch(&places, embedder.device)?;
-            let views = embedder.views.train(&batch.images, &batch.ids, ViewKey { seed: view_seed, epoch, view: 0 })?;
+            let key = ViewKey { seed: view_seed, epoch, purpose: Purpose::Probe };
+            let views = embedder.views.crop(&batch.images, &batch.ids, key)?;
             let features = embedder.frozen(&views)?;
             let targets = select(train.labels, &places)?;
             for Candidate { schedule, model, optimizer, .. } in &mut candidates {

@@ -3,7 +3,7 @@
 use super::embedder::{Embedder, Labelled, Progress, select};
 use super::linear_probe::LinearModel;
 use super::objective::Objective;
-use crate::augment::ViewKey;
+use crate::augment::{Purpose, ViewKey};
 use crate::config::schema::{LrScaling, SchedulerConfig};
 use crate::model::{Error, Result};
 use crate::optim::{Adam, Decay, Optimizer, Schedule};
@@ -78,7 +78,8 @@ pub fn finetune(
         let mut last = None;
         for places in places(&order(epoch)) {
             let batch = train.source.batch(&places, embedder.device)?;
-            let views = embedder.views.train(&batch.images, &batch.ids, ViewKey { seed: view_seed, epoch, view: 0 })?;
+            let key = ViewKey { seed: view_seed, epoch, purpose: Purpose::Probe };
+            let views = embedder.views.crop(&batch.images, &batch.ids, key)?;
             tch::manual_seed(random::derive_seed(seed, "finetune step", &[step]) as i64);
             let logits = embedder.forward(&views, true)?.f_linear(&weight, Some(&bias))?;
             let loss = objective.loss(&logits, &select(train.labels, &places)?)?;

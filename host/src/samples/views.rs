@@ -1,7 +1,7 @@
 //! The views of a run's images.
 
 use super::data_sets::{RunData, check_channels, facts};
-use crate::augment::Views;
+use crate::augment::{AugmentError, Views};
 use crate::config::Config;
 use crate::config::schema::AugmentationConfig;
 use crate::error::Error;
@@ -28,12 +28,12 @@ impl RunViews {
 /// # Errors
 /// Parameters that do not fit the images, and images of the head that do not fit the encoder.
 pub fn views(config: &Config, data: &RunData) -> Result<RunViews, Error> {
-    let second = config.augmentation.second_view();
-    if !second.iter().chain([&config.augmentation]).any(AugmentationConfig::is_random) {
+    let kinds = config.augmentation.resolved_views().map_err(AugmentError::from)?;
+    if !kinds.iter().any(|kind| kind.settings.is_random()) {
         return Err(Error::configuration(
-            "`augmentation`: no random operation is on, so both views of an image would be equal and nothing could be \
-             learnt from them. Switch some on, such as `augmentation.use_random_crop=true`, or begin with a file from \
-             configs/; `selfsame preview` shows the views",
+            "`augmentation`: no random operation is on, so all views of an image would be equal but for their sizes, and \
+             nothing could be learnt from them. Switch some on, such as `augmentation.use_random_crop=true`, or begin with \
+             a file from configs/; `selfsame preview` shows the views",
         ));
     }
     let first = &data.encoder[0];

@@ -1,7 +1,7 @@
 //! The training loop.
 
 use super::compute::Compute;
-use super::evaluation::{Evaluator, ensure_finite, head_metrics};
+use super::evaluation::{Evaluator, ensure_finite, head_metrics, two};
 use super::gradients;
 use super::head_batches::HeadBatches;
 use super::log_window::LogWindow;
@@ -9,7 +9,6 @@ use super::observer::{Observer, StepReport};
 use super::plan::Plan;
 use super::position::Position;
 use super::signals::Stop;
-use crate::augment::ViewKey;
 use crate::config::Config;
 use crate::data::Batch;
 use crate::error::Error;
@@ -235,8 +234,7 @@ impl<'a> Engine<'a> {
         let mut prepare = |index: usize, draw: &[u64]| -> Result<[Tensor; 2], Error> {
             let started = Instant::now();
             let Batch { images, ids, .. } = &micro_batches[index];
-            let view = |view| views.train(images, ids, ViewKey { seed, epoch, view });
-            let views = [view(0)?, view(1)?];
+            let views = two(views.crops(images, ids, seed, epoch)?)?;
             window.waited += started.elapsed();
             tch::manual_seed(random::derive_seed(seed, "step", draw) as i64);
             Ok(views)

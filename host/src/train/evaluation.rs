@@ -3,7 +3,7 @@
 use super::compute::Compute;
 use super::observer::Observer;
 use super::signals::Stop;
-use crate::augment::{ViewKey, Views};
+use crate::augment::Views;
 use crate::config::Config;
 use crate::data::{Batch, Source};
 use crate::error::Error;
@@ -136,7 +136,6 @@ impl Evaluator<'_> {
     fn validation_loss(&self, method: &mut dyn Method) -> Result<Option<f64>, Error> {
         let Compute { device, autocast, .. } = self.compute;
         let train = &self.config.train;
-        let key = |view| ViewKey { seed: train.seed, epoch: VALIDATION_EPOCH, view };
         let context = StepContext { step: 0, total_steps: 1, train: false, autocast };
         let picks = self.data.validation_picks(train.seed);
         let (mut sum, mut count) = (0.0, 0);
@@ -148,8 +147,7 @@ impl Evaluator<'_> {
             let pieces = batch.parts(train.micro_batch_size.unwrap_or(train.batch_size));
             let views = |index: usize| -> Result<[Tensor; 2], Error> {
                 let Batch { images, ids, .. } = &pieces[index];
-                let view = |view| self.views.encoder.train(images, ids, key(view));
-                Ok([view(0)?, view(1)?])
+                two(self.views.encoder.crops(images, ids, train.seed, VALIDATION_EPOCH)?)
             };
             let loss = method::loss_in_pieces(method, pieces.len(), views, &context)?;
             sum += f64::try_from(&loss.to_kind(Kind::Double))? * batch.ids.len() as f64;
@@ -186,6 +184,16 @@ impl Evaluator<'_> {
         }
         Ok(Tensor::f_cat(&features, 0)?)
     }
+}
+
+/// The views of an image as methods take them.
+///
+/// # Errors
+/// Another number of views than two.
+pub(super) fn two(views: Vec<Tensor>) -> Result<[Tensor; 2], Error> {
+    views.try_into().map_err(|views: Vec<Tensor>| {
+        Error::configuration(format!("`augmentation.views`: {} views of an image, and methods take two", views.len()))
+    })
 }
 
 /// A head's scores under their metric names.

@@ -1,15 +1,12 @@
 //! The batches of a head that has images of its own.
 
-use crate::augment::{ViewKey, Views};
+use crate::augment::{Purpose, ViewKey, Views};
 use crate::config::Config;
 use crate::data::Source;
 use crate::error::Error;
 use crate::random;
 use crate::samples::{RunData, RunViews};
 use tch::{Device, Tensor};
-
-/// Tells the head's views from the two of the encoder.
-const HEAD_VIEW: u64 = 2;
 
 /// Draws the batches. Which images a step gets, and their views, is a function of seed and step alone.
 pub struct HeadBatches<'a> {
@@ -41,8 +38,8 @@ impl<'a> HeadBatches<'a> {
         let (cycle, places) = self.cycles.places(step);
         let batch = self.source.batch(places, device)?;
         let Some(labels) = batch.labels else { return Ok(None) };
-        let key = ViewKey { seed: self.cycles.seed, epoch: cycle, view: HEAD_VIEW };
-        Ok(Some((self.views.train(&batch.images, &batch.ids, key)?, labels)))
+        let key = ViewKey { seed: self.cycles.seed, epoch: cycle, purpose: Purpose::Head };
+        Ok(Some((self.views.crop(&batch.images, &batch.ids, key)?, labels)))
     }
 }
 

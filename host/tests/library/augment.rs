@@ -7,7 +7,7 @@ use crate::augment_common::{
 use selfsame::augment::color_jitter::{self, Change};
 use selfsame::augment::draw::Draws;
 use selfsame::augment::resized_crop::{self, CropBox, Params};
-use selfsame::augment::{ViewKey, Views, gaussian_blur, grayscale, normalize, solarize};
+use selfsame::augment::{Purpose, ViewKey, Views, gaussian_blur, grayscale, normalize, solarize};
 use selfsame::config::schema::{
     AugmentationConfig, GaussianBlurConfig, Interpolation, NormalizeChoice, PreprocessConfig, RandomColorConfig,
     RandomCropConfig,
@@ -131,7 +131,7 @@ fn evaluation_resizes_the_shorter_side_and_crops_the_centre_like_torchvision() {
         assert_eq!(views.output_size(), size_of(&expected));
         assert_close("eval", &views.eval(&whole(&images)).unwrap(), &expected);
         let ids: Vec<i64> = (0..size[0]).collect();
-        assert_close("train with nothing on", &views.train(&whole(&images), &ids, KEY).unwrap(), &expected);
+        assert_close("train with nothing on", &views.crop(&whole(&images), &ids, KEY).unwrap(), &expected);
     }
 }
 
@@ -166,12 +166,12 @@ fn a_view_is_the_same_alone_in_another_order_and_in_a_larger_batch() {
     let views = views(&everything());
     let images = noise(24, 3, 16, 16);
     let ids: Vec<i64> = (100..124).collect();
-    let batch = views.train(&whole(&images), &ids, KEY).unwrap();
-    assert_eq!(batch, views.train(&whole(&images), &ids, KEY).unwrap());
+    let batch = views.crop(&whole(&images), &ids, KEY).unwrap();
+    assert_eq!(batch, views.crop(&whole(&images), &ids, KEY).unwrap());
     let backwards: Vec<i64> = ids.iter().rev().copied().collect();
-    assert_eq!(views.train(&whole(&images.flip([0])), &backwards, KEY).unwrap().flip([0]), batch);
+    assert_eq!(views.crop(&whole(&images.flip([0])), &backwards, KEY).unwrap().flip([0]), batch);
     for i in 0..24 {
-        let alone = views.train(&whole(&images.narrow(0, i, 1)), &ids[i as usize..][..1], KEY).unwrap();
+        let alone = views.crop(&whole(&images.narrow(0, i, 1)), &ids[i as usize..][..1], KEY).unwrap();
         assert_eq!(alone, batch.narrow(0, i, 1), "sample {i}");
     }
 }
@@ -180,11 +180,14 @@ fn a_view_is_the_same_alone_in_another_order_and_in_a_larger_batch() {
 fn views_differ_by_seed_epoch_view_and_sample() {
     let views = views(&everything());
     let image = noise(1, 3, 16, 16);
-    let base = views.train(&whole(&image), &[5], KEY).unwrap();
-    for (id, key) in
-        [(6, KEY), (5, ViewKey { seed: 4, ..KEY }), (5, ViewKey { epoch: 2, ..KEY }), (5, ViewKey { view: 1, ..KEY })]
-    {
-        assert_ne!(views.train(&whole(&image), &[id], key).unwrap(), base, "{id} {key:?}");
+    let base = views.crop(&whole(&image), &[5], KEY).unwrap();
+    for (id, key) in [
+        (6, KEY),
+        (5, ViewKey { seed: 4, ..KEY }),
+        (5, ViewKey { epoch: 2, ..KEY }),
+        (5, ViewKey { purpose: Purpose::View(1), ..KEY }),
+    ] {
+        assert_ne!(views.crop(&whole(&image), &[id], key).unwrap(), base, "{id} {key:?}");
     }
 }
 
@@ -206,8 +209,8 @@ fn turning_one_operation_off_leaves_the_others_draws_alone() {
     let images = noise(4, 3, 16, 16);
     let ids = [1, 2, 3, 4];
     assert_eq!(
-        views(&crop_only).train(&whole(&images), &ids, KEY).unwrap(),
-        views(&never).train(&whole(&images), &ids, KEY).unwrap()
+        views(&crop_only).crop(&whole(&images), &ids, KEY).unwrap(),
+        views(&never).crop(&whole(&images), &ids, KEY).unwrap()
     );
 }
 
@@ -238,7 +241,7 @@ fn whole_views_flip_and_turn_grey_with_their_probabilities() {
         ..Default::default()
     };
     let views = Views::new(&config, &PreprocessConfig::default(), 3, Size::square(2), None).unwrap();
-    let view = views.train(&whole(&images), &ids, KEY).unwrap();
+    let view = views.crop(&whole(&images), &ids, KEY).unwrap();
     let share = |mask: Tensor| f64::try_from(mask.to_kind(Kind::Double).mean(Kind::Double)).unwrap();
     let flipped = share(view.select(1, 0).select(1, 0).select(1, 0).gt(0.1));
     let grey = share(view.select(1, 1).amax([1, 2], false).gt(0.1));
@@ -268,7 +271,7 @@ fn factors_stay_in_their_ranges() {
 fn views_come_out_channels_last_and_normalised() {
     let views = views(&everything());
     let images = noise(5, 3, 16, 16);
-    for view in [views.train(&whole(&images), &[0, 1, 2, 3, 4], KEY).unwrap(), views.eval(&whole(&images)).unwrap()] {
+    for view in [views.crop(&whole(&images), &[0, 1, 2, 3, 4], KEY).unwrap(), views.eval(&whole(&images)).unwrap()] {
         assert_eq!((view.kind(), view.size()), (Kind::Float, vec![5, 3, 16, 16]));
         assert_eq!(view.stride()[1], 1, "channels last");
     }
@@ -282,14 +285,14 @@ fn images_and_crops_of_another_size_than_the_output_are_resized() {
     let views = Views::new(&everything(), &preprocess, 3, Size { height: 16, width: 20 }, None).unwrap();
     let images = noise(2, 3, 16, 20);
     assert_eq!(views.output_size(), Size::square(10));
-    assert_eq!(views.train(&whole(&images), &[0, 1], KEY).unwrap().size(), [2, 3, 10, 10]);
+    assert_eq!(views.crop(&whole(&images), &[0, 1], KEY).unwrap().size(), [2, 3, 10, 10]);
     assert_eq!(views.eval(&whole(&images)).unwrap().size(), [2, 3, 10, 10]);
 }
 
 #[test]
 fn the_views_are_those_of_earlier_runs() {
     // Written down once: a change here makes old checkpoints continue differently.
-    let view = views(&everything()).train(&whole(&noise(8, 3, 16, 16)), &(0..8).collect::<Vec<_>>(), KEY).unwrap();
+    let view = views(&everything()).crop(&whole(&noise(8, 3, 16, 16)), &(0..8).collect::<Vec<_>>(), KEY).unwrap();
     let sums = view.abs().sum_dim_intlist([1i64, 2, 3].as_slice(), false, Kind::Double);
     let expected = [551.28, 768.33, 908.75, 252.16, 1069.0, 1086.31, 405.36, 1047.3];
     for (got, expected) in Vec::<f64>::try_from(sums).unwrap().into_iter().zip(expected) {
@@ -330,5 +333,5 @@ fn images_of_another_kind_or_number_are_an_error() {
             .contains("expected uint8 or int32 images")
     );
     assert!(views.eval(&whole(&noise(2, 1, 16, 16))).unwrap_err().to_string().contains("[B, 3, H, W]"));
-    assert!(views.train(&whole(&images), &[1], KEY).unwrap_err().to_string().contains("1 ids for 2 images"));
+    assert!(views.crop(&whole(&images), &[1], KEY).unwrap_err().to_string().contains("1 ids for 2 images"));
 }

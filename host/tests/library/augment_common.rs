@@ -1,12 +1,12 @@
 //! Fixtures and images for the tests of the augmentations.
 
-use selfsame::augment::ViewKey;
 use selfsame::augment::draw::{Draws, Sample};
+use selfsame::augment::{Purpose, ViewKey};
 use selfsame::data::{Images, Size};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-pub const KEY: ViewKey = ViewKey { seed: 3, epoch: 1, view: 0 };
+pub const KEY: ViewKey = ViewKey { seed: 3, epoch: 1, purpose: Purpose::View(0) };
 
 pub fn fixture(name: &str) -> Value {
     let path = format!("{}/tests/fixtures/augment/{name}.json", env!("CARGO_MANIFEST_DIR"));

@@ -7,7 +7,7 @@ use crate::augment_common::{
 use selfsame::augment::draw::Draws;
 use selfsame::augment::random_affine::{self, Map};
 use selfsame::augment::resized_crop::{self, CropBox, Params};
-use selfsame::augment::{ViewKey, Views, elastic, gamma, gaussian_noise, random_erasing, warp};
+use selfsame::augment::{Purpose, ViewKey, Views, elastic, gamma, gaussian_noise, random_erasing, warp};
 use selfsame::config::schema::{
     AugmentationConfig, Border, ClaheConfig, ElasticTransformConfig, GammaConfig, GaussianNoiseConfig,
     HorizontalFlipConfig, Interpolation, NormalizeChoice, PreprocessConfig, RandomAffineConfig, RandomColorConfig,
@@ -162,7 +162,7 @@ fn a_film_is_turned_then_cropped_then_flipped() {
     let views = Views::new(&config, &preprocess, 1, size, None).unwrap();
     let (mut right, mut wrong) = (0.0f64, f64::INFINITY);
     for id in 0..20 {
-        let got = views.train(&whole(&image), &[id], KEY).unwrap();
+        let got = views.crop(&whole(&image), &[id], KEY).unwrap();
         let turn = random_affine::draw(&mut Draws::new(KEY, "affine").sample(id), &config.random_affine, size);
         let crop = resized_crop::draw(&mut Draws::new(KEY, "crop").sample(id), &config.random_crop, size);
         let mean = |expected: Tensor| f64::try_from((expected.flip([3]) - &got).abs().mean(Kind::Double)).unwrap();
@@ -342,16 +342,16 @@ fn a_film_view_is_the_same_alone_in_another_order_and_in_a_larger_batch() {
     let views = film_views(&everything());
     let images = noise(20, 1, 32, 32);
     let ids: Vec<i64> = (50..70).collect();
-    let batch = views.train(&whole(&images), &ids, KEY).unwrap();
+    let batch = views.crop(&whole(&images), &ids, KEY).unwrap();
     assert_eq!(batch.size(), [20, 3, 10, 10]);
     assert_eq!(batch.narrow(1, 0, 1), batch.narrow(1, 2, 1), "a grey image is repeated");
     let backwards: Vec<i64> = ids.iter().rev().copied().collect();
-    assert_eq!(views.train(&whole(&images.flip([0])), &backwards, KEY).unwrap().flip([0]), batch);
+    assert_eq!(views.crop(&whole(&images.flip([0])), &backwards, KEY).unwrap().flip([0]), batch);
     for i in 0..20 {
-        let alone = views.train(&whole(&images.narrow(0, i, 1)), &ids[i as usize..][..1], KEY).unwrap();
+        let alone = views.crop(&whole(&images.narrow(0, i, 1)), &ids[i as usize..][..1], KEY).unwrap();
         assert_eq!(alone, batch.narrow(0, i, 1), "sample {i}");
     }
-    assert_ne!(views.train(&whole(&images), &ids, ViewKey { epoch: 7, ..KEY }).unwrap(), batch);
+    assert_ne!(views.crop(&whole(&images), &ids, ViewKey { epoch: 7, ..KEY }).unwrap(), batch);
 }
 
 #[test]
@@ -368,11 +368,11 @@ fn an_image_on_a_larger_canvas_gives_the_views_that_it_gives_alone() {
     let affine_only = AugmentationConfig { use_random_crop: false, ..everything() };
     for config in [everything(), crop_only, affine_only] {
         let views = film_views(&config);
-        let batch = views.train(&together, &[1, 2, 3], KEY).unwrap();
+        let batch = views.crop(&together, &[1, 2, 3], KEY).unwrap();
         let eval = views.eval(&together).unwrap();
         for (i, original) in originals.iter().enumerate() {
             let place = i as i64;
-            let alone = views.train(&whole(original), &[place + 1], KEY).unwrap();
+            let alone = views.crop(&whole(original), &[place + 1], KEY).unwrap();
             assert_close("train", &batch.narrow(0, place, 1), &alone);
             assert_close("eval", &eval.narrow(0, place, 1), &views.eval(&whole(original)).unwrap());
         }
@@ -390,8 +390,8 @@ fn sixteen_bits_give_the_views_of_eight_and_keep_what_lies_between() {
     {
         let views = film_views(&config);
         let ids = [1, 2, 3, 4];
-        let eight = views.train(&whole(&images), &ids, KEY).unwrap();
-        assert_close("train", &views.train(&whole(&deep), &ids, KEY).unwrap(), &eight);
+        let eight = views.crop(&whole(&images), &ids, KEY).unwrap();
+        assert_close("train", &views.crop(&whole(&deep), &ids, KEY).unwrap(), &eight);
         assert_close("eval", &views.eval(&whole(&deep)).unwrap(), &views.eval(&whole(&images)).unwrap());
     }
     let faint = Tensor::full([1, 1, 32, 32], 100, (Kind::Int, Device::Cpu));
@@ -424,8 +424,8 @@ fn the_second_view_follows_its_own_settings_and_otherwise_the_firsts() {
     let (same, own) = (film_views(&base), film_views(&AugmentationConfig { view2, ..base }));
     let images = whole(&noise(4, 1, 32, 32));
     let ids = [1, 2, 3, 4];
-    let second = ViewKey { view: 1, ..KEY };
-    assert_eq!(own.train(&images, &ids, KEY).unwrap(), same.train(&images, &ids, KEY).unwrap());
-    let inverted = 1.0 - same.train(&images, &ids, second).unwrap();
-    assert_close("second view", &own.train(&images, &ids, second).unwrap(), &inverted);
+    let second = ViewKey { purpose: Purpose::View(1), ..KEY };
+    assert_eq!(own.crop(&images, &ids, KEY).unwrap(), same.crop(&images, &ids, KEY).unwrap());
+    let inverted = 1.0 - same.crop(&images, &ids, second).unwrap();
+    assert_close("second view", &own.crop(&images, &ids, second).unwrap(), &inverted);
 }

@@ -96,7 +96,7 @@ const WRONG: &[(&str, &str)] = &[
     ("method:\n  temperature: 0\n", "`method.temperature` = 0.0 (a.yaml:2:3): expected a number above 0"),
     (
         "augmentation:\n  random_crop:\n    scale: (1.0, 0.4)\n",
-        "`augmentation.random_crop.scale` = [1, 0.4] (a.yaml:3:5): expected the smaller number first",
+        "`augmentation.random_crop.scale` = [1.0, 0.4] (a.yaml:3:5): expected the smaller number first",
     ),
     (
         "augmentation:\n  random_crop:\n    scale: (0, 1)\n",
@@ -137,7 +137,70 @@ const WRONG: &[(&str, &str)] = &[
         "`linear_head.augmentation.view2` = {use_solarize: true} (a.yaml:3:26): expected nothing: the head sees one view of \
          each image",
     ),
-    ("dataset:\n  mix:\n    - {name: ''}\n", "`dataset.mix.name` = \"\" (a.yaml:2:3): expected text that is not empty"),
+    (
+        "dataset:\n  mix:\n    - {name: ''}\n",
+        "`dataset.mix.0.name` = \"\" (a.yaml:3:8): expected text that is not empty",
+    ),
+    (
+        "linear_head:\n  dataset: {name: a}\n  augmentation: {views: [{}, {}]}\n",
+        "`linear_head.augmentation.views` = 2 entries (a.yaml:3:18): expected nothing: the head sees one view of each image",
+    ),
+    (
+        "augmentation:\n  views:\n    - {}\n    - random_crop: {scale: [0.3, 0.05]}\n",
+        "`augmentation.views.1.random_crop.scale` = [0.3, 0.05] (a.yaml:4:21): expected the smaller number first",
+    ),
+    (
+        "augmentation:\n  views: [{}, {solarize: {prob: 1.5}}]\n",
+        "`augmentation.views.1.solarize.prob` = 1.5 (a.yaml:2:27): expected a number in [0, 1]",
+    ),
+    (
+        "augmentation:\n  views:\n    - {use_solarise: true}\n",
+        "`augmentation.views.0.use_solarise` = true (a.yaml:3:8): unknown key; did you mean \
+         `augmentation.views.0.use_solarize`?",
+    ),
+    (
+        "augmentation:\n  views:\n    - gaussian_blur.prob: 1\n",
+        "`augmentation.views.0.gaussian_blur.prob` = 1 (a.yaml:3:7): unknown key; write it nested, one level a line",
+    ),
+    (
+        "augmentation:\n  views: [{normalize: none}]\n",
+        "`augmentation.views.0.normalize` = none (a.yaml:2:12): unknown key; did you mean `augmentation.normalize`?",
+    ),
+    (
+        "augmentation:\n  views: [{count: 0}]\n",
+        "`augmentation.views.0.count` = 0 (a.yaml:2:12): expected an integer in [1, 64]",
+    ),
+    (
+        "augmentation:\n  views: [{size: 0}]\n",
+        "`augmentation.views.0.size` = 0 (a.yaml:2:12): expected an integer of at least 1, or null",
+    ),
+    (
+        "augmentation:\n  views: [{use_solarize: maybe}]\n",
+        "`augmentation.views.0.use_solarize` = maybe (a.yaml:2:12): expected true or false",
+    ),
+    (
+        "augmentation:\n  views: [{count: 40}, {count: 30}]\n",
+        "`augmentation.views` = 70 views (a.yaml:2:3): expected at most 64 views of an image",
+    ),
+    (
+        "augmentation:\n  view2: {use_solarize: true}\n  views: [{}, {}]\n",
+        "`augmentation.view2` = {use_solarize: true} (a.yaml:2:11): expected nothing, since `augmentation.views` lists all \
+         views",
+    ),
+    (
+        "augmentation:\n  views: [{}, {gaussian_blur: {kernel_size: 4}}]\n",
+        "`augmentation.views.1.gaussian_blur.kernel_size` = 4 (a.yaml:2:32): expected an odd number",
+    ),
+    (
+        "augmentation:\n  gaussian_blur: {kernel_size: 4}\n  views: [{}, {}]\n",
+        "`augmentation.gaussian_blur.kernel_size` = 4 (a.yaml:2:19): expected an odd number",
+    ),
+    (
+        "augmentation:\n  use_random_crop: true\n  random_crop: {interpolation: bicubic}\n  views: [{}, {use_random_affine: \
+         true}]\n",
+        "`augmentation.views.1.random_crop.interpolation` = bicubic (a.yaml:4:3): expected `bilinear`, since \
+         `use_random_affine` or `use_elastic_transform` is on",
+    ),
     ("knn:\n  k: 0\n", "`knn.k` = 0 (a.yaml:2:3): expected an integer of at least 1"),
     ("knn:\n  k: 1\n  k: 2\n", "a.yaml:3:3: the key `k` a second time; it is already on line 2"),
     ("knn:\n  k: 1\n---\nknn:\n  k: 2\n", "a.yaml:3:1: a second document; a file holds one"),
@@ -308,11 +371,45 @@ fn the_second_views_settings_are_checked_like_the_firsts() {
     assert!(view2.contains("true or false"), "{view2}");
     let config =
         yaml("augmentation: {gamma: {scale: '(1, 2)'}, view2: {gaussian_blur: {sigma: '(1, 2)'}}}\n").unwrap().config;
-    let second = config.augmentation.second_view().unwrap();
+    let views = config.augmentation.resolved_views().unwrap();
+    assert_eq!(views.len(), 2);
+    let second = &views[1].settings;
     assert_eq!(
         (second.gaussian_blur.sigma, second.gaussian_blur.prob, second.gamma.scale),
         ([1.0, 2.0], 0.5, [1.0, 2.0])
     );
+}
+
+#[test]
+fn views_come_from_files_variables_and_flags_and_are_checked_there() {
+    let load_with = |variable: &str, flag: &str| {
+        let files = Files::new(&[("a.yaml", "augmentation: {gamma: {scale: [1, 2]}, views: [{count: 3}]}\n")]);
+        let named = |name: &str, value: &str| (!value.is_empty()).then(|| (name.to_owned(), value.to_owned()));
+        let env = named("SELFSAME_AUGMENTATION__VIEWS", variable).into_iter().collect();
+        let sets = named("", flag).into_iter().map(|(_, flag)| flag).collect();
+        load(&Sources { files: vec![files.path("a.yaml")], env, sets, ..Sources::default() })
+    };
+    let kinds = |variable: &str, flag: &str| -> Vec<(usize, Option<usize>, [f64; 2])> {
+        let views = load_with(variable, flag).unwrap().config.augmentation.resolved_views().unwrap();
+        views.iter().map(|view| (view.count, view.size, view.settings.gamma.scale)).collect()
+    };
+    assert_eq!(kinds("", ""), [(3, None, [1.0, 2.0])]);
+    assert_eq!(kinds("[{size: 8}]", ""), [(1, Some(8), [1.0, 2.0])], "a list replaces the list below it");
+    let flag = "augmentation.views=[{}, {count: 2, gamma: {scale: '(3, 4)'}}]";
+    assert_eq!(kinds("[{size: 8}]", flag), [(1, None, [1.0, 2.0]), (2, None, [3.0, 4.0])]);
+    assert_eq!(kinds("", "augmentation.views=[]"), [(1, None, [1.0, 2.0]), (1, None, [1.0, 2.0])]);
+    let refused = |variable: &str, flag: &str| load_with(variable, flag).unwrap_err().to_string();
+    assert_eq!(
+        refused("[{gamma: {scale: [2, 1]}}]", ""),
+        "`augmentation.views.0.gamma.scale` = [2.0, 1.0] (variable SELFSAME_AUGMENTATION__VIEWS): expected the smaller number first"
+    );
+    assert_eq!(
+        refused("", "augmentation.views=[{}, {gama: 1}]"),
+        "`augmentation.views.1.gama` = 1 (--set augmentation.views=[{}, {gama: 1}]): unknown key; did you mean \
+         `augmentation.views.1.gamma`?"
+    );
+    assert!(refused("", "augmentation.views=3").contains("`augmentation.views` = 3"), "a list is expected");
+    assert!(refused("", "augmentation.views=[3]").contains("`augmentation.views.0` = 3"), "a section is expected");
 }
 
 #[test]
@@ -352,8 +449,8 @@ fn unknown_options_are_named_where_they_stand() {
         let problems = unknown_options(&resolved, section, options, known);
         problems.iter().map(ToString::to_string).map(|text| text.split('/').next_back().unwrap().to_owned()).collect()
     };
-    let mixed: Vec<String> = said("dataset.mix.options", &config.dataset.mix[0].options, &["channels", "csv"]);
-    assert_eq!(mixed, ["a.yaml:2:3): unknown key; did you mean `dataset.mix.options.channels`?"]);
+    let mixed: Vec<String> = said("dataset.mix.0.options", &config.dataset.mix[0].options, &["channels", "csv"]);
+    assert_eq!(mixed, ["a.yaml:3:27): unknown key; did you mean `dataset.mix.0.options.channels`?"]);
     let nested: Vec<String> = said("encoder.options", &config.encoder.options, &["pool"]);
     assert_eq!(nested, ["a.yaml:5:20): unknown key; known here: `pool`"]);
     let none: Vec<String> = said("encoder.options", &config.encoder.options, &[]);

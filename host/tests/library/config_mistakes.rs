@@ -110,7 +110,7 @@ fn an_unknown_key_in_a_set() {
 fn a_crop_scale_upside_down() {
     with_sets(
         &["augmentation.random_crop.scale=[1.0,0.2]"],
-        &["`augmentation.random_crop.scale` = [1, 0.2]", "the smaller number first"],
+        &["`augmentation.random_crop.scale` = [1.0, 0.2]", "the smaller number first"],
     );
 }
 

@@ -88,8 +88,16 @@ fn explains_keys_sections_and_choices() {
     assert!(text.contains("  a number in [0, 90); default: 5.0\n"), "{text}");
     assert!(text.contains("  one of `zeros`, `edge`, `reflect`; default: reflect\n"), "{text}");
     // What stands in a list, and what follows the first view, has no default of its own.
-    for key in ["dataset.mix.name", "augmentation.view2.use_solarize"] {
+    for key in ["dataset.mix.name", "augmentation.view2.use_solarize", "augmentation.views.size"] {
         assert!(!explain(key).unwrap().contains("default"), "{key}");
+    }
+    let text = explain("augmentation.views.size").unwrap();
+    assert!(text.starts_with("augmentation.views.size\n  Side of these views in pixels"), "{text}");
+    assert!(
+        explain("augmentation.views.1.random_crop.scale").unwrap().starts_with("augmentation.views.random_crop.scale")
+    );
+    for key in ["count", "random_crop", "use_solarize"] {
+        assert!(explain("augmentation.views").unwrap().contains(&format!("    {key} ")), "{key}");
     }
     assert!(explain("dataset.options.mirror").unwrap().starts_with("dataset.options\n"));
     assert_eq!(
@@ -157,8 +165,18 @@ fn the_json_schema_takes_what_loading_takes() {
     assert_eq!((&view2["type"], &view2["additionalProperties"]), (&json!("object"), &json!(false)));
     let keys = |schema: &serde_json::Value| schema.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     let mut expected = keys(augmentation);
-    expected.retain(|key| key != "view2" && key != "normalize");
+    expected.retain(|key| !["view2", "views", "normalize"].contains(&key.as_str()));
     assert_eq!(keys(&view2["properties"]), expected);
+    assert_eq!(augmentation["views"]["items"]["$ref"], "#/$defs/ViewConfig");
+    let view = &schema["$defs"]["ViewConfig"];
+    assert_eq!(view["additionalProperties"], false);
+    expected.extend(["count".into(), "size".into()]);
+    expected.sort();
+    assert_eq!(keys(&view["properties"]), expected);
+    assert_eq!(
+        (&view["properties"]["count"]["maximum"], &view["properties"]["size"]["minimum"]),
+        (&json!(64), &json!(1))
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod augment;
 mod augment_common;
 mod augment_films;
+mod augment_views;
 mod config_common;
 mod config_errors;
 mod config_layers;

@@ -169,9 +169,9 @@ fn data_sets_that_do_not_go_together_are_refused() {
     let larger = "  mix: [{name: shapes, options: {size: 48, train_size: 20}}]\n";
     refused(larger, "", &["dataset.mix", "48×48", "32×32", "preprocess.resize"]);
     refused("  mix: [{name: shapes, weight: 2}]\n", "", &["dataset.mix", "1 weights for 2 data sets", "run.yaml:4"]);
-    refused("  mix: [{name: shapes, weight: 0}]\n", "", &["dataset.mix.weight", "0", "above 0", "run.yaml:4"]);
-    refused("  mix: [{options: {size: 48}}]\n", "", &["dataset.mix.name", "run.yaml:4"]);
-    refused("  mix: [{name: shapes, wieght: 2}]\n", "", &["wieght", "dataset.mix.weight", "run.yaml:4"]);
+    refused("  mix: [{name: shapes, weight: 0}]\n", "", &["dataset.mix.0.weight", "0", "above 0", "run.yaml:4"]);
+    refused("  mix: [{options: {size: 48}}]\n", "", &["dataset.mix.0.name", "run.yaml:4"]);
+    refused("  mix: [{name: shapes, wieght: 2}]\n", "", &["wieght", "dataset.mix.0.weight", "run.yaml:4"]);
     refused("  mix: shapes\n", "", &["dataset.mix", "a list of sections"]);
     refused("  weight: 2\n", "", &["dataset.weight", "dataset.mix", "run.yaml:4"]);
     refused("  mix: [{name: nowhere}]\n", "", &["nowhere"]);

@@ -28,6 +28,29 @@ fn a_preview_shows_a_row_an_image_and_is_the_same_every_time() {
 }
 
 #[test]
+fn a_preview_shows_every_view_of_a_list_and_small_ones_smaller() {
+    let sandbox = Sandbox::new();
+    let preview = |name: &str, views: &str, more: &str| {
+        let file = sandbox.write(&format!("{name}.yaml"), &format!("augmentation:\n  views: {views}\n"));
+        let ran = sandbox
+            .run(&format!("preview {TINY} --config {} --samples 2 --out {name}.png {more}", file.display()))
+            .succeeded();
+        let (width, height) = size(&std::fs::read(sandbox.path(&format!("{name}.png"))).unwrap());
+        (width, height, ran.stdout)
+    };
+    let (wide, _, said) = preview("large", "[{count: 8}]", "");
+    assert!(said.contains("8 views each"), "{said}");
+    let (narrow, _, said) = preview("multi", "[{count: 2}, {count: 6, size: 16}]", "");
+    assert!(said.contains("8 views each"), "{said}");
+    // Six columns of half the width.
+    assert!((500..650).contains(&(wide - narrow)), "{wide} {narrow}");
+    let (_, _, said) = preview("three", "[{count: 3}]", "");
+    assert!(said.contains("6 views each"), "whole epochs, at least four views: {said}");
+    let (_, _, said) = preview("one", "[{count: 3}]", "--views 1");
+    assert!(said.contains("1 views each"), "{said}");
+}
+
+#[test]
 fn a_preview_that_cannot_be_made_says_why() {
     let sandbox = Sandbox::new();
     sandbox.run(&format!("preview {TINY} --out nowhere/views.png")).failed(3, &["nowhere/views.png"]);

@@ -82,7 +82,7 @@ fn options_are_checked_wherever_a_data_set_or_an_encoder_takes_some() {
     );
     refused(
         "  mix:\n    - {name: shapes, options: {sise: 64}}\n",
-        &["`dataset.mix.options.sise` = 64 (run.yaml:3:3): unknown key; did you mean `dataset.mix.options.size`?"],
+        &["`dataset.mix.0.options.sise` = 64 (run.yaml:4:32): unknown key; did you mean `dataset.mix.0.options.size`?"],
     );
     refused(
         "linear_head:\n  dataset:\n    name: shapes\n    options: {train_sise: 64}\n",

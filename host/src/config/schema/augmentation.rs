@@ -12,6 +12,7 @@ pub use crate::augment::random_horizontal_flip::HorizontalFlipConfig;
 pub use crate::augment::resized_crop::{Interpolation, RandomCropConfig};
 pub use crate::augment::solarize::SolarizeConfig;
 
+use super::view::ViewConfig;
 use crate::augment::Operation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,12 +34,17 @@ macro_rules! augmentation_config {
             )*
             /// Mean and standard deviation taken from each channel at the end: `dataset` (the data set's own), `imagenet`,
             /// or `none` (values stay in 0–1).
-            #[schemars(extend("x-role" = "identity"))]
+            #[schemars(extend("x-role" = "identity", "x-common" = true))]
             pub normalize: NormalizeChoice,
             /// What the second view does otherwise than the first: any of the keys above but `normalize`. What it does not
-            /// name is as in the first view.
-            #[schemars(extend("x-overrides" = "AugmentationConfig"))]
+            /// name is as in the first view. The short form of `views` for two views.
+            #[schemars(extend("x-overrides" = "AugmentationConfig", "x-common" = true))]
             pub view2: Map<String, Value>,
+            /// The views of an image, kind by kind, at most 64 in all. Each entry takes `count`, `size`, and any of the keys
+            /// above but `normalize`; what it does not name is as stated there. Without entries there are two views: by
+            /// the keys above, and with `view2` laid over them.
+            #[schemars(extend("x-common" = true))]
+            pub views: Vec<ViewConfig>,
         }
 
         impl AugmentationConfig {
@@ -112,26 +118,6 @@ impl AugmentationConfig {
     /// Whether any random operation is on.
     pub fn is_random(&self) -> bool {
         self.operations().next().is_some()
-    }
-
-    /// The second view's own settings: these with those of `view2` laid over them.
-    ///
-    /// # Errors
-    /// A key or a value in `view2` that the schema does not have; loading a configuration has refused it before.
-    pub fn second_view(&self) -> Result<Self, serde_json::Error> {
-        let mut values = serde_json::to_value(Self { view2: Map::new(), ..self.clone() })?;
-        lay_over(&mut values, &Value::Object(self.view2.clone()));
-        serde_json::from_value(values)
-    }
-}
-
-/// Replaces the values that `over` has, section by section.
-fn lay_over(values: &mut Value, over: &Value) {
-    match (values, over) {
-        (Value::Object(values), Value::Object(over)) => {
-            over.iter().for_each(|(key, over)| lay_over(values.entry(key).or_insert(Value::Null), over));
-        }
-        (value, over) => *value = over.clone(),
     }
 }
 

@@ -9,6 +9,7 @@ mod optimizer;
 mod preprocess;
 mod probe;
 mod train;
+mod view;
 
 pub use augmentation::*;
 pub use dataset::{
@@ -22,6 +23,7 @@ pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 pub use preprocess::{ClaheConfig, PreprocessConfig};
 pub use probe::{HeadDatasetConfig, KnnConfig, LinearHeadConfig};
 pub use train::{MethodName, Precision, SelfSupervisionConfig, TrainConfig};
+pub use view::{ResolvedView, ViewConfig, ViewError};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

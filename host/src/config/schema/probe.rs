@@ -27,7 +27,7 @@ pub struct LinearHeadConfig {
     pub batch_size: Option<usize>,
     /// The random view of each image in the head's own batches; the default is a random crop of at least 0.8 of the
     /// area and a horizontal flip. Size and normalisation are the encoder's (`preprocess`, `augmentation.normalize`);
-    /// there is no `view2`.
+    /// there is one view, so neither `view2` nor `views`.
     #[schemars(extend("x-role-within" = "training"))]
     pub augmentation: AugmentationConfig,
 }

@@ -93,6 +93,16 @@ fn the_automatic_size_keeps_what_the_smallest_crop_needs() {
     let second = serde_json::json!({ "random_crop": { "scale": [0.49, 1.0] } });
     config.augmentation.view2 = second.as_object().unwrap().clone();
     assert_eq!(side(&config), Some(320)); // the second view's crops are the smaller ones
+    // A view of its own size needs fewer pixels; the largest need of any view decides, evaluation's included.
+    let mut views = |value: serde_json::Value| {
+        config.augmentation.view2.clear();
+        config.augmentation.views = serde_json::from_value(value).unwrap();
+        side(&config)
+    };
+    let local = serde_json::json!({ "count": 6, "size": 96, "random_crop": { "scale": [0.05, 0.3] } });
+    assert_eq!(views(serde_json::json!([local])), Some(288)); // 2 × 96 = 192, but evaluation takes 1.25 × 224 = 280
+    assert_eq!(views(serde_json::json!([{ "random_crop": { "scale": [0.49, 1.0] } }, local])), Some(320));
+    assert_eq!(views(serde_json::json!([{ "size": 256, "random_crop": { "scale": [0.49, 1.0] } }, local])), Some(384));
     config.data.store_size = StoreSize::Pixels(300);
     assert_eq!(side(&config), Some(300));
     config.data.store_size = StoreSize::Rule(StoreRule::Original);
