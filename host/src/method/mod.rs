@@ -4,17 +4,25 @@
 
 mod barlow_twins;
 mod byol;
+mod dino_loss;
 mod ema_encoder;
 mod gradient_cache;
+mod info_nce;
+mod negative_cosine;
 mod nt_xent;
+mod sigreg;
 mod simclr;
 mod vicreg;
 
 pub use barlow_twins::{BarlowTwins, barlow_twins_loss};
 pub use byol::{Byol, byol_loss, tau};
+pub use dino_loss::{centre_of, dino_loss};
 pub use ema_encoder::EmaEncoder;
 pub use gradient_cache::{cached_gradient_step, loss_in_pieces};
+pub use info_nce::{batch_loss, queue_loss};
+pub use negative_cosine::negative_cosine;
 pub use nt_xent::nt_xent;
+pub use sigreg::{lejepa_prediction, sigreg};
 pub use simclr::SimClr;
 pub use vicreg::{VicReg, vicreg_terms};
 
