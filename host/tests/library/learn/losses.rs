@@ -1,16 +1,15 @@
 //! Barlow Twins, VICReg and BYOL's regression against PyTorch in float64, written from the papers' equations.
 
-use super::support::{assert_close, elements, fixture, numbers, small, tensor};
+use super::support::{assert_close, elements, fixture, leaf, numbers, small, tensor};
 use selfsame::config::schema::MethodName;
 use selfsame::method::{Method, StepContext, barlow_twins_loss, byol_loss, vicreg_terms};
 use serde_json::Value;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// Checks a loss and its gradients against a fixture's; the arithmetic is float64 here, as there.
 fn check(name: &str, loss: impl Fn(&Tensor, &Tensor) -> Tensor) {
     for case in fixture("losses").as_array().unwrap() {
-        let leaf = |key: &str| tensor(&case[key]).to_kind(Kind::Double).set_requires_grad(true);
-        let (z1, z2) = (leaf("z1"), leaf("z2"));
+        let (z1, z2) = (leaf(&case["z1"]), leaf(&case["z2"]));
         let value = loss(&z1, &z2);
         value.backward();
         assert_close(&elements(&value), &numbers(&case[name]["loss"]), 1e-9);

@@ -1,13 +1,18 @@
 //! Methods, optimisers and probes against independent numbers and hand-worked cases.
 //!
-//! The numbers in `../fixtures/learn` come from the script beside them.
+//! The numbers in `../fixtures/learn` come from the scripts beside them.
 
 mod byol;
+mod dino;
+mod effective_rank;
 mod gradient_cache;
+mod lejepa;
 mod losses;
 mod method;
+mod moco;
 mod nt_xent;
 mod optim;
 mod probe;
 mod scores;
+mod simsiam;
 mod support;

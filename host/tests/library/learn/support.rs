@@ -34,6 +34,11 @@ pub fn tensor(value: &Value) -> Tensor {
     Tensor::from_slice(&numbers(value)).reshape(shape).to_kind(Kind::Float)
 }
 
+/// A nested list as a float64 tensor that learns.
+pub fn leaf(value: &Value) -> Tensor {
+    tensor(value).to_kind(Kind::Double).set_requires_grad(true)
+}
+
 /// A list as int64 labels.
 pub fn labels(value: &Value) -> Tensor {
     tensor(value).to_kind(Kind::Int64)
