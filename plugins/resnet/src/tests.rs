@@ -148,6 +148,17 @@ fn a_wrong_input_is_an_error_without_a_backtrace() {
 }
 
 #[test]
+fn views_of_half_the_size_embed_as_well() {
+    for architecture in ARCHITECTURES {
+        let encoder = build(create, &request(architecture.name));
+        let x = Tensor::linspace(-2, 2, 2 * 3 * 16 * 16, (Kind::Float, Device::Cpu)).reshape([2, 3, 16, 16]).sin();
+        let embedded = encoder.forward(&x, true).unwrap();
+        assert_eq!(embedded.size(), [2, encoder.feature_dim() as i64]);
+        assert!(embedded.sum(Kind::Double).double_value(&[]).is_finite(), "{}", architecture.name);
+    }
+}
+
+#[test]
 fn every_network_embeds_an_image_as_its_card_says() {
     for architecture in ARCHITECTURES {
         let encoder = build(create, &request(architecture.name));

@@ -3,7 +3,7 @@
 //! `vit_tiny_patch16_224`, `vit_small_patch16_224` are timm's networks without the classifier; `vit_tiny_patch4_32`,
 //! `vit_small_patch4_32` are the same with patches of 4 pixels, for images of 32. Their parameters load into timm's
 //! models and the other way round. The size in a name is the nominal one: the position embedding is made for the images
-//! that the run has, whose sides must be multiples of the patch.
+//! that the run has, and resampled for views of other sizes. All sides must be multiples of the patch.
 //!
 //! The embedding is the class token after the last normalisation (`norm`), or with `pool: avg` the normalised
 //! (`fc_norm`) mean of the patches' tokens, as timm's `global_pool="avg"`.

@@ -85,13 +85,16 @@ pub struct VisionTransformer {
     patch_embed: Affine,
     blocks: Vec<Block>,
     norm: Affine,
+    name: &'static str,
+    /// Rows and columns of patches that `pos_embed` was made for.
+    grid: [i64; 2],
     patch: i64,
     heads: i64,
     pool: Pool,
 }
 
 impl VisionTransformer {
-    /// For images of `grid` patches (rows, columns). Draws the initial weights from libtorch's global generator, in the
+    /// For images of `grid` patches (rows, columns); those of another size get its positions resampled. Draws the initial weights from libtorch's global generator, in the
     /// order of [`Encoder::parameters`].
     ///
     /// # Errors
@@ -103,41 +106,59 @@ impl VisionTransformer {
         pool: Pool,
         device: Device,
     ) -> Result<Self> {
-        let Architecture { patch, dim, heads, .. } = *architecture;
+        let Architecture { name, patch, dim, heads } = *architecture;
+        let grid = [grid.0 as i64, grid.1 as i64];
         Ok(Self {
             cls_token: normal(&[1, 1, dim], 1e-6, device)?,
-            pos_embed: position_embedding(1 + (grid.0 * grid.1) as i64, dim, device)?,
+            pos_embed: position_embedding(1 + grid[0] * grid[1], dim, device)?,
             patch_embed: Affine::patches(channels as i64, dim, patch as i64, device)?,
             blocks: (0..DEPTH).map(|_| Block::new(dim, device)).collect::<Result<_>>()?,
             norm: Affine::norm(dim, device)?,
+            name,
+            grid,
             patch: patch as i64,
             heads,
             pool,
         })
     }
+
+    /// Rows and columns of patches of images `[B, C, H, W]`.
+    fn grid_of(&self, x: &Tensor) -> Result<[i64; 2]> {
+        let (_, _, height, width) = x.size4()?;
+        let patch = self.patch;
+        if height < patch || width < patch || height % patch != 0 || width % patch != 0 {
+            return Err(EncoderError::data(format!(
+                "encoder `{}` cuts images into patches of {patch} × {patch} pixels, and got images of {height} × {width}, \
+                 which is no multiple of that",
+                self.name
+            )));
+        }
+        Ok([height / patch, width / patch])
+    }
+
+    /// The position embedding for `grid`, `[1, 1 + rows · columns, D]`: that of the patches is resampled like an image where
+    /// they are not those that it was made for, bicubically with antialiasing, as timm's `resample_abs_pos_embed` does.
+    fn positions(&self, grid: [i64; 2]) -> Result<Tensor> {
+        if grid == self.grid {
+            return Ok(self.pos_embed.shallow_clone());
+        }
+        let (class, patches) = (self.pos_embed.f_slice(1, 0, 1, 1)?, self.pos_embed.f_slice(1, 1, None, 1)?);
+        let image = patches.f_transpose(1, 2)?.f_unflatten(2, self.grid)?;
+        let resampled = image.f_internal_upsample_bicubic2d_aa(grid, false, None, None)?;
+        Ok(Tensor::f_cat(&[class, resampled.f_flatten(2, -1)?.f_transpose(1, 2)?], 1)?)
+    }
 }
 
 impl Encoder for VisionTransformer {
     fn forward(&self, x: &Tensor, _train: bool) -> Result<Tensor> {
+        let grid = self.grid_of(x)?;
         let (weight, bias) = (&self.patch_embed.weight, Some(&self.patch_embed.bias));
         let patches =
             x.f_conv2d(weight, bias, [self.patch; 2], [0, 0], [1, 1], 1)?.f_flatten(2, -1)?.f_transpose(1, 2)?;
-        let (given, known) = (patches.size()[1] + 1, self.pos_embed.size()[1]);
-        if given != known {
-            let size = x.size();
-            return Err(EncoderError::data(format!(
-                "images of {}×{} pixels make {} patches, and this vision transformer has positions for {}; give it images \
-                 of the size that it was made for (leave `preprocess` out of an evaluation)",
-                size[2],
-                size[3],
-                given - 1,
-                known - 1
-            )));
-        }
         // Of another kind under autocast; libtorch's `cat` takes both.
         let class = self.cls_token.f_expand_as(&patches.f_slice(1, 0, 1, 1)?)?;
-        let mut x = Tensor::f_cat(&[class, patches], 1)?.f_add(&self.pos_embed)?;
-        let tokens = self.pos_embed.size()[1];
+        let mut x = Tensor::f_cat(&[class, patches], 1)?.f_add(&self.positions(grid)?)?;
+        let tokens = 1 + grid[0] * grid[1];
         for block in &self.blocks {
             x = block.forward(&x, tokens, self.heads)?;
         }

@@ -96,10 +96,14 @@ fn rejects_unknown_names_and_options_stems() {
 }
 
 #[test]
-fn a_wrong_image_size_is_an_error_without_a_backtrace() {
+fn images_of_another_size_are_refused_by_name_when_patches_do_not_tile_them() {
     let encoder = build(create, &request("vit_tiny_patch4_32"));
-    let error = encoder.forward(&Tensor::zeros([2, 3, 36, 36], (Kind::Float, Device::Cpu)), false).unwrap_err();
-    assert!(!error.to_string().contains("Exception raised from"), "{error}");
+    for (height, width) in [(34, 32), (32, 2), (0, 32)] {
+        let x = Tensor::zeros([2, 3, height, width], (Kind::Float, Device::Cpu));
+        let message = encoder.forward(&x, false).unwrap_err().to_string();
+        assert!(message.contains("`vit_tiny_patch4_32`"), "{message}");
+        assert!(message.contains("4 × 4") && message.contains(&format!("{height} × {width}")), "{message}");
+    }
 }
 
 #[test]
