@@ -141,7 +141,7 @@ fn every_shipped_configuration_passes_the_check() {
     let mut seen = BTreeMap::new();
     // What stands in `augmentation` is for runs whose head has a data set of its own.
     let parts = [("augmentation", " --set linear_head.dataset.name=shapes")];
-    for (folder, set) in [("", ""), ("datasets", ""), ("innereye", "")].into_iter().chain(parts) {
+    for (folder, set) in [("", ""), ("cpu", ""), ("datasets", ""), ("innereye", "")].into_iter().chain(parts) {
         for entry in std::fs::read_dir(configs.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "yaml") {
@@ -151,7 +151,7 @@ fn every_shipped_configuration_passes_the_check() {
             }
         }
     }
-    assert_eq!(seen, BTreeMap::from([("", 10), ("augmentation", 2), ("datasets", 3), ("innereye", 4)]));
+    assert_eq!(seen, BTreeMap::from([("", 16), ("augmentation", 2), ("cpu", 7), ("datasets", 3), ("innereye", 4)]));
 }
 
 #[test]
