@@ -6,9 +6,11 @@
 
 use selfsame::config::Config;
 use selfsame::data::Size;
+use selfsame::method::StepContext;
+use selfsame::native;
+use selfsame::optim::{Groups, Rates};
 use selfsame::plugin::{Registry, SearchDir};
 use selfsame::train::build::build_method;
-use selfsame::{method, native, optim};
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
@@ -26,15 +28,24 @@ fn main() {
     let config = Config::default();
     let mut method = build_method(None, &config, &registry, 3, Size::square(32), Device::Cpu, false)
         .unwrap_or_else(|error| panic!("{error}; run `cargo xtask build` first"));
-    let mut optimizer = optim::create(&config.optimizer, method.parameters()).expect("an optimiser");
+    let mut optimizer = Groups::new(&config.optimizer, method.parameter_groups()).expect("an optimiser");
+    let rates = Rates { lr: 0.01, weight_decay: config.optimizer.weight_decay };
     let view = || native::to_channels_last(&Tensor::randn([batch, 3, 32, 32], (Kind::Float, Device::Cpu)));
     let views = [view().expect("a view"), view().expect("a view")];
-    let context = method::StepContext { step: 0, total_steps: 1, train: true, autocast: false };
+    let context = StepContext {
+        seed: 1,
+        step: 0,
+        steps_per_epoch: 1,
+        total_steps: 1,
+        global_views: 2,
+        train: true,
+        autocast: false,
+    };
     let mut step = || {
         let output = method.step(&views, &context).expect("a step");
         optimizer.zero_grad();
         output.loss.backward();
-        optimizer.step(0.01).expect("an update");
+        optimizer.step(rates, rates.lr).expect("an update");
     };
     (0..2).for_each(|_| step());
     let start = Instant::now();

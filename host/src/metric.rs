@@ -54,6 +54,8 @@ pub const EPOCH_LOSS: Metric = quantity("ssl/train/epoch_loss", "loss", "Loss", 
 pub const VAL_LOSS: Metric = quantity("ssl/val/loss", "validation loss", "Loss", Some(Better::Down));
 /// Learning rate of the latest step.
 pub const LEARNING_RATE: Metric = quantity("optim/lr", "learning rate", "Learning rate", None);
+/// Weight decay of the latest step, where it changes.
+pub const WEIGHT_DECAY: Metric = quantity("optim/weight_decay", "weight decay", "Weight decay", None);
 /// Norm of all gradients together, before they are clipped.
 pub const GRADIENT_NORM: Metric = quantity("optim/grad_norm", "gradient norm", "Gradient norm", None);
 /// Images that pass the training step in a second.
@@ -66,11 +68,15 @@ pub const DATA_WAIT: Metric = Metric {
 /// Spread of the features over the images.
 pub const FEATURE_STD: Metric =
     quantity("features/std", "feature std", "Standard deviation of the features (near 0: collapse)", None);
+/// Spread of the features of a training batch.
+pub const BATCH_FEATURE_STD: Metric = Metric { name: "features/train/std", ..FEATURE_STD };
+/// How many directions the features of the images fill (Garrido et al. 2023).
+pub const EFFECTIVE_RANK: Metric =
+    quantity("features/effective_rank", "effective rank", "Effective rank of the features (near 1: collapse)", None);
+/// The same of the features of a training batch.
+pub const BATCH_EFFECTIVE_RANK: Metric = Metric { name: "features/train/effective_rank", ..EFFECTIVE_RANK };
 /// The most memory of the GPU that was taken.
 pub const PEAK_MEMORY: Metric = quantity("memory/peak_bytes", "peak memory", "Peak memory", None);
-
-/// The scores of an evaluation in the order of its columns.
-pub const SCORES: [&Metric; 6] = [&ACCURACY, &TOP5_ACCURACY, &BALANCED_ACCURACY, &MACRO_F1, &AUROC, &AUPRC];
 
 const fn score(name: &'static str, title: &'static str, axis: &'static str, while_training: bool) -> Metric {
     Metric { name, title, axis, better: Some(Better::Up), percent: true, while_training }

@@ -4,7 +4,7 @@
 
 use selfsame::config::Config;
 use selfsame::config::schema::{MethodName, ProjectionConfig};
-use selfsame::method::{self, StepContext, cached_gradient_step};
+use selfsame::method::{StepContext, cached_gradient_step};
 use selfsame::model::Result;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter, ParameterKind};
 use std::sync::{Arc, Mutex};
@@ -47,14 +47,22 @@ fn dropout_repeats_in_the_second_pass() {
     };
     let mut config = Config::of(MethodName::Simclr);
     config.method.projection = ProjectionConfig { layers: 2, hidden_dim: 16, output_dim: 8, batch_norm: false };
-    let mut method = method::create(&config, encoder, Device::Cpu, true).unwrap();
+    let mut method = MethodName::Simclr.create(&config.method, &encoder, Device::Cpu).unwrap();
 
     let views = [Tensor::randn([12, 3, 4, 4], options), Tensor::randn([12, 3, 4, 4], options)];
     let piece = |index: usize| -> Result<_> {
         tch::manual_seed(index as i64);
-        Ok([views[0].narrow(0, 6 * index as i64, 6), views[1].narrow(0, 6 * index as i64, 6)])
+        Ok(views.iter().map(|view| view.narrow(0, 6 * index as i64, 6)).collect())
     };
-    let context = StepContext { step: 3, total_steps: 60, train: true, autocast: false };
+    let context = StepContext {
+        seed: 1,
+        step: 3,
+        steps_per_epoch: 10,
+        total_steps: 60,
+        global_views: 2,
+        train: true,
+        autocast: false,
+    };
     cached_gradient_step(method.as_mut(), 2, piece, &context).unwrap();
 
     let seen = seen.lock().unwrap();

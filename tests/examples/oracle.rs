@@ -13,7 +13,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
+/// Trained in all variants.
 const METHODS: [&str; 4] = ["simclr", "byol", "barlow_twins", "vicreg"];
+/// Trained in the first two variants.
+const FURTHER: [&str; 5] = ["simsiam", "moco_v2", "moco_v3", "dino", "lejepa"];
 
 const COMMON: &str = "\
 train:
@@ -24,6 +27,11 @@ scheduler: {epochs: 2}
 method:
   projection: {hidden_dim: 16, output_dim: 8}
   byol: {predictor_hidden_dim: 16}
+  simsiam: {predictor_hidden_dim: 16}
+  moco_v2: {queue_size: 40}
+  moco_v3: {predictor_hidden_dim: 16}
+  dino: {prototypes: 32}
+  lejepa: {directions: 16}
 knn: {k: 5}
 data: {limit: {val: 20}}
 ";
@@ -89,7 +97,8 @@ fn tensors(path: &Path) -> String {
 
 fn all() -> BTreeMap<String, Outcome> {
     let pairs = METHODS.into_iter().flat_map(|method| VARIANTS.map(|variant| (method, variant)));
-    pairs.map(|(method, variant)| (format!("{method} {}", variant.0), train(method, variant))).collect()
+    let further = FURTHER.into_iter().flat_map(|method| [(method, VARIANTS[0]), (method, VARIANTS[1])]);
+    pairs.chain(further).map(|(method, variant)| (format!("{method} {}", variant.0), train(method, variant))).collect()
 }
 
 /// What differs, a line each.

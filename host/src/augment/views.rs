@@ -81,6 +81,11 @@ impl Views {
         self.recipes.iter().map(Recipe::output).collect()
     }
 
+    /// How many of the random views, from the first, are global ones: those of the first one's size.
+    pub fn global_count(&self) -> usize {
+        self.recipes.chunk_by(|one, next| one.output() == next.output()).next().map_or(0, <[_]>::len)
+    }
+
     /// The size of the deterministic view, and of random ones that state none.
     pub fn output_size(&self) -> Size {
         self.geometry.output

@@ -4,9 +4,8 @@ use super::error::Problem;
 use super::keys::{Key, Kind, Numbers};
 use super::node::Node;
 use super::origin::{self, Origin};
-use super::schema::{
-    AugmentationConfig, ByolEmbedding, Config, Interpolation, LinearHeadConfig, MethodName, OptimizerName, ResolvedView,
-};
+use super::schema::{AugmentationConfig, Config, Interpolation, LinearHeadConfig, OptimizerName, ResolvedView};
+use crate::method::Refusal;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,12 +81,15 @@ pub(super) fn rules(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<
         let expected = format!("a divisor of `train.batch_size`, which is {}", train.batch_size);
         refuse("train.micro_batch_size", size.to_string(), expected);
     }
+    let method = train.self_supervision.method;
     if let Some(decay) = train.encoder_ema_decay
-        && train.self_supervision.method == MethodName::Byol
-        && config.method.byol.embedding == ByolEmbedding::Target
+        && let Some(average) = method.averages(&config.method)
     {
-        let expected = "none, since `method.byol.embedding: target` is a moving average already";
-        refuse("train.encoder_ema_decay", decay.to_string(), expected.into());
+        let expected = format!("none, since `{average}` is a moving average already");
+        refuse("train.encoder_ema_decay", decay.to_string(), expected);
+    }
+    for Refusal { key, value, expected } in method.refusals(&config.method, train.batch_size) {
+        refuse(key, value, expected);
     }
     let scheduler = &config.scheduler;
     if scheduler.warmup_epochs > scheduler.epochs as f64 {
@@ -119,6 +121,13 @@ fn views(config: &Config, refuse: &mut impl FnMut(&str, String, String)) {
     let count: usize = views.iter().map(|view| view.count).sum();
     if count > MAX_VIEWS {
         refuse("augmentation.views", format!("{count} views"), format!("at most {MAX_VIEWS} views of an image"));
+    }
+    let method = config.train.self_supervision.method;
+    if count <= MAX_VIEWS && !method.views().contains(&count) {
+        let (least, most) = (method.views().start().to_owned(), method.views().end().to_owned());
+        let how_many = if least == most { format!("{least}") } else { format!("at least {least}") };
+        let expected = format!("{how_many} views of an image, which `{method}` takes (`train.self_supervision.type`)");
+        refuse("augmentation.views", format!("{count} views"), expected);
     }
     if !augmentation.views.is_empty() && !augmentation.view2.is_empty() {
         let expected = "nothing, since `augmentation.views` lists all views";

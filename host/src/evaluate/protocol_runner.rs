@@ -9,7 +9,7 @@ use crate::data::{Source, split};
 use crate::error::Error;
 use crate::probe::caveats::{self, Labels};
 use crate::probe::{
-    self, AugmentedRecipe, Cut, Embedder, FinetuneRecipe, L2_GRID, Labelled, LinearModel, Objective, Progress,
+    self, AugmentedRecipe, Cut, Embedder, FinetuneRecipe, L2_GRID, Labelled, LinearModel, Objective, Progress, Spread,
 };
 use crate::run::record::RunRecord;
 use crate::run::state;
@@ -165,8 +165,8 @@ impl<'a> ProtocolRunner<'a> {
         let [train, scored] = [(Split::Train, &self.train), (self.scored_split, &self.scored)]
             .map(|(split, loaded)| Labels { split, labels: &loaded.labels });
         let mut found = caveats::of_labels(self.card.task, &self.card.classes, k, train, scored)?;
-        let spread = probe::feature_std(self.features(&self.train, "embedding the training split")?)?;
-        found.extend(caveats::of_features(f64::try_from(spread)?));
+        let spread = Spread::of(self.features(&self.train, "embedding the training split")?)?;
+        found.extend(caveats::of_features(spread));
         Ok(found)
     }
 

@@ -1,7 +1,8 @@
 //! Results as tables for people.
 
 use super::evaluation::{Evaluation, MetricSummary};
-use crate::metric::{ACCURACY, AUROC, LABEL_ACCURACY, Metric, SCORES};
+use crate::metric::{ACCURACY, AUROC, LABEL_ACCURACY, Metric};
+use crate::probe::SCORES;
 use comfy_table::{CellAlignment, Table, presets};
 
 /// From this many classes on, class tables are left to the file.
@@ -10,11 +11,11 @@ const MANY_CLASSES: usize = 21;
 /// Titles of the scores that any of the results has, and a row of cells for each: its name, step, images and seeds, its
 /// scores as mean, standard deviation over seeds, 95 % interval, and, where any result has them, its own settings.
 pub fn rows(results: &[(String, Evaluation)]) -> (Vec<&'static str>, Vec<Vec<String>>) {
-    let has = |score: &&Metric| results.iter().any(|(_, result)| result.metrics.contains_key(score.name));
-    let shown: Vec<_> = SCORES.into_iter().filter(has).collect();
-    // Of single labels where there are several: no choice of one class.
+    // Of single labels where there are several: no choice of one class. Both have one name.
     let multilabel = results.iter().all(|(_, result)| result.confusion.is_empty());
-    let title = |score: &&Metric| if multilabel && **score == ACCURACY { LABEL_ACCURACY.title } else { score.title };
+    let other = if multilabel { &ACCURACY } else { &LABEL_ACCURACY };
+    let has = |score: &&Metric| results.iter().any(|(_, result)| result.metrics.contains_key(score.name));
+    let shown: Vec<_> = SCORES.iter().map(|score| score.metric).filter(|score| *score != other).filter(has).collect();
     let settings = results.iter().any(|(_, result)| !result.settings.is_empty());
     let row = |(name, result): &(String, Evaluation)| {
         let cells = shown.iter().map(|score| result.metrics.get(score.name).map_or("–".into(), measure));
@@ -23,7 +24,7 @@ pub fn rows(results: &[(String, Evaluation)]) -> (Vec<&'static str>, Vec<Vec<Str
         facts.into_iter().chain(cells).chain(settings.then(|| result.settings.join("\n"))).collect()
     };
     let facts = ["result", "step", "images", "seeds"].into_iter();
-    let titles = facts.chain(shown.iter().map(title)).chain(settings.then_some("settings")).collect();
+    let titles = facts.chain(shown.iter().map(|score| score.title)).chain(settings.then_some("settings")).collect();
     (titles, results.iter().map(row).collect())
 }
 

@@ -1,10 +1,29 @@
 //! Barlow Twins (Zbontar et al. 2021).
 
-use super::{Loss, Method, Outputs, StepContext, each_view, pair};
-use crate::config::schema::{BarlowTwinsConfig, MethodConfig};
-use crate::model::{Network, Result};
+use super::{Definition, Loss, Method, MethodConfig, Outputs, StepContext, each_view, pair};
+use crate::model::{Error, Network, ProjectionConfig, Result};
+use schemars::JsonSchema;
 use selfsame_encoder_api::Encoder;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
+
+/// Barlow Twins: the weights of its loss.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BarlowTwinsConfig {
+    /// λ, the weight of the off-diagonal terms, at least 0.
+    #[schemars(range(min = 0))]
+    pub lambda: f64,
+    /// Factor on the whole loss, above 0; it matters where steps grow with the gradient, as in SGD.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub loss_scale: f64,
+}
+
+impl Default for BarlowTwinsConfig {
+    fn default() -> Self {
+        Self { lambda: 0.005, loss_scale: 1.0 }
+    }
+}
 
 /// One network; each view passes it for itself, as in the authors' code.
 pub struct BarlowTwins {
@@ -12,13 +31,16 @@ pub struct BarlowTwins {
     config: BarlowTwinsConfig,
 }
 
-impl BarlowTwins {
-    /// A projection head on top of `encoder`, on the same device.
-    ///
-    /// # Errors
-    /// Anything libtorch refuses, such as a full device.
-    pub fn new(config: &MethodConfig, encoder: Box<dyn Encoder>, device: Device) -> Result<Self> {
-        let network = Network::new(encoder, &config.projection, device)?;
+impl Definition for BarlowTwins {
+    const PROJECTION: ProjectionConfig =
+        ProjectionConfig { layers: 3, hidden_dim: 8192, output_dim: 8192, batch_norm: true };
+
+    fn create<E: From<Error>>(
+        config: &MethodConfig,
+        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
+        device: Device,
+    ) -> Result<Self, E> {
+        let network = Network::new(encoder()?, &config.projection.head(), device)?;
         Ok(Self { network, config: config.barlow_twins.clone() })
     }
 }
@@ -28,8 +50,9 @@ impl Method for BarlowTwins {
         &self.network
     }
 
-    fn outputs(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {
-        each_view(&self.network, views, context)
+    fn outputs(&mut self, views: &[Tensor], context: &StepContext) -> Result<Outputs> {
+        let (features, projections) = each_view(&self.network, views, context)?;
+        Ok(Outputs { projections, targets: Vec::new(), features })
     }
 
     fn loss(&self, projections: &[Tensor], _targets: &[Tensor], _context: &StepContext) -> Result<Loss> {

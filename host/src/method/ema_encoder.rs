@@ -1,9 +1,9 @@
 //! A moving average of the encoder over the steps (Polyak & Juditsky 1992), evaluated in its place.
 
-use super::{Loss, Method, Outputs, StepContext, Targets};
-use crate::model::{Ema, Network, Result, prefix_buffers};
+use super::{Loss, Method, Outputs, Seen, StepContext, Targets};
+use crate::model::{Ema, Network, ParameterGroup, Result, prefix_buffers};
 use crate::native;
-use selfsame_encoder_api::{Buffer, Encoder, Parameter};
+use selfsame_encoder_api::{Buffer, Encoder};
 use tch::{Kind, Tensor};
 
 /// A method whose evaluated encoder is the average of the trained one, weights and running statistics. What is learnt does
@@ -35,16 +35,18 @@ impl Method for EmaEncoder {
         self.method.network()
     }
 
-    fn parameters(&self) -> Vec<Parameter> {
-        self.method.parameters()
+    fn parameter_groups(&self) -> Vec<ParameterGroup> {
+        self.method.parameter_groups()
     }
 
-    fn buffers(&self) -> Vec<Buffer> {
-        let mut buffers = self.method.buffers();
-        let weight = |p: Parameter| Buffer { name: p.name, tensor: p.tensor };
-        buffers.extend(prefix_buffers("average", self.average.parameters().into_iter().map(weight).collect()));
-        buffers.extend(prefix_buffers("average", self.average.buffers()));
-        buffers
+    fn running_statistics(&self) -> Vec<Buffer> {
+        self.method.running_statistics()
+    }
+
+    fn followers(&self) -> Vec<Buffer> {
+        let weights = self.average.parameters().into_iter().map(|p| Buffer { name: p.name, tensor: p.tensor });
+        let average = prefix_buffers("average", weights.chain(self.average.buffers()).collect());
+        self.method.followers().into_iter().chain(average).collect()
     }
 
     fn encoder(&self) -> &dyn Encoder {
@@ -55,11 +57,11 @@ impl Method for EmaEncoder {
         format!("a moving average of {}, decay {}", self.method.embedding(), self.decay)
     }
 
-    fn outputs(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {
+    fn outputs(&mut self, views: &[Tensor], context: &StepContext) -> Result<Outputs> {
         self.method.outputs(views, context)
     }
 
-    fn targets(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Targets> {
+    fn targets(&mut self, views: &[Tensor], context: &StepContext) -> Result<Targets> {
         let targets = self.method.targets(views, context)?;
         if !(self.with_features && context.train) {
             return Ok(targets);
@@ -67,16 +69,21 @@ impl Method for EmaEncoder {
         let _no_grad = tch::no_grad_guard();
         let _autocast = context.autocast.then(|| native::autocast_bf16(views[0].device())).transpose()?;
         let embed = |view| -> Result<Tensor> { Ok(self.average.forward(view, false)?.f_to_kind(Kind::Float)?) };
-        Ok(Targets { features: Some([embed(&views[0])?, embed(&views[1])?]), ..targets })
+        let features = views[..context.global_views].iter().map(embed).collect::<Result<_>>()?;
+        Ok(Targets { features: Some(features), ..targets })
     }
 
     fn loss(&self, projections: &[Tensor], targets: &[Tensor], context: &StepContext) -> Result<Loss> {
         self.method.loss(projections, targets, context)
     }
 
+    fn before_update(&mut self, context: &StepContext) -> Result<()> {
+        self.method.before_update(context)
+    }
+
     /// The decay of step k is at most (1 + k) / (10 + k), so that the untrained weights are soon forgotten.
-    fn after_step(&mut self, context: &StepContext) -> Result<()> {
-        self.method.after_step(context)?;
+    fn after_step(&mut self, seen: &Seen, context: &StepContext) -> Result<()> {
+        self.method.after_step(seen, context)?;
         let step = context.step as f64;
         self.ema.update(self.decay.min((1.0 + step) / (10.0 + step)))
     }

@@ -1,6 +1,6 @@
 //! Batches that pass the network in pieces, with the loss of the whole batch (Gao et al. 2021, GradCache).
 
-use super::{Loss, Method, Outputs, StepContext, StepOutput};
+use super::{Loss, Method, Outputs, Seen, StepContext, StepOutput};
 use crate::model::{Error, Result, Snapshot};
 use tch::{Kind, Tensor};
 
@@ -20,13 +20,13 @@ use tch::{Kind, Tensor};
 pub fn cached_gradient_step<E: From<Error>>(
     method: &mut dyn Method,
     micro_batches: usize,
-    mut prepare: impl FnMut(usize) -> Result<[Tensor; 2], E>,
+    mut prepare: impl FnMut(usize) -> Result<Vec<Tensor>, E>,
     context: &StepContext,
 ) -> Result<StepOutput, E> {
-    let mut buffers = Snapshot::new(method.buffers())?;
+    let mut statistics = Snapshot::new(method.running_statistics())?;
     let Gathered { projections, targets, features } = gather(method, micro_batches, &mut prepare, context)?;
-    buffers.restore()?;
-    drop(buffers);
+    statistics.restore()?;
+    drop(statistics);
 
     let leaf = |whole: Tensor| -> Result<Tensor> { Ok(whole.f_set_requires_grad(true)?) };
     let leaves = projections.into_iter().map(leaf).collect::<Result<Vec<_>>>()?;
@@ -39,7 +39,8 @@ pub fn cached_gradient_step<E: From<Error>>(
         let Outputs { projections, .. } = method.outputs(&views, context)?;
         row += send_back(&projections, &leaves, row)?;
     }
-    Ok(StepOutput { loss: value.detach(), features, metrics })
+    let projections = leaves.iter().map(Tensor::f_detach).collect::<Result<_, _>>().map_err(Error::from)?;
+    Ok(StepOutput { loss: value.detach(), features, seen: Seen { projections, targets }, metrics })
 }
 
 /// The loss of a batch without gradients, such as in validation, where `context.train` is off and no running statistics
@@ -50,7 +51,7 @@ pub fn cached_gradient_step<E: From<Error>>(
 pub fn loss_in_pieces<E: From<Error>>(
     method: &mut dyn Method,
     micro_batches: usize,
-    prepare: impl FnMut(usize) -> Result<[Tensor; 2], E>,
+    prepare: impl FnMut(usize) -> Result<Vec<Tensor>, E>,
     context: &StepContext,
 ) -> Result<Tensor, E> {
     let _no_grad = tch::no_grad_guard();
@@ -62,38 +63,35 @@ pub fn loss_in_pieces<E: From<Error>>(
 struct Gathered {
     projections: Vec<Tensor>,
     targets: Vec<Tensor>,
-    /// Embeddings of view 1 above those of view 2.
+    /// Embeddings view by view, one above the other.
     features: Tensor,
 }
 
 fn gather<E: From<Error>>(
     method: &mut dyn Method,
     micro_batches: usize,
-    mut prepare: impl FnMut(usize) -> Result<[Tensor; 2], E>,
+    mut prepare: impl FnMut(usize) -> Result<Vec<Tensor>, E>,
     context: &StepContext,
 ) -> Result<Gathered, E> {
-    let (mut projections, mut targets) = (Vec::new(), Vec::new());
-    let mut features: [Vec<Tensor>; 2] = Default::default();
+    let (mut projections, mut targets, mut features) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..micro_batches {
         let views = prepare(index)?;
         let _no_grad = tch::no_grad_guard();
         let outputs = method.outputs(&views, context)?;
         let by_others = method.targets(&views, context)?;
         projections.push(outputs.projections);
-        targets.push(by_others.projections);
-        let embedded = by_others.features.unwrap_or(outputs.features);
-        features.iter_mut().zip(embedded).for_each(|(all, some)| all.push(some));
+        targets.push(outputs.targets.into_iter().chain(by_others.projections).collect());
+        features.push(by_others.features.unwrap_or(outputs.features));
     }
-    let features: Vec<_> = features.into_iter().flatten().collect();
-    let features = Tensor::f_cat(&features, 0).map_err(Error::from)?;
+    let features = Tensor::f_cat(&stacked(&features)?, 0).map_err(Error::from)?;
     Ok(Gathered { projections: stacked(&projections)?, targets: stacked(&targets)?, features })
 }
 
-/// Each projection of the whole batch, from those of the micro-batches.
+/// Each tensor of the whole batch, from those of the micro-batches.
 fn stacked(micro_batches: &[Vec<Tensor>]) -> Result<Vec<Tensor>> {
-    let kinds = micro_batches.first().map_or(0, Vec::len);
-    let whole = |kind| Ok(Tensor::f_cat(&micro_batches.iter().map(|micro| &micro[kind]).collect::<Vec<_>>(), 0)?);
-    (0..kinds).map(whole).collect()
+    let tensors = micro_batches.first().map_or(0, Vec::len);
+    let whole = |place| Ok(Tensor::f_cat(&micro_batches.iter().map(|micro| &micro[place]).collect::<Vec<_>>(), 0)?);
+    (0..tensors).map(whole).collect()
 }
 
 /// Lets the gradients that `leaves` hold from `row` on flow back through the projections of one micro-batch; returns its

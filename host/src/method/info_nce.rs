@@ -1,7 +1,6 @@
 //! InfoNCE (van den Oord et al. 2018) as the two MoCos use it: a query is to find its key among others.
 
-use super::nt_xent::unit_rows;
-use crate::model::Result;
+use crate::model::{Result, normalized};
 use tch::Tensor;
 
 /// MoCo's loss with a queue (He et al. 2020, equation 1): the mean over the queries q of
@@ -14,7 +13,7 @@ use tch::Tensor;
 /// # Errors
 /// Shapes that do not fit; anything else libtorch refuses.
 pub fn queue_loss(queries: &Tensor, keys: &Tensor, queue: &Tensor, temperature: f64) -> Result<Tensor> {
-    let (q, k) = (unit_rows(queries)?, unit_rows(&keys.f_detach()?)?);
+    let (q, k) = (normalized(queries)?, normalized(&keys.f_detach()?)?);
     let positive = q.f_mul(&k)?.f_sum_dim_intlist(1, true, None)?;
     let negative = q.f_mm(&queue.f_detach()?.f_tr()?)?;
     let logits = Tensor::f_cat(&[&positive, &negative], 1)?.f_div_scalar(temperature)?;
@@ -30,7 +29,7 @@ pub fn queue_loss(queries: &Tensor, keys: &Tensor, queue: &Tensor, temperature: 
 /// # Errors
 /// Shapes that differ; anything else libtorch refuses.
 pub fn batch_loss(queries: &Tensor, keys: &Tensor, temperature: f64) -> Result<Tensor> {
-    let (q, k) = (unit_rows(queries)?, unit_rows(&keys.f_detach()?)?);
+    let (q, k) = (normalized(queries)?, normalized(&keys.f_detach()?)?);
     let logits = q.f_mm(&k.f_tr()?)?.f_div_scalar(temperature)?;
     Ok(cross_entropy(&logits, &logits.f_diagonal(0, 0, 1)?)?.f_mul_scalar(2.0 * temperature)?)
 }

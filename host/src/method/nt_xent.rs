@@ -1,6 +1,6 @@
 //! NT-Xent, the normalised temperature-scaled cross-entropy (Chen et al. 2020, equation 1).
 
-use crate::model::{Error, Result};
+use crate::model::{Error, Result, normalized};
 use tch::{Kind, Tensor};
 
 /// The mean over all 2N rows i of −log( exp(sᵢⱼ/τ) / Σₖ≠ᵢ exp(sᵢₖ/τ) ), where s is the cosine similarity.
@@ -17,15 +17,10 @@ pub fn nt_xent(z: &Tensor, temperature: f64) -> Result<Tensor> {
             "NT-Xent needs two views of each image, so an even number of rows, not {rows}"
         )));
     }
-    let z = unit_rows(&z.f_to_kind(Kind::Float)?)?;
+    let z = normalized(&z.f_to_kind(Kind::Float)?)?;
     let s = z.f_mm(&z.f_tr()?)?.f_div_scalar(temperature)?;
     let itself = Tensor::f_eye(rows, (Kind::Bool, z.device()))?;
     let log_denominator = s.f_masked_fill(&itself, f64::NEG_INFINITY)?.f_logsumexp(1, false)?;
     let positive = s.f_diagonal(rows / 2, 0, 1)?;
     Ok(log_denominator.f_mean(None)?.f_sub(&positive.f_mean(None)?)?)
-}
-
-/// Rows of length 1; rows of zeros stay.
-pub(super) fn unit_rows(z: &Tensor) -> Result<Tensor> {
-    Ok(z.f_div(&z.f_norm_scalaropt_dim(2, 1, true)?.f_clamp_min(1e-12)?)?)
 }

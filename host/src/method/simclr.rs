@@ -1,8 +1,7 @@
 //! SimCLR (Chen et al. 2020).
 
-use super::{Loss, Method, Outputs, StepContext, nt_xent};
-use crate::config::schema::MethodConfig;
-use crate::model::{Network, Result};
+use super::{Definition, Loss, Method, MethodConfig, Outputs, StepContext, nt_xent};
+use crate::model::{Error, Network, ProjectionConfig, Result};
 use selfsame_encoder_api::Encoder;
 use tch::{Device, Tensor};
 
@@ -12,13 +11,17 @@ pub struct SimClr {
     temperature: f64,
 }
 
-impl SimClr {
-    /// A projection head on top of `encoder`, on the same device.
-    ///
-    /// # Errors
-    /// Anything libtorch refuses, such as a full device.
-    pub fn new(config: &MethodConfig, encoder: Box<dyn Encoder>, device: Device) -> Result<Self> {
-        let network = Network::new(encoder, &config.projection, device)?;
+impl Definition for SimClr {
+    /// The recipe for CIFAR-10: two layers without batch norm.
+    const PROJECTION: ProjectionConfig =
+        ProjectionConfig { layers: 2, hidden_dim: 1024, output_dim: 128, batch_norm: false };
+
+    fn create<E: From<Error>>(
+        config: &MethodConfig,
+        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
+        device: Device,
+    ) -> Result<Self, E> {
+        let network = Network::new(encoder()?, &config.projection.head(), device)?;
         Ok(Self { network, temperature: config.temperature })
     }
 }
@@ -28,14 +31,11 @@ impl Method for SimClr {
         &self.network
     }
 
-    fn outputs(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {
-        let images = views[0].size().first().copied().unwrap_or_default();
-        let (h, z) = self.network.forward(&Tensor::f_cat(views, 0)?, context.train, context.autocast)?;
-        let h = h.f_detach()?;
-        Ok(Outputs {
-            projections: vec![z.f_narrow(0, 0, images)?, z.f_narrow(0, images, images)?],
-            features: [h.f_narrow(0, 0, images)?, h.f_narrow(0, images, images)?],
-        })
+    fn outputs(&mut self, views: &[Tensor], context: &StepContext) -> Result<Outputs> {
+        let outputs = self.network.forward_together(views, context.train, context.autocast)?;
+        let (features, projections): (Vec<_>, Vec<_>) = outputs.into_iter().unzip();
+        let features = features.iter().map(Tensor::f_detach).collect::<Result<_, _>>()?;
+        Ok(Outputs { projections, targets: Vec::new(), features })
     }
 
     fn loss(&self, projections: &[Tensor], _targets: &[Tensor], _context: &StepContext) -> Result<Loss> {

@@ -1,10 +1,32 @@
 //! VICReg (Bardes et al. 2022).
 
-use super::{Loss, Method, Outputs, StepContext, each_view, pair};
-use crate::config::schema::{MethodConfig, VicRegConfig};
-use crate::model::{Network, Result};
+use super::{Definition, Loss, Method, MethodConfig, Outputs, StepContext, each_view, pair};
+use crate::model::{Error, Network, ProjectionConfig, Result};
+use schemars::JsonSchema;
 use selfsame_encoder_api::Encoder;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Reduction, Tensor};
+
+/// VICReg: the weights of its three terms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VicRegConfig {
+    /// Weight of the invariance term, at least 0.
+    #[schemars(range(min = 0))]
+    pub invariance: f64,
+    /// Weight of the variance term, which is the mean over both views, at least 0.
+    #[schemars(range(min = 0))]
+    pub variance: f64,
+    /// Weight of the covariance term, which is the sum over both views, at least 0.
+    #[schemars(range(min = 0))]
+    pub covariance: f64,
+}
+
+impl Default for VicRegConfig {
+    fn default() -> Self {
+        Self { invariance: 25.0, variance: 25.0, covariance: 1.0 }
+    }
+}
 
 /// One network; each view passes it for itself, as in the authors' code.
 pub struct VicReg {
@@ -12,13 +34,16 @@ pub struct VicReg {
     weights: VicRegConfig,
 }
 
-impl VicReg {
-    /// A projection head on top of `encoder`, on the same device.
-    ///
-    /// # Errors
-    /// Anything libtorch refuses, such as a full device.
-    pub fn new(config: &MethodConfig, encoder: Box<dyn Encoder>, device: Device) -> Result<Self> {
-        let network = Network::new(encoder, &config.projection, device)?;
+impl Definition for VicReg {
+    const PROJECTION: ProjectionConfig =
+        ProjectionConfig { layers: 3, hidden_dim: 8192, output_dim: 8192, batch_norm: true };
+
+    fn create<E: From<Error>>(
+        config: &MethodConfig,
+        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
+        device: Device,
+    ) -> Result<Self, E> {
+        let network = Network::new(encoder()?, &config.projection.head(), device)?;
         Ok(Self { network, weights: config.vicreg.clone() })
     }
 }
@@ -28,8 +53,9 @@ impl Method for VicReg {
         &self.network
     }
 
-    fn outputs(&mut self, views: &[Tensor; 2], context: &StepContext) -> Result<Outputs> {
-        each_view(&self.network, views, context)
+    fn outputs(&mut self, views: &[Tensor], context: &StepContext) -> Result<Outputs> {
+        let (features, projections) = each_view(&self.network, views, context)?;
+        Ok(Outputs { projections, targets: Vec::new(), features })
     }
 
     fn loss(&self, projections: &[Tensor], _targets: &[Tensor], _context: &StepContext) -> Result<Loss> {
@@ -40,8 +66,7 @@ impl Method for VicReg {
             .f_mul_scalar(weights.invariance)?
             .f_add(&variance.f_mul_scalar(weights.variance)?)?
             .f_add(&covariance.f_mul_scalar(weights.covariance)?)?;
-        let metrics =
-            [("vicreg/invariance", invariance), ("vicreg/variance", variance), ("vicreg/covariance", covariance)];
+        let metrics = [("invariance", invariance), ("variance", variance), ("covariance", covariance)];
         Ok(Loss { value, metrics: metrics.into_iter().map(|(name, term)| (name, term.detach())).collect() })
     }
 }

@@ -4,11 +4,11 @@ use super::Result;
 use selfsame_encoder_api::{Buffer, Parameter, ParameterKind};
 use tch::{Device, Kind, Tensor};
 
-/// An affine map, `[B, in] → [B, out]`.
+/// An affine map, `[B, in] → [B, out]`, or a linear one without bias.
 #[derive(Debug)]
 pub struct Linear {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 impl Linear {
@@ -18,12 +18,16 @@ impl Linear {
     /// # Errors
     /// Anything libtorch refuses, such as a full device.
     pub fn new(in_dim: i64, out_dim: i64, device: Device) -> Result<Self> {
-        let bound = 1.0 / (in_dim as f64).sqrt();
-        let uniform = |size: &[i64]| -> Result<Tensor> {
-            let values = Tensor::f_empty(size, (Kind::Float, device))?.f_uniform_(-bound, bound)?;
-            Ok(values.f_set_requires_grad(true)?)
-        };
-        Ok(Self { weight: uniform(&[out_dim, in_dim])?, bias: uniform(&[out_dim])? })
+        let layer = Self::without_bias(in_dim, out_dim, device)?;
+        Ok(Self { bias: Some(uniform(&[out_dim], in_dim, device)?), ..layer })
+    }
+
+    /// As [`new`](Self::new), without a bias.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses, such as a full device.
+    pub fn without_bias(in_dim: i64, out_dim: i64, device: Device) -> Result<Self> {
+        Ok(Self { weight: uniform(&[out_dim, in_dim], in_dim, device)?, bias: None })
     }
 
     /// `x` (`[B, in]`) times the transposed weight plus the bias, `[B, out]`.
@@ -31,24 +35,73 @@ impl Linear {
     /// # Errors
     /// Anything libtorch refuses, such as another length of `x`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+        Ok(x.f_linear(&self.weight, self.bias.as_ref())?)
     }
 
-    /// `weight` and `bias`.
+    /// `weight` and, where there is one, `bias`.
     #[must_use]
     pub fn parameters(&self) -> Vec<Parameter> {
-        vec![
-            Parameter { name: "weight".into(), kind: ParameterKind::Weight, tensor: self.weight.shallow_clone() },
-            Parameter { name: "bias".into(), kind: ParameterKind::Bias, tensor: self.bias.shallow_clone() },
-        ]
+        let weight = parameter("weight", ParameterKind::Weight, &self.weight);
+        let bias = self.bias.iter().map(|bias| parameter("bias", ParameterKind::Bias, bias));
+        std::iter::once(weight).chain(bias).collect()
     }
+}
+
+/// A linear map whose rows have length 1, `[B, in] → [B, out]`: weight normalisation (Salimans & Kingma 2016, equation 2)
+/// with the length g fixed at 1.
+#[derive(Debug)]
+pub struct WeightNorm {
+    direction: Tensor,
+}
+
+impl WeightNorm {
+    /// Directions (`[out, in]`) drawn as the weight of [`Linear::new`].
+    ///
+    /// # Errors
+    /// Anything libtorch refuses, such as a full device.
+    pub fn new(in_dim: i64, out_dim: i64, device: Device) -> Result<Self> {
+        Ok(Self { direction: uniform(&[out_dim, in_dim], in_dim, device)? })
+    }
+
+    /// The products of `x` (`[B, in]`) with the rows, `[B, out]`.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses, such as another length of `x`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_linear::<Tensor>(&normalized(&self.direction)?, None)?)
+    }
+
+    /// `weight_v`, the rows before they are normalised.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Parameter> {
+        vec![parameter("weight_v", ParameterKind::Weight, &self.direction)]
+    }
+}
+
+/// Each row divided by its Euclidean length, at least 1e-12; `[N, D]`.
+///
+/// # Errors
+/// Anything libtorch refuses.
+pub fn normalized(x: &Tensor) -> Result<Tensor> {
+    Ok(x.f_div(&x.f_norm_scalaropt_dim(2, 1, true)?.f_clamp_min(1e-12)?)?)
+}
+
+/// A trainable tensor drawn from U(−1/√in, 1/√in).
+fn uniform(size: &[i64], in_dim: i64, device: Device) -> Result<Tensor> {
+    let bound = 1.0 / (in_dim as f64).sqrt();
+    let values = Tensor::f_empty(size, (Kind::Float, device))?.f_uniform_(-bound, bound)?;
+    Ok(values.f_set_requires_grad(true)?)
+}
+
+fn parameter(name: &str, kind: ParameterKind, tensor: &Tensor) -> Parameter {
+    Parameter { name: name.into(), kind, tensor: tensor.shallow_clone() }
 }
 
 /// Batch normalisation of `[B, D]` (Ioffe & Szegedy 2015), momentum 0.1, ε = 1e-5.
 #[derive(Debug)]
 pub struct BatchNorm1d {
-    weight: Tensor,
-    bias: Tensor,
+    /// Scale and shift; none where the result stays normalised.
+    affine: Option<(Tensor, Tensor)>,
     running_mean: Tensor,
     running_var: Tensor,
 }
@@ -60,9 +113,19 @@ impl BatchNorm1d {
     /// Anything libtorch refuses, such as a full device.
     pub fn new(dim: i64, device: Device) -> Result<Self> {
         let options = (Kind::Float, device);
+        let scale = Tensor::f_ones(dim, options)?.f_set_requires_grad(true)?;
+        let shift = Tensor::f_zeros(dim, options)?.f_set_requires_grad(true)?;
+        Ok(Self { affine: Some((scale, shift)), ..Self::without_affine(dim, device)? })
+    }
+
+    /// As [`new`](Self::new), without scale and shift.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses, such as a full device.
+    pub fn without_affine(dim: i64, device: Device) -> Result<Self> {
+        let options = (Kind::Float, device);
         Ok(Self {
-            weight: Tensor::f_ones(dim, options)?.f_set_requires_grad(true)?,
-            bias: Tensor::f_zeros(dim, options)?.f_set_requires_grad(true)?,
+            affine: None,
             running_mean: Tensor::f_zeros(dim, options)?,
             running_var: Tensor::f_ones(dim, options)?,
         })
@@ -74,18 +137,17 @@ impl BatchNorm1d {
     /// # Errors
     /// Anything libtorch refuses, such as a training batch of one.
     pub fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let (weight, bias) = (Some(&self.weight), Some(&self.bias));
+        let (weight, bias) =
+            (self.affine.as_ref().map(|(scale, _)| scale), self.affine.as_ref().map(|(_, shift)| shift));
         let (mean, var) = (Some(&self.running_mean), Some(&self.running_var));
         Ok(x.f_batch_norm(weight, bias, mean, var, train, 0.1, 1e-5, true)?)
     }
 
-    /// `weight` and `bias`.
+    /// `weight` and `bias`, where it has them.
     #[must_use]
     pub fn parameters(&self) -> Vec<Parameter> {
-        vec![
-            Parameter { name: "weight".into(), kind: ParameterKind::Norm, tensor: self.weight.shallow_clone() },
-            Parameter { name: "bias".into(), kind: ParameterKind::Bias, tensor: self.bias.shallow_clone() },
-        ]
+        let Some((scale, shift)) = &self.affine else { return Vec::new() };
+        vec![parameter("weight", ParameterKind::Norm, scale), parameter("bias", ParameterKind::Bias, shift)]
     }
 
     /// `running_mean` and `running_var`.

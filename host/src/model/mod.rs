@@ -3,16 +3,22 @@
 
 mod ema;
 mod error;
+mod head;
 mod layers;
+mod momentum_network;
 mod network;
+mod parameter_group;
 mod projection;
 mod snapshot;
 
 pub use ema::Ema;
 pub use error::{Error, Result};
-pub use layers::{BatchNorm1d, Linear};
+pub use head::{Head, Layer};
+pub use layers::{BatchNorm1d, Linear, WeightNorm, normalized};
+pub use momentum_network::MomentumNetwork;
 pub use network::Network;
-pub use projection::ProjectionHead;
+pub use parameter_group::{ParameterGroup, Rate};
+pub use projection::ProjectionConfig;
 pub use snapshot::Snapshot;
 
 use selfsame_encoder_api::{Buffer, Parameter};

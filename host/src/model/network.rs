@@ -1,7 +1,6 @@
 //! An encoder with its projection head.
 
-use super::{ProjectionHead, Result, prefix_buffers, prefix_parameters};
-use crate::config::schema::ProjectionConfig;
+use super::{Head, Layer, Result, prefix_buffers, prefix_parameters};
 use crate::native;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use tch::{Device, Kind, Tensor};
@@ -11,16 +10,16 @@ pub struct Network {
     /// The encoder.
     pub encoder: Box<dyn Encoder>,
     /// The head on its embeddings.
-    pub projection: ProjectionHead,
+    pub projection: Head,
 }
 
 impl Network {
-    /// A projection head on top of `encoder`, initialised from libtorch's global generator.
+    /// A projection head of these layers on top of `encoder`, initialised from libtorch's global generator.
     ///
     /// # Errors
     /// Anything libtorch refuses, such as a full device.
-    pub fn new(encoder: Box<dyn Encoder>, config: &ProjectionConfig, device: Device) -> Result<Self> {
-        let projection = ProjectionHead::new(encoder.feature_dim(), config, device)?;
+    pub fn new(encoder: Box<dyn Encoder>, head: &[Layer], device: Device) -> Result<Self> {
+        let projection = Head::new(encoder.feature_dim(), head, device)?;
         Ok(Self { encoder, projection })
     }
 
@@ -34,6 +33,23 @@ impl Network {
         let h = self.encoder.forward(images, train)?;
         let z = self.projection.forward(&h, train)?;
         Ok((h.f_to_kind(Kind::Float)?, z.f_to_kind(Kind::Float)?))
+    }
+
+    /// Embeddings and projections of each view, as [`forward`](Self::forward); views of one size that follow each other pass
+    /// in one batch (Caron et al. 2021, section 3.1).
+    ///
+    /// # Errors
+    /// What the encoder's plugin or libtorch refuses.
+    pub fn forward_together(&self, views: &[Tensor], train: bool, autocast: bool) -> Result<Vec<(Tensor, Tensor)>> {
+        let mut outputs = Vec::with_capacity(views.len());
+        for group in views.chunk_by(|one, next| one.size() == next.size()) {
+            let (h, z) = self.forward(&Tensor::f_cat(group, 0)?, train, autocast)?;
+            let rows = h.size().first().copied().unwrap_or_default() / group.len() as i64;
+            for view in 0..group.len() as i64 {
+                outputs.push((h.f_narrow(0, view * rows, rows)?, z.f_narrow(0, view * rows, rows)?));
+            }
+        }
+        Ok(outputs)
     }
 
     /// All trainable tensors, under `encoder.` and `projection.`.

@@ -1,6 +1,6 @@
 //! Adam (Kingma & Ba 2015, algorithm 1) and AdamW (Loshchilov & Hutter 2019, algorithm 2).
 
-use super::{Optimizer, drop_gradients, gradients, pick, split_weights, state};
+use super::{Optimizer, Rates, drop_gradients, gradients, pick, split_weights, state};
 use crate::model::Result;
 use crate::native::{
     foreach_add_scalar_, foreach_addcdiv_, foreach_addcmul_, foreach_lerp_, foreach_mul_, foreach_sqrt,
@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 /// How weights are decayed.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decay {
     /// λ·p is added to the gradient (Adam).
-    L2(f64),
+    L2,
     /// p shrinks by lr·λ·p, past the moments (AdamW).
-    Decoupled(f64),
+    Decoupled,
 }
 
 /// PyTorch's Adam and AdamW. Each parameter counts its own steps, so that one without a gradient does not age.
@@ -44,20 +44,19 @@ impl Adam {
     }
 
     /// Step `t`, from 1, of the parameters at `indices`, whose gradients are `g`.
-    fn update(&self, indices: &[usize], mut g: Vec<Tensor>, t: f64, lr: f64) -> Result<()> {
+    fn update(&self, indices: &[usize], mut g: Vec<Tensor>, t: f64, rates: Rates) -> Result<()> {
+        let Rates { lr, weight_decay } = rates;
         let mut p = pick(indices, |i| &self.parameters[i].tensor);
         let (weights, _) = split_weights(&self.parameters, indices);
         match self.decay {
-            Decay::L2(decay) if decay != 0.0 => {
+            _ if weight_decay == 0.0 => {}
+            Decay::L2 => {
                 // Not in place: the gradients are not the optimiser's to change.
                 for n in weights {
-                    g[n] = g[n].f_add(&p[n].f_mul_scalar(decay)?)?;
+                    g[n] = g[n].f_add(&p[n].f_mul_scalar(weight_decay)?)?;
                 }
             }
-            Decay::Decoupled(decay) if decay != 0.0 => {
-                foreach_mul_(&mut pick(&weights, |n| &p[n]), 1.0 - lr * decay)?;
-            }
-            Decay::L2(_) | Decay::Decoupled(_) => {}
+            Decay::Decoupled => foreach_mul_(&mut pick(&weights, |n| &p[n]), 1.0 - lr * weight_decay)?,
         }
         let [beta1, beta2] = self.betas;
         let mut m = pick(indices, |i| &self.exp_avg[i]);
@@ -74,7 +73,7 @@ impl Adam {
 }
 
 impl Optimizer for Adam {
-    fn step(&mut self, lr: f64) -> Result<()> {
+    fn step(&mut self, rates: Rates) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
         let (indices, g) = gradients(&self.parameters)?;
         // By step count; one group unless some parameter has had no gradient at first.
@@ -86,7 +85,7 @@ impl Optimizer for Adam {
             gradients.push(g);
         }
         for (t, (indices, g)) in groups {
-            self.update(&indices, g, t as f64, lr)?;
+            self.update(&indices, g, t as f64, rates)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Layer-wise adaptive rate scaling (You et al. 2017).
 
-use super::{Optimizer, drop_gradients, gradients, pick, split_weights, state};
+use super::{Optimizer, Rates, drop_gradients, gradients, pick, split_weights, state};
 use crate::model::Result;
 use crate::native::{foreach_add_, foreach_addcmul_, foreach_mul_, foreach_norm};
 use selfsame_encoder_api::Parameter;
@@ -22,7 +22,6 @@ pub struct Lars {
     momentum: Vec<Tensor>,
     mu: f64,
     eta: f64,
-    weight_decay: f64,
     clip: bool,
 }
 
@@ -31,47 +30,47 @@ impl Lars {
     ///
     /// # Errors
     /// Anything libtorch refuses, such as a full device.
-    pub fn new(parameters: Vec<Parameter>, mu: f64, eta: f64, weight_decay: f64, clip: bool) -> Result<Self> {
+    pub fn new(parameters: Vec<Parameter>, mu: f64, eta: f64, clip: bool) -> Result<Self> {
         let momentum = state::zeros(&parameters)?;
-        Ok(Self { parameters, momentum, mu, eta, weight_decay, clip })
+        Ok(Self { parameters, momentum, mu, eta, clip })
     }
 
     /// r of `n` weights, `[n]` on their device; not for an empty list.
-    fn trust_ratios(&self, p: &[Tensor], g: &[Tensor], lr: f64) -> Result<Tensor> {
+    fn trust_ratios(&self, p: &[Tensor], g: &[Tensor], rates: Rates) -> Result<Tensor> {
         let p_norm = Tensor::f_stack(&foreach_norm(p)?, 0)?;
         let g_norm = Tensor::f_stack(&foreach_norm(g)?, 0)?;
-        let denominator = p_norm.f_mul_scalar(self.weight_decay)?.f_add(&g_norm)?.f_add_scalar(EPS)?;
+        let denominator = p_norm.f_mul_scalar(rates.weight_decay)?.f_add(&g_norm)?.f_add_scalar(EPS)?;
         let mut ratio = p_norm.f_mul_scalar(self.eta)?.f_div(&denominator)?;
         if self.clip {
-            ratio = ratio.f_div_scalar(lr)?.f_clamp_max(1.0)?;
+            ratio = ratio.f_div_scalar(rates.lr)?.f_clamp_max(1.0)?;
         }
         let both = p_norm.f_gt(0.0)?.f_logical_and(&g_norm.f_gt(0.0)?)?;
         Ok(ratio.f_where_scalarother(&both, 1.0)?)
     }
 
     /// m ← m + r·(g + λ·p) for lists of weights.
-    fn add_scaled(&self, m: &mut [Tensor], p: &[Tensor], g: &[Tensor], lr: f64) -> Result<()> {
+    fn add_scaled(&self, m: &mut [Tensor], p: &[Tensor], g: &[Tensor], rates: Rates) -> Result<()> {
         if p.is_empty() {
             return Ok(());
         }
-        let ratios = self.trust_ratios(p, g, lr)?.f_unbind(0)?;
+        let ratios = self.trust_ratios(p, g, rates)?.f_unbind(0)?;
         foreach_addcmul_(m, g, &ratios, 1.0)?;
-        foreach_addcmul_(m, p, &ratios, self.weight_decay)?;
+        foreach_addcmul_(m, p, &ratios, rates.weight_decay)?;
         Ok(())
     }
 }
 
 impl Optimizer for Lars {
-    fn step(&mut self, lr: f64) -> Result<()> {
+    fn step(&mut self, rates: Rates) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
         let (indices, g) = gradients(&self.parameters)?;
         let mut p = pick(&indices, |i| &self.parameters[i].tensor);
         let mut m = pick(&indices, |i| &self.momentum[i]);
         foreach_mul_(&mut m, self.mu)?;
         let (weights, others) = split_weights(&self.parameters, &indices);
-        self.add_scaled(&mut pick(&weights, |n| &m[n]), &pick(&weights, |n| &p[n]), &pick(&weights, |n| &g[n]), lr)?;
+        self.add_scaled(&mut pick(&weights, |n| &m[n]), &pick(&weights, |n| &p[n]), &pick(&weights, |n| &g[n]), rates)?;
         foreach_add_(&mut pick(&others, |n| &m[n]), &pick(&others, |n| &g[n]), 1.0)?;
-        foreach_add_(&mut p, &m, -lr)?;
+        foreach_add_(&mut p, &m, -rates.lr)?;
         Ok(())
     }
 

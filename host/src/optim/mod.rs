@@ -1,13 +1,14 @@
 //! Optimisers whose whole state can be saved and restored, and the learning rate over a run.
 //!
 //! They follow PyTorch's arithmetic, with two rules of their own: only [`ParameterKind::Weight`] is decayed (and
-//! adapted by LARS), and the learning rate is handed to every step. All updates are in place, over
+//! adapted by LARS), and learning rate and weight decay are handed to every step. All updates are in place, over
 //! lists of parameters at once, and wait for no device.
 //!
 //! [`ParameterKind::Weight`]: selfsame_encoder_api::ParameterKind::Weight
 
 mod adam;
 mod clip;
+mod groups;
 mod lars;
 mod schedule;
 mod sgd;
@@ -15,8 +16,9 @@ mod state;
 
 pub use adam::{Adam, Decay};
 pub use clip::clip_gradients;
+pub use groups::Groups;
 pub use lars::Lars;
-pub use schedule::Schedule;
+pub use schedule::{DecaySchedule, Schedule};
 pub use sgd::Sgd;
 
 use crate::config::schema::{OptimizerConfig, OptimizerName};
@@ -26,13 +28,22 @@ use selfsame_encoder_api::{Parameter, ParameterKind};
 use std::collections::BTreeMap;
 use tch::Tensor;
 
+/// What a step goes by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rates {
+    /// Learning rate.
+    pub lr: f64,
+    /// Weight decay.
+    pub weight_decay: f64,
+}
+
 /// Moves parameters against their gradients.
 pub trait Optimizer: Send {
-    /// One update with learning rate `lr`. A parameter without a gradient is left alone.
+    /// One update. A parameter without a gradient is left alone.
     ///
     /// # Errors
     /// Anything libtorch refuses.
-    fn step(&mut self, lr: f64) -> Result<()>;
+    fn step(&mut self, rates: Rates) -> Result<()>;
 
     /// Leaves all parameters without gradients; the memory is freed.
     fn zero_grad(&mut self);
@@ -53,14 +64,13 @@ pub trait Optimizer: Send {
 /// # Errors
 /// Anything libtorch refuses, such as a full device.
 pub fn create(config: &OptimizerConfig, parameters: Vec<Parameter>) -> Result<Box<dyn Optimizer>> {
-    let decay = config.weight_decay;
     Ok(match config.name {
-        OptimizerName::Sgd => Box::new(Sgd::new(parameters, config.momentum, config.nesterov, decay)?),
-        OptimizerName::Adam => Box::new(Adam::new(parameters, config.betas, config.eps, Decay::L2(decay))?),
-        OptimizerName::Adamw => Box::new(Adam::new(parameters, config.betas, config.eps, Decay::Decoupled(decay))?),
+        OptimizerName::Sgd => Box::new(Sgd::new(parameters, config.momentum, config.nesterov)?),
+        OptimizerName::Adam => Box::new(Adam::new(parameters, config.betas, config.eps, Decay::L2)?),
+        OptimizerName::Adamw => Box::new(Adam::new(parameters, config.betas, config.eps, Decay::Decoupled)?),
         OptimizerName::Lars => {
             let (momentum, eta, clip) = (config.momentum, config.trust_coefficient, config.clip_trust_ratio);
-            Box::new(Lars::new(parameters, momentum, eta, decay, clip)?)
+            Box::new(Lars::new(parameters, momentum, eta, clip)?)
         }
     })
 }

@@ -1,6 +1,7 @@
-//! The learning rate over a run: linear warm-up, then half a cosine (Loshchilov & Hutter 2017, equation 5).
+//! Learning rate and weight decay over a run. The learning rate: linear warm-up, then half a cosine (Loshchilov & Hutter 2017,
+//! equation 5).
 
-use crate::config::schema::{LrScaling, SchedulerConfig};
+use crate::config::schema::{LrScaling, OptimizerConfig, SchedulerConfig};
 use std::f64::consts::PI;
 
 /// The learning rate of every step; a pure function, so resuming needs no state.
@@ -35,6 +36,12 @@ impl Schedule {
         }
     }
 
+    /// The largest learning rate.
+    #[must_use]
+    pub fn peak(&self) -> f64 {
+        self.peak
+    }
+
     /// T, the steps of the whole run.
     #[must_use]
     pub fn total_steps(&self) -> u64 {
@@ -56,5 +63,32 @@ impl Schedule {
         }
         let progress = (step - self.warmup_steps) as f64 / (self.total_steps - self.warmup_steps) as f64;
         self.last + (self.peak - self.last) * 0.5 * (1.0 + (PI * progress).cos())
+    }
+}
+
+/// The weight decay of every step; a pure function.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DecaySchedule {
+    first: f64,
+    last: f64,
+    total_steps: u64,
+}
+
+impl DecaySchedule {
+    /// From `weight_decay` to `final_weight_decay`, where that is set, over so many steps.
+    #[must_use]
+    pub fn new(config: &OptimizerConfig, total_steps: u64) -> Self {
+        let first = config.weight_decay;
+        Self { first, last: config.final_weight_decay.unwrap_or(first), total_steps }
+    }
+
+    /// last + (first − last) · (1 + cos(πs/T)) / 2 at step s of T (Caron et al. 2021, section 3.2).
+    #[must_use]
+    pub fn at(&self, step: u64) -> f64 {
+        if self.first == self.last {
+            return self.first;
+        }
+        let progress = step.min(self.total_steps) as f64 / self.total_steps as f64;
+        self.last + (self.first - self.last) * 0.5 * (1.0 + (PI * progress).cos())
     }
 }

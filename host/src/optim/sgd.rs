@@ -1,6 +1,6 @@
 //! Stochastic gradient descent with momentum.
 
-use super::{Optimizer, drop_gradients, gradients, pick, split_weights, state};
+use super::{Optimizer, Rates, drop_gradients, gradients, pick, split_weights, state};
 use crate::model::Result;
 use crate::native::{foreach_add_, foreach_mul_};
 use selfsame_encoder_api::Parameter;
@@ -15,7 +15,6 @@ pub struct Sgd {
     momentum: Vec<Tensor>,
     mu: f64,
     nesterov: bool,
-    weight_decay: f64,
 }
 
 impl Sgd {
@@ -23,26 +22,26 @@ impl Sgd {
     ///
     /// # Errors
     /// Anything libtorch refuses, such as a full device.
-    pub fn new(parameters: Vec<Parameter>, mu: f64, nesterov: bool, weight_decay: f64) -> Result<Self> {
+    pub fn new(parameters: Vec<Parameter>, mu: f64, nesterov: bool) -> Result<Self> {
         let momentum = state::zeros(&parameters)?;
-        Ok(Self { parameters, momentum, mu, nesterov, weight_decay })
+        Ok(Self { parameters, momentum, mu, nesterov })
     }
 }
 
 impl Optimizer for Sgd {
-    fn step(&mut self, lr: f64) -> Result<()> {
+    fn step(&mut self, Rates { lr, weight_decay }: Rates) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
         let (indices, g) = gradients(&self.parameters)?;
         let mut p = pick(&indices, |i| &self.parameters[i].tensor);
         let mut m = pick(&indices, |i| &self.momentum[i]);
         foreach_mul_(&mut m, self.mu)?;
         foreach_add_(&mut m, &g, 1.0)?;
-        if self.weight_decay != 0.0 {
+        if weight_decay != 0.0 {
             let (weights, _) = split_weights(&self.parameters, &indices);
             let mut p = pick(&weights, |n| &p[n]);
-            foreach_add_(&mut pick(&weights, |n| &m[n]), &p, self.weight_decay)?;
+            foreach_add_(&mut pick(&weights, |n| &m[n]), &p, weight_decay)?;
             if self.nesterov {
-                foreach_mul_(&mut p, 1.0 - lr * self.weight_decay)?;
+                foreach_mul_(&mut p, 1.0 - lr * weight_decay)?;
             }
         }
         if self.nesterov {

@@ -14,7 +14,7 @@ const CURVES: [(Probe, Split); 3] =
     [(Probe::Knn, Split::Val), (Probe::Online, Split::Val), (Probe::Online, Split::Train)];
 
 /// The charts: what each is of, and the names of its metrics.
-fn charts() -> [(&'static Metric, Vec<String>); 6] {
+fn charts() -> [(&'static Metric, Vec<String>); 7] {
     let scores = |score| CURVES.iter().map(|(probe, split)| probe.metric(*split, score)).collect();
     let names = |metrics: &[&Metric]| metrics.iter().map(|metric| metric.name.to_owned()).collect();
     [
@@ -23,7 +23,8 @@ fn charts() -> [(&'static Metric, Vec<String>); 6] {
         (&metric::AUROC, scores(&metric::AUROC)),
         (&metric::LEARNING_RATE, names(&[&metric::LEARNING_RATE])),
         (&metric::IMAGES_PER_S, names(&[&metric::IMAGES_PER_S])),
-        (&metric::FEATURE_STD, names(&[&metric::FEATURE_STD])),
+        (&metric::FEATURE_STD, names(&[&metric::FEATURE_STD, &metric::BATCH_FEATURE_STD])),
+        (&metric::EFFECTIVE_RANK, names(&[&metric::EFFECTIVE_RANK, &metric::BATCH_EFFECTIVE_RANK])),
     ]
 }
 

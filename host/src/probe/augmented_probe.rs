@@ -6,7 +6,7 @@ use super::objective::Objective;
 use crate::augment::{Purpose, ViewKey};
 use crate::config::schema::{LrScaling, SchedulerConfig};
 use crate::model::{Error, Result};
-use crate::optim::{Optimizer, Schedule, Sgd};
+use crate::optim::{Optimizer, Rates, Schedule, Sgd};
 use crate::random;
 use selfsame_encoder_api::{Parameter, ParameterKind};
 use serde::Serialize;
@@ -85,7 +85,7 @@ pub fn augmented_probe(
             for Candidate { schedule, model, optimizer, .. } in &mut candidates {
                 optimizer.zero_grad();
                 objective.loss(&model.logits(&features)?, &targets)?.f_backward()?;
-                optimizer.step(schedule.lr(step))?;
+                optimizer.step(Rates { lr: schedule.lr(step), weight_decay: 0.0 })?;
             }
             step += 1;
         }
@@ -102,7 +102,7 @@ fn candidate(
     let model = start.trainable()?;
     let cosine = SchedulerConfig { epochs: recipe.epochs, warmup_epochs: 0.0, final_lr_fraction: 0.0 };
     let schedule = Schedule::new(&cosine, learning_rate, LrScaling::None, 0, steps_per_epoch as u64);
-    let optimizer = Sgd::new(model.parameters(), recipe.momentum, false, 0.0)?;
+    let optimizer = Sgd::new(model.parameters(), recipe.momentum, false)?;
     Ok(Candidate { learning_rate, schedule, model, optimizer })
 }
 

@@ -1,6 +1,7 @@
 //! Circumstances under which scores say less than they seem to, in words for screen, report and record.
 
-use crate::metric::FEATURE_STD;
+use super::Spread;
+use crate::metric::{EFFECTIVE_RANK, FEATURE_STD};
 use crate::model::Result;
 use selfsame_plugin_api::{Split, Task};
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,9 @@ use tch::{Device, Kind, Tensor};
 
 /// Of L2-normalised features ([`feature_std`](super::feature_std)), below which all images look the same to the encoder.
 const CONSTANT: f64 = 0.01;
+
+/// Of the effective rank, below which the features lie on one line.
+const ONE_DIRECTION: f64 = 1.5;
 
 /// Class names that a sentence lists.
 const NAMED: usize = 5;
@@ -125,17 +129,20 @@ fn of_missing(task: Task, split: Split, classes: &[String], counts: &[usize]) ->
 /// Of a class that is not scored.
 const UNKNOWN: &str = "scores do not say how well it is told apart";
 
-/// What has to be said of features of this spread, [`feature_std`](super::feature_std).
-pub fn of_features(std: f64) -> Option<String> {
-    (std < CONSTANT).then(|| {
-        format!(
-            "the features are the same for all images (`{}` below {CONSTANT}): the encoder has collapsed, or the \
-             images are all alike, and its scores are those of chance. Look at images and views with `selfsame preview`; then \
-             try a lower `train.base_lr`, a longer `scheduler.warmup_epochs`, a larger `train.batch_size`, or another \
-             `train.self_supervision.type`",
-            FEATURE_STD.name
-        )
-    })
+/// What has to be said of features of this spread.
+pub fn of_features(spread: Spread) -> Option<String> {
+    let what = if spread.std < CONSTANT {
+        format!("are the same for all images (`{}` below {CONSTANT})", FEATURE_STD.name)
+    } else if spread.effective_rank < ONE_DIRECTION {
+        format!("fill hardly more than one direction (`{}` below {ONE_DIRECTION})", EFFECTIVE_RANK.name)
+    } else {
+        return None;
+    };
+    Some(format!(
+        "the features {what}: the encoder has collapsed, or the images are all alike, and its scores are those of chance. \
+         Look at images and views with `selfsame preview`; then try a lower `train.base_lr`, a longer \
+         `scheduler.warmup_epochs`, a larger `train.batch_size`, or another `train.self_supervision.type`"
+    ))
 }
 
 #[cfg(test)]
@@ -176,7 +183,9 @@ mod tests {
 
     #[test]
     fn only_constant_features_are_called_so() {
-        assert_eq!(of_features(0.05), None);
-        assert!(of_features(0.0).unwrap().contains("`train.base_lr`"));
+        let of = |std, effective_rank| of_features(Spread { std, effective_rank });
+        assert_eq!(of(0.05, 2.0), None);
+        assert!(of(0.0, 8.0).is_some_and(|said| said.contains("`features/std`") && said.contains("`train.base_lr`")));
+        assert!(of(0.05, 1.1).is_some_and(|said| said.contains("`features/effective_rank`")));
     }
 }

@@ -6,7 +6,7 @@ use super::objective::Objective;
 use crate::augment::{Purpose, ViewKey};
 use crate::config::schema::{LrScaling, SchedulerConfig};
 use crate::model::{Error, Result};
-use crate::optim::{Adam, Decay, Optimizer, Schedule};
+use crate::optim::{Adam, Decay, Optimizer, Rates, Schedule};
 use crate::random;
 use selfsame_encoder_api::{Parameter, ParameterKind};
 use serde::Serialize;
@@ -63,7 +63,7 @@ pub fn finetune(
     let own = |name: &str, kind, tensor: &Tensor| Parameter { name: name.into(), kind, tensor: tensor.shallow_clone() };
     parameters.push(own("classifier.weight", ParameterKind::Weight, &weight));
     parameters.push(own("classifier.bias", ParameterKind::Bias, &bias));
-    let mut optimizer = Adam::new(parameters, [0.9, 0.999], 1e-8, Decay::Decoupled(recipe.weight_decay))?;
+    let mut optimizer = Adam::new(parameters, [0.9, 0.999], 1e-8, Decay::Decoupled)?;
     let places = |order: &[usize]| -> Vec<Vec<usize>> {
         order.chunks(recipe.batch_size).filter(|places| places.len() > 1).map(<[usize]>::to_vec).collect()
     };
@@ -85,7 +85,7 @@ pub fn finetune(
             let loss = objective.loss(&logits, &select(train.labels, &places)?)?;
             optimizer.zero_grad();
             loss.f_backward()?;
-            optimizer.step(schedule.lr(step))?;
+            optimizer.step(Rates { lr: schedule.lr(step), weight_decay: recipe.weight_decay })?;
             last = Some(loss.f_detach()?);
             step += 1;
         }

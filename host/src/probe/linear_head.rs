@@ -4,7 +4,7 @@ use super::{Objective, ScoredPredictions, auroc, average_precision, confusion::m
 use crate::config::schema::LinearHeadConfig;
 use crate::metric::{ACCURACY, AUPRC, AUROC, Metric};
 use crate::model::{Error, Linear, Result};
-use crate::optim::{Adam, Decay, Optimizer};
+use crate::optim::{Adam, Decay, Optimizer, Rates};
 use selfsame_encoder_api::Parameter;
 use selfsame_plugin_api::Task;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub struct HeadMetrics {
 pub struct LinearHead {
     linear: Linear,
     optimizer: Adam,
-    learning_rate: f64,
+    rates: Rates,
     objective: Objective,
     device: Device,
     running: Running,
@@ -69,12 +69,12 @@ impl LinearHead {
             ));
         }
         let linear = Linear::new(feature_dim as i64, classes as i64, device)?;
-        let optimizer = Adam::new(linear.parameters(), [0.9, 0.999], 1e-8, Decay::L2(config.weight_decay))?;
+        let optimizer = Adam::new(linear.parameters(), [0.9, 0.999], 1e-8, Decay::L2)?;
         let balance_on = balance_on.map(|targets| targets.f_to_device(device)).transpose()?;
         Ok(Self {
             linear,
             optimizer,
-            learning_rate: config.learning_rate,
+            rates: Rates { lr: config.learning_rate, weight_decay: config.weight_decay },
             objective: Objective::new(task, classes, balance_on.as_ref())?,
             device,
             running: Running::default(),
@@ -90,7 +90,7 @@ impl LinearHead {
         let loss = self.objective.loss(&logits, targets)?;
         self.optimizer.zero_grad();
         loss.f_backward()?;
-        self.optimizer.step(self.learning_rate)?;
+        self.optimizer.step(self.rates)?;
 
         let _no_grad = tch::no_grad_guard();
         let samples = logits.size2()?.0;

@@ -16,6 +16,8 @@ mod linear_probe;
 mod metrics;
 mod objective;
 mod scored_predictions;
+mod scores;
+mod spread;
 
 pub use augmented_probe::{AugmentedRecipe, augmented_probe};
 pub use bootstrap::{RESAMPLES, intervals};
@@ -31,3 +33,5 @@ pub use linear_probe::{Cut, L2_GRID, LinearFit, LinearModel, choice_score, linea
 pub use metrics::{Ranking, auroc, average_precision};
 pub use objective::Objective;
 pub use scored_predictions::{ScoredPredictions, Scores};
+pub use scores::{SCORES, Score};
+pub use spread::Spread;

@@ -1,14 +1,12 @@
 //! Predicted probabilities against the truth: every score that an evaluation reports.
 
-use super::confusion::{ClassScore, Confusion, balanced_accuracy, macro_f1, mean};
+use super::confusion::{ClassScore, Confusion, mean};
 use super::metrics::Ranking;
-use crate::metric::{ACCURACY, AUPRC, AUROC, BALANCED_ACCURACY, LABEL_ACCURACY, MACRO_F1, Metric, TOP5_ACCURACY};
+use super::scores::{SCORES, Weighted};
+use crate::metric::{AUROC, Metric};
 use crate::model::{Error, Result};
 use selfsame_plugin_api::Task;
 use tch::{Kind, Tensor};
-
-/// From this many classes on, the share of samples whose class is among the five likeliest is a score too.
-const TOP5_FROM: usize = 10;
 
 /// One prediction for each sample of a split.
 pub struct ScoredPredictions {
@@ -82,6 +80,35 @@ impl ScoredPredictions {
         Ok(Self { task, classes, truth, single, flags, rankings })
     }
 
+    pub(super) fn task(&self) -> Task {
+        self.task
+    }
+
+    pub(super) fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// Whether the class of a sample is the predicted one.
+    pub(super) fn is_right(&self, sample: usize) -> bool {
+        self.single[sample].class == self.single[sample].predicted
+    }
+
+    /// Whether it is among the five likeliest.
+    pub(super) fn is_in_top5(&self, sample: usize) -> bool {
+        self.single[sample].in_top5
+    }
+
+    /// How many labels of a sample are right.
+    pub(super) fn right_labels(&self, sample: usize) -> usize {
+        let row = sample * self.classes..(sample + 1) * self.classes;
+        row.filter(|&at| self.flags[at] == self.truth[at]).count()
+    }
+
+    /// The samples by the score of each class; none where it has no samples or all.
+    pub(super) fn rankings(&self) -> &[Option<Ranking>] {
+        &self.rankings
+    }
+
     /// Number of samples.
     #[must_use]
     pub fn samples(&self) -> usize {
@@ -98,45 +125,12 @@ impl ScoredPredictions {
         scores
     }
 
-    /// The scores with each sample counting with its weight: `accuracy` (for multilabel, of single labels at
-    /// probability 0.5), `top5_accuracy` from ten classes on, `balanced_accuracy` (the mean recall), `macro_f1`;
-    /// `auroc` and `auprc` for binary tasks (of the second class) and multilabel ones (the mean over labels).
+    /// The scores with each sample counting with its weight: the rows of [`SCORES`] that the task has.
     ///
     /// [`ScoredPredictions::scores`] adds the mean of all classes' AUROC for multiclass tasks.
     pub fn weighted(&self, weight: &dyn Fn(usize) -> f64) -> Scores {
-        let classes = self.class_scores(weight);
-        let total: f64 = (0..self.samples()).map(weight).sum();
-        if self.task == Task::Multilabel {
-            let right = |sample: usize| {
-                let row = sample * self.classes..(sample + 1) * self.classes;
-                row.filter(|&at| self.flags[at] == self.truth[at]).count() as f64
-            };
-            let right: f64 = (0..self.samples()).map(|sample| weight(sample) * right(sample)).sum();
-            let rank = |rank: &dyn Fn(&Ranking) -> Option<f64>| mean(self.rankings.iter().flatten().filter_map(rank));
-            return vec![
-                (&LABEL_ACCURACY, Some(right / (total * self.classes as f64))),
-                (&MACRO_F1, macro_f1(&classes)),
-                (&AUROC, rank(&|ranking| ranking.auroc(weight))),
-                (&AUPRC, rank(&|ranking| ranking.average_precision(weight))),
-            ];
-        }
-        let share = |holds: &dyn Fn(&Single) -> bool| {
-            let held = self.single.iter().enumerate().filter(|(_, single)| holds(single));
-            // Rust's sum of nothing is −0.
-            Some((held.map(|(sample, _)| weight(sample)).sum::<f64>() + 0.0) / total)
-        };
-        let mut scores = vec![(&ACCURACY, share(&|single| single.class == single.predicted))];
-        if self.classes >= TOP5_FROM {
-            scores.push((&TOP5_ACCURACY, share(&|single| single.in_top5)));
-        }
-        scores.push((&BALANCED_ACCURACY, balanced_accuracy(&classes)));
-        scores.push((&MACRO_F1, macro_f1(&classes)));
-        if let (Task::Binary, Some(ranking)) = (self.task, self.rankings.get(1)) {
-            let ranking = ranking.as_ref();
-            scores.push((&AUROC, ranking.and_then(|ranking| ranking.auroc(weight))));
-            scores.push((&AUPRC, ranking.and_then(|ranking| ranking.average_precision(weight))));
-        }
-        scores
+        let weighted = Weighted::new(self, weight);
+        SCORES.iter().filter_map(|score| Some((score.metric, score.of(&weighted)?))).collect()
     }
 
     /// Each class against all others.

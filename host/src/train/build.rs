@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::config::schema::StemChoice;
 use crate::data::Size;
 use crate::error::Error;
-use crate::method::{self, Method};
+use crate::method::{EmaEncoder, Method};
 use crate::plugin::Registry;
 use crate::probe::LinearHead;
 use crate::samples::RunData;
@@ -15,8 +15,8 @@ use selfsame_encoder_api::{Encoder, EncoderRequest, Stem};
 use selfsame_plugin_api::Task;
 use tch::{Device, Tensor};
 
-/// Builds the encoder and the method around it, seeded; an encoder given weights starts from them. `with_features`: as for
-/// [`method::create`].
+/// Builds the encoder and the method around it, seeded; an encoder given weights starts from them. `with_features`: the online
+/// head learns from the features of the training steps.
 ///
 /// # Errors
 /// What the plugin says about the encoder's options, and weights that do not fit it.
@@ -37,7 +37,11 @@ pub fn build_method(
             None => Ok(encoder),
         }
     };
-    method::create(config, encoder, device, with_features)
+    let method = config.train.self_supervision.method.create(&config.method, &encoder, device)?;
+    Ok(match config.train.encoder_ema_decay {
+        Some(decay) => Box::new(EmaEncoder::new(method, encoder()?, decay, with_features)?),
+        None => method,
+    })
 }
 
 /// Builds one encoder, with random weights from libtorch's global generator; every encoder of a run is made here, a

@@ -1,7 +1,8 @@
 //! The training loop.
 
+use super::collapse;
 use super::compute::Compute;
-use super::evaluation::{Evaluator, ensure_finite, head_metrics, two};
+use super::evaluation::{Evaluator, ensure_finite, head_metrics};
 use super::gradients;
 use super::head_batches::HeadBatches;
 use super::log_window::LogWindow;
@@ -14,8 +15,8 @@ use crate::data::Batch;
 use crate::error::Error;
 use crate::method::{self, Method, StepContext, StepOutput};
 use crate::metric;
-use crate::optim::{self, Optimizer, Schedule};
-use crate::probe::{self, LinearHead, Warnings};
+use crate::optim::{self, DecaySchedule, Groups, Rates, Schedule};
+use crate::probe::{LinearHead, Warnings};
 use crate::run::checkpoint::{Checkpoint, CheckpointWriter};
 use crate::run::snapshot::Snapshot;
 use crate::run::state;
@@ -49,9 +50,10 @@ pub struct Engine<'a> {
     data: &'a RunData,
     views: &'a RunViews,
     method: Box<dyn Method>,
-    optimizer: Box<dyn Optimizer>,
+    optimizer: Groups,
     plan: Plan,
     schedule: Schedule,
+    decay: DecaySchedule,
     head: Option<LinearHead>,
     head_batches: Option<HeadBatches<'a>>,
     position: Position,
@@ -81,7 +83,7 @@ impl<'a> Engine<'a> {
         observer: &'a mut dyn Observer,
         stop: Stop,
     ) -> Result<Self, Error> {
-        let optimizer = optim::create(&config.optimizer, method.parameters())?;
+        let optimizer = Groups::new(&config.optimizer, method.parameter_groups())?;
         let plan = Plan::new(config, data);
         let schedule = Schedule::new(
             &config.scheduler,
@@ -90,6 +92,7 @@ impl<'a> Engine<'a> {
             config.train.batch_size,
             plan.steps_per_epoch,
         );
+        let decay = DecaySchedule::new(&config.optimizer, schedule.total_steps());
         let position = Position::default();
         Ok(Self {
             config,
@@ -100,6 +103,7 @@ impl<'a> Engine<'a> {
             optimizer,
             plan,
             schedule,
+            decay,
             head,
             head_batches: HeadBatches::new(config, data, views),
             position,
@@ -143,6 +147,7 @@ impl<'a> Engine<'a> {
             compute: self.compute,
             data: self.data,
             views: self.views,
+            context: self.context(),
             stop: self.stop.clone(),
             state: self.snapshot()?,
             observer: &*self.observer,
@@ -161,14 +166,21 @@ impl<'a> Engine<'a> {
             self.epoch()?;
         }
         let scores = self.evaluator()?.probe(self.method.encoder())?;
-        self.warn_of_collapse(&scores);
+        collapse::of_scores(&scores, &mut self.warnings);
         self.observer.trained(self.position.step, self.position.epoch, &scores)?;
         Ok(scores)
     }
 
-    fn warn_of_collapse(&mut self, metrics: &BTreeMap<String, f64>) {
-        if let Some(warning) = metrics.get(metric::FEATURE_STD.name).and_then(|std| probe::caveats::of_features(*std)) {
-            self.warnings.warn(warning);
+    /// Where the step to come stands in the run.
+    fn context(&self) -> StepContext {
+        StepContext {
+            seed: self.config.train.seed,
+            step: self.position.step,
+            steps_per_epoch: self.plan.steps_per_epoch,
+            total_steps: self.schedule.total_steps(),
+            global_views: self.views.encoder.global_count(),
+            train: true,
+            autocast: self.compute.autocast,
         }
     }
 
@@ -202,25 +214,31 @@ impl<'a> Engine<'a> {
     /// One step on a batch that has been waited for since `started`.
     fn step(&mut self, batch: &Batch, started: Instant, window: &mut LogWindow) -> Result<(), Error> {
         window.waited += started.elapsed();
-        let autocast = self.compute.autocast;
-        let total_steps = self.schedule.total_steps();
-        let context = StepContext { step: self.position.step, total_steps, train: true, autocast };
+        let context = self.context();
         self.optimizer.zero_grad();
-        let mut output = self.gradients(batch, &context, window)?;
+        let output = self.gradients(batch, &context, window)?;
         if !self.learns {
             let name = &self.config.train.self_supervision.encoder_name;
             gradients::ensure_received(name, self.method.network().encoder.as_ref())?;
             self.learns = true;
         }
+        self.method.before_update(&context)?;
+        let name = self.config.train.self_supervision.method;
+        window.metrics =
+            output.metrics.into_iter().map(|(metric, value)| (format!("{name}/{metric}"), value)).collect();
         if let Some(max_norm) = self.config.optimizer.clip_grad_norm {
             let norm = optim::clip_gradients(&self.method.parameters(), max_norm)?;
-            output.metrics.push((metric::GRADIENT_NORM.name, norm));
+            window.metrics.push((metric::GRADIENT_NORM.name.to_owned(), norm));
         }
-        self.optimizer.step(self.schedule.lr(self.position.step))?;
-        self.method.after_step(&context)?;
+        let (lr, weight_decay) = (self.schedule.lr(context.step), self.decay.at(context.step));
+        if self.config.optimizer.final_weight_decay.is_some() {
+            window.metrics.push((metric::WEIGHT_DECAY.name.to_owned(), Tensor::from(weight_decay)));
+        }
+        self.optimizer.step(Rates { lr, weight_decay }, self.schedule.peak())?;
+        self.method.after_step(&output.seen, &context)?;
         self.train_head(&output.features, batch.labels.as_ref(), window)?;
         window.losses = window.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
-        window.metrics = output.metrics;
+        window.features = Some(output.features);
         window.images += batch.ids.len();
         self.position.step += 1;
         self.position.step_in_epoch += 1;
@@ -231,10 +249,10 @@ impl<'a> Engine<'a> {
     fn gradients(&mut self, batch: &Batch, context: &StepContext, window: &mut LogWindow) -> Result<StepOutput, Error> {
         let (views, seed, epoch) = (&self.views.encoder, self.config.train.seed, self.position.epoch as u64);
         let micro_batches = batch.parts(self.config.train.micro_batch_size.unwrap_or(batch.ids.len()));
-        let mut prepare = |index: usize, draw: &[u64]| -> Result<[Tensor; 2], Error> {
+        let mut prepare = |index: usize, draw: &[u64]| -> Result<Vec<Tensor>, Error> {
             let started = Instant::now();
             let Batch { images, ids, .. } = &micro_batches[index];
-            let views = two(views.crops(images, ids, seed, epoch)?)?;
+            let views = views.crops(images, ids, seed, epoch)?;
             window.waited += started.elapsed();
             tch::manual_seed(random::derive_seed(seed, "step", draw) as i64);
             Ok(views)
@@ -260,7 +278,8 @@ impl<'a> Engine<'a> {
                 head.train_step(&embedder.frozen(&images)?, &labels)?;
             }
         } else if let Some(labels) = labels {
-            head.train_step(features, &Tensor::f_cat(&[labels, labels], 0)?)?;
+            let views = features.size()[0] / labels.size()[0];
+            head.train_step(features, &Tensor::f_cat(&vec![labels; views as usize], 0)?)?;
         }
         Ok(())
     }
@@ -284,8 +303,11 @@ impl<'a> Engine<'a> {
         }
         self.position.loss_sum += sum;
         let seconds = window.started.elapsed().as_secs_f64();
-        let logged = window.metrics.iter().map(|(name, value)| Ok(((*name).to_owned(), f64::try_from(value)?)));
-        let metrics = logged.collect::<Result<_, Error>>()?;
+        let logged = window.metrics.iter().map(|(name, value)| Ok((name.clone(), f64::try_from(value)?)));
+        let mut metrics = logged.collect::<Result<BTreeMap<_, _>, Error>>()?;
+        if let Some(features) = &window.features {
+            metrics.extend(collapse::of_batch(features, &mut self.warnings)?);
+        }
         self.observer.steps(&StepReport {
             step: self.position.step,
             epoch: self.position.epoch,
@@ -325,6 +347,7 @@ impl<'a> Engine<'a> {
             compute: self.compute,
             data: self.data,
             views: self.views,
+            context: self.context(),
             stop: self.stop.clone(),
             state: self.snapshot()?,
             observer: &*self.observer,
@@ -335,7 +358,7 @@ impl<'a> Engine<'a> {
             metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics(Split::Train, train)));
         }
         ensure_finite(&metrics, epoch)?;
-        self.warn_of_collapse(&metrics);
+        collapse::of_scores(&metrics, &mut self.warnings);
         self.position.epoch = epoch;
         if let Device::Cuda(index) = self.compute.device {
             metrics.insert(metric::PEAK_MEMORY.name.to_owned(), native::cuda_peak(index)? as f64);

@@ -9,7 +9,7 @@ use crate::data::{Batch, Source};
 use crate::error::Error;
 use crate::method::{self, Method, StepContext};
 use crate::metric::{self, Metric};
-use crate::probe::{self, HeadMetrics, LinearHead, Objective, ScoredPredictions};
+use crate::probe::{self, HeadMetrics, LinearHead, Objective, ScoredPredictions, Spread};
 use crate::run::snapshot::Snapshot;
 use crate::samples::{RunData, RunViews};
 use selfsame_encoder_api::Encoder;
@@ -27,6 +27,8 @@ pub struct Evaluator<'a> {
     pub data: &'a RunData,
     /// The run's views.
     pub views: &'a RunViews,
+    /// Where the run stands.
+    pub context: StepContext,
     /// Looked at between batches.
     pub stop: Stop,
     /// What is saved when a signal asks for it.
@@ -56,12 +58,12 @@ impl Evaluator<'_> {
         let Some(val) = &task.val else {
             if let Some(val) = self.data.encoder.iter().find_map(|data| data.val.as_ref()) {
                 let features = self.embed(method.encoder(), val, &self.views.encoder, Split::Val)?;
-                metrics.insert(metric::FEATURE_STD.name.to_owned(), f64::try_from(probe::feature_std(&features)?)?);
+                metrics.extend(spread(&features)?);
             }
             return Ok(metrics);
         };
         let features = self.embed(method.encoder(), val, self.views.probe(), Split::Val)?;
-        metrics.insert(metric::FEATURE_STD.name.to_owned(), f64::try_from(probe::feature_std(&features)?)?);
+        metrics.extend(spread(&features)?);
         if let (Some(head), Some(labels)) = (head, val.labels()) {
             self.observer.phase("scores of the head", 0, 0);
             let labels = labels.f_to_device(self.compute.device)?;
@@ -97,7 +99,7 @@ impl Evaluator<'_> {
         self.observer.phase("linear probe", 0, 0);
         let linear = probe::linear_probe(&objective, (&bank, &known), &features)?;
         metrics.extend(self.scores(metric::Probe::Linear, split, &linear, &truth)?);
-        metrics.insert(metric::FEATURE_STD.name.to_owned(), f64::try_from(probe::feature_std(&features)?)?);
+        metrics.extend(spread(&features)?);
         Ok(metrics)
     }
 
@@ -134,9 +136,9 @@ impl Evaluator<'_> {
     /// Mean loss over the validation splits of the encoder's data sets in batches of the training size; the last one may
     /// be smaller, and a single image, which has no negatives, is left out. The views are the same after every epoch.
     fn validation_loss(&self, method: &mut dyn Method) -> Result<Option<f64>, Error> {
-        let Compute { device, autocast, .. } = self.compute;
+        let device = self.compute.device;
         let train = &self.config.train;
-        let context = StepContext { step: 0, total_steps: 1, train: false, autocast };
+        let context = StepContext { train: false, ..self.context };
         let picks = self.data.validation_picks(train.seed);
         let (mut sum, mut count) = (0.0, 0);
         let plan = picks.chunks(train.batch_size).filter(|picks| picks.len() > 1);
@@ -145,9 +147,9 @@ impl Evaluator<'_> {
             self.observer.phase("validation loss", count, picks.len());
             let batch = batch?;
             let pieces = batch.parts(train.micro_batch_size.unwrap_or(train.batch_size));
-            let views = |index: usize| -> Result<[Tensor; 2], Error> {
+            let views = |index: usize| -> Result<Vec<Tensor>, Error> {
                 let Batch { images, ids, .. } = &pieces[index];
-                two(self.views.encoder.crops(images, ids, train.seed, VALIDATION_EPOCH)?)
+                Ok(self.views.encoder.crops(images, ids, train.seed, VALIDATION_EPOCH)?)
             };
             let loss = method::loss_in_pieces(method, pieces.len(), views, &context)?;
             sum += f64::try_from(&loss.to_kind(Kind::Double))? * batch.ids.len() as f64;
@@ -186,14 +188,9 @@ impl Evaluator<'_> {
     }
 }
 
-/// The views of an image as methods take them.
-///
-/// # Errors
-/// Another number of views than two.
-pub(super) fn two(views: Vec<Tensor>) -> Result<[Tensor; 2], Error> {
-    views.try_into().map_err(|views: Vec<Tensor>| {
-        Error::configuration(format!("`augmentation.views`: {} views of an image, and methods take two", views.len()))
-    })
+/// How far features spread, by metric name.
+fn spread(features: &Tensor) -> Result<impl Iterator<Item = (String, f64)>, Error> {
+    Ok(Spread::of(features)?.metrics().into_iter().map(|(metric, value)| (metric.name.to_owned(), value)))
 }
 
 /// A head's scores under their metric names.

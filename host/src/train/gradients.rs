@@ -12,7 +12,9 @@ const NAMED: usize = 5;
 /// # Errors
 /// An encoder of which no parameter has a gradient: it would stay as it is.
 pub fn ensure_received(name: &str, encoder: &dyn Encoder) -> Result<(), Error> {
-    let parameters = encoder.parameters();
+    let mut parameters = encoder.parameters();
+    // What the method keeps as it was at the start.
+    parameters.retain(|parameter| parameter.tensor.requires_grad());
     let without: Vec<_> = parameters.iter().filter(|parameter| !parameter.tensor.grad().defined()).collect();
     if without.len() == parameters.len() {
         let reason = match parameters.len() {

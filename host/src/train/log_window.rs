@@ -14,8 +14,10 @@ pub(super) struct LogWindow {
     pub images: usize,
     /// Their sum, still on the device.
     pub losses: Tensor,
-    /// What the method logged at the last step.
-    pub metrics: Vec<(&'static str, Tensor)>,
+    /// What is logged of the last step.
+    pub metrics: Vec<(String, Tensor)>,
+    /// The features of the last step, `[n, D]`.
+    pub features: Option<Tensor>,
 }
 
 impl LogWindow {
@@ -27,6 +29,7 @@ impl LogWindow {
             images: 0,
             losses: Tensor::zeros([], (Kind::Double, compute.device)),
             metrics: Vec::new(),
+            features: None,
         }
     }
 }

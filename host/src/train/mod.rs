@@ -1,6 +1,7 @@
 //! Training: the loop, what it measures on the way, and what may interrupt it.
 
 pub mod build;
+mod collapse;
 pub mod compute;
 pub mod engine;
 mod evaluation;

@@ -49,7 +49,7 @@ const WRONG: &[(&str, &str)] = &[
     ("train:\n  precision: fp16\n", "`train.precision` = fp16 (a.yaml:2:3): expected one of `fp32`, `bf16`, `auto`"),
     (
         "train:\n  self_supervision:\n    type: sim_clr\n",
-        "`train.self_supervision.type` = sim_clr (a.yaml:3:5): expected one of `simclr`, `byol`, `barlow_twins`, `vicreg`; did you mean `simclr`?",
+        "`train.self_supervision.type` = sim_clr (a.yaml:3:5): expected one of `simclr`, `byol`, `barlow_twins`, `vicreg`, `simsiam`, `moco_v2`, `moco_v3`, `dino`, `lejepa`; did you mean `simclr`?",
     ),
     (
         "data:\n  store_size: 0\n",
@@ -383,7 +383,10 @@ fn the_second_views_settings_are_checked_like_the_firsts() {
 #[test]
 fn views_come_from_files_variables_and_flags_and_are_checked_there() {
     let load_with = |variable: &str, flag: &str| {
-        let files = Files::new(&[("a.yaml", "augmentation: {gamma: {scale: [1, 2]}, views: [{count: 3}]}\n")]);
+        let files = Files::new(&[(
+            "a.yaml",
+            "train: {self_supervision: {type: lejepa}}\naugmentation: {gamma: {scale: [1, 2]}, views: [{count: 3}]}\n",
+        )]);
         let named = |name: &str, value: &str| (!value.is_empty()).then(|| (name.to_owned(), value.to_owned()));
         let env = named("SELFSAME_AUGMENTATION__VIEWS", variable).into_iter().collect();
         let sets = named("", flag).into_iter().map(|(_, flag)| flag).collect();
@@ -394,13 +397,13 @@ fn views_come_from_files_variables_and_flags_and_are_checked_there() {
         views.iter().map(|view| (view.count, view.size, view.settings.gamma.scale)).collect()
     };
     assert_eq!(kinds("", ""), [(3, None, [1.0, 2.0])]);
-    assert_eq!(kinds("[{size: 8}]", ""), [(1, Some(8), [1.0, 2.0])], "a list replaces the list below it");
+    assert_eq!(kinds("[{count: 2, size: 8}]", ""), [(2, Some(8), [1.0, 2.0])], "a list replaces the list below it");
     let flag = "augmentation.views=[{}, {count: 2, gamma: {scale: '(3, 4)'}}]";
     assert_eq!(kinds("[{size: 8}]", flag), [(1, None, [1.0, 2.0]), (2, None, [3.0, 4.0])]);
     assert_eq!(kinds("", "augmentation.views=[]"), [(1, None, [1.0, 2.0]), (1, None, [1.0, 2.0])]);
     let refused = |variable: &str, flag: &str| load_with(variable, flag).unwrap_err().to_string();
     assert_eq!(
-        refused("[{gamma: {scale: [2, 1]}}]", ""),
+        refused("[{count: 2, gamma: {scale: [2, 1]}}]", ""),
         "`augmentation.views.0.gamma.scale` = [2.0, 1.0] (variable SELFSAME_AUGMENTATION__VIEWS): expected the smaller number first"
     );
     assert_eq!(

@@ -110,7 +110,8 @@ fn explains_keys_sections_and_choices() {
         "`batch_size`: unknown key; did you mean `train.batch_size`?"
     );
     let text = explain("method.projection.output_dim").unwrap();
-    let each = "  default: 128 (simclr), 256 (byol), 8192 (barlow_twins), 8192 (vicreg)\n";
+    let each = "  default: 128 (simclr), 256 (byol), 8192 (barlow_twins), 8192 (vicreg), 2048 (simsiam), 128 (moco_v2), \
+                256 (moco_v3), 256 (dino), 16 (lejepa)\n";
     assert!(text.ends_with(each), "{text}");
     assert!(explain("train.self_supervision.type").unwrap().ends_with("  default: simclr\n"));
     assert!(explain("").is_err());

@@ -10,6 +10,13 @@ fn weights(run: &Path) -> Vec<u8> {
     std::fs::read(run.join("encoder.safetensors")).expect("encoder.safetensors")
 }
 
+/// All tensors of the model in the newest checkpoint.
+fn newest_state(run: &Path) -> Vec<u8> {
+    let checkpoints = std::fs::read_dir(run.join("checkpoints")).expect("checkpoints");
+    let newest = checkpoints.map(|entry| entry.expect("an entry").path()).max().expect("a checkpoint");
+    std::fs::read(newest.join("model.safetensors")).expect("model.safetensors")
+}
+
 /// Waits until the run has committed `count` checkpoints since it was empty, or ended.
 fn wait_for_checkpoints(child: &mut Running, run: &Path, step: u64) {
     let start = Instant::now();
@@ -36,11 +43,16 @@ fn resume(sandbox: &Sandbox, arguments: &str) {
 }
 
 /// The other methods, small, with everything that has a state of its own.
-const METHODS: [&str; 3] = [
+const METHODS: [&str; 8] = [
     "--set train.self_supervision.type=byol --set method.byol.predictor_hidden_dim=16",
     "--set train.self_supervision.type=byol --set method.byol.predictor_hidden_dim=16 --set method.byol.embedding=target \
      --set train.micro_batch_size=8 --set optimizer.clip_grad_norm=1",
     "--set train.self_supervision.type=vicreg --set train.encoder_ema_decay=0.9",
+    "--set train.self_supervision.type=simsiam --set method.simsiam.predictor_hidden_dim=16",
+    "--set train.self_supervision.type=moco_v2 --set method.moco_v2.queue_size=40 --set train.micro_batch_size=8",
+    "--set train.self_supervision.type=moco_v3 --set method.moco_v3.predictor_hidden_dim=16",
+    "--set train.self_supervision.type=dino --set method.dino.prototypes=32 --set optimizer.final_weight_decay=0.1",
+    "--set train.self_supervision.type=lejepa --set method.lejepa.directions=16 --set train.micro_batch_size=8",
 ];
 
 #[test]
@@ -132,6 +144,7 @@ fn every_methods_own_state_continues_exactly() {
         assert!(!killed.join("encoder.safetensors").exists(), "killed before the end");
         resume(&sandbox, &arguments(&killed, whole));
         assert_eq!(weights(&killed), weights(&straight), "{method}");
+        assert_eq!(newest_state(&killed), newest_state(&straight), "{method}: heads, averages, queues and centres");
     }
 }
 

@@ -1,10 +1,12 @@
 //! The schema of a run: every key, its type, default and meaning.
 //!
+//! The settings of a method and of its heads stand with the method and are gathered here.
+//!
 //! The doc comments are what `selfsame config explain` prints; the `schemars` attributes are the ranges that loading enforces.
 
 mod augmentation;
 mod dataset;
-mod method;
+mod encoder;
 mod optimizer;
 mod preprocess;
 mod probe;
@@ -15,15 +17,15 @@ pub use augmentation::*;
 pub use dataset::{
     CachePlace, DataConfig, DatasetConfig, LimitConfig, MixedDatasetConfig, OnError, StoreRule, StoreSize,
 };
-pub use method::{
-    BarlowTwinsConfig, ByolConfig, ByolEmbedding, EncoderConfig, MethodConfig, ProjectionConfig, StemChoice,
-    VicRegConfig,
-};
+pub use encoder::{EncoderConfig, StemChoice};
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 pub use preprocess::{ClaheConfig, PreprocessConfig};
 pub use probe::{HeadDatasetConfig, KnnConfig, LinearHeadConfig};
-pub use train::{MethodName, Precision, SelfSupervisionConfig, TrainConfig};
+pub use train::{Precision, SelfSupervisionConfig, TrainConfig};
 pub use view::{ResolvedView, ViewConfig, ViewError};
+
+pub use crate::method::{MethodConfig, MethodName};
+pub use crate::model::ProjectionConfig;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

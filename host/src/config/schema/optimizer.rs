@@ -38,6 +38,10 @@ pub struct OptimizerConfig {
     /// Weight decay, at least 0; biases and normalisation layers are never decayed.
     #[schemars(range(min = 0))]
     pub weight_decay: f64,
+    /// Weight decay at the end of the run, at least 0; it goes there from `weight_decay` by half a cosine. Without it, it stays
+    /// as it is.
+    #[schemars(range(min = 0))]
+    pub final_weight_decay: Option<f64>,
     /// β₁ and β₂ of Adam and AdamW, each in [0, 1).
     #[schemars(extend("items" = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}))]
     pub betas: [f64; 2],
@@ -63,6 +67,7 @@ impl Default for OptimizerConfig {
             momentum: 0.9,
             nesterov: false,
             weight_decay: 5e-4,
+            final_weight_decay: None,
             betas: [0.9, 0.999],
             eps: 1e-8,
             trust_coefficient: 0.001,

@@ -1,5 +1,6 @@
 //! Keys of the training run.
 
+use crate::method::MethodName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -115,36 +116,5 @@ impl Default for SelfSupervisionConfig {
             init: None,
             use_balanced_binary_loss_for_linear_head: false,
         }
-    }
-}
-
-/// The self-supervised methods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MethodName {
-    /// SimCLR (Chen et al. 2020).
-    #[default]
-    Simclr,
-    /// BYOL (Grill et al. 2020).
-    Byol,
-    /// Barlow Twins (Zbontar et al. 2021).
-    BarlowTwins,
-    /// VICReg (Bardes et al. 2022).
-    Vicreg,
-}
-
-impl MethodName {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Simclr, Self::Byol, Self::BarlowTwins, Self::Vicreg];
-}
-
-impl std::fmt::Display for MethodName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            MethodName::Simclr => "simclr",
-            MethodName::Byol => "byol",
-            MethodName::BarlowTwins => "barlow_twins",
-            MethodName::Vicreg => "vicreg",
-        })
     }
 }

@@ -1,16 +1,15 @@
 //! BYOL's two networks over several steps.
 
-use super::support::{assert_close, elements, method, saved, small, views};
-use selfsame::config::schema::{ByolEmbedding, MethodName};
-use selfsame::method::{StepContext, byol_loss, tau};
-use selfsame::optim;
+use super::support::{TRAIN, assert_close, elements, method, optimizer, saved, small, update, views};
+use selfsame::config::schema::MethodName;
+use selfsame::method::{ByolEmbedding, StepContext, byol_loss, rising_momentum};
 use std::collections::BTreeMap;
 use tch::{Kind, Tensor, no_grad};
 
 const STEPS: u64 = 8;
 
 fn at(step: u64) -> StepContext {
-    StepContext { step, total_steps: STEPS, train: true, autocast: false }
+    StepContext { step, total_steps: STEPS, ..TRAIN }
 }
 
 /// Names of the online network's tensors that the target has as well.
@@ -21,7 +20,7 @@ fn shared(all: &BTreeMap<String, Tensor>) -> Vec<String> {
 
 #[test]
 fn tau_rises_from_its_base_to_1_by_half_a_cosine() {
-    let values: Vec<f64> = (0..=4).map(|k| tau(0.99, &StepContext { total_steps: 4, ..at(k) })).collect();
+    let values: Vec<f64> = (0..=4).map(|k| rising_momentum(0.99, &StepContext { total_steps: 4, ..at(k) })).collect();
     // 1 − 0.01 · (cos(πk/4) + 1)/2
     assert_close(&values, &[0.99, 0.991464466, 0.995, 0.998535534, 1.0], 1e-9);
 }
@@ -31,7 +30,7 @@ fn the_target_starts_equal_gets_no_gradient_and_ends_where_the_formula_says() {
     let mut config = small(MethodName::Byol, true);
     config.method.byol.tau_base = 0.7;
     let mut method = method(&config);
-    let mut optimizer = optim::create(&config.optimizer, method.parameters()).unwrap();
+    let mut optimizer = optimizer(&config, method.as_ref());
     let start = saved(method.as_ref());
     let mut expected = BTreeMap::new();
     for name in shared(&start) {
@@ -48,13 +47,13 @@ fn the_target_starts_equal_gets_no_gradient_and_ends_where_the_formula_says() {
             assert_eq!(buffer.tensor, before[&buffer.name], "its own batches leave {} alone", buffer.name);
         }
         let (name, logged) = &output.metrics[0];
-        assert_eq!(*name, "byol/tau");
-        assert_close(&elements(logged), &[tau(0.7, &at(step))], 1e-12);
-        optimizer.step(0.02).unwrap();
-        method.after_step(&at(step)).unwrap();
+        assert_eq!(*name, "tau");
+        assert_close(&elements(logged), &[rising_momentum(0.7, &at(step))], 1e-12);
+        update(&mut optimizer, 0.02);
+        method.after_step(&output.seen, &at(step)).unwrap();
         let now = saved(method.as_ref());
         for (name, target) in &mut expected {
-            let (online, t) = (elements(&now[name]), tau(0.7, &at(step)));
+            let (online, t) = (elements(&now[name]), rising_momentum(0.7, &at(step)));
             match name.ends_with("count") {
                 true => *target = online,
                 false => target.iter_mut().zip(online).for_each(|(a, o)| *a = t * *a + (1.0 - t) * o),
@@ -83,9 +82,10 @@ fn both_networks_normalise_each_view_by_its_own_batch() {
     // Right at the start both networks are equal, so the projections of the second view are those of a training forward of
     // that view alone, without the first.
     let mut method = method(&small(MethodName::Byol, true));
-    let [first, second] = views();
-    let targets = method.targets(&[first, second.copy()], &at(0)).unwrap().projections;
-    let again = method.targets(&[second.zeros_like(), second], &at(0)).unwrap().projections;
+    let views = views();
+    let second = &views[1];
+    let targets = method.targets(&views, &at(0)).unwrap().projections;
+    let again = method.targets(&[second.zeros_like(), second.shallow_clone()], &at(0)).unwrap().projections;
     assert_eq!(elements(&targets[1]), elements(&again[1]));
 }
 
@@ -116,9 +116,9 @@ fn the_configured_network_is_evaluated_and_feeds_the_head() {
         let mut config = small(MethodName::Byol, false);
         config.method.byol.embedding = embedding;
         let mut method = method(&config);
-        let mut optimizer = optim::create(&config.optimizer, method.parameters()).unwrap();
+        let mut optimizer = optimizer(&config, method.as_ref());
         method.step(&views(), &at(0)).unwrap().loss.backward();
-        optimizer.step(0.1).unwrap();
+        update(&mut optimizer, 0.1);
         let all = saved(method.as_ref());
         assert_ne!(all["encoder.weight"], all["target.encoder.weight"]);
         assert_eq!(method.encoder().parameters()[0].tensor.detach(), all[&format!("{prefix}encoder.weight")]);

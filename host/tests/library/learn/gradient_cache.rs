@@ -7,14 +7,14 @@ use selfsame::method::{Method, StepContext, StepOutput, cached_gradient_step, lo
 use selfsame::model::Result;
 use tch::{Tensor, no_grad};
 
-const TRAIN: StepContext = StepContext { step: 3, total_steps: 60, train: true, autocast: false };
+const TRAIN: StepContext = StepContext { step: 3, ..super::support::TRAIN };
 
-fn rows(views: &[Tensor; 2], from: i64, rows: i64) -> [Tensor; 2] {
-    [views[0].narrow(0, from, rows), views[1].narrow(0, from, rows)]
+fn rows(views: &[Tensor], from: i64, rows: i64) -> Vec<Tensor> {
+    views.iter().map(|view| view.narrow(0, from, rows)).collect()
 }
 
 /// The batch in pieces of these sizes.
-fn in_pieces(method: &mut dyn Method, views: &[Tensor; 2], sizes: &[i64]) -> StepOutput {
+fn in_pieces(method: &mut dyn Method, views: &[Tensor], sizes: &[i64]) -> StepOutput {
     let from = |index: usize| sizes[..index].iter().sum();
     let prepare = |index: usize| -> Result<_> { Ok(rows(views, from(index), sizes[index])) };
     cached_gradient_step(method, sizes.len(), prepare, &TRAIN).unwrap()
@@ -54,6 +54,11 @@ fn without_batch_norm_loss_and_gradients_are_those_of_the_whole_batch() {
                 "{name}: in the order of the views"
             );
             assert_eq!(found.metrics.len(), expected.metrics.len());
+            whole.after_step(&expected.seen, &TRAIN).unwrap();
+            pieces.after_step(&found.seen, &TRAIN).unwrap();
+            for (a, b) in whole.followers().iter().zip(pieces.followers()) {
+                assert!(a.tensor.allclose(&b.tensor, 1e-5, 1e-6, false), "{name}, {}: follows the whole batch", a.name);
+            }
         }
     }
 }

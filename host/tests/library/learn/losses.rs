@@ -1,8 +1,8 @@
 //! Barlow Twins, VICReg and BYOL's regression against PyTorch in float64, written from the papers' equations.
 
-use super::support::{assert_close, elements, fixture, leaf, numbers, small, tensor};
+use super::support::{TRAIN, assert_close, elements, fixture, leaf, numbers, small, tensor};
 use selfsame::config::schema::MethodName;
-use selfsame::method::{Method, StepContext, barlow_twins_loss, byol_loss, vicreg_terms};
+use selfsame::method::{Method, barlow_twins_loss, byol_loss, vicreg_terms};
 use serde_json::Value;
 use tch::Tensor;
 
@@ -66,10 +66,9 @@ fn equal_uncorrelated_columns_cost_barlow_twins_nothing() {
 
 #[test]
 fn methods_weigh_their_terms_as_configured() {
-    let context = StepContext { step: 0, total_steps: 1, train: true, autocast: false };
     let case: &Value = &fixture("losses")[1];
     let pair = [tensor(&case["z1"]), tensor(&case["z2"])];
-    let loss = |method: &dyn Method| elements(&method.loss(&pair, &[], &context).unwrap().value)[0];
+    let loss = |method: &dyn Method| elements(&method.loss(&pair, &[], &TRAIN).unwrap().value)[0];
 
     let mut config = small(MethodName::BarlowTwins, false);
     assert_close(&[loss(super::support::method(&config).as_ref())], &numbers(&case["barlow_twins"]["loss"]), 1e-5);

@@ -5,6 +5,7 @@
 mod byol;
 mod dino;
 mod effective_rank;
+mod followers;
 mod gradient_cache;
 mod lejepa;
 mod losses;

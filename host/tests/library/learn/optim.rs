@@ -1,6 +1,7 @@
 use super::support::{assert_close, elements, fixture, numbers, tensor};
 use selfsame::config::schema::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
-use selfsame::optim::{self, Optimizer, Schedule};
+use selfsame::model::{ParameterGroup, Rate};
+use selfsame::optim::{self, DecaySchedule, Groups, Optimizer, Rates, Schedule};
 use selfsame_encoder_api::{Parameter, ParameterKind};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,12 +19,16 @@ fn config(name: &str) -> OptimizerConfig {
         },
         nesterov: name == "nesterov",
         clip_trust_ratio: name == "lars-clipped",
-        weight_decay: 0.05,
         betas: [0.8, 0.95],
         eps: 1e-6,
         trust_coefficient: 0.02,
         ..OptimizerConfig::default()
     }
+}
+
+/// What every step here goes by, beside its learning rate.
+fn rates(lr: f64) -> Rates {
+    Rates { lr, weight_decay: 0.05 }
 }
 
 fn parameter(name: &str, kind: ParameterKind, value: &Tensor) -> Parameter {
@@ -49,7 +54,7 @@ fn step(optimizer: &mut dyn Optimizer, tensors: &[Tensor], data: &Value, i: usiz
     for (t, g) in tensors.iter().zip(gradients) {
         (t * tensor(g)).sum(tch::Kind::Float).backward();
     }
-    optimizer.step(data["rates"][i].as_f64().unwrap()).unwrap();
+    optimizer.step(rates(data["rates"][i].as_f64().unwrap())).unwrap();
 }
 
 #[test]
@@ -102,7 +107,7 @@ fn a_parameter_without_a_gradient_is_left_alone() {
         let tensors = handles(&all);
         let mut optimizer = optim::create(&config(name), all).unwrap();
         tensors[0].sum(tch::Kind::Float).backward();
-        optimizer.step(0.1).unwrap();
+        optimizer.step(rates(0.1)).unwrap();
         assert_ne!(elements(&tensors[0]), elements(&tensor(&data["weight"])), "{name}");
         assert_eq!(elements(&tensors[1]), elements(&tensor(&data["bias"])), "{name}");
     }
@@ -115,7 +120,7 @@ fn zero_weights_and_zero_gradients_do_not_break_lars() {
         let handle = p.tensor.shallow_clone();
         let mut optimizer = optim::create(&config("lars"), vec![p]).unwrap();
         (&handle * gradient).sum(tch::Kind::Float).backward();
-        optimizer.step(0.1).unwrap();
+        optimizer.step(rates(0.1)).unwrap();
         assert_close(&elements(&handle), &[expected], 1e-6);
     }
 }
@@ -128,7 +133,7 @@ fn a_learning_rate_of_zero_moves_nothing() {
         let tensors = handles(&all);
         let mut optimizer = optim::create(&config(name), all).unwrap();
         tensors.iter().for_each(|t| (t * 0.0).sum(tch::Kind::Float).backward());
-        optimizer.step(0.0).unwrap();
+        optimizer.step(rates(0.0)).unwrap();
         assert_eq!(elements(&tensors[0]), elements(&tensor(&data["weight"])), "{name}");
     }
 }
@@ -155,7 +160,7 @@ fn gradients_are_clipped_by_their_norm_together_as_pytorch_does() {
 
 #[test]
 fn an_optimiser_without_parameters_steps() {
-    NAMES.iter().for_each(|name| optim::create(&config(name), Vec::new()).unwrap().step(0.1).unwrap());
+    NAMES.iter().for_each(|name| optim::create(&config(name), Vec::new()).unwrap().step(rates(0.1)).unwrap());
 }
 
 #[test]
@@ -203,4 +208,43 @@ fn the_schedule_meets_its_corners() {
     assert_close(&[scaled.lr(0), scaled.lr(24), scaled.lr(25), scaled.lr(100)], &[0.8 / 25.0, 0.8, 0.8, 0.2], 1e-12);
     let only_warmup = schedule(4.0, 0.0, LrScaling::None);
     assert_close(&[only_warmup.lr(0), only_warmup.lr(99)], &[0.004, 0.4], 1e-12);
+}
+
+#[test]
+fn weight_decay_goes_to_its_last_value_by_half_a_cosine() {
+    let of = |last| OptimizerConfig { weight_decay: 0.04, final_weight_decay: last, ..OptimizerConfig::default() };
+    let still = DecaySchedule::new(&of(None), 8);
+    assert_eq!([still.at(0), still.at(5), still.at(8)], [0.04; 3]);
+    let rising = DecaySchedule::new(&of(Some(0.4)), 8);
+    // 0.4 − 0.36 · (1 + cos(πs/8))/2
+    let expected = [0.04, 0.092_720_8, 0.22, 0.347_279_2, 0.4, 0.4];
+    assert_close(&[0, 2, 4, 6, 8, 9].map(|step| rising.at(step)), &expected, 1e-6);
+}
+
+#[test]
+fn each_group_learns_at_its_own_rate_and_is_restored_by_name() {
+    let config = OptimizerConfig { momentum: 0.0, ..OptimizerConfig::default() };
+    let start = Tensor::from_slice(&[1.0_f32]);
+    let make = || {
+        let [a, b] = ["a", "b"].map(|name| parameter(name, ParameterKind::Bias, &start));
+        let handles = [a.tensor.shallow_clone(), b.tensor.shallow_clone()];
+        let groups =
+            vec![ParameterGroup::scheduled(vec![a]), ParameterGroup { parameters: vec![b], rate: Rate::Constant }];
+        (Groups::new(&config, groups).unwrap(), handles)
+    };
+    let (mut groups, [a, b]) = make();
+    (&a + &b).sum(tch::Kind::Float).backward();
+    groups.step(rates(0.1), 0.5).unwrap();
+    assert_close(&elements(&a), &[0.9], 1e-6);
+    assert_close(&elements(&b), &[0.5], 1e-6);
+    let names: Vec<_> = groups.state().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["momentum.a", "momentum.b"]);
+
+    let saved: BTreeMap<_, _> = groups.state().into_iter().collect();
+    let (mut other, _) = make();
+    other.load_state(&saved).unwrap();
+    assert!(other.state().iter().all(|(name, tensor)| elements(tensor) == elements(&saved[name])));
+    let unknown = BTreeMap::from([("momentum.c".to_owned(), start.copy())]);
+    assert!(other.load_state(&unknown).unwrap_err().to_string().contains("`momentum.c` is unknown"));
+    assert!(other.load_state(&BTreeMap::new()).unwrap_err().to_string().contains("`momentum.a` is missing"));
 }

@@ -2,8 +2,9 @@
 
 use selfsame::config::Config;
 use selfsame::config::schema::{MethodName, OptimizerName, ProjectionConfig};
-use selfsame::method::{self, Method};
+use selfsame::method::{EmaEncoder, Method, StepContext};
 use selfsame::model::{BatchNorm1d, Linear, Result, prefix_buffers, prefix_parameters};
+use selfsame::optim::{Groups, Rates};
 use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -106,6 +107,11 @@ pub fn small(name: MethodName, batch_norm: bool) -> Config {
     let layers = config.method.projection.layers;
     config.method.projection = ProjectionConfig { layers, hidden_dim: 16, output_dim: 8, batch_norm };
     config.method.byol.predictor_hidden_dim = 16;
+    config.method.simsiam.predictor_hidden_dim = 16;
+    config.method.moco_v2.queue_size = 30;
+    config.method.moco_v2.momentum = 0.9;
+    config.method.moco_v3.predictor_hidden_dim = 16;
+    config.method.dino.prototypes = 20;
     config.optimizer.name = OptimizerName::Adam;
     config
 }
@@ -114,14 +120,39 @@ pub fn small(name: MethodName, batch_norm: bool) -> Config {
 pub fn method(config: &Config) -> Box<dyn Method> {
     let batch_norm = config.method.projection.batch_norm;
     let encoder = || -> Result<Box<dyn Encoder>> { Ok(Box::new(Flat::new(batch_norm))) };
-    method::create(config, encoder, Device::Cpu, true).unwrap()
+    let method = config.train.self_supervision.method.create(&config.method, &encoder, Device::Cpu).unwrap();
+    match config.train.encoder_ema_decay {
+        Some(decay) => Box::new(EmaEncoder::new(method, encoder().unwrap(), decay, true).unwrap()),
+        None => method,
+    }
+}
+
+/// A training step of a run of 60.
+pub const TRAIN: StepContext = StepContext {
+    seed: 1,
+    step: 0,
+    steps_per_epoch: 10,
+    total_steps: 60,
+    global_views: 2,
+    train: true,
+    autocast: false,
+};
+
+/// The optimiser of a run.
+pub fn optimizer(config: &Config, method: &dyn Method) -> Groups {
+    Groups::new(&config.optimizer, method.parameter_groups()).unwrap()
+}
+
+/// A step of all groups with this learning rate and without weight decay.
+pub fn update(optimizer: &mut Groups, lr: f64) {
+    optimizer.step(Rates { lr, weight_decay: 0.0 }, lr).unwrap();
 }
 
 /// Twelve images with a little noise on each of two views.
-pub fn views() -> [Tensor; 2] {
+pub fn views() -> Vec<Tensor> {
     let options = (Kind::Float, Device::Cpu);
     let images = Tensor::randn([12, 3, 4, 4], options);
-    [&images + Tensor::randn([12, 3, 4, 4], options) * 0.1, &images + Tensor::randn([12, 3, 4, 4], options) * 0.1]
+    vec![&images + Tensor::randn([12, 3, 4, 4], options) * 0.1, &images + Tensor::randn([12, 3, 4, 4], options) * 0.1]
 }
 
 /// A copy of all that a method saves, by name.
