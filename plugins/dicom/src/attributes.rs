@@ -103,7 +103,14 @@ impl<'a> Attributes<'a> {
         match &*value {
             PrimitiveValue::U16(numbers) => Ok(numbers.to_vec()),
             PrimitiveValue::I16(numbers) => Ok(numbers.iter().map(|&number| number as u16).collect()),
-            _ => Err(format!("has something other than 16-bit numbers in {}", guard::shown(tag))),
+            // Some writers choose another representation.
+            other => {
+                let wrong = || format!("has something other than 16-bit numbers in {}", guard::shown(tag));
+                let numbers = other.to_multi_int::<i64>().map_err(|_| wrong())?;
+                let bits =
+                    |number| u16::try_from(number).or_else(|_| i16::try_from(number).map(|number| number as u16));
+                numbers.into_iter().map(bits).collect::<Result<_, _>>().map_err(|_| wrong())
+            }
         }
     }
 

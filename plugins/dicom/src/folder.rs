@@ -1,7 +1,8 @@
 //! Any folder of DICOM files.
 
 use crate::cards;
-use crate::found::{Found, partly_read};
+use crate::constant::Constant;
+use crate::found::{Found, contradictions};
 use crate::labels::{self, Marks};
 use crate::listing::{few, files};
 use crate::opened::Last;
@@ -11,7 +12,6 @@ use crate::scan;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use selfsame_tables::policy::Policy;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 /// Test part where the options do not say, with labels.
@@ -110,7 +110,7 @@ impl DicomFolder {
             }
             tracing::warn!("damaged DICOM files, left out: {}", few(&damaged));
         }
-        if let Some(message) = partly_read(&found) {
+        for message in contradictions(&found) {
             tracing::warn!("{}: {message}", self.root.display());
         }
         if !without.is_empty() {
@@ -212,7 +212,7 @@ impl Dataset for DicomFolder {
             samples: own.collect(),
             look: self.options.look,
             last: Last::default(),
-            has_warned: AtomicBool::default(),
+            constant: Constant::new(Arc::clone(&self.root)),
         }))
     }
 }

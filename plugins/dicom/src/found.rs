@@ -2,6 +2,7 @@
 
 use crate::identity::Identity;
 use crate::listing::few;
+use crate::table::shown;
 use std::path::PathBuf;
 
 /// One DICOM file with pixels.
@@ -12,16 +13,24 @@ pub struct Found {
     pub identity: Identity,
 }
 
-/// Which files hold more pixels than their headers speak of, if any does.
-pub fn partly_read(found: &[Found]) -> Option<String> {
-    let surplus =
-        |Found { file, identity }: &Found| Some(format!("{}: {}", file.display(), identity.surplus.as_ref()?));
-    let files: Vec<_> = found.iter().filter_map(surplus).collect();
-    (!files.is_empty()).then(|| {
-        format!(
-            "files with more pixels than their headers say, whose rest is not read: {}; check their Number of Frames, \
-             Bits Allocated and Samples per Pixel",
-            few(&files)
-        )
-    })
+/// In words, what is wrong with some of the files that does not stop their pixels from being read.
+pub fn contradictions(found: &[Found]) -> Vec<String> {
+    let named = |note: &dyn Fn(&Identity) -> Option<String>| -> Vec<String> {
+        let name = |Found { file, identity }: &Found| Some(format!("{}{}", file.display(), note(identity)?));
+        found.iter().filter_map(name).collect()
+    };
+    let surplus = named(&|identity| Some(format!(": {}", identity.surplus.as_ref()?)));
+    let otherwise = named(&|identity| identity.is_otherwise.then(String::new));
+    let characters = named(&|identity| Some(format!(": `{}`", shown(identity.unknown_characters.as_ref()?))));
+    let notes = [
+        (
+            surplus,
+            "files with more pixels than their headers say, whose rest is not read",
+            "; check their Number of Frames, Rows, Columns, Bits Allocated and Samples per Pixel",
+        ),
+        (otherwise, "files that are not written as their transfer syntax says, read as their bytes are", ""),
+        (characters, "files of an unknown character set, whose texts are read as ASCII", ""),
+    ];
+    let notes = notes.into_iter().filter(|(files, ..)| !files.is_empty());
+    notes.map(|(files, what, advice)| format!("{what}: {}{advice}", few(&files))).collect()
 }

@@ -6,13 +6,14 @@ use crate::layout::Layout;
 use crate::length;
 use crate::source::Source;
 use dicom_core::VR;
+use std::sync::OnceLock;
 
 const ITEM: [u8; 4] = [0xfe, 0xff, 0x00, 0xe0];
 const SEQUENCE_END: [u8; 4] = [0xfe, 0xff, 0xdd, 0xe0];
 
 /// Reads the uncompressed bytes of a frame, and how they are laid out.
 pub fn native(source: &Source, layout: &Layout, pixels: Pixels, frame: u32) -> Result<(Vec<u8>, Layout), String> {
-    let Some(length) = pixels.length else { return Err("has fragments where its transfer syntax has none".into()) };
+    let Some(length) = pixels.length else { return Err("has fragments of pixels, expected plain ones".into()) };
     let layout = length::fitted(layout, length)?;
     let size = length::frame_bytes(&layout);
     let begin = size * u64::from(frame);
@@ -39,11 +40,32 @@ struct Fragment {
 pub struct Fragments {
     table: Vec<u32>,
     fragments: Vec<Fragment>,
+    /// Behind the last one and its delimiter.
+    end: u64,
+    /// Which of them begin an image, once that was asked.
+    starts: OnceLock<Vec<usize>>,
+}
+
+/// Where the pixels end.
+///
+/// # Errors
+/// As [`Fragments::find`].
+pub fn end(source: &Source, pixels: Pixels) -> Result<u64, String> {
+    match pixels.length {
+        Some(length) => Ok(pixels.offset + length),
+        None => Ok(Fragments::find(source, pixels)?.end),
+    }
+}
+
+/// Whether code begins as that of an image does: JPEG and JPEG-LS, JPEG 2000 with and without its wrapper, RLE.
+fn is_start(code: &[u8]) -> bool {
+    let starts: [&[u8]; 3] = [&[0xff, 0xd8, 0xff], &[0xff, 0x4f, 0xff, 0x51], &[0, 0, 0, 12, b'j', b'P', b' ', b' ']];
+    starts.iter().any(|start| code.starts_with(start)) || matches!(code, [1..=15, 0, 0, 0, 64, 0, 0, 0, ..])
 }
 
 /// Reads the compressed code of a frame, its fragments joined.
 pub fn encapsulated(source: &Source, fragments: &Fragments, layout: &Layout, frame: u32) -> Result<Vec<u8>, String> {
-    let own = fragments.of_frame(layout.frames as usize, frame as usize)?;
+    let own = fragments.of_frame(source, layout.frames as usize, frame as usize)?;
     let samples = layout.count() as u64;
     let length: u64 = own.iter().map(|fragment| fragment.length).sum();
     let most = samples * u64::from(layout.allocated / 8) * bounds::CODE_FACTOR + bounds::CODE_EXTRA;
@@ -64,51 +86,84 @@ pub fn encapsulated(source: &Source, fragments: &Fragments, layout: &Layout, fra
 }
 
 impl Fragments {
-    /// The fragments of one of so many frames.
-    fn of_frame(&self, frames: usize, frame: usize) -> Result<&[Fragment], String> {
+    /// The fragments of one of so many frames: by their number, else by the offset table, else by their first bytes.
+    fn of_frame(&self, source: &Source, frames: usize, frame: usize) -> Result<&[Fragment], String> {
         let (table, fragments) = (&self.table, &self.fragments);
         let first = fragments.first().ok_or("has no fragment of pixels")?.offset;
         if frames == 1 {
             return Ok(fragments);
         }
+        if fragments.len() < frames {
+            return Err(format!("has {frames} frames by its header, but only {} fragments of pixels", fragments.len()));
+        }
         if fragments.len() == frames {
             return Ok(&fragments[frame..=frame]);
-        }
-        if table.len() != frames {
-            return Err(format!(
-                "has {frames} frames in {} fragments and an offset table of {}: which fragment belongs to which frame is \
-                 not known",
-                fragments.len(),
-                table.len()
-            ));
         }
         let find = |&offset: &u32| {
             fragments.binary_search_by_key(&(first + u64::from(offset)), |fragment| fragment.offset).ok()
         };
-        let begin = table.get(frame).and_then(find);
-        let end = table.get(frame + 1).map_or(Some(fragments.len()), find);
-        match (begin, end) {
-            (Some(begin), Some(end)) if begin < end => Ok(&fragments[begin..end]),
-            _ => Err(format!("has an offset table whose entry for frame {frame} is no fragment")),
+        let is_told = table.len() == frames;
+        let starts = if is_told { &table.iter().map_while(find).collect() } else { self.starts(source)? };
+        let begin = starts.get(frame).copied();
+        let end = if frame + 1 == frames { Some(fragments.len()) } else { starts.get(frame + 1).copied() };
+        match begin.zip(end) {
+            Some((begin, end)) if begin < end && starts.len() == frames => Ok(&fragments[begin..end]),
+            _ if is_told => Err(format!("has an offset table whose entry for frame {frame} is no fragment")),
+            _ => Err(format!(
+                "has {frames} frames in {} fragments, {} of which begin an image, and an offset table of {}: which \
+                 fragment belongs to which frame is not known",
+                fragments.len(),
+                starts.len(),
+                table.len()
+            )),
         }
+    }
+
+    /// Which fragments begin an image.
+    fn starts(&self, source: &Source) -> Result<&Vec<usize>, String> {
+        if let Some(starts) = self.starts.get() {
+            return Ok(starts);
+        }
+        let mut starts = Vec::new();
+        for (index, fragment) in self.fragments.iter().enumerate() {
+            if is_start(&source.read(fragment.offset, fragment.length.min(8))?) {
+                starts.push(index);
+            }
+        }
+        Ok(self.starts.get_or_init(|| starts))
+    }
+
+    /// How many images there are, as far as that can be told.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn images(&self, source: &Source) -> Result<usize, String> {
+        Ok(if self.fragments.len() < 2 { self.fragments.len() } else { self.starts(source)?.len() })
+    }
+
+    /// The first fragment's first bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn head(&self, source: &Source) -> Result<Vec<u8>, String> {
+        const HEAD: u64 = 1 << 10;
+        self.fragments.first().map_or(Ok(Vec::new()), |first| source.read(first.offset, first.length.min(HEAD)))
     }
 
     /// Searches for the basic offset table and all fragments behind it, from the first item on.
     ///
     /// # Errors
-    /// Plain pixels, something other than an item, a length that is beyond the file, or more than the bounds allow.
+    /// Something other than an item, a length that is beyond the file, or more than the bounds allow.
     pub fn find(source: &Source, pixels: Pixels) -> Result<Self, String> {
-        if pixels.length.is_some() {
-            return Err("has plain pixels where its transfer syntax has fragments".into());
-        }
         let mut at = pixels.offset;
         let mut table = None;
         let mut fragments = Vec::new();
-        while at < source.total {
+        // Fewer bytes are no item, where the delimiter was left out.
+        while source.total - at >= 8 {
             let head = source.read(at, 8)?;
             at += 8;
             let length = u64::from(u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
-            if head[..4] == SEQUENCE_END {
+            if head[..4] == SEQUENCE_END || (head == [0; 8] && table.is_some()) {
                 break;
             }
             if head[..4] != ITEM {
@@ -134,6 +189,6 @@ impl Fragments {
             }
             at += length;
         }
-        Ok(Self { table: table.unwrap_or_default(), fragments })
+        Ok(Self { table: table.unwrap_or_default(), fragments, end: at, starts: OnceLock::new() })
     }
 }

@@ -1,22 +1,20 @@
 //! Which elements of a DICOM file are read.
 
 use crate::attributes::Attributes;
-use crate::coding::Pixels;
 use crate::guard::caught;
-use crate::source::Source;
+use crate::source::{Elements, Source};
 use crate::table::shown;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use dicom_object::InMemDicomObject;
 
 /// Whether an element holds an image's pixels, of whatever type.
 fn is_pixels(tag: Tag) -> bool {
     [tags::FLOAT_PIXEL_DATA, tags::DOUBLE_FLOAT_PIXEL_DATA, tags::PIXEL_DATA].contains(&tag)
 }
 
-/// Whether a header's reader needs this element.
+/// Whether a header's reader needs this element, in the data set or in an item. A strange value of any other stops nobody.
 fn is_wanted(tag: Tag) -> bool {
-    const OTHERS: [Tag; 10] = [
+    const WANTED: [Tag; 40] = [
         tags::SPECIFIC_CHARACTER_SET,
         tags::SOP_CLASS_UID,
         tags::SOP_INSTANCE_UID,
@@ -25,17 +23,47 @@ fn is_wanted(tag: Tag) -> bool {
         tags::PATIENT_ID,
         tags::STUDY_INSTANCE_UID,
         tags::SERIES_INSTANCE_UID,
+        tags::SAMPLES_PER_PIXEL,
+        tags::PHOTOMETRIC_INTERPRETATION,
+        tags::PLANAR_CONFIGURATION,
+        tags::NUMBER_OF_FRAMES,
+        tags::ROWS,
+        tags::COLUMNS,
+        tags::BITS_ALLOCATED,
+        tags::BITS_STORED,
+        tags::HIGH_BIT,
+        tags::PIXEL_REPRESENTATION,
+        tags::PIXEL_PADDING_VALUE,
+        tags::PIXEL_PADDING_RANGE_LIMIT,
+        tags::WINDOW_CENTER,
+        tags::WINDOW_WIDTH,
+        tags::VOILUT_FUNCTION,
+        tags::RESCALE_INTERCEPT,
+        tags::RESCALE_SLOPE,
+        tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+        tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+        tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
+        tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
+        tags::MODALITY_LUT_SEQUENCE,
+        tags::VOILUT_SEQUENCE,
+        tags::LUT_DESCRIPTOR,
+        tags::LUT_DATA,
         tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
         tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+        tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE,
+        tags::FRAME_VOILUT_SEQUENCE,
     ];
-    tag.group() == 0x0028 || OTHERS.contains(&tag)
+    WANTED.contains(&tag)
 }
 
 /// The elements of a file that its readers need, and the place of its pixels.
 ///
 /// # Errors
 /// As [`Source::elements`], and a panic of dicom-rs.
-pub fn elements(source: &Source) -> Result<(InMemDicomObject, Option<Pixels>), String> {
+pub fn elements(source: &Source) -> Result<Elements, String> {
     caught(|| source.elements(is_wanted, is_pixels))
 }
 

@@ -1,12 +1,14 @@
 //! Who and what a DICOM file is.
 
 use crate::attributes::Attributes;
+use crate::codec;
 use crate::coding::Pixels;
+use crate::frame::Fragments;
 use crate::guard::caught;
 use crate::header;
 use crate::layout::{Layout, frames};
 use crate::length;
-use crate::source::Source;
+use crate::source::{Elements, Source};
 use dicom_dictionary_std::tags;
 
 /// Who and what a file is.
@@ -20,6 +22,10 @@ pub struct Identity {
     pub frames: u32,
     /// In words, pixels that are not read because the header does not speak of them.
     pub surplus: Option<String>,
+    /// Whether something is not written as its transfer syntax says.
+    pub is_otherwise: bool,
+    /// A character set that is not known.
+    pub unknown_characters: Option<String>,
 }
 
 impl Identity {
@@ -28,31 +34,52 @@ impl Identity {
     /// # Errors
     /// A header that is damaged, or beyond the bounds.
     pub fn of(source: &Source) -> Result<Option<Self>, String> {
-        let (object, pixels) = header::elements(source)?;
-        caught(|| Self::read(Attributes::new(&object, source.coding.explicit), pixels))
+        let elements = header::elements(source)?;
+        caught(|| Self::read(source, elements))
     }
 
-    /// From the elements of a file.
-    fn read(elements: Attributes<'_>, pixels: Option<Pixels>) -> Result<Option<Self>, String> {
+    fn read(source: &Source, elements: Elements) -> Result<Option<Self>, String> {
+        let Elements { object, pixels, is_mixed, unknown_characters } = elements;
+        let elements = Attributes::new(&object, source.coding.explicit);
         if !elements.has(tags::SOP_CLASS_UID) && !elements.has(tags::ROWS) {
             return Ok(None);
         }
-        let has_pixels = pixels.is_some();
-        let frames = if has_pixels { frames(elements)? } else { 0 };
+        let frames = if pixels.is_some() { frames(elements)? } else { 0 };
+        // What is wrong with the pixels is said when they are read.
+        let found = pixels.map(|pixels| found(source, elements, pixels, frames)).unwrap_or_default();
         Ok(Some(Self {
             patient: elements.text(tags::PATIENT_ID)?,
             study: elements.text(tags::STUDY_INSTANCE_UID)?,
             series: elements.text(tags::SERIES_INSTANCE_UID)?,
             instance: elements.text(tags::SOP_INSTANCE_UID)?,
-            has_pixels,
+            has_pixels: pixels.is_some(),
             frames,
-            surplus: pixels.and_then(|pixels| surplus(elements, pixels)),
+            surplus: found.surplus,
+            is_otherwise: source.is_otherwise || is_mixed || found.is_otherwise,
+            unknown_characters,
         }))
     }
 }
 
-fn surplus(elements: Attributes<'_>, pixels: Pixels) -> Option<String> {
-    // A header that cannot be read is named when the pixels are.
-    let layout = Layout::read(elements).ok()?;
-    length::surplus(&layout, pixels.length?)
+/// What the pixels' place and length say.
+#[derive(Default)]
+struct Contradictions {
+    surplus: Option<String>,
+    is_otherwise: bool,
+}
+
+fn found(source: &Source, elements: Attributes<'_>, pixels: Pixels, frames: u32) -> Contradictions {
+    let is_native = codec::is_native(&source.syntax);
+    let Some(length) = pixels.length else {
+        let Ok(fragments) = Fragments::find(source, pixels) else { return Contradictions::default() };
+        let images = fragments.images(source).unwrap_or(0);
+        let surplus = (images > frames as usize).then(|| format!("{images} compressed frames, {frames} by its header"));
+        let head = fragments.head(source).unwrap_or_default();
+        return Contradictions { surplus, is_otherwise: codec::is_otherwise(&head, &source.syntax) };
+    };
+    let layout = Layout::read(elements).ok();
+    Contradictions {
+        surplus: layout.and_then(|layout| length::surplus(&layout, length)),
+        is_otherwise: is_native == Ok(false),
+    }
 }

@@ -37,8 +37,8 @@ impl Layout {
     /// # Errors
     /// A header that is damaged, or an attribute as [`Layout::read`] says.
     pub fn of(source: &Source) -> Result<Self, String> {
-        let (object, _) = header::elements(source)?;
-        caught(|| Self::read(Attributes::new(&object, source.coding.explicit)))
+        let elements = header::elements(source)?;
+        caught(|| Self::read(Attributes::new(&elements.object, source.coding.explicit)))
     }
 
     /// From the elements of a file.
@@ -53,7 +53,9 @@ impl Layout {
         let samples = elements.short(tags::SAMPLES_PER_PIXEL)?.map_or(photometric.samples(), u32::from);
         let allocated = need(tags::BITS_ALLOCATED, "Bits Allocated")?;
         let stored = elements.short(tags::BITS_STORED)?.map_or(allocated, u32::from);
-        let high = elements.short(tags::HIGH_BIT)?.map_or(stored.saturating_sub(1), u32::from);
+        // One that cannot be means nothing, nor does any in compressed code but RLE's.
+        let high = elements.short(tags::HIGH_BIT).ok().flatten().map(u32::from);
+        let high = high.filter(|high| (stored..=allocated).contains(&(high + 1))).unwrap_or(stored.saturating_sub(1));
         if rows == 0 || columns == 0 {
             return Err(format!("has {rows} rows and {columns} columns"));
         }
@@ -65,10 +67,8 @@ impl Layout {
                 "has {allocated} for Bits Allocated, expected 8, 16 or 32; convert it to one of these"
             ));
         }
-        if stored == 0 || stored > allocated || high + 1 < stored || high >= allocated {
-            return Err(format!(
-                "has {stored} bits stored up to bit {high} of {allocated} bits allocated, which cannot be"
-            ));
+        if stored == 0 || stored > allocated {
+            return Err(format!("has {stored} bits stored of {allocated} bits allocated, which cannot be"));
         }
         let count = u64::from(rows) * u64::from(columns) * u64::from(samples);
         if count > bounds::SAMPLES {
@@ -90,14 +90,15 @@ impl Layout {
     }
 }
 
-/// Number of Frames, 1 where a file does not say.
+/// Number of Frames, 1 where a file does not say or says none.
 ///
 /// # Errors
-/// A number that cannot be, or is beyond the bounds.
+/// No whole number, or one that is beyond the bounds.
 pub fn frames(elements: Attributes<'_>) -> Result<u32, String> {
     match elements.decimals(tags::NUMBER_OF_FRAMES)?.first() {
         None => Ok(1),
-        Some(&count) if count >= 1.0 && count <= f64::from(bounds::FRAMES) && count.fract() == 0.0 => Ok(count as u32),
+        Some(&count) if count < 1.0 && count.fract() == 0.0 => Ok(1),
+        Some(&count) if count <= f64::from(bounds::FRAMES) && count.fract() == 0.0 => Ok(count as u32),
         Some(count) => Err(format!("has {count} frames, expected 1 to {}", bounds::FRAMES)),
     }
 }

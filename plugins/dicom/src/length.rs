@@ -39,10 +39,11 @@ pub fn frame_bytes(layout: &Layout) -> u64 {
     if layout.photometric == Photometric::YbrFull422 { bytes * 2 / 3 } else { bytes }
 }
 
-/// In words, uncompressed pixels of which a frame or more is not read; less is padding.
+/// In words, uncompressed pixels of which a row or more is not read; less is padding.
 pub fn surplus(layout: &Layout, length: u64) -> Option<String> {
     let layout = fitted(layout, length).ok()?;
     let frame = frame_bytes(&layout);
     let needed = frame * u64::from(layout.frames);
-    (length >= needed.next_multiple_of(2) + frame).then(|| format!("{length} bytes of pixels, {needed} by its header"))
+    let row = (frame / layout.rows as u64).max(2);
+    (length >= needed + row).then(|| format!("{length} bytes of pixels, {needed} by its header"))
 }

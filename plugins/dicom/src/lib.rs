@@ -1,7 +1,7 @@
 //! DICOM files as data sets: the RSNA Pneumonia Detection Challenge, and any folder.
 //!
 //! A file is read in steps, each of which trusts nothing that the one before did not check: [`source`] (how it is
-//! written), [`guard`] (lengths against the file), dicom-rs with [`attributes`] (values), [`header`], [`identity`],
+//! written), [`guard`] and [`element`] (lengths against the file), dicom-rs with [`attributes`] (values), [`header`], [`identity`],
 //! [`layout`] and [`presentation`] (against the bounds), [`opened`] (kept for the file's other frames), [`frame`] (bytes of
 //! one frame), [`codec`] (stored samples), [`voi`] and [`render`] (what a viewer shows).
 
@@ -10,6 +10,8 @@ mod bounds;
 mod cards;
 mod codec;
 mod coding;
+mod constant;
+mod element;
 mod folder;
 mod found;
 mod frame;

@@ -9,7 +9,7 @@ use crate::header;
 use crate::layout::Layout;
 use crate::options::Voi;
 use crate::presentation::Presentation;
-use crate::source::{Refusal, Source};
+use crate::source::{Elements, Refusal, Source};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl Opened {
     /// Why it cannot be read, without its name.
     pub fn new(path: &Path) -> Result<Self, String> {
         let source = Source::open(path).map_err(Refusal::why)?;
-        let (object, pixels) = header::elements(&source)?;
+        let Elements { object, pixels, .. } = header::elements(&source)?;
         let layout = caught(|| Layout::read(Attributes::new(&object, source.coding.explicit)));
         Ok(Self { path: path.to_path_buf(), source, object, pixels, layout, fragments: OnceLock::new() })
     }
@@ -58,21 +58,22 @@ impl Opened {
         if frame >= layout.frames {
             return Err(format!("has {} frames; frame {frame} was asked for", layout.frames));
         }
-        let (code, stored_as) = self.code(layout, pixels, frame)?;
-        let stored = codec::decode(code, &self.source.syntax, self.source.coding, &stored_as)?;
+        // A transfer syntax that is not read is named.
+        codec::is_native(&self.source.syntax)?;
+        let stored = match pixels.length {
+            Some(_) => {
+                let (bytes, stored_as) = frame::native(&self.source, layout, pixels, frame)?;
+                codec::unpack(bytes, self.source.coding, &stored_as)?
+            }
+            None => {
+                let code = frame::encapsulated(&self.source, self.fragments(pixels)?, layout, frame)?;
+                codec::decode(&code, &self.source.syntax, layout)?
+            }
+        };
         if stored.values.len() != layout.count() {
             return Err(format!("has {} samples, expected {}", stored.values.len(), layout.count()));
         }
         Ok((layout.clone(), shown, stored))
-    }
-
-    /// The bytes of one frame, and how they are laid out.
-    fn code(&self, layout: &Layout, pixels: Pixels, frame: u32) -> Result<(Vec<u8>, Layout), String> {
-        if codec::is_native(&self.source.syntax)? {
-            return frame::native(&self.source, layout, pixels, frame);
-        }
-        let code = frame::encapsulated(&self.source, self.fragments(pixels)?, layout, frame)?;
-        Ok((code, layout.clone()))
     }
 
     /// The places of its fragments, which are searched for once.

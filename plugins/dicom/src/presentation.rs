@@ -126,7 +126,8 @@ fn interest(elements: Attributes<'_>, scope: Attributes<'_>, is_signed: bool) ->
 fn window(scope: Attributes<'_>) -> Result<Option<Window>, String> {
     let (centers, widths) = (scope.decimals(tags::WINDOW_CENTER)?, scope.decimals(tags::WINDOW_WIDTH)?);
     let (Some(&center), Some(&width)) = (centers.first(), widths.first()) else { return Ok(None) };
-    let function = match scope.text(tags::VOILUT_FUNCTION)?.as_deref() {
+    let function = scope.text(tags::VOILUT_FUNCTION)?.map(|name| name.to_ascii_uppercase());
+    let function = match function.as_deref() {
         None | Some("LINEAR") => Function::Linear,
         Some("LINEAR_EXACT") => Function::LinearExact,
         Some("SIGMOID") => Function::Sigmoid,

@@ -1,6 +1,7 @@
 //! The RSNA Pneumonia Detection Challenge as its users have it on disk.
 
 use crate::cards::{self, DETAILED_CLASSES};
+use crate::constant::Constant;
 use crate::listing::{entries, few, unreadable};
 use crate::opened::Last;
 use crate::options::{Labels, Rsna};
@@ -11,7 +12,6 @@ use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Sa
 use selfsame_tables::labels::{is_missing, plain, truth_as_number};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 const LABELLED: &str = "dataset.csv";
@@ -234,7 +234,7 @@ impl Dataset for RsnaKaggle {
             samples,
             look: self.options.look,
             last: Last::default(),
-            has_warned: AtomicBool::default(),
+            constant: Constant::new(Arc::clone(&self.root)),
         }))
     }
 }

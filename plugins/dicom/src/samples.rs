@@ -1,6 +1,7 @@
 //! One split: which frame of which file each sample is.
 
 use crate::codec;
+use crate::constant::{Constant, cause, is_constant};
 use crate::guard::caught;
 use crate::header;
 use crate::opened::{Last, Opened};
@@ -11,7 +12,6 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::UNIX_EPOCH;
 
 /// One frame of one file.
@@ -34,8 +34,7 @@ pub struct Frames {
     pub samples: Vec<Sample>,
     pub look: RenderOptions,
     pub last: Last,
-    /// Whether an image without any difference was named.
-    pub has_warned: AtomicBool,
+    pub constant: Constant,
 }
 
 impl Frames {
@@ -76,17 +75,16 @@ impl Samples for Frames {
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
         let image = |&index: &usize| {
             let sample = self.sample(index)?;
-            let file = self.last.open(&self.root.join(&sample.file));
-            let image = file.and_then(|file| render::frame(&file, sample.frame, self.look));
-            let image = image.map_err(|why| self.wrong(index, sample, &why))?;
-            if is_constant(&image) && !self.has_warned.swap(true, Ordering::Relaxed) {
-                tracing::warn!(
-                    "{}: all its pixels are equal as they are shown, so that nothing can be learnt from them; check its \
-                     window, or set dataset.options.voi to percentile or minmax. Further such images are not named",
-                    self.root.join(&sample.file).display()
-                );
-            }
-            Ok(image)
+            let read = || {
+                let file = self.last.open(&self.root.join(&sample.file))?;
+                let image = render::frame(&file, sample.frame, self.look)?;
+                if is_constant(&image) {
+                    let cause = cause(&file.stored(sample.frame, self.look.voi)?, self.look.voi);
+                    self.constant.add(index, sample.file.clone(), cause);
+                }
+                Ok(image)
+            };
+            read().map_err(|why: String| self.wrong(index, sample, &why))
         };
         indices.iter().map(image).collect()
     }
@@ -109,15 +107,12 @@ impl Samples for Frames {
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
         let sample = self.sample(index)?;
         let file = self.last.open(&self.root.join(&sample.file));
-        file.and_then(|file| facts(&file)).map_err(|why| self.wrong(index, sample, &why))
+        let mut facts = file.and_then(|file| facts(&file)).map_err(|why| self.wrong(index, sample, &why))?;
+        if let Some(cause) = self.constant.cause(index) {
+            facts.insert("equal pixels as shown".into(), format!("because of {cause}"));
+        }
+        Ok(facts)
     }
-}
-
-/// Whether each channel has one value only.
-pub fn is_constant(image: &Image) -> bool {
-    let cell = usize::from(image.bit_depth / 8);
-    let is_flat = |plane: &[u8]| plane.chunks_exact(cell).all(|value| value == &plane[..cell]);
-    image.data.chunks(image.height * image.width * cell).all(is_flat)
 }
 
 fn facts(file: &Opened) -> std::result::Result<BTreeMap<String, String>, String> {

@@ -3,9 +3,10 @@
 use crate::attributes::Attributes;
 use crate::bounds;
 use crate::coding::{Coding, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, Pixels};
+use crate::frame;
 use crate::guard::{self, Fault, Walked};
-use dicom_core::Tag;
 use dicom_core::header::DataElementHeader;
+use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_BIG_ENDIAN;
@@ -58,8 +59,21 @@ pub struct Source {
     /// UID of the transfer syntax; empty in a file without meta information.
     pub syntax: String,
     pub coding: Coding,
+    /// Whether the data set is not written as its transfer syntax says.
+    pub is_otherwise: bool,
     /// Where the data set begins.
     start: u64,
+}
+
+/// What was read of a data set.
+pub struct Elements {
+    /// The elements that were asked for.
+    pub object: InMemDicomObject,
+    pub pixels: Option<Pixels>,
+    /// Whether some of them are written otherwise than the data set.
+    pub is_mixed: bool,
+    /// A character set that is not known.
+    pub unknown_characters: Option<String>,
 }
 
 impl Source {
@@ -71,29 +85,66 @@ impl Source {
         }
         let file = File::open(path)?;
         let total = file.metadata()?.len();
-        let mut head = vec![0; total.min(132) as usize];
+        let mut head = vec![0; total.min(140) as usize];
         file.read_exact_at(&mut head, 0)?;
-        let mut source =
-            Self { bytes: Bytes::File(file), total, syntax: String::new(), coding: EXPLICIT_LITTLE, start: 0 };
+        let mut source = Self {
+            bytes: Bytes::File(file),
+            total,
+            syntax: String::new(),
+            coding: EXPLICIT_LITTLE,
+            is_otherwise: false,
+            start: 0,
+        };
         source.start = match &head[..] {
-            [.., b'D', b'I', b'C', b'M'] if head.len() == 132 => 132,
+            head if head.get(128..132) == Some(b"DICM") => 132,
             [b'D', b'I', b'C', b'M', ..] => 4,
             // The preamble was left out.
             [2, 0, _, 0, first, second, ..] if first.is_ascii_uppercase() && second.is_ascii_uppercase() => 0,
             _ => {
-                guard::caught(|| Ok(source.bare(&head))).map_err(Refusal::Failed)?.ok_or(Refusal::NotDicom)?;
+                // A preamble may lack its magic word, with and without the place of it.
+                let mut places = [0, 128, 132].into_iter();
+                let found =
+                    guard::caught(|| Ok(places.find_map(|start| source.bare(start, head.get(start as usize..)?))));
+                found.map_err(Refusal::Failed)?.ok_or(Refusal::NotDicom)?;
                 return Ok(source);
             }
         };
         guard::caught(|| source.meta()).map_err(Refusal::Failed)?;
-        if source.syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN {
+        if source.syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN && !source.is_plain() {
             source.inflate().map_err(Refusal::Failed)?;
         }
+        let stated = source.coding;
+        source.coding = source.as_written();
+        source.is_otherwise |= source.syntax.is_empty() || source.coding != stated;
         Ok(source)
+    }
+
+    /// Whether a data set that should be deflated is not.
+    fn is_plain(&mut self) -> bool {
+        let head = self.read(self.start, 8).unwrap_or_default();
+        self.is_otherwise = identifying(&head).is_some();
+        self.is_otherwise
+    }
+
+    /// How the data set's first element is written.
+    fn as_written(&self) -> Coding {
+        let head = self.read(self.start, 6).unwrap_or_default();
+        let &[low, high, _, _, first, second] = &head[..] else { return self.coding };
+        let is_explicit = VR::from_binary([first, second]).is_some()
+            || (self.coding.explicit && first.is_ascii_uppercase() && second.is_ascii_uppercase());
+        match (is_explicit, low == 0 && high != 0) {
+            (true, big_endian) => Coding { explicit: true, big_endian },
+            (false, false) => IMPLICIT_LITTLE,
+            (false, true) => self.coding,
+        }
     }
 
     /// Replaces a deflated data set.
     fn inflate(&mut self) -> Result<(), String> {
+        // zlib's header before the deflated bytes (RFC 1950), which does not belong there.
+        if matches!(self.read(self.start, 2)?[..], [0x78, flags] if (0x7800 | u16::from(flags)) % 31 == 0) {
+            self.start += 2;
+        }
         let Bytes::File(file) = &self.bytes else { return Ok(()) };
         let inflater = || {
             let mut file = file;
@@ -118,7 +169,7 @@ impl Source {
         let walked = self.walk(self.start, EXPLICIT_LITTLE, is_syntax, |tag| tag.group() != 2)?;
         let object = parse(&walked, EXPLICIT_LITTLE)?;
         let syntax = Attributes::new(&object, true).text(tags::TRANSFER_SYNTAX_UID)?;
-        self.syntax = syntax.ok_or("the file meta information names no transfer syntax")?;
+        self.syntax = syntax.unwrap_or_default();
         self.start = walked.end;
         self.coding = match self.syntax.as_str() {
             uids::IMPLICIT_VR_LITTLE_ENDIAN => IMPLICIT_LITTLE,
@@ -130,25 +181,16 @@ impl Source {
 
     /// Finds out how a data set without meta information is written, by its first elements, those of
     /// group 0008; none when it is none.
-    fn bare(&mut self, head: &[u8]) -> Option<()> {
-        let &[a, b, c, d, e, f, g, h, ..] = head else { return None };
-        let is_named = e.is_ascii_uppercase() && f.is_ascii_uppercase();
-        let (coding, element) = match (a, b) {
-            (8, 0) => (if is_named { EXPLICIT_LITTLE } else { IMPLICIT_LITTLE }, u16::from_le_bytes([c, d])),
-            (0, 8) if is_named => (EXPLICIT_BIG, u16::from_be_bytes([c, d])),
-            _ => return None,
-        };
-        // Identifying elements come first, and they are short.
-        let length = u32::from_le_bytes([e, f, g, h]);
-        if element > 0x0100 || (coding == IMPLICIT_LITTLE && length > 1024) {
-            return None;
-        }
-        let walked = self.walk(0, coding, |_| false, |tag| tag.group() != 8).ok()?;
+    fn bare(&mut self, start: u64, head: &[u8]) -> Option<()> {
+        let coding = identifying(head)?;
+        let walked = self.walk(start, coding, |_| false, |tag| tag.group() != 8).ok()?;
+        self.start = start;
         self.coding = coding;
         walked.last.is_none_or(|(next, _)| next.tag.group() > 8).then_some(())
     }
 
-    /// The elements of the data set that `is_wanted`, up to the pixels, and the place of the pixels.
+    /// The elements of the data set that `is_wanted`, and the place of the pixels. What stands behind the pixels is read
+    /// only where something that an image cannot do without does not stand before them.
     ///
     /// # Errors
     /// A header that is damaged, or beyond the bounds.
@@ -156,10 +198,20 @@ impl Source {
         &self,
         is_wanted: impl Fn(Tag) -> bool,
         is_pixels: impl Fn(Tag) -> bool,
-    ) -> Result<(InMemDicomObject, Option<Pixels>), String> {
-        let walked = self.walk(self.start, self.coding, is_wanted, is_pixels)?;
+    ) -> Result<Elements, String> {
+        const NEEDED: [Tag; 4] = [tags::PHOTOMETRIC_INTERPRETATION, tags::ROWS, tags::COLUMNS, tags::BITS_ALLOCATED];
+        let walked = self.walk(self.start, self.coding, &is_wanted, &is_pixels)?;
         let pixels = walked.last.map(|last| self.pixels(last)).transpose()?;
-        Ok((parse(&walked, self.coding)?, pixels))
+        let mut object = parse(&walked, self.coding)?;
+        let lacks = |object: &InMemDicomObject| NEEDED.iter().any(|&tag| object.get(tag).is_none());
+        if let Some(end) = pixels.filter(|_| lacks(&object)).and_then(|pixels| frame::end(self, pixels).ok()) {
+            // Anything may stand behind the last element.
+            let behind =
+                self.walk(end, self.coding, &is_wanted, |_| false).and_then(|walked| parse(&walked, self.coding));
+            behind.into_iter().flatten().for_each(|element| drop(object.put(element)));
+        }
+        let Walked { is_mixed, unknown_characters, .. } = walked;
+        Ok(Elements { object, pixels, is_mixed, unknown_characters })
     }
 
     fn pixels(&self, (header, offset): (DataElementHeader, u64)) -> Result<Pixels, String> {
@@ -210,6 +262,20 @@ impl Source {
             }
         }
     }
+}
+
+/// How a data set is written that begins with an identifying element, as those do that begin a file; none of other bytes.
+fn identifying(head: &[u8]) -> Option<Coding> {
+    let &[a, b, c, d, e, f, g, h, ..] = head else { return None };
+    let is_named = e.is_ascii_uppercase() && f.is_ascii_uppercase();
+    let (coding, element) = match (a, b) {
+        (8, 0) => (if is_named { EXPLICIT_LITTLE } else { IMPLICIT_LITTLE }, u16::from_le_bytes([c, d])),
+        (0, 8) if is_named => (EXPLICIT_BIG, u16::from_be_bytes([c, d])),
+        _ => return None,
+    };
+    // They are short.
+    let length = u32::from_le_bytes([e, f, g, h]);
+    (element <= 0x0100 && (coding != IMPLICIT_LITTLE || length <= 1024)).then_some(coding)
 }
 
 /// Reads what a walk kept.

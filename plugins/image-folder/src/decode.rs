@@ -5,13 +5,14 @@ use crate::pixels::{self, Sample, Shape};
 use crate::tiff_bands::{self, Alpha};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata::Orientation};
 use selfsame_plugin_api::Image;
+use selfsame_tables::jpeg::Start;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// What turns files into pixels; changes whenever the same file could give others.
-pub const VERSION: &str = "image-folder 2, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
+pub const VERSION: &str = "image-folder 3, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
 
 /// How files become images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +119,7 @@ fn shaped<T: Sample>(samples: &[T], stored: usize, form: &Form) -> Outcome<Vec<u
 fn decode(path: &Path, max_pixels: u64) -> Outcome<DynamicImage> {
     let mut bytes = Vec::new();
     open(path, max_pixels)?.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    name_rgb(&mut bytes);
     let Opened { decoder, format, orientation, alpha } = opened(Cursor::new(bytes.as_slice()), max_pixels)?;
     if format == ImageFormat::Jpeg && !jpeg_is_complete(&bytes) {
         return Err("the JPEG file is truncated: its end marker is missing".into());
@@ -128,6 +130,17 @@ fn decode(path: &Path, max_pixels: u64) -> Outcome<DynamicImage> {
     }
     image.apply_orientation(orientation);
     Ok(image)
+}
+
+/// Says with an Adobe segment what a JPEG image's components are called, where the decoder does not know these names.
+fn name_rgb(bytes: &mut Vec<u8>) {
+    const ADOBE_RGB: [u8; 16] = *b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0";
+    if !bytes.starts_with(&[0xff, 0xd8]) {
+        return;
+    }
+    if let Some(start) = Start::read(bytes).filter(|start| start.ids == *b"rgb") {
+        bytes.splice(start.frame..start.frame, ADOBE_RGB);
+    }
 }
 
 /// The image over black, where its colours were multiplied by alpha already.

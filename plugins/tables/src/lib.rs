@@ -1,6 +1,7 @@
-//! What the data sets that read lists share: the CSV reader, labels as they are compared, names in messages, and what to do
-//! about input that does not fit.
+//! What the data sets of files share: the CSV reader, labels as they are compared, names in messages, what to do about input
+//! that does not fit, and which colours a JPEG image holds.
 
+pub mod jpeg;
 pub mod labels;
 pub mod names;
 pub mod policy;

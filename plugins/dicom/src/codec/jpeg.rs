@@ -3,9 +3,10 @@
 use super::{Colours, Stored, Values, check_size, extend, header_colours};
 use crate::bounds;
 use crate::layout::Layout;
-use libjpeg_turbo_rs::decode::marker::{JpegMetadata, MarkerReader};
+use libjpeg_turbo_rs::decode::marker::MarkerReader;
 use libjpeg_turbo_rs::precision::{decompress_12bit_with_limits, decompress_lossless_arbitrary};
 use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError};
+use selfsame_tables::jpeg::{self, Start};
 
 /// Decodes a frame.
 ///
@@ -21,11 +22,12 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
     check_size(layout, frame.height(), frame.width(), frame.components.len())?;
     let (values, colours) = match (frame.is_lossless, frame.precision) {
         _ if start.is_arithmetic => return Err("has JPEG code with arithmetic coding, which is not read".into()),
-        (false, 8) => (lossy(code, layout), colours(&start, layout)),
+        (false, 8) => (lossy(code, layout), colours(code, layout)),
         (false, 12) if layout.samples == 1 && !frame.is_progressive => (extended(code, layout), Colours::Rgb),
         // Lossless code holds the colours that its components or the header name, whatever its segments say.
         (true, bits @ 2..=16) => {
-            let colours = if has_rgb_ids(&start) { Colours::Rgb } else { header_colours(layout) };
+            let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
+            let colours = if jpeg::has_rgb_ids(&ids) { Colours::Rgb } else { header_colours(layout) };
             (lossless(code, layout, bits.into()), colours)
         }
         (is_lossless, bits) => {
@@ -43,23 +45,13 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
     Ok(Stored { values, colours })
 }
 
-/// By the components' names, else by an Adobe or JFIF segment before the first scan, else by the header.
-fn colours(start: &JpegMetadata, layout: &Layout) -> Colours {
-    if has_rgb_ids(start) {
-        return Colours::Rgb;
-    }
-    match start.adobe_transform_at_first_sos {
-        Some(0) => Colours::Rgb,
-        Some(_) => Colours::YbrFull,
-        None if start.saw_jfif_marker_at_first_sos => Colours::YbrFull,
+/// As the code says, else as the header does.
+fn colours(code: &[u8], layout: &Layout) -> Colours {
+    match Start::read(code).and_then(|start| start.colours()) {
+        Some(jpeg::Colours::Rgb) => Colours::Rgb,
+        Some(jpeg::Colours::YCbCr) => Colours::YbrFull,
         None => header_colours(layout),
     }
-}
-
-/// Whether the components are called R, G and B, or r, g and b.
-fn has_rgb_ids(start: &JpegMetadata) -> bool {
-    let ids: Vec<u8> = start.frame.components.iter().map(|component| component.id).collect();
-    ids.eq_ignore_ascii_case(b"RGB")
 }
 
 fn lossy(code: &[u8], layout: &Layout) -> Result<Values, JpegError> {

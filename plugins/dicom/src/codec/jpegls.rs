@@ -26,10 +26,14 @@ pub fn decode(code: &[u8], layout: &Layout) -> Result<Stored, String> {
 }
 
 /// Precision, height, width and components from the SOF₅₅ segment.
-fn start_of_frame(code: &[u8]) -> Option<(u32, usize, usize, usize)> {
+pub fn start_of_frame(code: &[u8]) -> Option<(u32, usize, usize, usize)> {
     let mut at = 2;
     loop {
         let &[0xff, marker, high, low, ..] = code.get(at..)? else { return None };
+        // A scan, which the header stands before.
+        if marker == 0xda {
+            return None;
+        }
         if marker == 0xf7 {
             let &[bits, top, bottom, left, right, components, ..] = code.get(at + 4..)? else { return None };
             let pair = |high, low| usize::from(u16::from_be_bytes([high, low]));

@@ -20,7 +20,7 @@ use dicom_transfer_syntax_registry::entries::EXPLICIT_VR_BIG_ENDIAN;
 use std::borrow::Cow;
 
 /// Raise it when any decoder's pixels change: kept pixels are then decoded again.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Which colours three samples are, once a decoder has undone what its own stream says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,17 +114,46 @@ pub fn is_native(syntax: &str) -> Result<bool, String> {
     Ok(kind(syntax)? == Kind::Native)
 }
 
-/// Decodes the bytes of one frame.
+/// The kind of a frame's code by its first bytes, whatever its transfer syntax says; none of code that has no mark.
+fn written(code: &[u8], syntax: &str) -> Option<Kind> {
+    if codestream::unwrapped(code).is_some() {
+        return Some(Kind::Jpeg2000);
+    }
+    if code.starts_with(&[0xff, 0xd8, 0xff]) {
+        let is_ls = jpegls::start_of_frame(code).is_some();
+        return Some(if is_ls { Kind::JpegLs } else { Kind::Jpeg });
+    }
+    let stated = kind(syntax).ok()?;
+    let is_rle = matches!(code, [1..=15, 0, 0, 0, 64, 0, 0, 0, ..]);
+    (is_rle && stated == Kind::Native).then_some(Kind::Rle)
+}
+
+/// Whether a frame's first bytes are not those of its transfer syntax.
+pub fn is_otherwise(head: &[u8], syntax: &str) -> bool {
+    let stated = kind(syntax).ok();
+    written(head, syntax).is_some_and(|written| stated.is_some_and(|stated| stated != written))
+}
+
+/// The samples of one uncompressed frame.
+///
+/// # Errors
+/// Samples that are not read.
+pub fn unpack(bytes: Vec<u8>, coding: Coding, layout: &Layout) -> Result<Stored, String> {
+    native::decode(bytes, layout, coding)
+}
+
+/// Decodes the code of one frame.
 ///
 /// # Errors
 /// A transfer syntax that is not read, code that is damaged, sizes that contradict the header.
-pub fn decode(bytes: Vec<u8>, syntax: &str, coding: Coding, layout: &Layout) -> Result<Stored, String> {
-    match kind(syntax)? {
-        Kind::Native => native::decode(bytes, layout, coding),
-        Kind::Rle => rle::decode(&bytes, layout),
-        Kind::Jpeg => jpeg::decode(&bytes, layout),
-        Kind::JpegLs => jpegls::decode(&bytes, layout),
-        Kind::Jpeg2000 => jpeg2000::decode(&bytes, layout),
+pub fn decode(code: &[u8], syntax: &str, layout: &Layout) -> Result<Stored, String> {
+    let stated = kind(syntax)?;
+    match written(code, syntax).unwrap_or(stated) {
+        Kind::Native => Err("has fragments of pixels where its transfer syntax has none".into()),
+        Kind::Rle => rle::decode(code, layout),
+        Kind::Jpeg => jpeg::decode(code, layout),
+        Kind::JpegLs => jpegls::decode(code, layout),
+        Kind::Jpeg2000 => jpeg2000::decode(code, layout),
     }
 }
 

@@ -3,9 +3,9 @@
 
 use super::frame;
 use super::writer::{LITTLE, Picture};
+use crate::constant::is_constant;
 use crate::options::{Color, RenderOptions, Voi};
 use crate::presentation::{Function, Window};
-use crate::samples::is_constant;
 
 fn shown_with(picture: &Picture, look: RenderOptions) -> Result<Vec<u8>, String> {
     let folder = tempfile::tempdir().unwrap();
@@ -328,7 +328,7 @@ fn values_of_unknown_representation_are_read_by_the_dictionary() {
     assert!(error.contains("(0028,3010) of the value representation UN, expected a sequence"), "{error}");
     assert_eq!(shown(&sequence, Voi::None), shown(&unknown, Voi::None));
     // Its parts count as those of other texts do.
-    unknown.texts.push((0x0028_1055, *b"UN", "\\".repeat(1 << 19)));
+    unknown.texts.push((0x0008_0070, *b"UN", "\\".repeat(1 << 19)));
     let error = shown_with(&unknown, RenderOptions { voi: Voi::Window, color: Color::Grey, bit_depth: 8 }).unwrap_err();
     assert!(error.contains("elements and values"), "{error}");
 }

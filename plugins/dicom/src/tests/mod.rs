@@ -8,6 +8,7 @@ mod streams;
 mod syntaxes;
 mod tables;
 mod writer;
+mod written;
 
 use crate::codec::Stored;
 use crate::layout::Layout;
