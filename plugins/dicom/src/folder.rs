@@ -4,12 +4,14 @@ use crate::cards;
 use crate::constant::Constant;
 use crate::found::{Found, contradictions};
 use crate::labels::{self, Marks};
-use crate::listing::{few, files};
+use crate::listing::{Listing, few, files};
 use crate::opened::Last;
 use crate::options::{Folder, Frames as Choice};
-use crate::samples::{Frames, Sample, is_test};
+use crate::samples::{Frames, Sample, is_test, targets};
 use crate::scan;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
+use selfsame_tables::balance::oddities;
+use selfsame_tables::files::{LeftOut, printable};
 use selfsame_tables::policy::Policy;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -27,7 +29,8 @@ struct Nameless {
 
 impl Nameless {
     /// The group of one file: its patient, else its study, else its series, else itself.
-    fn group(&mut self, Found { file, identity }: &Found) -> String {
+    fn group(&mut self, found: &Found) -> String {
+        let identity = &found.identity;
         match (&identity.patient, &identity.study, &identity.series) {
             (Some(patient), ..) => patient.clone(),
             (None, Some(study), _) => {
@@ -40,7 +43,7 @@ impl Nameless {
             }
             (None, None, None) => {
                 self.file += 1;
-                format!("file {}", file.display())
+                format!("file {}", found.name())
             }
         }
     }
@@ -87,15 +90,16 @@ impl DicomFolder {
         if !self.root.is_dir() {
             return Err(PluginError::data(format!("{} is not a folder; set dataset.dataset_dir", self.root.display())));
         }
-        let (paths, others) = files(&self.root, services)?;
+        let Listing { files: paths, others } = files(&self.root, services)?;
         let what = format!("reading the headers of files in {}", self.root.display());
-        let (mut found, mut foreign, mut damaged, mut without) = (Vec::new(), others, Vec::new(), Vec::new());
+        let (mut found, mut foreign, mut damaged, mut without) =
+            (Vec::new(), LeftOut::default(), Vec::new(), Vec::new());
         for (path, identity) in paths.iter().zip(scan::identities(&paths, &what, services)?) {
             let relative = path.strip_prefix(&*self.root).unwrap_or(path).to_path_buf();
             match identity {
                 Ok(Some(identity)) if identity.has_pixels => found.push(Found { file: relative, identity }),
-                Ok(Some(_)) => without.push(relative.display().to_string()),
-                Ok(None) => foreign += 1,
+                Ok(Some(_)) => without.push(printable(&relative)),
+                Ok(None) => foreign.add(path),
                 Err(why) => damaged.push(format!("{} {why}", path.display())),
             }
         }
@@ -116,16 +120,22 @@ impl DicomFolder {
         if !without.is_empty() {
             tracing::info!("DICOM files without pixels, left out: {}", few(&without));
         }
+        let kinds = match (foreign.count(), others) {
+            (0, 0) => String::new(),
+            (_, 0) => format!(": {}", foreign.kinds()),
+            (_, others) => format!(": {}, {others} pipes and devices", foreign.kinds()),
+        };
+        let foreign = foreign.count() + others;
         if found.is_empty() {
             let (root, count) = (self.root.display(), paths.len() + others);
             return Err(PluginError::data(format!(
-                "{root}: none of {count} files is a DICOM image ({foreign} are not DICOM, {} have no pixels, {} are \
+                "{root}: none of {count} files is a DICOM image ({foreign} are not DICOM{kinds}; {} have no pixels, {} are \
                  damaged)",
                 without.len(),
                 damaged.len()
             )));
         }
-        tracing::info!("{}: {} DICOM images, {foreign} other files", self.root.display(), found.len());
+        tracing::info!("{}: {} DICOM images, {foreign} other files{kinds}", self.root.display(), found.len());
         Ok(found)
     }
 
@@ -174,6 +184,11 @@ impl DicomFolder {
         let splits: Vec<_> = all.into_iter().filter(has).collect();
         if !splits.contains(&Split::Train) {
             return Err(PluginError::data(format!("{}: no image is in the training split", self.root.display())));
+        }
+        let of_split =
+            |split: Split| (split, targets(samples.iter().filter(|(own, _)| *own == split).map(|(_, sample)| sample)));
+        for oddity in oddities(&classes, &splits.iter().map(|&split| of_split(split)).collect::<Vec<_>>()) {
+            tracing::warn!("{}: {oddity}", self.root.display());
         }
         Ok(Index { classes, splits, samples })
     }

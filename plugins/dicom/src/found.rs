@@ -3,6 +3,7 @@
 use crate::identity::Identity;
 use crate::listing::few;
 use crate::table::shown;
+use selfsame_tables::files::printable;
 use std::path::PathBuf;
 
 /// One DICOM file with pixels.
@@ -13,10 +14,17 @@ pub struct Found {
     pub identity: Identity,
 }
 
+impl Found {
+    /// The file's path in a form that can be printed, and that no other file has.
+    pub fn name(&self) -> String {
+        printable(&self.file)
+    }
+}
+
 /// In words, what is wrong with some of the files that does not stop their pixels from being read.
 pub fn contradictions(found: &[Found]) -> Vec<String> {
     let named = |note: &dyn Fn(&Identity) -> Option<String>| -> Vec<String> {
-        let name = |Found { file, identity }: &Found| Some(format!("{}{}", file.display(), note(identity)?));
+        let name = |found: &Found| Some(format!("{}{}", found.name(), note(&found.identity)?));
         found.iter().filter_map(name).collect()
     };
     let surplus = named(&|identity| Some(format!(": {}", identity.surplus.as_ref()?)));

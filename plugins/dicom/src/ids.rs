@@ -25,7 +25,7 @@ impl<'f> Ids<'f> {
             let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned());
             for kind in KINDS {
                 let id = match kind {
-                    IdKind::Path => Some(file.file.to_string_lossy().replace('\\', "/")),
+                    IdKind::Path => Some(file.name().replace('\\', "/")),
                     IdKind::FileName => text(file.file.file_name()),
                     IdKind::FileStem => text(file.file.file_stem()),
                     IdKind::Instance => file.identity.instance.clone(),
@@ -41,8 +41,14 @@ impl<'f> Ids<'f> {
 
     /// The files of an id: all of a patient's, and one of another kind unless it is ambiguous.
     pub fn files(&self, kind: IdKind, id: &str) -> &[usize] {
+        let id = id.replace('\\', "/");
         let files = self.files.get(&kind).and_then(|files| files.get(id.trim_start_matches("./")));
         files.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// All ids of a kind.
+    pub fn of_kind(&self, kind: IdKind) -> impl Iterator<Item = &str> {
+        self.files.get(&kind).into_iter().flat_map(|files| files.keys()).map(String::as_str)
     }
 
     fn meant(&self, kind: IdKind, id: &str) -> Option<&[usize]> {
@@ -91,7 +97,7 @@ impl<'f> Ids<'f> {
 
     /// Files for a message.
     pub fn names(&self, files: &[usize]) -> String {
-        let names: Vec<_> = files.iter().map(|&file| self.found[file].file.display()).collect();
-        if let [name] = &names[..] { name.to_string() } else { few(&names) }
+        let names: Vec<_> = files.iter().map(|&file| self.found[file].name()).collect();
+        if let [name] = &names[..] { name.clone() } else { few(&names) }
     }
 }

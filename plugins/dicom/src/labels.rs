@@ -7,6 +7,7 @@ use crate::table::{self, Column, Table, shown};
 use crate::unmatched::{Unlabelled, unmatched};
 use selfsame_plugin_api::{PluginError, Result, Split};
 use selfsame_tables::labels::{have_both_truths, is_missing, plain, truth_as_number};
+use selfsame_tables::splits::by_name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -54,17 +55,17 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
             unlabelled.add(*line, class, files.iter().copied());
             continue;
         }
-        if options.group_column.is_some() && group.is_empty() {
-            return Err(table.wrong(*line, "the group is empty"));
+        if options.group_column.is_some() && is_missing(group) {
+            return Err(table.wrong(*line, &format!("the group is `{}`, expected a patient", shown(group))));
         }
         let own = Marks {
             class: classes.iter().position(|name| name == class),
             split: options.split_column.is_some().then(|| parse_split(&table, *line, split)).transpose()?,
-            group: options.group_column.is_some().then(|| group.clone()),
+            group: options.group_column.is_some().then(|| plain(group).into_owned()),
         };
         for &file in files {
             if marks[file].as_ref().is_some_and(|earlier| *earlier != own) {
-                let name = found[file].file.display();
+                let name = found[file].name();
                 return Err(table.wrong(*line, &format!("says something else about {name} than an earlier row")));
             }
             marks[file] = Some(own.clone());
@@ -72,10 +73,10 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
     }
     let rowless: Vec<_> = (0..found.len())
         .filter(|file| marks[*file].is_none() && !unlabelled.subjects.contains(file))
-        .map(|file| found[file].file.display())
+        .map(|file| found[file].name())
         .collect();
     let what = format!("{} (id_kind: {})", csv.display(), kind.name());
-    unmatched(&what, &missing, &rowless, &unlabelled.rows, options.unmatched)?;
+    unmatched(&what, &missing, ids.of_kind(kind), &rowless, &unlabelled.rows, options.unmatched)?;
     Ok((classes, marks))
 }
 
@@ -102,12 +103,7 @@ fn classes(table: &mut Table) -> Result<Vec<String>> {
 }
 
 fn parse_split(table: &Table, line: u64, name: &str) -> Result<Split> {
-    match name.to_ascii_lowercase().as_str() {
-        "train" => Ok(Split::Train),
-        "val" | "valid" | "validation" => Ok(Split::Val),
-        "test" => Ok(Split::Test),
-        _ => Err(table.wrong(line, &format!("`{}` is not a split: train, val or test", shown(name)))),
-    }
+    by_name(name).ok_or_else(|| table.wrong(line, &format!("`{}` is not a split: train, val or test", shown(name))))
 }
 
 /// Checks that no patient stands in two splits.

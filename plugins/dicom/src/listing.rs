@@ -1,6 +1,7 @@
 //! Folders read in the order of names, and names listed in messages.
 
 use selfsame_plugin_api::{PluginError, Result, Services};
+use selfsame_tables::files::Links;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,20 +27,36 @@ pub fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// All files below a folder, in the order of their paths, and how many pipes, sockets and devices are there, which
-/// nothing is read from.
-pub fn files(root: &Path, services: &dyn Services) -> Result<(Vec<PathBuf>, usize)> {
-    let (mut files, mut others) = (Vec::new(), 0);
+/// What lies below a folder.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// All files, in the order of their paths.
+    pub files: Vec<PathBuf>,
+    /// Pipes, sockets and devices, which nothing is read from.
+    pub others: usize,
+}
+
+/// Looks through a folder; links are followed, and a warning names those that make files count twice.
+///
+/// # Errors
+/// Folders that cannot be read, are nested too deep, or are links that lead in a circle.
+pub fn files(root: &Path, services: &dyn Services) -> Result<Listing> {
+    let mut found = Listing::default();
+    let mut links = Links::below(root);
     let mut folders = vec![(root.to_path_buf(), 0)];
     while let Some((folder, depth)) = folders.pop() {
-        services.progress(&format!("looking for files in {}", root.display()), files.len() as u64, None)?;
+        services.progress(&format!("looking for files in {}", root.display()), found.files.len() as u64, None)?;
         for path in entries(&folder)? {
+            links.look_at(&path);
             // A link to nothing is a file that cannot be read, and is said to be so.
             let is_file = path.metadata().map_or(true, |facts| facts.is_file());
             if is_file {
-                files.push(path);
+                found.files.push(path);
             } else if !path.is_dir() {
-                others += 1;
+                found.others += 1;
+            } else if leads_back(&folder, &path) {
+                let message = format!("the link {} leads in a circle; remove it", path.display());
+                return Err(PluginError::data(message));
             } else if depth < DEPTH {
                 folders.push((path, depth + 1));
             } else {
@@ -48,8 +65,17 @@ pub fn files(root: &Path, services: &dyn Services) -> Result<(Vec<PathBuf>, usiz
             }
         }
     }
-    files.sort();
-    Ok((files, others))
+    if let Some(message) = links.doubled() {
+        tracing::warn!("{message}");
+    }
+    found.files.sort();
+    Ok(found)
+}
+
+/// Whether a folder is a link to the one that holds it or to one of those that hold that.
+fn leads_back(folder: &Path, path: &Path) -> bool {
+    let ends = folder.canonicalize().and_then(|folder| Ok((folder, path.canonicalize()?)));
+    path.is_symlink() && ends.is_ok_and(|(folder, target)| folder.starts_with(target))
 }
 
 /// `3 (a, b, …)`: how many, and the first few by name.

@@ -5,10 +5,12 @@ use crate::constant::Constant;
 use crate::listing::{entries, few, unreadable};
 use crate::opened::Last;
 use crate::options::{Labels, Rsna};
-use crate::samples::{Frames, Sample, is_test};
+use crate::samples::{Frames, Sample, is_test, targets};
 use crate::table::{self, Column, Table, shown};
 use crate::unmatched::{Unlabelled, unmatched};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
+use selfsame_tables::balance::oddities;
+use selfsame_tables::files::nested;
 use selfsame_tables::labels::{is_missing, plain, truth_as_number};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,9 +60,15 @@ impl RsnaKaggle {
             // One row for each box: a patient has an opacity when any row says so.
             return Ok((path, by_subject(&table, binary, |one, other| Some(one.max(other)))?));
         }
+        let zipped = [LABELLED, CHALLENGE].map(|name| self.root.join(format!("{name}.zip")));
+        let inner = [LABELLED, CHALLENGE].iter().find_map(|name| nested(&self.root, Path::new(name)));
+        let advice = match (zipped.iter().find(|path| path.is_file()), inner) {
+            (Some(path), _) => format!("unpack {}", path.display()),
+            (None, Some(folder)) => format!("set dataset.dataset_dir to {}", folder.display()),
+            (None, None) => "set dataset.dataset_dir to the folder that holds one of them".into(),
+        };
         Err(PluginError::data(format!(
-            "{}: neither {LABELLED} (columns subject, label) nor {CHALLENGE} (patientId, Target) is there; set \
-             dataset.dataset_dir to the folder that holds one of them",
+            "{}: neither {LABELLED} (columns subject, label) nor {CHALLENGE} (patientId, Target) is there; {advice}",
             self.root.display()
         )))
     }
@@ -109,6 +117,7 @@ impl RsnaKaggle {
         let mut images = self.images()?;
         let mut samples = Vec::new();
         let mut missing = Vec::new();
+        let known: Vec<String> = images.keys().cloned().collect();
         for (subject, class) in labels {
             match images.remove(&subject) {
                 Some(file) => {
@@ -119,12 +128,18 @@ impl RsnaKaggle {
         }
         images.retain(|subject, _| !without.subjects.contains(subject));
         let rowless: Vec<_> = images.values().map(|file| file.display()).collect();
-        unmatched(labels_file.display(), &missing, &rowless, &without.rows, self.options.unmatched)?;
+        let known = known.iter().map(String::as_str);
+        unmatched(labels_file.display(), &missing, known, &rowless, &without.rows, self.options.unmatched)?;
         if samples.is_empty() {
             let file = labels_file.display();
             return Err(PluginError::data(format!("{file}: no row has a file in {}", self.root.display())));
         }
         Ok(samples)
+    }
+
+    fn split(&self, samples: &[Sample], split: Split) -> Vec<Sample> {
+        let is_wanted = |sample: &&Sample| is_test(&sample.group, self.options.test_fraction) == (split == Split::Test);
+        samples.iter().filter(is_wanted).cloned().collect()
     }
 
     fn samples(&self) -> Result<&[Sample]> {
@@ -210,6 +225,11 @@ impl Dataset for RsnaKaggle {
     fn prepare(&self, services: &dyn Services) -> Result<()> {
         services.progress(&format!("listing {}", self.root.display()), 0, None)?;
         let samples = self.samples()?;
+        let classes = cards::rsna_found(&self.options, None).classes;
+        let part = |split| (split, targets(&self.split(samples, split)));
+        for oddity in oddities(&classes, &[Split::Train, Split::Test].map(part)) {
+            tracing::warn!("{}: {oddity}", self.root.display());
+        }
         tracing::info!("{}: {} images", self.root.display(), samples.len());
         Ok(())
     }
@@ -223,8 +243,7 @@ impl Dataset for RsnaKaggle {
         if split == Split::Val {
             return Err(PluginError::data("RSNAKaggle has no validation split of its own"));
         }
-        let is_wanted = |sample: &&Sample| is_test(&sample.group, self.options.test_fraction) == (split == Split::Test);
-        let samples: Vec<_> = self.samples()?.iter().filter(is_wanted).cloned().collect();
+        let samples = self.split(self.samples()?, split);
         if let Some(sample) = samples.first() {
             let path = self.root.join(&sample.file);
             std::fs::File::open(&path).map_err(|error| unreadable(&path, &error))?;

@@ -8,6 +8,7 @@ use crate::opened::{Last, Opened};
 use crate::options::RenderOptions;
 use crate::render;
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets};
+use selfsame_tables::files::printable;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -49,9 +50,15 @@ impl Frames {
     }
 }
 
+/// The classes of samples; none where one has none.
+pub fn targets<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Targets {
+    let classes: Option<Vec<i64>> = samples.into_iter().map(|sample| Some(sample.class? as i64)).collect();
+    classes.filter(|classes| !classes.is_empty()).map_or(Targets::None, Targets::Classes)
+}
+
 fn id(sample: &Sample) -> String {
-    let file = sample.file.display();
-    if sample.is_one_of_many { format!("{file}#{}", sample.frame) } else { file.to_string() }
+    let file = printable(&sample.file);
+    if sample.is_one_of_many { format!("{file}#{}", sample.frame) } else { file }
 }
 
 impl Samples for Frames {
@@ -60,8 +67,7 @@ impl Samples for Frames {
     }
 
     fn targets(&self) -> Targets {
-        let classes: Option<Vec<i64>> = self.samples.iter().map(|s| s.class.map(|class| class as i64)).collect();
-        classes.filter(|classes| !classes.is_empty()).map_or(Targets::None, Targets::Classes)
+        targets(&self.samples)
     }
 
     fn groups(&self) -> Option<Vec<String>> {

@@ -3,6 +3,7 @@
 use crate::listing::few;
 use crate::table::shown;
 use selfsame_plugin_api::{PluginError, Result};
+use selfsame_tables::hints;
 use selfsame_tables::policy::Policy;
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -23,10 +24,12 @@ impl<T: Ord> Unlabelled<T> {
     }
 }
 
-/// Rows without a file, files without a row, and rows without a label; `csv` begins the message.
-pub fn unmatched<T: Display>(
+/// Rows without a file, files without a row, and rows without a label; `csv` begins the message. `known` are the ids that rows
+/// could have meant.
+pub fn unmatched<'k, T: Display>(
     csv: impl Display,
     missing: &[String],
+    known: impl IntoIterator<Item = &'k str>,
     rowless: &[T],
     unlabelled: &[String],
     policy: Policy,
@@ -38,7 +41,7 @@ pub fn unmatched<T: Display>(
     }
     if !missing.is_empty() {
         let missing: Vec<_> = missing.iter().map(|id| shown(id)).collect();
-        parts.push(format!("rows without a file: {}", few(&missing)));
+        parts.push(format!("rows without a file: {}{}", few(&missing), hints::nearly(&missing, known)));
     }
     if !rowless.is_empty() {
         parts.push(format!("files without a row: {}", few(rowless)));

@@ -5,6 +5,7 @@ use crate::labels::{self, Labelling, Named};
 use crate::options::Options;
 use crate::{csv_list, groups, splits, tree};
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
+use selfsame_tables::balance::oddities;
 use std::path::Path;
 
 /// The samples and what their labels mean.
@@ -45,7 +46,13 @@ impl Catalogue {
             named.unify_truths(&mut entries);
         }
         let labelling = labels::resolve(&entries, &given, &named).map_err(about)?;
-        Ok(Self { entries, labelling })
+        let catalogue = Self { entries, labelling };
+        let targets = |split| (split, catalogue.labelling.targets_at(&catalogue.places(split)));
+        let targets: Vec<_> = catalogue.splits().into_iter().map(targets).collect();
+        for oddity in oddities(&catalogue.labelling.classes, &targets) {
+            tracing::warn!("{source}: {oddity}");
+        }
+        Ok(catalogue)
     }
 
     /// The splits that have samples, training first.

@@ -9,7 +9,7 @@ use selfsame_plugin_api::{PluginError, Result, Services, Split};
 use selfsame_tables::labels::{is_missing, plain};
 use selfsame_tables::policy::Policy;
 use selfsame_tables::{Column, Row, Table, names};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 /// Reads the list, or the list of each split.
@@ -17,7 +17,7 @@ use std::path::Path;
 /// # Errors
 /// Unknown columns, cells that do not fit, and images that are missing or listed twice.
 pub fn read(root: &Path, files: &CsvFiles, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
-    let mut finder = Finder::new(root);
+    let mut finder = Finder::new(root, &options.folders);
     let mut collected = Collected::default();
     match files {
         CsvFiles::One(file) => collected.add(&List::open(root, file, None, options)?, &mut finder, services)?,
@@ -27,7 +27,7 @@ pub fn read(root: &Path, files: &CsvFiles, options: &Options, services: &dyn Ser
             }
         }
     }
-    collected.check(root, options, &finder)?;
+    collected.check(root, options, &finder, services)?;
     let given = match (&options.label_column, options.label_columns.is_empty()) {
         (Some(_), _) if options.label_separator.is_some() => Given::Labels(None),
         (Some(_), _) => Given::Class,
@@ -55,7 +55,10 @@ struct List<'a> {
 
 impl<'a> List<'a> {
     fn open(root: &'a Path, file: &str, split: Option<Split>, options: &'a Options) -> Result<Self> {
-        let table = Table::open(&root.join(file))?;
+        let places =
+            std::iter::once(root.join(file)).chain(options.folders.iter().map(|folder| root.join(folder).join(file)));
+        let place = places.into_iter().find(|path| path.is_file()).unwrap_or_else(|| root.join(file));
+        let table = Table::open(&place)?;
         let optional =
             |name: &Option<String>, option: &str| name.as_ref().map(|name| table.column(name, option)).transpose();
         let path = table.column(options.path_column.as_deref().unwrap_or("path"), "path_column")?;
@@ -79,15 +82,16 @@ impl<'a> List<'a> {
         })
     }
 
-    /// The path as it is looked for: with `/`, and without the prefix.
-    fn listed_path(&self, row: &Row) -> Result<String> {
+    /// The paths that are looked for, the first one first: with `/`, and without each prefix that they begin with.
+    fn listed_paths(&self, row: &Row) -> Result<Vec<String>> {
         let cell = row.cell(self.path).replace('\\', "/");
         if cell.is_empty() {
             return Err(self.table.wrong(row.line, &format!("`{}` is empty", self.table.name(self.path))));
         }
         let prefixes = self.options.strip_prefix.as_ref().map_or(&[][..], OneOrMany::as_slice);
-        let stripped = prefixes.iter().find_map(|prefix| cell.strip_prefix(prefix.as_str()));
-        Ok(stripped.map(|rest| rest.trim_start_matches('/').to_string()).unwrap_or(cell))
+        let stripped = prefixes.iter().filter_map(|prefix| cell.strip_prefix(prefix.as_str()));
+        let stripped: Vec<_> = stripped.map(|rest| rest.trim_start_matches('/').to_string()).collect();
+        Ok(if stripped.is_empty() { vec![cell] } else { stripped })
     }
 
     /// The labels that hold; none when the row is to be left out.
@@ -155,7 +159,9 @@ impl<'a> List<'a> {
 
     fn meaning(&self, row: &Row, column: Column) -> Result<Meaning> {
         let cell = plain(row.cell(column));
-        let written = self.options.label_values.iter().find(|(text, _)| plain(text) == cell);
+        let meaning = |value: &str| self.options.label_values.iter().find(|(text, _)| plain(text) == value);
+        // What stands for no value means what an empty cell does.
+        let written = meaning(&cell).or_else(|| is_missing(&cell).then(|| meaning("")).flatten());
         match (written, cell.as_ref()) {
             (Some((_, meaning)), _) => Ok(*meaning),
             (None, "0" | "false") => Ok(Meaning::Zero),
@@ -184,8 +190,8 @@ impl<'a> List<'a> {
     fn group_of(&self, row: &Row) -> Result<Option<String>> {
         let Some(column) = self.group else { return Ok(None) };
         let cell = plain(row.cell(column));
-        if cell.is_empty() {
-            let message = format!("`{}` is empty, expected the patient of the image", self.table.name(column));
+        if is_missing(&cell) {
+            let message = format!("`{}` is `{cell}`, expected the patient of the image", self.table.name(column));
             return Err(self.table.wrong(row.line, &message));
         }
         Ok(Some(cell.into_owned()))
@@ -199,6 +205,8 @@ struct Collected {
     /// The line of each id.
     seen: HashMap<String, u64>,
     missing: Vec<String>,
+    /// Labels of images that are missing.
+    lost: BTreeSet<String>,
     repeated: Vec<String>,
     /// Rows that are left out because of their label columns.
     undecided: usize,
@@ -216,13 +224,18 @@ impl Collected {
             if !list.is_wanted(row) {
                 continue;
             }
-            let listed = list.listed_path(row)?;
-            let found = finder.find(&listed, services).map_err(|error| list.table.wrong(row.line, &error.message))?;
-            let Some(path) = found else {
-                self.missing.push(listed);
+            let listed = list.listed_paths(row)?;
+            let mut found = None;
+            for listed in &listed {
+                let path = finder.find(listed, services).map_err(|error| list.table.wrong(row.line, &error.message))?;
+                found = found.or(path.map(|path| (listed.clone(), path)));
+            }
+            let Some((listed, path)) = found else {
+                self.lost.extend(list.labels_of(row).ok().flatten().unwrap_or_default());
+                self.missing.extend(listed.into_iter().next());
                 continue;
             };
-            let id = file_index::id_below(list.root, &path)?;
+            let id = file_index::id_below(list.root, &path);
             if let Some(first) = self.seen.insert(id.clone(), row.line) {
                 self.repeated.push(format!("{id} (lines {first} and {})", row.line));
                 continue;
@@ -238,7 +251,7 @@ impl Collected {
     }
 
     /// Reports what is missing, repeated and left out.
-    fn check(&self, root: &Path, options: &Options, finder: &Finder) -> Result<()> {
+    fn check(&self, root: &Path, options: &Options, finder: &Finder, services: &dyn Services) -> Result<()> {
         let files = options.source(root);
         if !self.repeated.is_empty() {
             let list = names::some_of(&self.repeated);
@@ -254,6 +267,11 @@ impl Collected {
         let Some(first) = self.missing.first() else { return Ok(()) };
         if options.missing == Policy::Skip && !self.entries.is_empty() {
             tracing::warn!("{files}: {} listed images are not there and are left out", self.missing.len());
+            let left: BTreeSet<&String> = self.entries.iter().flat_map(|entry| &entry.labels).collect();
+            let lost: Vec<&String> = self.lost.iter().filter(|label| !left.contains(label)).collect();
+            if !lost.is_empty() {
+                tracing::warn!("{files}: no image is left of the classes {}", names::some_of(&lost));
+            }
             return Ok(());
         }
         let advice = match finder.strange_prefix(first) {
@@ -261,8 +279,12 @@ impl Collected {
             None if self.entries.is_empty() => "Correct dataset.dataset_dir, or how paths are listed".into(),
             None => "Add them, or set dataset.options.missing to skip".into(),
         };
+        let hint = match finder.strange_prefix(first) {
+            Some(_) => String::new(),
+            None => file_index::hint(root, &self.missing, services)?,
+        };
         Err(PluginError::data(format!(
-            "{files}: {} of {} listed images are not there: {}. {advice}",
+            "{files}: {} of {} listed images are not there: {}{hint}. {advice}",
             self.missing.len(),
             self.missing.len() + self.entries.len(),
             names::some_of(&self.missing)

@@ -2,6 +2,8 @@
 
 use crate::content::{Content, FIRST};
 use selfsame_plugin_api::{PluginError, Result, Services};
+use selfsame_tables::files::{LeftOut, Links, printable};
+use selfsame_tables::hints;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -34,9 +36,10 @@ pub struct Listing {
 /// image's counts when its first bytes are those of an image.
 ///
 /// # Errors
-/// Folders that cannot be read, links that lead nowhere or in a circle, and names that are not UTF-8.
+/// Folders that cannot be read, and links that lead nowhere or in a circle.
 pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
-    let (mut images, mut others, mut dicom, mut folders) = (Vec::new(), 0, 0, Vec::new());
+    let (mut images, mut left_out, mut dicom, mut folders) = (Vec::new(), LeftOut::default(), 0, Vec::new());
+    let mut links = Links::below(root);
     let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
     for (count, entry) in walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.path())).enumerate() {
         if count % 1000 == 0 {
@@ -48,26 +51,33 @@ pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
             Err(error) if error.depth() > 0 && error.path().is_some_and(is_hidden) => continue,
             Err(error) => return Err(unreadable(&error)),
         };
+        if entry.path_is_symlink() && entry.depth() > 0 {
+            links.look_at(entry.path());
+        }
         if entry.file_type().is_dir() && (1..=2).contains(&entry.depth()) {
-            // A name that is not UTF-8 is refused where it has images.
-            folders.extend(id_below(root, entry.path()).ok());
+            folders.push(id_below(root, entry.path()));
         }
         if !entry.file_type().is_file() {
             continue;
         }
         let content = if has_image_ending(entry.path()) { Content::Image } else { content(entry.path()) };
         match content {
-            Content::Image => images.push(Found { id: id_below(root, entry.path())?, path: entry.into_path() }),
-            Content::Dicom => dicom += 1,
-            Content::BigTiff | Content::Other => others += 1,
+            Content::Image => images.push(Found { id: id_below(root, entry.path()), path: entry.into_path() }),
+            Content::Dicom => {
+                dicom += 1;
+                left_out.add(entry.path());
+            }
+            Content::BigTiff | Content::Other => left_out.add(entry.path()),
         }
     }
-    if others + dicom > 0 {
-        tracing::info!(
-            "{}: {} files are no images and are left out, {dicom} of them DICOM",
-            root.display(),
-            others + dicom
-        );
+    if left_out.count() > 0 {
+        let (root, count, kinds) = (root.display(), left_out.count(), left_out.kinds());
+        let message = format!("{root}: {count} files are no images that are read, and are left out: {kinds}");
+        let message = if dicom > 0 { format!("{message}; {dicom} of them are DICOM") } else { message };
+        if left_out.may_be_images() { tracing::warn!("{message}") } else { tracing::info!("{message}") }
+    }
+    if let Some(message) = links.doubled() {
+        tracing::warn!("{message}");
     }
     images.sort();
     Ok(Listing { images, dicom, folders })
@@ -104,40 +114,35 @@ fn content(path: &Path) -> Content {
     read.map_or(Content::Other, |_| Content::of(&first))
 }
 
-/// The path below `root` with `/` between its parts; the whole path for a file elsewhere.
-///
-/// # Errors
-/// A name that is not UTF-8.
-pub fn id_below(root: &Path, path: &Path) -> Result<String> {
-    // Collected anew, so that `a/./b` and `a//b` are one file.
-    let below: PathBuf = path.strip_prefix(root).unwrap_or(path).components().collect();
-    let text = below.to_str().ok_or_else(|| {
-        PluginError::data(format!("the file name {} is not UTF-8; rename the file", below.to_string_lossy()))
-    })?;
-    Ok(text.to_string())
+/// The path below `root` with `/` between its parts; the whole path for a file elsewhere. Bytes that are no UTF-8 are written
+/// as `\xE9`.
+pub fn id_below(root: &Path, path: &Path) -> String {
+    printable(path.strip_prefix(root).unwrap_or(path))
 }
 
 /// Finds listed images below a folder.
 pub struct Finder<'a> {
     root: &'a Path,
+    /// The root, and folders below it that listed paths begin in too.
+    bases: Vec<PathBuf>,
     /// Files by name, with and without ending; filled when the first one does not lie where the list says.
     by_name: Option<HashMap<String, Vec<PathBuf>>>,
 }
 
 impl<'a> Finder<'a> {
-    /// For images below `root`.
-    pub fn new(root: &'a Path) -> Self {
-        Self { root, by_name: None }
+    /// For images below `root`, and for paths that begin in `folders` below it.
+    pub fn new(root: &'a Path, folders: &[String]) -> Self {
+        let bases = std::iter::once(root.to_path_buf()).chain(folders.iter().map(|folder| root.join(folder))).collect();
+        Self { root, bases, by_name: None }
     }
 
-    /// Where the image `listed` lies: at that path below the root, or, for a mere file name, with or without its
+    /// Where the image `listed` lies: at that path below the root or one of the folders, or, for a mere file name, with or without its
     /// ending, in any folder below it. None when it is nowhere.
     ///
     /// # Errors
     /// Several files of that name, or folders that cannot be read.
     pub fn find(&mut self, listed: &str, services: &dyn Services) -> Result<Option<PathBuf>> {
-        let path = self.root.join(listed);
-        if path.is_file() {
+        if let Some(path) = self.bases.iter().map(|base| base.join(listed)).find(|path| path.is_file()) {
             return Ok(Some(path));
         }
         if listed.contains('/') || listed.is_empty() {
@@ -164,6 +169,15 @@ impl<'a> Finder<'a> {
         let mut cuts = listed.match_indices('/').map(|(at, _)| at + 1);
         cuts.find(|&at| self.root.join(&listed[at..]).is_file()).map(|at| &listed[..at])
     }
+}
+
+/// What the first of the missing images nearly is, in words.
+///
+/// # Errors
+/// As [`below`].
+pub fn hint(root: &Path, missing: &[String], services: &dyn Services) -> Result<String> {
+    let images = below(root, services)?.images;
+    Ok(hints::nearly(missing, images.iter().map(|found| found.id.as_str())))
 }
 
 fn index(root: &Path, services: &dyn Services) -> Result<HashMap<String, Vec<PathBuf>>> {

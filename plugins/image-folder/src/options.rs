@@ -49,6 +49,8 @@ pub struct Options {
     pub csv: Option<CsvFiles>,
     pub path_column: Option<String>,
     pub strip_prefix: Option<OneOrMany<String>>,
+    /// Below the data set's, looked into for listed images and for the lists themselves.
+    pub folders: Vec<String>,
     /// Listed images that are not there or have no label.
     pub missing: Policy,
     #[serde(rename = "where")]
@@ -102,7 +104,11 @@ pub fn known() -> Vec<OptionSpec> {
     vec![
         spec("csv", "CSV file in dataset_dir that lists the images, or one file each under `train`, `val` and `test`."),
         spec("path_column", "CSV column with the image's path or file name; default `path`."),
-        spec("strip_prefix", "Beginning that is cut from the listed paths, or a list of beginnings."),
+        spec(
+            "strip_prefix",
+            "Beginning that is cut from the listed paths, or a list of beginnings; all that fit are tried.",
+        ),
+        spec("folders", "Folders below dataset_dir in which listed paths may begin, and lists may lie, too."),
         spec(
             "missing",
             "Listed images that are not there or have no label in `label_column`: `stop` (default) or `skip`.",
@@ -189,6 +195,7 @@ impl Options {
         let needs = [
             ("path_column", given(&self.path_column), "csv", self.csv.is_some()),
             ("strip_prefix", self.strip_prefix.is_some(), "csv", self.csv.is_some()),
+            ("folders", !self.folders.is_empty(), "csv", self.csv.is_some()),
             ("where", !self.filters.is_empty(), "csv", self.csv.is_some()),
             ("label_column", given(&self.label_column), "csv", self.csv.is_some()),
             ("label_columns", !self.label_columns.is_empty(), "csv", self.csv.is_some()),

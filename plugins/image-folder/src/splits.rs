@@ -5,19 +5,10 @@ use crate::values::{OneOrMany, PerSplit, Value};
 use selfsame_plugin_api::{PluginError, Result, Split};
 use selfsame_tables::labels::plain;
 use selfsame_tables::policy::Policy;
+use selfsame_tables::splits::by_name;
 use selfsame_tables::{names, text};
 use std::collections::HashMap;
 use std::path::Path;
-
-/// The split that a folder or a column's value names in one of the usual ways.
-pub fn by_name(name: &str) -> Option<Split> {
-    match name.to_ascii_lowercase().as_str() {
-        "train" | "training" => Some(Split::Train),
-        "val" | "valid" | "validation" | "dev" => Some(Split::Val),
-        "test" | "testing" => Some(Split::Test),
-        _ => None,
-    }
-}
 
 /// The split that a column's value stands for; `written` are the user's own words for it.
 pub fn by_value(cell: &str, written: Option<&PerSplit<OneOrMany<Value>>>) -> Option<Split> {

@@ -3,10 +3,10 @@
 use crate::entry::{Entry, Given};
 use crate::file_index::{self, Found, Listing};
 use crate::options::Options;
-use crate::splits;
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
 use selfsame_tables::labels::plain;
 use selfsame_tables::names;
+use selfsame_tables::splits::by_name;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
@@ -37,7 +37,7 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
         let mut entry = Entry::new(image.id, image.path);
         let mut rest = entry.id.as_str();
         if let Some((folder, below)) = rest.split_once('/').filter(|_| has_splits) {
-            entry.split = splits::by_name(folder).unwrap_or(Split::Train);
+            entry.split = by_name(folder).unwrap_or(Split::Train);
             rest = below;
         }
         match rest.split_once('/') {
@@ -74,8 +74,16 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
         class_folders_have_images(&folders, &entries, has_splits, root)?;
     }
     if classes.len() == 1 && options.classes.is_empty() {
+        let deeper = folders_deeper(&entries, has_splits).map_or_else(String::new, |(folder, inner)| {
+            let path = root.join(folder);
+            format!(
+                " If the folders in it, {}, are the classes, set dataset.dataset_dir to {}.",
+                names::some_of(&inner),
+                path.display()
+            )
+        });
         return ambiguous(format!(
-            "all images lie in one folder, {}, which would be the only class. {UNLABELLED}",
+            "all images lie in one folder, {}, which would be the only class.{deeper} {UNLABELLED}",
             names::some_of(&classes)
         ));
     }
@@ -89,7 +97,7 @@ fn class_folders_have_images(folders: &[String], entries: &[Entry], has_splits: 
     let occupied: HashSet<&str> = entries.iter().filter_map(|entry| upper_folder(&entry.id, depth)).collect();
     let labels: HashSet<&str> = entries.iter().flat_map(|entry| &entry.labels).map(String::as_str).collect();
     let class_of = |folder: &str| match folder.split_once('/') {
-        Some((split, class)) if has_splits => splits::by_name(split).is_some().then(|| plain(class).into_owned()),
+        Some((split, class)) if has_splits => by_name(split).is_some().then(|| plain(class).into_owned()),
         None if !has_splits => Some(plain(folder).into_owned()),
         _ => None,
     };
@@ -115,6 +123,14 @@ fn class_folders_have_images(folders: &[String], entries: &[Entry], has_splits: 
     Ok(())
 }
 
+/// The only folder that images lie in and the folders in it, where these are several and hold all images.
+fn folders_deeper(entries: &[Entry], has_splits: bool) -> Option<(&str, Vec<&str>)> {
+    let folder = first_folder(&entries.first().filter(|_| !has_splits)?.id)?;
+    let inner = entries.iter().map(|entry| first_folder(entry.id.split_once('/')?.1));
+    let inner: Option<BTreeSet<&str>> = inner.collect();
+    inner.filter(|inner| inner.len() > 1).map(|inner| (folder, inner.into_iter().collect()))
+}
+
 /// The folder of an image that lies `depth` below the root.
 fn upper_folder(id: &str, depth: usize) -> Option<&str> {
     id.match_indices('/').nth(depth - 1).map(|(at, _)| &id[..at])
@@ -127,7 +143,7 @@ fn first_folder(id: &str) -> Option<&str> {
 /// Whether the first folders are splits.
 fn has_split_folders(found: &[Found], options: &Options, root: &Path) -> Result<bool> {
     let is_class = |name: &str| options.classes.iter().any(|class| class.0 == name);
-    let is_split = |first: &Option<&str>| first.is_some_and(|name| splits::by_name(name).is_some() && !is_class(name));
+    let is_split = |first: &Option<&str>| first.is_some_and(|name| by_name(name).is_some() && !is_class(name));
     let firsts: BTreeSet<Option<&str>> = found.iter().map(|image| first_folder(&image.id)).collect();
     let (split_folders, others): (Vec<_>, Vec<_>) = firsts.into_iter().partition(is_split);
     match (split_folders.is_empty(), others.is_empty()) {
@@ -168,6 +184,6 @@ fn no_splits_below(found: &[Found], root: &Path) -> Result<()> {
 /// The uppermost folder that is named after a split, after the folder that holds it; none where that is the root.
 fn lower_split(id: &str) -> Option<(&str, &str)> {
     let slashes: Vec<usize> = id.match_indices('/').map(|(at, _)| at).collect();
-    let named = slashes.windows(2).find(|pair| splits::by_name(&id[pair[0] + 1..pair[1]]).is_some())?;
+    let named = slashes.windows(2).find(|pair| by_name(&id[pair[0] + 1..pair[1]]).is_some())?;
     Some((&id[..named[0]], &id[..named[1]]))
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 /// What programs write where there is no value, in small letters; pandas reads all of them as missing.
-const MISSING: [&str; 10] = ["", "nan", "-nan", "na", "n/a", "none", "null", "<na>", "#n/a", "#na"];
+const MISSING: [&str; 14] = [
+    "", "nan", "-nan", "na", "n/a", "none", "null", "<na>", "#n/a", "#na", "#n/a n/a", "-1.#ind", "1.#qnan", "-1.#qnan",
+];
 
 /// A cell without surrounding blanks, whole numbers without a fraction (`1.0` and `1.00e+00` are `1`), `True` and `FALSE` in
 /// small letters: programs write the same value in all these ways.

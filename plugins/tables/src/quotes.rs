@@ -1,4 +1,4 @@
-//! Stray quotes in CSV files.
+//! Stray quotes in CSV files, and quotes behind blanks.
 
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
@@ -9,6 +9,46 @@ enum Place {
     Closed,
 }
 
+impl Place {
+    /// Where the next byte leads; from a closed cell to a plain one, where text follows the quote that closes it.
+    fn after(self, byte: u8, separator: u8) -> Self {
+        match (self, byte) {
+            (Place::Quoted, b'"') => Place::Closed,
+            (Place::Closed, b'"') | (Place::Quoted, _) => Place::Quoted,
+            (_, b'\n' | b'\r') => Place::Start,
+            (_, byte) if byte == separator => Place::Start,
+            (Place::Start, b'"') => Place::Quoted,
+            (Place::Closed, b' ' | b'\t') => Place::Closed,
+            (Place::Start | Place::Plain | Place::Closed, _) => Place::Plain,
+        }
+    }
+}
+
+/// The text without the blanks between a separator or the start of a line and a quote: the csv crate, as RFC 4180 has it, takes
+/// a quote for one only where a cell begins.
+pub fn without_blanks_before(text: Vec<u8>, separator: u8) -> Vec<u8> {
+    let is_blank = |byte: u8| byte == b' ' || (byte == b'\t' && separator != b'\t');
+    let mut kept = Vec::with_capacity(text.len());
+    let mut place = Place::Start;
+    // Where the blanks at the start of this cell begin in what is kept.
+    let mut blanks = 0;
+    for &byte in &text {
+        let is_start = place == Place::Start;
+        if is_start && byte == b'"' {
+            kept.truncate(blanks);
+        }
+        kept.push(byte);
+        place = match (place, byte) {
+            (Place::Start, byte) if is_blank(byte) => Place::Start,
+            (place, byte) => place.after(byte, separator),
+        };
+        if place == Place::Start && !(is_start && is_blank(byte)) {
+            blanks = kept.len();
+        }
+    }
+    kept
+}
+
 /// The line on which a cell is opened by a quote and not closed by one before the next separator or the end of its line.
 ///
 /// The csv crate takes whatever follows into such a cell, up to the end of the file, with all rows in between.
@@ -16,19 +56,13 @@ pub fn unclosed(text: &[u8], separator: u8) -> Option<u64> {
     let (mut line, mut opened) = (1, 1);
     let mut place = Place::Start;
     for &byte in text {
-        place = match (place, byte) {
-            (Place::Quoted, b'"') => Place::Closed,
-            (Place::Closed, b'"') | (Place::Quoted, _) => Place::Quoted,
-            (_, b'\n' | b'\r') => Place::Start,
-            (_, byte) if byte == separator => Place::Start,
-            (Place::Start, b'"') => {
-                opened = line;
-                Place::Quoted
-            }
-            (Place::Closed, b' ' | b'\t') => Place::Closed,
-            (Place::Closed, _) => return Some(opened),
-            (Place::Start | Place::Plain, _) => Place::Plain,
-        };
+        let next = place.after(byte, separator);
+        match (place, next) {
+            (Place::Start, Place::Quoted) => opened = line,
+            (Place::Closed, Place::Plain) => return Some(opened),
+            _ => {}
+        }
+        place = next;
         line += u64::from(byte == b'\n');
     }
     (place == Place::Quoted).then_some(opened)
@@ -37,6 +71,18 @@ pub fn unclosed(text: &[u8], separator: u8) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blanks_before_a_quote_are_taken_away_and_others_stay() {
+        for (text, expected) in [
+            ("a, \"b, c\"\n  \"d\",e", "a,\"b, c\"\n\"d\",e"),
+            ("\"a,  \"\"b\"\"\", c \"d\"", "\"a,  \"\"b\"\"\", c \"d\""),
+            ("  a,  b", "  a,  b"),
+        ] {
+            assert_eq!(without_blanks_before(text.into(), b','), expected.as_bytes(), "{text}");
+        }
+        assert_eq!(without_blanks_before(b"a\t\t \"b\"".to_vec(), b'\t'), b"a\t\t\"b\"");
+    }
 
     #[test]
     fn cells_that_are_closed_are_whole() {

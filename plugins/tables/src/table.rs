@@ -42,8 +42,10 @@ impl Table {
     /// A file that cannot be read or is empty, column names that are not UTF-8, or a quoted cell that is not closed.
     pub fn open(file: &Path) -> Result<Self> {
         let wrong = |what: &str| PluginError::data(format!("{}: {what}", file.display()));
-        let bytes = text::bytes(file)?;
-        let delimiter = delimiter(&bytes);
+        let mut bytes = text::bytes(file)?;
+        let stated = stated_delimiter(&mut bytes);
+        let delimiter = stated.unwrap_or_else(|| delimiter(&bytes));
+        let bytes = quotes::without_blanks_before(bytes, delimiter);
         if let Some(line) = quotes::unclosed(&bytes, delimiter) {
             return Err(wrong(&format!(
                 "line {line} has a cell that begins with a quote and does not end with one; close it, or write a quote \
@@ -191,6 +193,21 @@ fn cell(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).ok().map(|text| text.trim().to_owned())
 }
 
+/// The separator of a first line `sep=;`, as Excel writes and reads it. The line becomes an empty one, so that others keep their
+/// numbers.
+fn stated_delimiter(bytes: &mut Vec<u8>) -> Option<u8> {
+    let (start, separator, rest) = bytes.split_at_checked(4).and_then(|(start, rest)| {
+        let (&separator, rest) = rest.split_first()?;
+        Some((start, separator, rest))
+    })?;
+    let is_line = start.eq_ignore_ascii_case(b"sep=") && matches!(rest.first(), Some(b'\r' | b'\n'));
+    if !is_line || !matches!(separator, b',' | b';' | b'\t') {
+        return None;
+    }
+    bytes.drain(..5);
+    Some(separator)
+}
+
 /// The separator that the header has most of, outside quotes; a comma when it has none.
 fn delimiter(bytes: &[u8]) -> u8 {
     let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
@@ -237,6 +254,9 @@ mod tests {
             "label, id,\n0,a,\n1,b\n",
             "id,label\n\na,0\n   \n,\nb,1\n,,,\n",
             "ID,note,Label\ra,,0\rb,,1\r",
+            "sep=;\r\nid;label;note\r\na;0;x,y\r\nb;1;\r\n",
+            "SEP=,\nid,label\na,0\nb,1\n\0\0\0",
+            "\"id\", \"label\", \"note\"\n\"a\", \"0\", \"x, y\"\n \"b\", \"1\", \"\"\n",
             ",id,label,\n0,a,0,a word without a column\n1,b,1,\n",
         ] {
             assert_eq!(read(text).unwrap(), [["a", "0"], ["b", "1"]], "{text}");
@@ -262,6 +282,7 @@ mod tests {
             (b"".to_vec(), "list.csv: the file is empty"),
             (b"id,label\n".to_vec(), "list.csv: there are no rows"),
             (b"id,label\na\n".to_vec(), "list.csv: line 2 has 1 fields, expected 2 as in the header"),
+            (b"sep=;\nid;label\na\n".to_vec(), "list.csv: line 3 has 1 fields, expected 2"),
             (b"id,label\na,0,1\n".to_vec(), "list.csv: line 2 has 3 fields, expected 2 as in the header"),
             (b"id,label\na,0\nb,\xff\n".to_vec(), "list.csv: line 3 is not UTF-8; save the file as UTF-8"),
             (b"id,label\xff\na,0\n".to_vec(), "list.csv: line 1 is not UTF-8"),

@@ -1,5 +1,6 @@
 //! Lists that users write, read as text.
 
+use crate::files::nested;
 use selfsame_plugin_api::{PluginError, Result};
 use std::fs;
 use std::path::Path;
@@ -24,7 +25,17 @@ pub fn read(file: &Path) -> Result<String> {
 /// # Errors
 /// A file that cannot be read, is no regular file, is larger than 1 GiB, or is UTF-16.
 pub fn bytes(file: &Path) -> Result<Vec<u8>> {
-    let unreadable = |error: std::io::Error| wrong(file, &format!("could not read the list: {error}"));
+    let unreadable = |error: std::io::Error| {
+        let zipped = ["zip", "gz"].map(|ending| format!("{}.{ending}", file.display()));
+        let zipped = zipped.iter().find(|path| Path::new(path).is_file());
+        let nested = file.parent().zip(file.file_name()).and_then(|(folder, name)| nested(folder, Path::new(name)));
+        let advice = match (zipped, nested) {
+            (Some(path), _) => format!("; unpack {path}"),
+            (None, Some(folder)) => format!("; it is in {}: is that the data set's folder?", folder.display()),
+            (None, None) => String::new(),
+        };
+        wrong(file, &format!("could not read the list: {error}{advice}"))
+    };
     let metadata = fs::metadata(file).map_err(unreadable)?;
     // A pipe would be waited for without end.
     if !metadata.is_file() {
@@ -41,6 +52,9 @@ pub fn bytes(file: &Path) -> Result<Vec<u8>> {
     if bytes.starts_with("\u{feff}".as_bytes()) {
         bytes.drain(..3);
     }
+    // What a crash or a copy to a full device leaves behind the end.
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    bytes.truncate(end);
     Ok(bytes)
 }
 

@@ -4,6 +4,7 @@ mod hostile;
 mod lengths;
 mod looks;
 mod real_files;
+mod silent;
 mod streams;
 mod syntaxes;
 mod tables;

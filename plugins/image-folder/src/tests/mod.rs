@@ -4,8 +4,8 @@ mod bands;
 mod groups;
 mod images;
 mod lists;
-
 mod mutations;
+mod silent;
 mod trees;
 
 use crate::dataset::ImageFolder;

@@ -1,0 +1,135 @@
+//! What must not pass without a word: pictures without any difference, labels, lists that nearly fit, strange names.
+
+use super::folders::{image, opened, put, refused};
+use super::writer::{LITTLE, Picture};
+use super::{Silent, dataset};
+use crate::constant::Constant;
+use selfsame_plugin_api::{Split, Targets};
+use serde_json::json;
+use std::sync::Arc;
+use tempfile::tempdir;
+
+/// dcm4che#1513, Weasis#52, panimg#75.
+#[test]
+fn pictures_that_come_out_constant_are_counted_with_the_attribute_that_makes_them_so() {
+    let window =
+        |center: &str, width: &str| vec![(0x0028_1050, *b"DS", center.into()), (0x0028_1051, *b"DS", width.into())];
+    let row = |values: &[i32]| Picture::grey(1, values.len() as u16, 16, values.to_vec());
+    let lut = |tag, level: u16| (tag, vec![(0x0028_3002, vec![2, 0, 8]), (0x0028_3006, vec![level, level])]);
+    let padding = vec![(0x0028_0120, *b"US", vec![1]), (0x0028_0121, *b"US", vec![9])];
+    let colour = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 2, 8, vec![7; 6]) };
+    for (picture, expected) in [
+        (Picture { texts: window("40", "400"), ..row(&[20_000, 60_000]) }, Some("Window Center and Window Width")),
+        (
+            Picture { texts: window("40", "400"), photometric: "MONOCHROME1", ..row(&[20_000, 60_000]) },
+            Some("Window Center and Window Width"),
+        ),
+        (Picture { tables: vec![lut(0x0028_3010, 7)], ..row(&[0, 1]) }, Some("VOI LUT Sequence")),
+        (Picture { tables: vec![lut(0x0028_3000, 7)], ..row(&[0, 1]) }, Some("Modality LUT Sequence")),
+        (Picture { shorts: padding, ..row(&[1, 9]) }, Some("Pixel Padding Value")),
+        (row(&[5, 5]), Some("Pixel Data")),
+        (colour, Some("Pixel Data")),
+        (Picture { texts: window("0", "1"), ..row(&[5, 9]) }, None),
+        (row(&[5, 9]), None),
+    ] {
+        let folder = tempdir().unwrap();
+        put(folder.path(), "a.dcm", &picture.file(LITTLE, &[]));
+        let samples = opened("DicomFolder", folder.path(), json!({}), Split::Train);
+        samples.read(&[0]).unwrap();
+        let fact = samples.facts(0).unwrap().get("equal pixels as shown").cloned();
+        assert_eq!(fact, expected.map(|cause| format!("because of {cause}")));
+    }
+    let constant = Constant::new(Arc::new("films".into()));
+    assert_eq!(constant.summary(), None);
+    constant.add(4, "a.dcm".into(), "Pixel Data");
+    constant.add(4, "a.dcm".into(), "Pixel Data");
+    assert_eq!(constant.summary(), None);
+    constant.add(5, "b.dcm".into(), "VOI LUT Sequence");
+    constant.add(6, "c.dcm".into(), "Pixel Data");
+    assert_eq!(
+        constant.summary().unwrap(),
+        "films: 3 images have equal pixels only as they are shown; because of their Pixel Data: 2 (a.dcm, c.dcm); because of \
+         their VOI LUT Sequence: 1 (b.dcm)"
+    );
+}
+
+#[test]
+fn a_slope_of_0_is_refused_wherever_it_stands() {
+    let slope = vec![(0x0028_1053, *b"DS", "0".into()), (0x0028_1052, *b"DS", "7".into())];
+    let row = Picture::grey(1, 2, 16, vec![1, 2]);
+    for picture in [
+        Picture { texts: slope.clone(), ..row.clone() },
+        Picture { nested: vec![(0x5200_9229, 0x0028_9145, slope.clone())], ..row.clone() },
+        Picture { nested: vec![(0x5200_9230, 0x0028_9145, slope)], ..row },
+    ] {
+        let folder = tempdir().unwrap();
+        put(folder.path(), "a.dcm", &picture.file(LITTLE, &[]));
+        let error = opened("DicomFolder", folder.path(), json!({}), Split::Train).read(&[0]).unwrap_err();
+        assert!(error.message.contains("a.dcm has a Rescale Slope of 0"), "{error}");
+    }
+}
+
+#[test]
+fn lists_that_nearly_fit_say_how_they_differ_from_the_files() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "sub/a.dcm", &image("ann", 1));
+    put(folder.path(), "sub/0007.dcm", &image("bob", 2));
+    let options = json!({ "csv": "list.csv", "label_column": "label", "test_fraction": 0 });
+    for (first, second, part) in [
+        ("sub/A.DCM", "sub/0007.dcm", "`sub/A.DCM` and `sub/a.dcm` differ in upper and lower case"),
+        ("a", "7", "`7` and `0007` differ in leading zeros"),
+        ("/data/sub/a.dcm", "sub/0007.dcm", "differ in the folders before the name"),
+    ] {
+        put(folder.path(), "list.csv", format!("id,label\n{first},0\n{second},1\n").as_bytes());
+        refused("DicomFolder", folder.path(), options.clone(), &["rows without a file: 1", part]);
+    }
+    for list in [
+        "id;label\nsub\\a.dcm;0\n.\\sub\\0007.dcm;TRUE\n",
+        "sep=;\nid;label;\n\"sub/a.dcm\"; \"0.0\";\n   \nsub/0007.dcm;1;\n",
+    ] {
+        put(folder.path(), "list.csv", list.as_bytes());
+        let samples = opened("DicomFolder", folder.path(), options.clone(), Split::Train);
+        assert_eq!(samples.targets(), Targets::Classes(vec![1, 0]), "{list}");
+    }
+    put(folder.path(), "list.csv", b"id,label,who\nsub/a.dcm,0,ann\nsub/0007.dcm,1,nan\n");
+    let grouped = json!({ "csv": "list.csv", "label_column": "label", "group_column": "who" });
+    refused("DicomFolder", folder.path(), grouped, &["list.csv: line 3: the group is `nan`, expected a patient"]);
+    put(folder.path(), "list.csv", b"id,label,split\nsub/a.dcm,0,Training\nsub/0007.dcm,1,dev\n");
+    let split = json!({ "csv": "list.csv", "label_column": "label", "split_column": "split" });
+    assert_eq!(opened("DicomFolder", folder.path(), split, Split::Val).len(), 1);
+}
+
+#[test]
+fn the_challenges_labels_are_found_where_they_were_left() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "stage_2_train_images/p0.dcm", &image("x", 1));
+    put(folder.path(), "stage_2_train_labels.csv.zip", b"PK");
+    refused("RSNAKaggle", folder.path(), json!({}), &["; unpack ", "stage_2_train_labels.csv.zip"]);
+    let folder = tempdir().unwrap();
+    put(folder.path(), "rsna/stage_2_train_labels.csv", b"patientId,Target\np0,1\n");
+    refused("RSNAKaggle", folder.path(), json!({}), &["; set dataset.dataset_dir to ", "/rsna"]);
+}
+
+#[test]
+fn names_that_are_no_utf_8_stay_apart_and_other_files_are_listed_by_kind() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempdir().unwrap();
+    for byte in [0xe8, 0xe9] {
+        let name = [b"film", &[byte][..], b".dcm"].concat();
+        std::fs::write(folder.path().join(std::ffi::OsStr::from_bytes(&name)), image("ann", 1)).unwrap();
+    }
+    let samples = opened("DicomFolder", folder.path(), json!({}), Split::Train);
+    assert_eq!(samples.ids().unwrap(), ["film\\xE8.dcm", "film\\xE9.dcm"]);
+    let other = tempdir().unwrap();
+    ["a.zip", "b.zip", "c.png"].iter().for_each(|name| put(other.path(), name, b"something else"));
+    refused("DicomFolder", other.path(), json!({}), &["none of 3 files", "3 are not DICOM: 2 .zip, 1 .png"]);
+}
+
+#[test]
+fn a_link_that_leads_in_a_circle_is_named() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "one/a.dcm", &image("ann", 1));
+    std::os::unix::fs::symlink("..", folder.path().join("one/back")).unwrap();
+    let error = dataset("DicomFolder", folder.path(), json!({})).prepare(&Silent).unwrap_err();
+    assert!(error.message.contains("one/back leads in a circle; remove it"), "{error}");
+}
