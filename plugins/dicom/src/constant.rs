@@ -35,6 +35,7 @@ pub fn cause((layout, shown, stored): &(Layout, Presentation, Stored), voi: Voi)
         }
         (.., Some(Interest::Window(_))) => "Window Center and Window Width",
         (.., Some(Interest::Table(_))) => "VOI LUT Sequence",
+        _ if matches!(voi, Voi::Windows(_)) => "dataset.options.windows",
         _ if voi == Voi::None => "Bits Stored",
         _ => "Pixel Data",
     }

@@ -55,6 +55,11 @@ impl<'b> Window<'b> {
         let written = self.bytes.get(at as usize + 4..at as usize + 8).unwrap_or_default();
         let is_odd = match (&stated, usual) {
             (Ok(head), _) if head.header.tag.group() == 0xfffe => false,
+            // Anything may stand behind pixels; a length whose bytes are OB, OW or UN is odd, which none is.
+            (Ok(head), Form::Implicit) if head.header.tag.group() == 0x7fe0 => {
+                matches!(written, [b'O' | b'U', _, 0, 0]) && is_known(written)
+            }
+            (Ok(head), _) if head.header.tag.group() == 0x7fe0 && is_known(written) => false,
             (Ok(_), Form::Implicit) => is_known(written),
             (Ok(head), _) => {
                 !is_known(written) || self.is_beyond(head, at, end) || (head.bytes == 12 && written[2..] != [0, 0])
@@ -70,8 +75,13 @@ impl<'b> Window<'b> {
             (_, true) => [Form::Short, Form::Explicit, Form::Implicit],
             (_, false) => [Form::Implicit, Form::Short, Form::Explicit],
         };
-        // Big endian is explicit only (PS3.5 §A.3).
-        for form in forms.into_iter().filter(|form| *form != Form::Implicit || !coding.big_endian) {
+        let may_be = |form: &Form| match form {
+            Form::Explicit => true,
+            // Big endian is explicit only (PS3.5 §A.3).
+            Form::Implicit => !coding.big_endian,
+            Form::Short => !is_known(written) || written[2..] != [0, 0],
+        };
+        for form in forms.into_iter().filter(may_be) {
             match self.read(at, end, coding, form) {
                 Ok(head) if !self.is_beyond(&head, at, end) && self.is_followed(&head, at, end, coding)? => {
                     return Ok(head);

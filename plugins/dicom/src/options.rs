@@ -1,5 +1,6 @@
 //! `dataset.options`.
 
+use crate::presentation::{Function, Window};
 use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
 use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ const RENAMED: [Renamed; 2] = [
 ];
 
 /// From modality units to grey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Voi {
     /// As the file says: its VOI lookup table, else its window, else from minimum to maximum.
@@ -25,6 +26,9 @@ pub enum Voi {
     Minmax,
     /// All values that the stored bits can express.
     None,
+    /// A channel for each of these windows, whatever the file says; the option `windows` gives them.
+    #[serde(skip)]
+    Windows([Window; 3]),
 }
 
 /// Channels of an image.
@@ -94,7 +98,7 @@ pub enum Labels {
 }
 
 /// How pixels are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RenderOptions {
     pub voi: Voi,
     pub color: Color,
@@ -104,13 +108,34 @@ pub struct RenderOptions {
 impl RenderOptions {
     /// Channels of an image.
     pub fn channels(self) -> usize {
-        match self.color {
-            Color::Grey => 1,
-            Color::Rgb => 3,
+        match (self.voi, self.color) {
+            (Voi::Windows(_), _) | (_, Color::Rgb) => 3,
+            (_, Color::Grey) => 1,
         }
     }
 
-    fn checked(voi: Voi, color: Color, bit_depth: u8) -> Result<Self> {
+    fn checked(voi: Option<Voi>, windows: Option<Vec<[f64; 2]>>, color: Option<Color>, bit_depth: u8) -> Result<Self> {
+        let wrong = |message: String| Err(PluginError::configuration(message));
+        let given = [("voi", voi.is_some()), ("color", color.is_some())];
+        if let Some((option, _)) = given.iter().find(|(_, is_given)| windows.is_some() && *is_given) {
+            return wrong(format!("write option `windows` or `{option}`, not both"));
+        }
+        let voi = match &windows {
+            None => voi.unwrap_or_default(),
+            Some(windows) => {
+                let window = |&[center, width]: &[f64; 2]| Window { center, width, function: Function::Linear };
+                let windows: Vec<Window> = windows.iter().map(window).collect();
+                if let Some(Window { width, .. }) = windows.iter().find(|window| !(window.width >= 1.0)) {
+                    return wrong(format!("option `windows` has a width of {width}, expected at least 1"));
+                }
+                let count = windows.len();
+                let Ok(windows) = windows.try_into() else {
+                    return wrong(format!("option `windows` has {count} windows, expected three: each is a channel"));
+                };
+                Voi::Windows(windows)
+            }
+        };
+        let color = color.unwrap_or_default();
         if bit_depth != 8 && bit_depth != 16 {
             let message = format!("option `bit_depth` = `{bit_depth}`: expected 8 or 16");
             return Err(PluginError::configuration(message));
@@ -134,8 +159,9 @@ struct RawRsna {
     labels: Labels,
     unmatched: Policy,
     test_fraction: f64,
-    voi: Voi,
-    color: Color,
+    voi: Option<Voi>,
+    windows: Option<Vec<[f64; 2]>>,
+    color: Option<Color>,
     bit_depth: u8,
 }
 
@@ -145,8 +171,9 @@ impl Default for RawRsna {
             labels: Labels::default(),
             unmatched: Policy::default(),
             test_fraction: 0.1,
-            voi: Voi::default(),
-            color: Color::default(),
+            voi: None,
+            windows: None,
+            color: None,
             bit_depth: 8,
         }
     }
@@ -183,8 +210,9 @@ struct RawFolder {
     unmatched: Policy,
     damaged: Policy,
     test_fraction: Option<f64>,
-    voi: Voi,
-    color: Color,
+    voi: Option<Voi>,
+    windows: Option<Vec<[f64; 2]>>,
+    color: Option<Color>,
     bit_depth: u8,
 }
 
@@ -201,8 +229,9 @@ impl Default for RawFolder {
             unmatched: Policy::default(),
             damaged: Policy::default(),
             test_fraction: None,
-            voi: Voi::default(),
-            color: Color::default(),
+            voi: None,
+            windows: None,
+            color: None,
             bit_depth: 8,
         }
     }
@@ -215,6 +244,11 @@ fn shared() -> Vec<OptionSpec> {
             "From stored values to grey: `window` (default): the file's VOI lookup table, else its first window, else \
              as minmax; `percentile`: the 0.5th to the 99.5th percentile; `minmax`; `none`: all that the stored bits \
              can express.",
+        ),
+        OptionSpec::new(
+            "windows",
+            "Three windows, each a centre and a width, as three channels instead of `voi` and `color`: `[[40, 400], \
+             [-600, 1500], [400, 1800]]`.",
         ),
         OptionSpec::new(
             "color",
@@ -295,7 +329,7 @@ impl Rsna {
             labels: raw.labels,
             unmatched: raw.unmatched,
             test_fraction: check_fraction(raw.test_fraction)?,
-            look: RenderOptions::checked(raw.voi, raw.color, raw.bit_depth)?,
+            look: RenderOptions::checked(raw.voi, raw.windows, raw.color, raw.bit_depth)?,
         })
     }
 }
@@ -331,7 +365,7 @@ impl Folder {
             unmatched: raw.unmatched,
             damaged: raw.damaged,
             test_fraction: raw.test_fraction.map(check_fraction).transpose()?,
-            look: RenderOptions::checked(raw.voi, raw.color, raw.bit_depth)?,
+            look: RenderOptions::checked(raw.voi, raw.windows, raw.color, raw.bit_depth)?,
         })
     }
 }

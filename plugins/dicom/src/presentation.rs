@@ -8,6 +8,7 @@ use crate::photometric::Photometric;
 use crate::table::shown;
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
+use serde::Serialize;
 
 /// Descriptor and data of each colour's table.
 const PALETTES: [(Tag, Tag); 3] = [
@@ -17,7 +18,7 @@ const PALETTES: [(Tag, Tag); 3] = [
 ];
 
 /// The shape of a window (PS3.3 §C.11.2.1.2 and C.11.2.1.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Function {
     Linear,
     LinearExact,
@@ -25,7 +26,7 @@ pub enum Function {
 }
 
 /// Centre and width in modality units.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Window {
     pub center: f64,
     pub width: f64,

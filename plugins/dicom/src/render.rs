@@ -5,7 +5,7 @@ use crate::guard::caught;
 use crate::layout::Layout;
 use crate::opened::Opened;
 use crate::options::{Color, RenderOptions, Voi};
-use crate::presentation::Presentation;
+use crate::presentation::{Interest, Presentation};
 use crate::voi;
 use selfsame_plugin_api::Image;
 
@@ -16,7 +16,17 @@ use selfsame_plugin_api::Image;
 pub fn frame(file: &Opened, frame: u32, look: RenderOptions) -> Result<Image, String> {
     caught(|| {
         let (layout, shown, stored) = file.stored(frame, look.voi)?;
-        Ok(image(stored, &layout, &shown, look))
+        let Voi::Windows(windows) = look.voi else { return Ok(image(stored, &layout, &shown, look)) };
+        if !layout.photometric.is_grey() {
+            return Err("has colours, which dataset.options.windows says nothing about".into());
+        }
+        let channels = windows.map(|window| {
+            let shown = Presentation { interest: Some(Interest::Window(window)), ..shown.clone() };
+            image(stored.clone(), &layout, &shown, RenderOptions { voi: Voi::Window, ..look })
+        });
+        let data = channels.each_ref().map(|channel| channel.data.as_slice()).concat();
+        let [first, ..] = channels;
+        Ok(Image { channels: look.channels(), data, ..first })
     })
 }
 

@@ -23,10 +23,8 @@ pub fn nearly<'a>(missing: &[impl AsRef<str>], known: impl IntoIterator<Item = &
             Some((known, "in upper and lower case"))
         } else if let Some(known) = numbers.get(missing).or_else(|| numbers.get(stem(missing))) {
             Some((known, "in leading zeros, which programs for tables remove from numbers; keep the column as text"))
-        } else if let Some(known) = ends.get(last(missing)) {
-            Some((known, "in the folders before the name"))
         } else {
-            None
+            ends.get(last(missing)).map(|known| (known, "in the folders before the name"))
         };
         if let Some((known, what)) = advice {
             let (missing, known) = (names::shortened(missing), names::shortened(known));

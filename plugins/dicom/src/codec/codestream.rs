@@ -12,13 +12,11 @@ const WRAPPER: [u8; 8] = [0, 0, 0, 12, b'j', b'P', b' ', b' '];
 
 const COD: u8 = 0x52;
 const COC: u8 = 0x53;
-/// Capabilities of other parts of the standard.
-const CAP: u8 = 0x50;
-const CPF: u8 = 0x59;
 const SOT: u8 = 0x90;
 const SOD: u8 = 0x93;
-/// TLM, PLM, QCD, QCC, RGN, POC, PPM, CRG and COM, which cost no more than they are long.
-const IN_MAIN_HEADER: [u8; 9] = [0x55, 0x57, 0x5c, 0x5d, 0x5e, 0x5f, 0x60, 0x63, 0x64];
+/// CAP and CPF, which name the high-throughput block coder (ISO/IEC 15444-15), and TLM, PLM, QCD, QCC, RGN, POC, PPM, CRG and
+/// COM; they cost no more than they are long.
+const IN_MAIN_HEADER: [u8; 11] = [0x50, 0x59, 0x55, 0x57, 0x5c, 0x5d, 0x5e, 0x5f, 0x60, 0x63, 0x64];
 /// PLT, QCD, QCC, RGN, POC, PPT and COM.
 const IN_TILE_HEADER: [u8; 7] = [0x58, 0x5c, 0x5d, 0x5e, 0x5f, 0x61, 0x64];
 
@@ -141,9 +139,6 @@ impl<'c> Codestream<'c> {
                         _ => {}
                     }
                     at += 2 + length;
-                }
-                [0xff, CAP | CPF, ..] => {
-                    return Err("has High-Throughput JPEG 2000 code (ISO/IEC 15444-15), which is not read".into());
                 }
                 [0xff, marker, ..] => {
                     return Err(format!("has JPEG 2000 code with the segment ff{marker:02x}, which is not read"));

@@ -88,7 +88,9 @@ fn kind(syntax: &str) -> Result<Kind, String> {
         | uids::JPEG_LOSSLESS
         | uids::JPEG_LOSSLESS_SV1 => Ok(Kind::Jpeg),
         uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => Ok(Kind::JpegLs),
-        uids::JPEG2000_LOSSLESS | uids::JPEG2000 => Ok(Kind::Jpeg2000),
+        uids::JPEG2000_LOSSLESS | uids::JPEG2000 | uids::HTJ2K_LOSSLESS | uids::HTJ2K_LOSSLESS_RPCL | uids::HTJ2K => {
+            Ok(Kind::Jpeg2000)
+        }
         other => Err(format!(
             "has the transfer syntax {}, which is not read; convert it (to {}, say)",
             name(other),

@@ -78,7 +78,7 @@ fn originals() -> Vec<Vec<u8>> {
 }
 
 /// Flips bits, cuts the end, writes wrong lengths, removes or repeats parts; one to three of them.
-fn mutate(bytes: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
+pub fn mutate(bytes: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..1 + random.next_u32() % 3 {
         let mut below = |limit: usize| random.next_u64() as usize % limit.max(1);

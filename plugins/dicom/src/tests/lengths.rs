@@ -104,3 +104,15 @@ fn files_that_hold_whole_frames_more_than_their_headers_say_are_named() {
     }
     assert_eq!(opened("DicomFolder", folder.path(), json!({}), Split::Train).len(), 5);
 }
+
+#[test]
+fn a_file_that_is_cut_in_its_pixels_is_damaged_whatever_the_pixels_are() {
+    for level in [0, 0x2020, 0x4f4f] {
+        for syntax in [IMPLICIT, LITTLE, BIG] {
+            let mut file = Picture::grey(192, 256, 16, vec![level; 192 * 256]).file(syntax, &[]);
+            file.truncate(file.len() - 100);
+            let error = shown(&file, 0).unwrap_err();
+            assert!(error.contains("(7fe0,0010) declares 98304 bytes"), "{syntax}, {level}: {error}");
+        }
+    }
+}

@@ -63,6 +63,39 @@ fn a_window_applies_after_slope_and_intercept() {
 }
 
 #[test]
+fn three_windows_are_three_channels_whatever_the_file_says() {
+    let mut picture = windowed(&[824, 1024, 1063, 1064, 1264, 2000], "1", "2");
+    picture.texts.extend([(0x0028_1052, *b"DS", "-1024".into()), (0x0028_1053, *b"DS", "1".into())]);
+    let read = |options, picture: &Picture| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.dcm"), picture.file(LITTLE, &[])).unwrap();
+        let samples = super::folders::opened("DicomFolder", folder.path(), options, selfsame_plugin_api::Split::Train);
+        samples.read(&[0]).map(|images| (images[0].channels, images[0].data.clone())).map_err(|error| error.message)
+    };
+    // In Hounsfield units -200, 0, 39, 40, 240 and 976: for the first window as above, for the others by the formula of
+    // PS3.3 §C.11.2.1.2, ((x - (c - 0.5)) / (w - 1) + 0.5) · 255.
+    let expected = [0, 102, 127, 128, 255, 255, 196, 230, 236, 236, 255, 255, 43, 71, 76, 77, 105, 209];
+    let options = serde_json::json!({ "windows": [[40, 400], [-600, 1500], [400, 1800]] });
+    assert_eq!(read(options.clone(), &picture).unwrap(), (3, expected.to_vec()));
+    let colour = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 1, 8, vec![1, 2, 3]) };
+    assert!(
+        read(options, &colour).unwrap_err().contains("has colours, which dataset.options.windows says nothing about")
+    );
+    for (options, part) in [
+        (serde_json::json!({ "windows": [[40, 400]] }), "`windows` has 1 windows, expected three"),
+        (serde_json::json!({ "windows": [[40, 400], [0, 0], [1, 2]] }), "`windows` has a width of 0"),
+        (
+            serde_json::json!({ "windows": [[40, 400], [0, 9], [1, 2]], "color": "rgb" }),
+            "`windows` or `color`, not both",
+        ),
+    ] {
+        let request = super::request("DicomFolder", std::path::Path::new("x"), options);
+        let Err(error) = crate::create(&request) else { panic!("{part}") };
+        assert!(error.message.contains(part), "{error}");
+    }
+}
+
+#[test]
 fn monochrome1_is_inverted() {
     let picture = Picture { photometric: "MONOCHROME1", ..row(8, &[0, 51, 255]) };
     for voi in [Voi::Window, Voi::Minmax, Voi::None] {
