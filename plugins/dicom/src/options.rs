@@ -125,7 +125,7 @@ impl RenderOptions {
             Some(windows) => {
                 let window = |&[center, width]: &[f64; 2]| Window { center, width, function: Function::Linear };
                 let windows: Vec<Window> = windows.iter().map(window).collect();
-                if let Some(Window { width, .. }) = windows.iter().find(|window| !(window.width >= 1.0)) {
+                if let Some(Window { width, .. }) = windows.iter().find(|window| window.width < 1.0) {
                     return wrong(format!("option `windows` has a width of {width}, expected at least 1"));
                 }
                 let count = windows.len();
