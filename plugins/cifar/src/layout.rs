@@ -15,7 +15,7 @@ pub struct Files {
 /// Finds the files in `root`: the binary form before the Python form, the archive's own folder before `root` itself.
 ///
 /// # Errors
-/// Some of a form's files lie there but not all.
+/// Some of a form's files lie there but not all, or they lie one folder too deep.
 pub fn find(published: &'static Published, root: &Path) -> Result<Option<Files>> {
     let mut incomplete = None;
     for package in [&published.binary, &published.python] {
@@ -37,7 +37,20 @@ pub fn find(published: &'static Published, root: &Path) -> Result<Option<Files>>
             }
         }
     }
-    incomplete.map_or(Ok(None), Err)
+    // Unpacking an archive into a folder of its own name is easily done twice.
+    let deeper = [&published.binary, &published.python].into_iter().find_map(|package| {
+        let folder = root.join(package.folder);
+        let is_there = package.members.iter().any(|member| folder.join(package.folder).join(member.file).is_file());
+        is_there.then_some(folder)
+    });
+    let deeper = deeper.map(|folder| {
+        let (root, name) = (root.display(), published.name);
+        let folder = folder.display();
+        PluginError::data(format!(
+            "{root}: the files of {name} lie one folder too deep; set dataset.dataset_dir to {folder}"
+        ))
+    });
+    incomplete.or(deeper).map_or(Ok(None), Err)
 }
 
 /// Finds a published archive that lies in `root`.

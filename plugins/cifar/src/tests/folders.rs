@@ -19,6 +19,21 @@ fn reads_binary_files_in_their_folder_or_directly() {
 }
 
 #[test]
+fn files_one_folder_too_deep_are_named_instead_of_downloaded() {
+    for published in [&CIFAR10, &CIFAR100] {
+        let root = TempDir::new().unwrap();
+        let folder = root.path().join(published.binary.folder);
+        write_files(&folder.join(published.binary.folder), &binary_files(published));
+        let error = dataset(published, root.path(), offline()).prepare(&Patient).unwrap_err();
+        let advice = format!("lie one folder too deep; set dataset.dataset_dir to {}", folder.display());
+        assert!(error.message.contains(&advice), "{error}");
+        let cifar = dataset(published, &folder, offline());
+        cifar.prepare(&Patient).unwrap();
+        assert_synthetic(published, &cifar);
+    }
+}
+
+#[test]
 fn unpacks_an_archive_that_lies_there() {
     let root = TempDir::new().unwrap();
     fs::write(root.path().join("cifar-10-binary.tar.gz"), archive()).unwrap();
