@@ -5,6 +5,7 @@
 pub mod augment;
 pub mod cli;
 pub mod config;
+pub mod conformance;
 pub mod data;
 pub mod device;
 pub mod error;

@@ -6,6 +6,7 @@
 //! The C++ half is `native/shim.cpp`.
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use std::cell::Cell;
 use std::ffi::{CStr, c_char};
 use std::path::Path;
 use tch::{Device, Tensor};
@@ -106,6 +107,11 @@ pub fn to_channels_last(tensor: &Tensor) -> Result<Tensor> {
     }
 }
 
+thread_local! {
+    /// Guards that live on this thread.
+    static AUTOCASTS: Cell<usize> = const { Cell::new(0) };
+}
+
 /// bfloat16 autocast on this thread until it is dropped; then whatever was set before holds again.
 #[must_use = "autocast ends when the guard is dropped"]
 #[derive(Debug)]
@@ -123,11 +129,18 @@ pub fn autocast_bf16(device: Device) -> Result<AutocastGuard> {
     let (mut was_enabled, mut old_dtype) = (false, 0);
     // SAFETY: both places outlive the call.
     unsafe { check(shim_autocast_enter(cuda, &mut was_enabled, &mut old_dtype))? };
+    AUTOCASTS.set(AUTOCASTS.get() + 1);
     Ok(AutocastGuard { cuda, was_enabled, old_dtype, not_send: std::marker::PhantomData })
+}
+
+/// Whether an [`AutocastGuard`] lives on this thread.
+pub fn autocast_is_on() -> bool {
+    AUTOCASTS.get() > 0
 }
 
 impl Drop for AutocastGuard {
     fn drop(&mut self) {
+        AUTOCASTS.set(AUTOCASTS.get() - 1);
         // SAFETY: the values are those that `shim_autocast_enter` returned, on this thread.
         if let Err(e) = unsafe { check(shim_autocast_leave(self.cuda, self.was_enabled, self.old_dtype)) } {
             tracing::error!("autocast could not be left: {e}");

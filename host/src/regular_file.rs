@@ -104,7 +104,7 @@ mod tests {
         assert!(InitialWeights::read(&pipe(dir, "init.safetensors")).is_err());
         assert!(install::install(&pipe(dir, "lib.so"), &dir.join("to"), false).is_err());
         pipe(dir, "Cargo.toml");
-        assert!(skeleton::create(dir, "name", skeleton::Kind::Dataset, Some(dir)).is_err());
+        assert!(skeleton::create(dir, "name", skeleton::Kind::Dataset, skeleton::Api::Folder(dir)).is_err());
         pipe(dir, "run.json");
         assert!(RunRecord::read(dir).is_err() && TrainedRun::open(dir).is_err());
         pipe(dir, "metrics.jsonl");

@@ -62,9 +62,9 @@ pub struct Card {
     pub classes: Vec<String>,
     /// What the labels mean.
     pub task: Task,
-    /// Channels of an image, 1 or 3.
+    /// Channels of an image, at least 1. Operations on colours need 1 or 3.
     pub channels: usize,
-    /// Bits of a stored channel value, 8 or 16.
+    /// Bits of a channel value: 8 or 16 (unsigned integers), or 32 (float32 from 0 to 1).
     pub bit_depth: u8,
     /// Usual height and width in pixels.
     pub nominal_size: (usize, usize),
@@ -134,20 +134,38 @@ pub enum Targets {
 /// One image, planar: `data` is row-major `[channels, height, width]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// 1 or 3.
+    /// At least 1.
     pub channels: usize,
     /// Rows.
     pub height: usize,
     /// Columns.
     pub width: usize,
-    /// 8 or 16; 16-bit values are stored little-endian.
+    /// 8 or 16: unsigned integers, whose largest value stands for 1; 32: float32 from 0 to 1. Little-endian.
     pub bit_depth: u8,
     /// `channels * height * width * bit_depth / 8` bytes.
     pub data: Vec<u8>,
 }
 
-/// The samples of one split; reading an index twice gives the same bytes. The host asks for everything but pixels once,
-/// when the split is opened.
+/// What the host makes of the images that it reads, so that a decoder may do less. Crosses the boundary as JSON, and may
+/// get further fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ReadHints {
+    /// The host reduces images whose shorter side has more pixels than this; an image decoded smaller is welcome as long as
+    /// its shorter side has at least so many. None: it wants all pixels.
+    pub least_side: Option<usize>,
+}
+
+impl ReadHints {
+    /// The least length of shorter sides that the host needs; none: all pixels.
+    pub fn least_side(least_side: Option<usize>) -> Self {
+        Self { least_side }
+    }
+}
+
+/// The samples of one split; reading an index twice (under the same hints) gives the same bytes. The host asks for
+/// everything but pixels once, when the split is opened.
 pub trait Samples: Send + Sync {
     /// Number of samples.
     fn len(&self) -> usize;
@@ -170,11 +188,21 @@ pub trait Samples: Send + Sync {
         None
     }
 
-    /// Reads the images at `indices`, in that order. One call a batch; may be called from several threads.
+    /// Reads the images at `indices`, in that order. May be called from several threads at once. Today's host asks for one
+    /// index a call, so that one bad file costs one sample; a source that is read in blocks keeps its last block.
     ///
     /// # Errors
     /// Names the file and the sample index that cannot be read.
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>>;
+
+    /// [`Samples::read`] with what the host makes of the images; a decoder that can decode smaller does it here. The host
+    /// calls this one.
+    ///
+    /// # Errors
+    /// As [`Samples::read`].
+    fn read_with(&self, indices: &[usize], _hints: &ReadHints) -> Result<Vec<Image>> {
+        self.read(indices)
+    }
 
     /// A digest of everything that [`Samples::read`] depends on: the files' paths, sizes and times of modification, the
     /// options, the decoder's version. The host keeps decoded pixels on disk under it and decodes again when it changes;

@@ -13,12 +13,16 @@ pub enum ErrorKind {
     Configuration,
     /// Files that are missing, damaged or not what was expected (exit code 3).
     Data,
-    /// The plugin itself failed (exit code 4).
-    Plugin,
     /// The device failed or ran out of memory (exit code 5).
     Device,
     /// The user asked to stop (exit code 130).
     Cancelled,
+    /// The plugin answered what its contract does not allow, whatever the files hold (exit code 4).
+    Contract,
+    /// The plugin itself failed (exit code 4). Where this happens in [`Samples::read`](crate::Samples::read), it counts as
+    /// that sample's fault: decoders meet strange files. So do kinds that are younger than the host.
+    #[serde(other)]
+    Plugin,
 }
 
 /// An error with the thing it is about, what was expected, and what to do.
@@ -44,6 +48,11 @@ impl PluginError {
     /// The plugin failed for a reason that is not the user's.
     pub fn plugin(message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::Plugin, message: message.into() }
+    }
+
+    /// The plugin answered what its contract does not allow.
+    pub fn contract(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Contract, message: message.into() }
     }
 
     /// The device failed or is out of memory.
@@ -77,3 +86,16 @@ impl std::fmt::Display for PluginError {
 }
 
 impl std::error::Error for PluginError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_is_younger_than_the_host_is_the_plugins() {
+        let error = PluginError::from_json(r#"{"kind":"weather","message":"rain","since":"noon"}"#);
+        assert_eq!(error, PluginError::plugin("rain"));
+        let error = PluginError::contract("two images for one index");
+        assert_eq!(PluginError::from_json(&error.to_json()), error);
+    }
+}

@@ -40,7 +40,9 @@ macro_rules! __export_plugin {
             const MANIFEST: &str = sdk::concatcp!(
                 "{\"abi\":",
                 $crate::ABI_VERSION,
-                ",\"name\":\"",
+                ",\"layout\":\"",
+                $crate::LAYOUT_DIGEST,
+                "\",\"name\":\"",
                 env!("CARGO_PKG_NAME"),
                 "\",\"version\":\"",
                 env!("CARGO_PKG_VERSION"),

@@ -13,9 +13,9 @@ mod options;
 mod sdk;
 mod services;
 
-pub use dataset::{Card, Dataset, DatasetRequest, Image, Normalization, Samples, Split, Targets, Task};
+pub use dataset::{Card, Dataset, DatasetRequest, Image, Normalization, ReadHints, Samples, Split, Targets, Task};
 pub use error::{ErrorKind, PluginError, Result};
-pub use manifest::{Manifest, ABI_VERSION, MANIFEST_SECTION, RUSTC, TARGET};
+pub use manifest::{Manifest, ABI_VERSION, LAYOUT_DIGEST, MANIFEST_SECTION, RUSTC, TARGET};
 pub use options::{parse_options, OptionSpec};
 pub use sdk::{lacks_memory, without_backtrace};
 pub use services::{Cancelled, Services};

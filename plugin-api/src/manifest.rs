@@ -1,6 +1,6 @@
 //! What the host learns about a plugin without running it.
 
-pub use selfsame_abi::{ABI_VERSION, MANIFEST_SECTION};
+pub use selfsame_abi::{ABI_VERSION, LAYOUT_DIGEST, MANIFEST_SECTION};
 use serde::{Deserialize, Serialize};
 
 /// The compiler that built this crate.
@@ -14,6 +14,8 @@ pub const TARGET: &str = env!("SELFSAME_TARGET");
 pub struct Manifest {
     /// [`ABI_VERSION`] of the SDK it was built with.
     pub abi: u32,
+    /// [`LAYOUT_DIGEST`] of that version.
+    pub layout: String,
     /// The plugin crate's name.
     pub name: String,
     /// The plugin crate's version.

@@ -11,6 +11,7 @@ pub use running::Running;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 /// A temporary working folder in which the program sees no user's files and no user's configuration.
 #[derive(Debug)]
@@ -180,4 +181,22 @@ pub const TINY: &str = "--set dataset.name=shapes --set dataset.options.train_si
 pub fn metrics(run: &Path) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics.jsonl");
     text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+}
+
+/// Compiles a plugin's crate outside of the workspace, and returns the library of this name. What the workspace has compiled
+/// is shared, so that only the crate's own code is compiled.
+pub fn compile(crate_folder: &Path, library: &str) -> PathBuf {
+    // The versions that the workspace has downloaded.
+    std::fs::copy(repository().join("Cargo.lock"), crate_folder.join("Cargo.lock")).expect("a copy of Cargo.lock");
+    let target = binary().ancestors().nth(2).expect("the target folder").to_owned();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--release", "--offline"])
+        .args(["--config", "profile.release.strip='debuginfo'"])
+        .args(["--config", "profile.release.package.torch-sys.opt-level=0"])
+        .current_dir(crate_folder)
+        .env("CARGO_TARGET_DIR", target)
+        .stderr(Stdio::piped());
+    Running::within(Duration::from_secs(3600), &mut cargo).finish().succeeded();
+    binary().with_file_name(library)
 }

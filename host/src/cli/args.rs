@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+use super::plugin_args::PluginsCommand;
 use crate::evaluate::Protocol;
 use crate::output::logging::Color;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -78,7 +79,21 @@ pub enum Command {
 impl Command {
     /// Whether the command reads images or computes with libtorch, rather than answering from what is written down.
     pub fn computes(&self) -> bool {
-        !matches!(self, Self::Report(_) | Self::Plugins(_) | Self::Config(_) | Self::Doctor)
+        match self {
+            Self::Plugins(command) => matches!(command, PluginsCommand::Check(_)),
+            _ => !matches!(self, Self::Report(_) | Self::Config(_) | Self::Doctor),
+        }
+    }
+
+    /// Whether a program reads the answer.
+    pub fn answers_in_json(&self) -> bool {
+        match self {
+            Self::Evaluate(arguments) => arguments.json,
+            Self::Plugins(PluginsCommand::List { json } | PluginsCommand::Inspect { json, .. }) => *json,
+            Self::Plugins(PluginsCommand::Check(arguments)) => arguments.json,
+            Self::Data(DataCommand::Stats { json, .. }) => *json,
+            _ => false,
+        }
     }
 }
 
@@ -277,48 +292,6 @@ pub enum ExportFormat {
     Safetensors,
     /// Network and weights in one file, for libtorch and torch.jit.load.
     Torchscript,
-}
-
-/// `selfsame plugins`.
-#[derive(Debug, Subcommand)]
-pub enum PluginsCommand {
-    /// List plugin files, what they provide, and why one cannot be used
-    List {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Open one plugin and show the cards of what it provides, options included
-    Inspect {
-        /// The name of a data set, an encoder or a plugin, or a plugin file
-        #[arg(value_name = "NAME|FILE")]
-        file: PathBuf,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Write a new plugin's crate, which compiles as it is, into a folder of its name
-    New {
-        /// The name of crate, folder, and data set or encoder
-        name: String,
-        /// A data set of computed images [default]
-        #[arg(long)]
-        dataset: bool,
-        /// A small convolutional encoder
-        #[arg(long, conflicts_with = "dataset")]
-        encoder: bool,
-        /// The folder of `selfsame-plugin-api` to build against [default: the released version]
-        #[arg(long, value_name = "PATH")]
-        api: Option<PathBuf>,
-    },
-    /// Check one plugin file and copy it into your data folder, where every run finds it
-    Install {
-        /// The plugin file
-        file: PathBuf,
-        /// Replace a plugin of the same file name
-        #[arg(long)]
-        force: bool,
-    },
 }
 
 /// `selfsame config`.

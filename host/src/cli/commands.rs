@@ -1,16 +1,20 @@
 //! One function a command.
 
-use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, PluginsCommand, RunArgs};
+use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, RunArgs};
 use super::failure::Failure;
+use super::plugin_args::{CheckArgs, PluginsCommand};
 use super::print::{ensure_new, pretty, say};
 use super::{data, doctor, embed, evaluate, open, preview, train};
-use crate::config;
+use crate::config::{self, Sources};
+use crate::conformance;
 use crate::evaluate::TrainedRun;
 use crate::output::{report, torchscript};
-use crate::plugin::{install, listing, search, skeleton};
+use crate::plugin::{install, listing, remove, search, skeleton};
 use crate::run::{encoder_file, state};
+use crate::train::signals::Stop;
 use indicatif::MultiProgress;
-use std::path::Path;
+use selfsame_plugin_api::ErrorKind;
+use std::path::{Path, PathBuf};
 use tch::Device;
 
 /// Runs the command.
@@ -31,24 +35,59 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
             say(&if *json { pretty(&inspection.json()) } else { inspection.text() })?;
             inspection.judge()?;
         }
-        Command::Plugins(PluginsCommand::New { name, encoder, api, .. }) => {
+        Command::Plugins(PluginsCommand::New { name, encoder, api, git, rev, .. }) => {
             let kind = if *encoder { skeleton::Kind::Encoder } else { skeleton::Kind::Dataset };
-            let folder = skeleton::create(Path::new(""), name, kind, api.as_deref())?;
-            say(&format!("{0}\nBuild it with `cd {0} && cargo build --release`", folder.display()))?;
+            let api = match (api, git) {
+                (Some(folder), _) => skeleton::Api::Folder(folder.as_path()),
+                (None, Some(url)) => skeleton::Api::Git { url, rev: rev.as_deref() },
+                (None, None) => skeleton::Api::Released,
+            };
+            let folder = skeleton::create(Path::new(""), name, kind, api)?;
+            let build = format!("Build it with `cd {} && cargo build --release`", folder.display());
+            let first = match api {
+                skeleton::Api::Released => {
+                    "Its Cargo.toml names the published SDK; where this version is not published, name a repository with \
+                     `--git URL --rev REV`, or a copy with `--api PATH`\n"
+                }
+                _ => "",
+            };
+            say(&format!("{}\n{first}{build}", folder.display()))?;
         }
         Command::Plugins(PluginsCommand::Install { file, force }) => {
-            let folder = search::user_directory().ok_or_else(|| {
-                Failure::usage(
-                    "there is no home folder to install into; set XDG_DATA_HOME, or copy the file into ./plugins",
-                )
-            })?;
-            say(&install::install(file, &folder, *force)?.text())?;
+            let installed = install::install(file, &install_folder()?, *force)?;
+            say(&installed.text(&search::directories(&cli.common.plugins)))?;
         }
+        Command::Plugins(PluginsCommand::Remove { name }) => say(&remove::remove(name, &install_folder()?)?)?,
+        Command::Plugins(PluginsCommand::Check(arguments)) => check(cli, arguments)?,
         Command::Config(command) => configuration(cli, command)?,
         Command::Data(command) => data::data(cli, command, bars)?,
         Command::Doctor => say(&doctor::report(&cli.common.plugins))?,
     }
     Ok(())
+}
+
+fn install_folder() -> Result<PathBuf, Failure> {
+    search::user_directory().ok_or_else(|| {
+        Failure::usage("there is no home folder to install into; set XDG_DATA_HOME, or copy the file into ./plugins")
+    })
+}
+
+/// Prints the verdicts; a failed one is the plugin's failure.
+fn check(cli: &Cli, arguments: &CheckArgs) -> Result<(), Failure> {
+    let sources = Sources { sets: arguments.sets.clone(), ..Sources::default() };
+    let config = config::load(&sources)?.config;
+    // The first wish to stop is told which call is waited for, the second one ends the process.
+    let _stop = Stop::install()?;
+    let file = open::registry(&cli.common).locate(&arguments.file)?;
+    let report = conformance::check(&file, &arguments.only, &config)?;
+    say(&if arguments.json { pretty(&serde_json::json!(report)) } else { report.text() })?;
+    match report.failed() {
+        0 => Ok(()),
+        failed => Err(Failure::of_kind(
+            ErrorKind::Contract,
+            format!("{}: {failed} of {} checks failed", file.display(), report.verdicts.len()),
+        )),
+    }
 }
 
 /// Writes the encoder of the newest checkpoint, so that a run need not be finished.

@@ -9,6 +9,7 @@ use crate::output::counter::Counter;
 use crate::output::host_services::HostServices;
 use crate::plugin::Registry;
 use crate::probe::Warnings;
+use crate::run::record::{PluginFile, changed_plugins};
 use crate::samples;
 use crate::samples::splits::Splits;
 use crate::train::compute::Compute;
@@ -48,10 +49,14 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
         departures.push("samples=other than the run's".to_owned());
     }
     let (mut results, mut said) = (Vec::new(), Warnings::default());
+    let plugins: Vec<PluginFile> = registry.used().into_iter().map(Into::into).collect();
+    let changes = changed_plugins(&run.record.plugins, &plugins);
+    changes.iter().cloned().for_each(|change| said.warn(change));
     for protocol in protocols {
         let verdict = bench.run(protocol, &recipes)?;
-        let warnings = bench.caveats(protocol)?;
+        let mut warnings = bench.caveats(protocol)?;
         warnings.iter().cloned().for_each(|warning| said.warn(warning));
+        warnings.extend(changes.iter().cloned());
         progress("computing intervals", 0, 0);
         let result = Evaluation::new(
             verdict,
@@ -65,7 +70,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
                 encoder: run.record.encoder.clone(),
                 embedding: method.embedding(),
                 left_out: bench.left_out(),
-                plugins: registry.used().into_iter().map(Into::into).collect(),
+                plugins: plugins.clone(),
                 seed: config.train.seed,
             },
         );

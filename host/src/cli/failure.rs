@@ -35,7 +35,7 @@ impl Failure {
         let code = match kind {
             ErrorKind::Configuration => 2,
             ErrorKind::Data => 3,
-            ErrorKind::Plugin => 4,
+            ErrorKind::Plugin | ErrorKind::Contract => 4,
             ErrorKind::Device => 5,
             ErrorKind::Cancelled => CANCELLED,
         };

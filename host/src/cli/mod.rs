@@ -11,6 +11,7 @@ mod evaluate;
 mod failure;
 mod open;
 mod own_config;
+mod plugin_args;
 mod preview;
 mod print;
 mod startup;
@@ -18,6 +19,7 @@ mod train;
 
 pub use startup::restart_prepared;
 
+use crate::plugin;
 use std::process::ExitCode;
 
 /// Runs the program on the process's own arguments.
@@ -28,7 +30,14 @@ pub fn run() -> ExitCode {
         restart_prepared();
     }
     let bars = startup::set_up_logging(&cli.common);
-    match startup::guarded(|| commands::dispatch(&cli, &bars)) {
+    let outcome = startup::guarded(|| {
+        if cli.command.answers_in_json() {
+            print::reserve_stdout()?;
+        }
+        commands::dispatch(&cli, &bars)
+    });
+    plugin::expect_exit();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print();

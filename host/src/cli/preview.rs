@@ -197,9 +197,10 @@ fn original(raw: &Images, output: Size) -> Result<Picture, Error> {
     tile(&resized_crop::apply(&raw.pixels, &[params], shrunk, Interpolation::Bilinear)?)
 }
 
-/// A view `[1, C, h, w]` in 0–1 as a picture.
+/// A view `[1, C, h, w]` in 0–1 as a picture; channels that are no colours as their mean.
 fn tile(view: &Tensor) -> Result<Picture, Error> {
-    let (_, _, height, width) = view.size4()?;
+    let (_, channels, height, width) = view.size4()?;
+    let view = if [1, 3].contains(&channels) { view.shallow_clone() } else { view.f_mean_dim(1, true, None)? };
     let levels = view.f_clamp(0.0, 1.0)?.f_mul_scalar(255.0)?.f_round()?.f_to_kind(Kind::Uint8)?;
     let levels = levels.f_expand([1, 3, height, width], false)?.f_permute([0, 2, 3, 1])?.f_contiguous()?;
     let rgb = Vec::<u8>::try_from(levels.f_flatten(0, -1)?).map_err(AugmentError::from)?;

@@ -2,8 +2,25 @@
 
 use super::failure::Failure;
 use crate::output::terminal;
+use crate::plugin;
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::sync::OnceLock;
+
+/// Standard output, where nothing but results may reach it.
+static RESULTS: OnceLock<File> = OnceLock::new();
+
+/// Keeps standard output for results, whatever plugins print.
+///
+/// # Errors
+/// A standard output that is closed.
+pub(super) fn reserve_stdout() -> Result<(), Failure> {
+    let own = plugin::reserve_stdout();
+    let own = own.map_err(|error| Failure::data(format!("standard output or error cannot be used: {error}")))?;
+    RESULTS.get_or_init(|| own);
+    Ok(())
+}
 
 /// JSON for people.
 pub(super) fn pretty(value: &serde_json::Value) -> String {
@@ -15,8 +32,12 @@ pub(super) fn pretty(value: &serde_json::Value) -> String {
 /// # Errors
 /// A full device.
 pub(super) fn say(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{}", terminal::shown(text.trim_end())) {
+    let text = terminal::shown(text.trim_end());
+    let written = match RESULTS.get() {
+        Some(mut own) => writeln!(own, "{text}"),
+        None => writeln!(std::io::stdout().lock(), "{text}"),
+    };
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::data(format!("the result cannot be written to standard output: {error}")))
         }

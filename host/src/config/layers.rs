@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The largest configuration file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 /// Variables of the program that are no configuration keys.
-const NOT_KEYS: [&str; 1] = ["SELFSAME_PLUGINS"];
+const NOT_KEYS: [&str; 2] = ["SELFSAME_PLUGINS", "SELFSAME_STRICT_PLUGINS"];
 const PREFIX: &str = "SELFSAME_";
 
 /// The values of one source.

@@ -3,7 +3,7 @@
 use super::depth::Depth;
 use super::error::DataError;
 use super::reduce::reduce;
-use selfsame_plugin_api::{Cancelled, Card, ErrorKind, Image, PluginError, Samples, Services};
+use selfsame_plugin_api::{Cancelled, Card, ErrorKind, Image, PluginError, ReadHints, Samples, Services};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -144,7 +144,7 @@ impl Decoder<'_> {
     /// Reads and reduces one sample.
     fn read_one(&self, index: usize, names: Option<&[String]>) -> Result<Result<Image, Damaged>, DataError> {
         let read = || -> Result<Image, PluginError> {
-            let mut images = self.samples.read(&[index])?;
+            let mut images = self.samples.read_with(&[index], &ReadHints::least_side(self.side))?;
             let image = match (images.pop(), images.len()) {
                 (Some(image), 0) => self.checked(image)?,
                 (image, others) => return Err(wrong_count(others + usize::from(image.is_some()))),
@@ -184,13 +184,14 @@ pub(super) fn name(names: Option<&[String]>, index: usize) -> String {
     names.and_then(|names| names.get(index)).cloned().unwrap_or_else(|| index.to_string())
 }
 
-/// Whether an error is about a sample, so that others may still be read. A plugin's panic is: decoders meet strange files.
+/// Whether an error is about a sample, so that others may still be read. A plugin's panic is: decoders meet strange files. A
+/// broken contract is not: no file is repaired for it.
 fn is_of_sample(error: &PluginError) -> bool {
     matches!(error.kind, ErrorKind::Data | ErrorKind::Plugin)
 }
 
 fn wrong_count(returned: usize) -> PluginError {
-    PluginError::plugin(format!("`read` returned {returned} images for 1 index"))
+    PluginError::contract(format!("`read` returned {returned} images for 1 index"))
 }
 
 /// A lock that a panic elsewhere does not spoil.

@@ -16,10 +16,10 @@ pub enum Depth {
 }
 
 impl Depth {
-    /// That of a data set's images; no data set is opened whose card says another number than 8 or 16.
+    /// That of a data set's images, of which float32 ones are kept with 16 bits.
     #[must_use]
     pub fn of(card: &Card) -> Self {
-        if card.bit_depth == 16 { Self::U16 } else { Self::U8 }
+        if card.bit_depth == 8 { Self::U8 } else { Self::U16 }
     }
 
     /// Bits of a value.

@@ -1,6 +1,7 @@
 //! What is worth knowing about a run, besides its scores.
 
 use crate::evaluate::Evaluation;
+use crate::plugin::UsedCard;
 use crate::run::record::{DataSetRecord, RunRecord, RunStatus};
 use std::borrow::Cow;
 
@@ -32,7 +33,12 @@ pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("Command", record.command_line.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
     ];
     for plugin in &record.plugins {
-        facts.push(("Plugin", format!("{} (SHA-256 {})", plugin.path, plugin.sha256)));
+        let name = format!("{} {}", plugin.name, plugin.version);
+        facts.push(("Plugin", format!("{name}, {} (SHA-256 {})", plugin.path, plugin.sha256)));
+        for UsedCard { what, name, licence, citation } in &plugin.used {
+            let stated = |text: &str| if text.is_empty() { "none stated".to_owned() } else { text.to_owned() };
+            facts.push(("Terms", format!("{what} {name}: licence: {}; cite: {}", stated(licence), stated(citation))));
+        }
     }
     facts
 }

@@ -25,11 +25,11 @@ fn check_name(card: &str, asked: &str) -> Result<(), String> {
 pub(super) fn check(card: &Card, name: &str) -> Result<(), String> {
     check_name(&card.name, name)?;
     check_recommended(&card.recommended)?;
-    if ![1, 3].contains(&card.channels) {
-        return Err(format!("card: {} channels, expected 1 or 3", card.channels));
+    if card.channels == 0 {
+        return Err("card: 0 channels, expected at least 1".into());
     }
-    if ![8, 16].contains(&card.bit_depth) {
-        return Err(format!("card: bit depth {}, expected 8 or 16", card.bit_depth));
+    if ![8, 16, 32].contains(&card.bit_depth) {
+        return Err(format!("card: bit depth {}, expected 8, 16 or 32 (float32)", card.bit_depth));
     }
     if card.nominal_size.0 == 0 || card.nominal_size.1 == 0 {
         return Err(format!("card: nominal size {:?}, expected positive numbers", card.nominal_size));

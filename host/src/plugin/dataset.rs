@@ -1,6 +1,7 @@
 //! A plugin's data set behind the plain traits; checks whatever the plugin returns.
 
 use super::card::{self, is_unique};
+use super::float_pixels;
 use super::{plugin_context::PluginContext, slow_call::Watched};
 use abi_stable::{
     sabi_trait::TD_Opaque,
@@ -9,7 +10,7 @@ use abi_stable::{
 };
 use selfsame_abi::{DatasetObject, RawImage, RawTargets, SamplesObject, ServicesAbi, ServicesAbi_TO, TargetsKind};
 use selfsame_plugin_api::{
-    Cancelled, Card, Dataset, Image, PluginError, Result, Samples, Services, Split, Targets, Task,
+    Cancelled, Card, Dataset, Image, PluginError, ReadHints, Result, Samples, Services, Split, Targets, Task,
 };
 use std::{
     collections::BTreeMap,
@@ -77,7 +78,7 @@ impl Dataset for PluginDataset {
     }
 
     fn card(&self) -> Result<Option<Card>> {
-        Ok(Some(self.current_card().as_ref().clone()))
+        Ok(Some(float_pixels::held(self.current_card().as_ref().clone())))
     }
 
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
@@ -153,10 +154,12 @@ impl PluginSamples {
             && bit_depth == self.card.bit_depth
             && !data.is_empty()
             && Some(data.len()) == expected;
-        if is_right {
-            return Ok(Image { channels, height, width, bit_depth, data: data.as_slice().to_vec() });
-        }
         let id = self.ids.as_ref().map(|ids| format!(" (`{}`)", ids[index])).unwrap_or_default();
+        if is_right {
+            let image = Image { channels, height, width, bit_depth, data: data.as_slice().to_vec() };
+            let held = float_pixels::held_image(image);
+            return held.map_err(|message| self.context.broken(format!("sample {index}{id} {message}")));
+        }
         Err(self.context.broken(format!(
             "sample {index}{id} is {channels} × {height} × {width} of {bit_depth} bits in {} bytes; the card says {} \
              channels of {} bits",
@@ -172,18 +175,19 @@ fn check_targets(card: &Card, len: usize, targets: &RawTargets) -> std::result::
     match (targets.kind, card.task) {
         (TargetsKind::NONE, _) => Ok(Targets::None),
         (TargetsKind::CLASSES, Task::Binary | Task::Multiclass) => {
-            let labels = targets.classes.as_slice();
-            if labels.len() != len {
+            let (labels, rest) = targets.bytes.as_slice().as_chunks::<8>();
+            if labels.len() != len || !rest.is_empty() {
                 return Err(format!("`targets` has {} labels for {len} samples", labels.len()));
             }
+            let labels: Vec<i64> = labels.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
             let is_class = |label: i64| usize::try_from(label).is_ok_and(|label| label < classes);
             if let Some(index) = labels.iter().position(|label| !is_class(*label)) {
                 return Err(format!("sample {index} has label {}, expected 0 to {}", labels[index], classes - 1));
             }
-            Ok(Targets::Classes(labels.to_vec()))
+            Ok(Targets::Classes(labels))
         }
         (TargetsKind::MULTILABEL, Task::Multilabel) => {
-            let labels = targets.multilabel.as_slice();
+            let labels = targets.bytes.as_slice();
             if Some(labels.len()) != len.checked_mul(classes) {
                 return Err(format!("`targets` has {} values, expected {len} × {classes}", labels.len()));
             }
@@ -215,10 +219,16 @@ impl Samples for PluginSamples {
     }
 
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
+        self.read_with(indices, &ReadHints::default())
+    }
+
+    fn read_with(&self, indices: &[usize], hints: &ReadHints) -> Result<Vec<Image>> {
         if let Some(index) = indices.iter().find(|index| **index >= self.len) {
             return Err(self.context.broken(format!("sample {index} was asked for, there are {}", self.len)));
         }
-        let images = self.context.call("Samples::read", |_| self.object.read(RSlice::from_slice(indices)))?;
+        let hints = if *hints == ReadHints::default() { String::new() } else { self.context.to_json(hints)? };
+        let read = |_: &_| self.object.read(RSlice::from_slice(indices), hints.as_str().into());
+        let images = self.context.call("Samples::read", read)?;
         if images.len() != indices.len() {
             let (returned, asked) = (images.len(), indices.len());
             return Err(self.context.broken(format!("`read` returned {returned} images for {asked} indices")));

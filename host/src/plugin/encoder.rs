@@ -1,10 +1,14 @@
 //! A plugin's encoder behind the plain trait; checks whatever the plugin returns.
 
 use super::{card::is_unique, plugin_context::PluginContext};
+use crate::native;
 use selfsame_abi::EncoderObject;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter, ParameterKind, Result, borrow_tensor, take_tensor};
 use serde::Deserialize;
-use tch::Tensor;
+use tch::{Device, Kind, TchError, Tensor};
+
+/// The longest embedding that is believed.
+const MAX_FEATURES: usize = 1 << 24;
 
 pub(super) struct PluginEncoder {
     context: PluginContext,
@@ -39,8 +43,8 @@ impl PluginEncoder {
             let BufferMetadata { name } = serde_json::from_str(&named.metadata).map_err(damaged)?;
             buffers.push(Buffer { name, tensor: take_tensor(named.tensor) });
         }
-        if feature_dim == 0 {
-            return Err(context.broken("`feature_dim` is 0"));
+        if !(1..=MAX_FEATURES).contains(&feature_dim) {
+            return Err(context.broken(format!("`feature_dim` is {feature_dim}, expected 1 to {MAX_FEATURES}")));
         }
         let names = parameters.iter().map(|p| &p.name).chain(buffers.iter().map(|b| &b.name));
         if !is_unique(names) {
@@ -54,10 +58,37 @@ impl PluginEncoder {
     }
 }
 
+impl PluginEncoder {
+    /// Whether input, parameters and buffers are finite: where they are not, the training has diverged.
+    fn is_whole(&self, x: &Tensor) -> std::result::Result<bool, TchError> {
+        let own = self.parameters.iter().map(|p| &p.tensor).chain(self.buffers.iter().map(|b| &b.tensor));
+        for tensor in own.chain([x]) {
+            if !is_finite(tensor)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether all values are finite. On the CPU without an operation of libtorch's, which would become part of a trace.
+fn is_finite(tensor: &Tensor) -> std::result::Result<bool, TchError> {
+    if tensor.device() == Device::Cpu && tensor.f_kind()? == Kind::Float {
+        let mut values = vec![0f32; tensor.numel()];
+        tensor.f_copy_data(&mut values, tensor.numel())?;
+        return Ok(values.iter().all(|value| value.is_finite()));
+    }
+    bool::try_from(tensor.f_isfinite()?.f_all()?)
+}
+
 impl Encoder for PluginEncoder {
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let forward = |_: &_| self.object.forward(borrow_tensor(x), train);
+        let version = x.f_internal_version()?;
         let embedded = take_tensor(self.context.call("Encoder::forward", forward)?);
+        if x.f_internal_version()? != version {
+            return Err(self.context.broken("`forward` changed its input; it may only read it").into());
+        }
         let expected = [x.size().first().copied().unwrap_or_default(), self.feature_dim as i64];
         if embedded.size() != expected {
             let shape = embedded.size();
@@ -65,6 +96,15 @@ impl Encoder for PluginEncoder {
                 .context
                 .broken(format!("`forward` returned shape {shape:?}, expected {expected:?}"))
                 .into());
+        }
+        let kind = embedded.f_kind()?;
+        if kind != Kind::Float && !(kind == Kind::BFloat16 && native::autocast_is_on()) {
+            return Err(self.context.broken(format!("`forward` returned {kind:?}, expected Float")).into());
+        }
+        // Whoever trains looks at the loss.
+        if !train && !is_finite(&embedded)? && self.is_whole(x)? {
+            let message = "`forward` returned values that are not finite, of an input, parameters and buffers that are";
+            return Err(self.context.broken(message).into());
         }
         Ok(embedded)
     }

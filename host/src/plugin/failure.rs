@@ -14,10 +14,14 @@ pub enum PluginFailure {
         reason: String,
     },
     /// A plugin of the same file name is installed.
-    #[error("{} is there already; replace it with --force", path.display())]
+    #[error("{} is there already ({installed}; this one is {new}); replace it with --force", path.display())]
     Occupied {
         /// The file that is there.
         path: PathBuf,
+        /// Its plugin's name and version, or why it cannot be used.
+        installed: String,
+        /// Name and version of the plugin that was to be installed.
+        new: String,
     },
     /// No plugin provides the name.
     #[error("{0}")]

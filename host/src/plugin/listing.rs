@@ -1,6 +1,7 @@
 //! What `selfsame plugins list` and `selfsame plugins inspect` print.
 
-use super::{PluginFailure, Registry, load};
+use super::registry::Conflict;
+use super::{PluginFailure, Registry, ScannedFile, load, trust};
 use comfy_table::{ContentArrangement, Table, presets};
 use selfsame_encoder_api::EncoderCard;
 use selfsame_plugin_api::{Card, Manifest, OptionSpec, PluginError};
@@ -20,10 +21,9 @@ pub fn table(registry: &Registry) -> String {
         match &file.manifest {
             Ok(Manifest { name, version, datasets, encoders, .. }) => {
                 let plugin = format!("{name} {version}");
-                let status = match registry.overruled(file) {
-                    Some((name, by)) => format!("ok, but `{name}` is that of {}", by.display()),
-                    None => "ok".to_owned(),
-                };
+                let remarks: Vec<_> = remarks(registry, file);
+                let status =
+                    if remarks.is_empty() { "ok".to_owned() } else { format!("ok, but {}", remarks.join("; ")) };
                 table.add_row([path, plugin, datasets.join(", "), encoders.join(", "), status])
             }
             Err(reason) => table.add_row([path, String::new(), String::new(), String::new(), reason.clone()]),
@@ -32,13 +32,25 @@ pub fn table(registry: &Registry) -> String {
     table.to_string()
 }
 
-/// The same as an array of `{path, ok, reason, manifest}`.
+/// What is to be known of a usable file.
+fn remarks(registry: &Registry, file: &ScannedFile) -> Vec<String> {
+    let conflict = registry.conflict(file).map(|conflict| match conflict {
+        Conflict::Overruled { name, by } => format!("`{name}` is that of {}", by.display()),
+        Conflict::Ambiguous { name, with } => {
+            format!("`{name}` cannot be used: {} provides it too; remove one of the files", with.display())
+        }
+    });
+    conflict.into_iter().chain(file.others.clone()).collect()
+}
+
+/// The same as an array of `{path, ok, reason, remarks, manifest}`.
 pub fn json(registry: &Registry) -> Value {
-    let file = |file: &super::ScannedFile| {
+    let file = |file: &ScannedFile| {
         json!({
             "path": file.path,
             "ok": file.manifest.is_ok(),
             "reason": file.manifest.as_ref().err(),
+            "remarks": remarks(registry, file),
             "manifest": file.manifest.as_ref().ok(),
         })
     };
@@ -49,7 +61,7 @@ pub fn json(registry: &Registry) -> Value {
 #[derive(Debug)]
 pub struct Inspection {
     path: std::path::PathBuf,
-    sha256: String,
+    pub(super) sha256: String,
     pub(super) manifest: Manifest,
     datasets: Vec<Result<Card, PluginError>>,
     encoders: Vec<Result<EncoderCard, PluginError>>,
@@ -64,6 +76,10 @@ pub fn inspect(path: &Path) -> Result<Inspection, PluginFailure> {
         path: path.to_owned(),
         reason: format!("cannot be opened: {error}"),
     })?;
+    let searched = path.parent().unwrap_or(Path::new("/"));
+    let others =
+        trust::judge(&path, searched).map_err(|reason| PluginFailure::Unusable { path: path.clone(), reason })?;
+    others.into_iter().for_each(|others| tracing::warn!("plugin file {}: {others}", path.display()));
     let library = load::open(&path)?;
     let datasets = library.manifest.datasets.iter().map(|name| library.dataset_card(name)).collect();
     let encoders = library.manifest.encoders.iter().map(|name| library.encoder_card(name)).collect();
@@ -109,18 +125,19 @@ impl Inspection {
     }
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
-        let Manifest { name, version, abi, rustc, target, libtorch, .. } = &self.manifest;
+        let Manifest { name, version, abi, layout, rustc, target, libtorch, .. } = &self.manifest;
         writeln!(text, "{name} {version}")?;
         writeln!(text, "  file      {}", self.path.display())?;
         writeln!(text, "  sha256    {}", self.sha256)?;
-        writeln!(text, "  abi       {abi}")?;
+        writeln!(text, "  abi       {abi}, layout {layout}")?;
         writeln!(text, "  built by  {rustc} for {target}")?;
         writeln!(text, "  libtorch  {}", libtorch.as_deref().unwrap_or("none"))?;
         for card in &self.datasets {
             let Ok(card) = card else { continue };
             writeln!(text, "\ndata set {}\n  {}", card.name, card.summary)?;
             let (height, width) = card.nominal_size;
-            writeln!(text, "  images    {} × {height} × {width}, {} bits", card.channels, card.bit_depth)?;
+            let values = if card.bit_depth == 32 { "float32".to_owned() } else { format!("{} bits", card.bit_depth) };
+            writeln!(text, "  images    {} × {height} × {width}, {values}", card.channels)?;
             writeln!(
                 text,
                 "  task      {}, {} classes",
@@ -137,6 +154,7 @@ impl Inspection {
         for card in &self.encoders {
             let Ok(card) = card else { continue };
             writeln!(text, "\nencoder {}\n  {}", card.name, card.summary)?;
+            writeln!(text, "  licence   {}", card.licence)?;
             writeln!(text, "  citation  {}", card.citation)?;
             write_options(text, &card.options)?;
             write_recommended(text, &card.recommended)?;

@@ -1,7 +1,8 @@
 //! Opens a plugin's file, after its manifest has been judged.
 
 use super::{
-    PluginFailure, card, dataset::PluginDataset, encoder::PluginEncoder, log, manifest, plugin_context::PluginContext,
+    PluginFailure, card, dataset::PluginDataset, encoder::PluginEncoder, exit_guard, log, manifest,
+    plugin_context::PluginContext, usage::UsedCard,
 };
 use crate::storage::sha256_of_file;
 use abi_stable::library::{LibraryError, lib_header_from_path};
@@ -9,6 +10,7 @@ use selfsame_abi::PluginModuleRef;
 use selfsame_encoder_api::{Encoder, EncoderCard, EncoderRequest};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Manifest, PluginError};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use tch::Device;
 
 /// An opened plugin; it stays in the process for good.
@@ -17,6 +19,8 @@ pub(super) struct Library {
     pub(super) manifest: Manifest,
     /// Of the file, in hexadecimal.
     pub(super) sha256: String,
+    /// The data sets and encoders that were made, each once.
+    used: Mutex<Vec<UsedCard>>,
     module: PluginModuleRef,
 }
 
@@ -28,13 +32,14 @@ pub(super) fn open(path: &Path) -> Result<Library, PluginFailure> {
     let unusable = |reason| PluginFailure::Unusable { path: path.to_owned(), reason };
     let manifest = manifest::read(path).map_err(unusable)?;
     let (sha256, _) = sha256_of_file(path).map_err(|error| unusable(format!("cannot be read: {}", error.source)))?;
+    exit_guard::watch();
     // Not `RootModule::load_*`: those return the first library that was ever loaded.
     let module: PluginModuleRef = lib_header_from_path(path)
         .and_then(|header| header.init_root_module())
         .map_err(|error| unusable(one_line(path, &error)))?;
     module.attach()(log::CALLBACK, log::most_verbose());
     tracing::debug!(plugin = manifest.name, version = manifest.version, "opened {}", path.display());
-    Ok(Library { path: path.to_owned(), manifest, sha256, module })
+    Ok(Library { path: path.to_owned(), manifest, sha256, used: Mutex::default(), module })
 }
 
 fn one_line(path: &Path, error: &LibraryError) -> String {
@@ -71,6 +76,7 @@ impl Library {
         let context = self.context("data set", &request.name);
         let request = context.to_json(request)?;
         let object = context.call("create", |_| self.module.create_dataset()(request.as_str().into()))?;
+        self.note_use((&card).into());
         Ok(Box::new(PluginDataset::new(context, card, object)))
     }
 
@@ -87,6 +93,7 @@ impl Library {
         request: &EncoderRequest,
         device: Device,
     ) -> Result<Box<dyn Encoder>, PluginError> {
+        let card = self.encoder_card(&request.name)?;
         let context = self.context("encoder", &request.name);
         let device = match device {
             Device::Cpu => "cpu".to_owned(),
@@ -96,6 +103,19 @@ impl Library {
         let request = context.to_json(request)?;
         let create = self.module.create_encoder();
         let object = context.call("create", |_| create(request.as_str().into(), device.as_str().into()))?;
+        self.note_use((&card).into());
         Ok(Box::new(PluginEncoder::new(context, object)?))
+    }
+
+    fn note_use(&self, card: UsedCard) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if !used.contains(&card) {
+            used.push(card);
+        }
+    }
+
+    /// The data sets and encoders that were made so far, each once.
+    pub(super) fn used(&self) -> Vec<UsedCard> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -1,6 +1,6 @@
 //! Reads and judges the manifest that a plugin carries in an ELF section.
 
-use super::elf;
+use super::{digest, elf};
 use crate::regular_file;
 use object::{
     LittleEndian, ReadCache, ReadRef,
@@ -8,10 +8,11 @@ use object::{
     read::elf::{FileHeader, SectionHeader},
 };
 use selfsame_encoder_api::LIBTORCH_VERSION;
-use selfsame_plugin_api::{ABI_VERSION, MANIFEST_SECTION, Manifest, TARGET};
+use selfsame_plugin_api::{ABI_VERSION, LAYOUT_DIGEST, MANIFEST_SECTION, Manifest, TARGET};
 use std::{collections::HashSet, io::ErrorKind, path::Path};
 
-/// Reads the manifest of a plugin file and checks that this host can use it; runs nothing of the plugin.
+/// Reads the manifest of a plugin file and checks that this host can use it, and that it is the one that was installed; runs
+/// nothing of the plugin.
 ///
 /// # Errors
 /// One sentence: what the file is, or which value of the manifest differs, with both values.
@@ -20,6 +21,7 @@ pub(super) fn read(path: &Path) -> Result<Manifest, String> {
         ErrorKind::InvalidInput | ErrorKind::IsADirectory => error.to_string(),
         _ => format!("cannot be opened: {error}"),
     })?;
+    digest::check(path)?;
     let cache = ReadCache::new(file);
     elf::check(&cache)?;
     let text = section(&cache)?;
@@ -50,7 +52,13 @@ fn section<'data>(data: impl ReadRef<'data>) -> Result<&'data [u8], String> {
 }
 
 fn judge(manifest: &Manifest) -> Result<(), String> {
-    let Manifest { target, panic, libtorch, .. } = manifest;
+    let Manifest { layout, target, panic, libtorch, .. } = manifest;
+    if layout != LAYOUT_DIGEST {
+        return Err(format!(
+            "its types of plugin ABI {ABI_VERSION} are laid out differently from this host's (layout {layout}, this host \
+             has {LAYOUT_DIGEST}); build it with the selfsame-plugin-api of this host"
+        ));
+    }
     if target != TARGET {
         return Err(format!("built for `{target}`, this host for `{TARGET}`"));
     }

@@ -2,9 +2,12 @@
 
 mod card;
 mod dataset;
+mod digest;
 mod elf;
 mod encoder;
+mod exit_guard;
 mod failure;
+mod float_pixels;
 pub mod install;
 pub mod listing;
 mod load;
@@ -12,11 +15,18 @@ mod log;
 mod manifest;
 mod plugin_context;
 mod registry;
+pub mod remove;
 pub mod search;
 pub mod skeleton;
 mod slow_call;
+mod stdout;
 mod trust;
+mod usage;
 
+pub use exit_guard::expect_exit;
 pub use failure::{PluginFailure, UnknownName};
-pub use registry::{PluginFile, Registry, ScannedFile};
+pub use registry::{Conflict, PluginFile, Registry, ScannedFile};
 pub use search::SearchDir;
+pub use slow_call::wish_to_stop;
+pub use stdout::reserve as reserve_stdout;
+pub use usage::UsedCard;

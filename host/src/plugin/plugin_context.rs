@@ -36,7 +36,7 @@ impl PluginContext {
 
     /// The plugin broke its contract.
     pub(super) fn broken(&self, message: impl Into<String>) -> PluginError {
-        self.named(PluginError::plugin(message))
+        self.named(PluginError::contract(message))
     }
 
     /// What the plugin is told, as JSON.

@@ -4,6 +4,7 @@ use super::{
     PluginFailure, SearchDir, UnknownName,
     load::{self, Library},
     manifest, search, trust,
+    usage::UsedCard,
 };
 use crate::storage::sha256_of_file;
 use selfsame_encoder_api::{Encoder, EncoderCard, EncoderRequest};
@@ -23,11 +24,22 @@ pub struct ScannedFile {
     pub path: PathBuf,
     /// The manifest, or why the file cannot be used.
     pub manifest: Result<Manifest, String>,
+    /// Who else can change it, as the beginning of a sentence; none: nobody but root.
+    pub others: Option<String>,
     /// Which folder of the search path it is of.
     folder: usize,
 }
 
 impl ScannedFile {
+    fn read(path: PathBuf, folder: usize, searched: &SearchDir) -> Self {
+        let read = manifest::read(&path).and_then(|read| Ok((read, trust::judge(&path, &searched.path)?)));
+        let (manifest, others) = match read {
+            Ok((manifest, others)) => (Ok(manifest), others),
+            Err(reason) => (Err(reason), None),
+        };
+        Self { path, manifest, others, folder }
+    }
+
     fn provides(&self, kind: Kind, name: &str) -> bool {
         self.manifest.as_ref().is_ok_and(|manifest| kind.names(manifest).any(|known| known == name))
     }
@@ -40,6 +52,31 @@ pub struct PluginFile {
     pub path: PathBuf,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
+    /// The plugin's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What was used of it.
+    pub used: Vec<UsedCard>,
+}
+
+/// Why a name of a plugin file does not stand for what the file provides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict<'a> {
+    /// The name is that of a file that is searched earlier.
+    Overruled {
+        /// The data set or encoder.
+        name: &'a str,
+        /// The other file.
+        by: &'a Path,
+    },
+    /// A file of the same folder provides it too: the name cannot be used.
+    Ambiguous {
+        /// The data set or encoder.
+        name: &'a str,
+        /// The other file.
+        with: &'a Path,
+    },
 }
 
 /// The plugins of a search path. Scanning reads manifests only; a file is opened when a name of it is asked for.
@@ -82,9 +119,23 @@ impl Kind {
 impl Registry {
     /// Reads the manifests of all `*.so` files in `dirs`.
     pub fn scan(dirs: &[SearchDir]) -> Self {
-        let scan = |(folder, path): (usize, PathBuf)| ScannedFile { manifest: manifest::read(&path), path, folder };
+        let scan = |(folder, path): (usize, PathBuf)| ScannedFile::read(path, folder, &dirs[folder]);
         let files = search::files(dirs).into_iter().map(scan).collect();
         Self { searched: dirs.to_vec(), files, opened: Mutex::default(), told: Mutex::default() }
+    }
+
+    /// One plugin file alone, and its manifest.
+    ///
+    /// # Errors
+    /// A file that cannot be used.
+    pub fn of_file(file: &Path) -> Result<(Self, Manifest), PluginFailure> {
+        let unusable = |reason: String| PluginFailure::Unusable { path: file.to_owned(), reason };
+        let path = file.canonicalize().map_err(|error| unusable(format!("cannot be opened: {error}")))?;
+        let folder = SearchDir::new(path.parent().unwrap_or(Path::new("/")), "the file's own folder");
+        let scanned = ScannedFile::read(path, 0, &folder);
+        let manifest = scanned.manifest.clone().map_err(unusable)?;
+        let (opened, told) = (Mutex::default(), Mutex::default());
+        Ok((Self { searched: vec![folder], files: vec![scanned], opened, told }, manifest))
     }
 
     /// All files found, in search order.
@@ -95,7 +146,14 @@ impl Registry {
     /// The files that have been opened so far, in that order.
     pub fn used(&self) -> Vec<PluginFile> {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.iter().map(|lib| PluginFile { path: lib.path.clone(), sha256: lib.sha256.clone() }).collect()
+        let file = |library: &Arc<Library>| PluginFile {
+            path: library.path.clone(),
+            sha256: library.sha256.clone(),
+            name: library.manifest.name.clone(),
+            version: library.manifest.version.clone(),
+            used: library.used(),
+        };
+        opened.iter().map(file).collect()
     }
 
     /// The card of the data set `name`.
@@ -138,18 +196,18 @@ impl Registry {
     pub fn locate(&self, wanted: &Path) -> Result<PathBuf, PluginFailure> {
         let looks_like_a_path = wanted.components().count() != 1 || wanted.extension().is_some_and(|end| end == "so");
         match wanted.to_str() {
-            Some(name) if !looks_like_a_path && !wanted.is_file() => Ok(self.find(Kind::Any, name)?.to_owned()),
+            Some(name) if !looks_like_a_path && !wanted.is_file() => Ok(self.find(Kind::Any, name)?.path.clone()),
             _ => Ok(wanted.to_owned()),
         }
     }
 
     /// The file that provides a name: that of the folder which is searched first. One that is passed over for it is told
     /// of; copies do not count.
-    fn find(&self, kind: Kind, name: &str) -> Result<&Path, PluginFailure> {
+    fn find(&self, kind: Kind, name: &str) -> Result<&ScannedFile, PluginFailure> {
         let mut providers = self.files.iter().filter(|file| file.provides(kind, name));
         let Some(first) = providers.next() else { return Err(self.unknown(kind, name)) };
         let Some(second) = providers.find(|file| !same_content(&first.path, &file.path)) else {
-            return Ok(&first.path);
+            return Ok(first);
         };
         if second.folder == first.folder {
             let (first, second) = (first.path.clone(), second.path.clone());
@@ -179,24 +237,39 @@ impl Registry {
                 self.searched[second.folder].origin
             );
         }
-        Ok(&first.path)
+        Ok(first)
     }
 
-    /// The first data set or encoder of `file` that another file, which is searched earlier, provides, and that file.
-    pub fn overruled<'a>(&'a self, file: &'a ScannedFile) -> Option<(&'a str, &'a Path)> {
+    /// The first data set or encoder of `file` whose name stands for another file's, or for none.
+    pub fn conflict<'a>(&'a self, file: &'a ScannedFile) -> Option<Conflict<'a>> {
         let manifest = file.manifest.as_ref().ok()?;
         let names = |kind: Kind| kind.names(manifest).map(move |name| (kind, name));
         names(Kind::Dataset).chain(names(Kind::Encoder)).find_map(|(kind, name)| {
             let first = self.files.iter().find(|other| other.provides(kind, name))?;
-            (!same_content(&first.path, &file.path)).then_some((name.as_str(), first.path.as_path()))
+            let is_first = same_content(&first.path, &file.path);
+            let rivals = || self.files.iter().filter(|other| other.provides(kind, name));
+            let rival = rivals().find(|other| !same_content(&first.path, &other.path))?;
+            if rival.folder == first.folder && file.folder == first.folder {
+                return Some(Conflict::Ambiguous { name, with: if is_first { &rival.path } else { &first.path } });
+            }
+            (!is_first).then_some(Conflict::Overruled { name, by: &first.path })
         })
     }
 
+    /// The files that provide a data set, an encoder or a plugin of this name.
+    pub(super) fn providers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a ScannedFile> {
+        self.files.iter().filter(move |file| file.provides(Kind::Any, name))
+    }
+
     fn provider(&self, kind: Kind, name: &str) -> Result<Arc<Library>, PluginFailure> {
-        let path = self.find(kind, name)?;
+        let file = self.find(kind, name)?;
+        let path = &file.path;
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(library) = opened.iter().find(|library| library.path == path) {
+        if let Some(library) = opened.iter().find(|library| library.path == *path) {
             return Ok(library.clone());
+        }
+        if let Some(others) = &file.others {
+            tracing::warn!("plugin file {}: {others}, who decide what it does here", path.display());
         }
         let library = Arc::new(load::open(path)?);
         opened.push(library.clone());

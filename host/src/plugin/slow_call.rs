@@ -1,20 +1,25 @@
-//! Names a plugin that is silent for long: without it, a hanging call looks like a hanging host.
+//! Names a plugin that is silent for long, or that a user who wants to stop waits for: without it, a hanging call looks
+//! like a hanging host.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
-        LazyLock, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const PERIOD: Duration = Duration::from_secs(5);
+/// Between two looks at the calls.
+const PERIOD: Duration = Duration::from_millis(100);
+/// Calls that end by themselves so soon after a wish to stop are not worth a word.
+const GRACE: Duration = Duration::from_millis(400);
 
 struct Entry {
     plugin: String,
     method: &'static str,
+    begun: Instant,
     heard: Instant,
     reported: bool,
 }
@@ -35,6 +40,12 @@ impl Calls {
             .collect()
     }
 
+    /// Plugin and method of the calls that were under way at `time` and still are, each once.
+    fn begun_before(&self, time: Instant) -> BTreeSet<(String, &'static str)> {
+        let begun = self.0.values().filter(|entry| entry.begun <= time);
+        begun.map(|entry| (entry.plugin.clone(), entry.method)).collect()
+    }
+
     fn heard(&mut self, id: u64, now: Instant) {
         if let Some(entry) = self.0.get_mut(&id) {
             entry.heard = now;
@@ -44,19 +55,49 @@ impl Calls {
 }
 
 static CALLS: LazyLock<Mutex<Calls>> = LazyLock::new(|| {
-    let watcher = std::thread::Builder::new().name("plugin-watch".into()).spawn(|| {
-        loop {
-            std::thread::sleep(PERIOD);
-            for (plugin, method) in calls().silent(Instant::now()) {
-                tracing::warn!(plugin, method, "no progress for {} s; still waiting", PATIENCE.as_secs());
-            }
-        }
-    });
+    let watcher = std::thread::Builder::new().name("plugin-watch".into()).spawn(watch);
     if let Err(error) = watcher {
         tracing::warn!("silent plugins will not be reported: {error}");
     }
     Mutex::default()
 });
+
+/// Raised when the user asks to stop.
+static WISH: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// The flag to raise when the user asks to stop, for a signal's handler: the calls that are then waited for are named.
+pub fn wish_to_stop() -> Arc<AtomicBool> {
+    Arc::clone(&WISH)
+}
+
+fn watch() {
+    let mut asked = None;
+    loop {
+        std::thread::sleep(PERIOD);
+        let now = Instant::now();
+        let silent = calls().silent(now);
+        for (plugin, method) in silent {
+            tracing::warn!(plugin, method, "no progress for {} s; still waiting", PATIENCE.as_secs());
+        }
+        if WISH.swap(false, Ordering::SeqCst) {
+            asked = Some(now);
+        }
+        let Some(time) = asked.filter(|time| now - *time >= GRACE) else { continue };
+        asked = None;
+        let waited_for = calls().begun_before(time);
+        for (plugin, method) in waited_for {
+            tracing::warn!(
+                "waiting for `{method}` of plugin `{plugin}`; press Ctrl-C again to end the process at once"
+            );
+        }
+    }
+}
+
+/// Plugin and method of a call that is under way; none also where that cannot be told now.
+pub(super) fn under_way() -> Option<(String, &'static str)> {
+    let calls = CALLS.try_lock().ok()?;
+    calls.0.values().next().map(|entry| (entry.plugin.clone(), entry.method))
+}
 
 fn calls() -> MutexGuard<'static, Calls> {
     CALLS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -69,7 +110,8 @@ impl Watched {
     pub(super) fn new(plugin: &str, method: &'static str) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let entry = Entry { plugin: plugin.to_owned(), method, heard: Instant::now(), reported: false };
+        let now = Instant::now();
+        let entry = Entry { plugin: plugin.to_owned(), method, begun: now, heard: now, reported: false };
         calls().0.insert(id, entry);
         Self(id)
     }
@@ -94,7 +136,8 @@ mod tests {
     fn a_silent_call_is_named_once_and_again_after_progress() {
         let start = Instant::now();
         let mut calls = Calls::default();
-        let entry = Entry { plugin: "slow".into(), method: "Dataset::prepare", heard: start, reported: false };
+        let entry =
+            Entry { plugin: "slow".into(), method: "Dataset::prepare", begun: start, heard: start, reported: false };
         calls.0.insert(7, entry);
         let at = |seconds| start + Duration::from_secs(seconds);
         let named = vec![("slow".to_owned(), "Dataset::prepare")];
@@ -104,5 +147,7 @@ mod tests {
         calls.heard(7, at(41));
         assert_eq!(calls.silent(at(70)), []);
         assert_eq!(calls.silent(at(72)), named);
+        assert_eq!(calls.begun_before(at(0)), named.into_iter().collect());
+        assert_eq!(calls.begun_before(start - GRACE), BTreeSet::new());
     }
 }

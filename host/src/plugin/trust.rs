@@ -5,6 +5,25 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 const GROUP_AND_OTHERS: u32 = 0o022;
+/// Set to anything but `0`: a plugin that others can change is not used.
+const STRICT: &str = "SELFSAME_STRICT_PLUGINS";
+
+/// Whether others can change a plugin file that was found in the folder `searched`, as the beginning of a sentence.
+///
+/// # Errors
+/// The same as a reason not to use it, where the user asked for that.
+pub(super) fn judge(file: &Path, searched: &Path) -> Result<Option<String>, String> {
+    let strict = std::env::var_os(STRICT).is_some_and(|value| !value.is_empty() && value != "0");
+    judge_as(strict, file, searched)
+}
+
+fn judge_as(strict: bool, file: &Path, searched: &Path) -> Result<Option<String>, String> {
+    match ensure_own(file, searched) {
+        Ok(()) => Ok(None),
+        Err(reason) if strict => Err(format!("{reason}, and {STRICT} is set; take the permission away (`chmod go-w`)")),
+        Err(reason) => Ok(Some(reason)),
+    }
+}
 
 /// Checks that only this user and root can write to a plugin file, to the folder that it lies in, and to `searched`, the
 /// folder that it was found by.
@@ -54,5 +73,13 @@ mod tests {
         assert_eq!(judge(0o755, 0o664).unwrap_err(), "it can be written by its group (mode 664)");
         assert_eq!(judge(0o755, 0o646).unwrap_err(), "it can be written by others (mode 646)");
         assert_eq!(judge(0o1777, 0o644).unwrap_err(), "its folder can be written by others (mode 1777)");
+        let strictly = judge_as(true, &file, &folder).unwrap_err();
+        assert!(strictly.contains("mode 1777") && strictly.contains("SELFSAME_STRICT_PLUGINS"), "{strictly}");
+        assert_eq!(
+            judge_as(false, &file, &folder).unwrap().unwrap(),
+            "its folder can be written by others (mode 1777)"
+        );
+        judge(0o700, 0o600).unwrap();
+        assert_eq!(judge_as(true, &file, &folder), Ok(None));
     }
 }

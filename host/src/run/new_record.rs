@@ -1,6 +1,6 @@
 //! The record of a run that begins or goes on.
 
-use super::record::{DataSetRecord, RunRecord, RunStatus};
+use super::record::{DataSetRecord, RunRecord, RunStatus, changed_plugins};
 use crate::config::Config;
 use crate::metric::Probe;
 use crate::native;
@@ -87,6 +87,7 @@ impl RunRecord {
         self.started = earlier.started;
         self.init = earlier.init;
         self.warnings.keep(&earlier.warnings);
+        changed_plugins(&earlier.plugins, &self.plugins).into_iter().for_each(|change| self.warnings.warn(change));
         // Scores of the last epoch of a run that goes on are not those of its end.
         self.metrics = earlier.metrics;
         let (linear, test) = (format!("{}/", Probe::Linear.name()), format!("/{}/", Split::Test.name()));

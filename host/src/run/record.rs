@@ -120,12 +120,47 @@ pub struct PluginFile {
     pub path: String,
     /// Its SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
+    /// The plugin's name; empty in records of earlier versions, as are the other fields.
+    #[serde(default)]
+    pub name: String,
+    /// Its version.
+    #[serde(default)]
+    pub version: String,
+    /// Licence and citation of each data set and encoder of it that the run used.
+    #[serde(default)]
+    pub used: Vec<plugin::UsedCard>,
 }
 
 impl From<plugin::PluginFile> for PluginFile {
     fn from(file: plugin::PluginFile) -> Self {
-        Self { path: file.path.display().to_string(), sha256: file.sha256 }
+        let plugin::PluginFile { path, sha256, name, version, used } = file;
+        Self { path: path.display().to_string(), sha256, name, version, used }
     }
+}
+
+impl PluginFile {
+    fn is_same_plugin(&self, other: &Self) -> bool {
+        if self.name.is_empty() { self.path == other.path } else { self.name == other.name }
+    }
+
+    /// Version and the beginning of the digest.
+    fn edition(&self) -> String {
+        format!("{} (SHA-256 {}…)", self.version, self.sha256.get(..12).unwrap_or(&self.sha256))
+    }
+}
+
+/// The plugins that are other files now than they were in a run, as a sentence each.
+pub fn changed_plugins(before: &[PluginFile], now: &[PluginFile]) -> Vec<String> {
+    let changed = |before: &PluginFile| {
+        let now = now.iter().find(|now| before.is_same_plugin(now)).filter(|now| now.sha256 != before.sha256)?;
+        Some(format!(
+            "plugin {} is another file than when the run was started: it was {} and is {}; results may differ",
+            now.name,
+            before.edition().trim_start(),
+            now.edition()
+        ))
+    };
+    before.iter().filter_map(changed).collect()
 }
 
 /// A file of weights that a run started from.
@@ -215,7 +250,18 @@ pub(crate) mod tests {
                 split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
                 samples_sha256: None,
             }],
-            plugins: vec![PluginFile { path: "plugins/libcifar.so".into(), sha256: "ab".repeat(32) }],
+            plugins: vec![PluginFile {
+                path: "plugins/libcifar.so".into(),
+                sha256: "ab".repeat(32),
+                name: "selfsame-plugin-cifar".into(),
+                version: "0.1.0".into(),
+                used: vec![plugin::UsedCard {
+                    what: "data set".into(),
+                    name: "CIFAR10".into(),
+                    licence: "none stated".into(),
+                    citation: "Krizhevsky 2009".into(),
+                }],
+            }],
             init: Some(WeightsFile { path: "resnet8.safetensors".into(), sha256: "cd".repeat(32) }),
             encoder_sha256: None,
             epochs_done: 20,
@@ -223,6 +269,22 @@ pub(crate) mod tests {
             warnings: Warnings::default(),
             metrics: BTreeMap::from([("knn/val/accuracy".into(), 0.75), ("ssl/train/loss".into(), 4.25)]),
         }
+    }
+
+    #[test]
+    fn a_plugin_of_another_digest_is_told_of() {
+        let before = example_record().plugins;
+        assert_eq!(changed_plugins(&before, &before), Vec::<String>::new());
+        let mut now = before.clone();
+        (now[0].sha256, now[0].version, now[0].path) = ("cd".repeat(32), "0.2.0".into(), "elsewhere.so".into());
+        let expected = "it was 0.1.0 (SHA-256 abababababab…) and is 0.2.0 (SHA-256 cdcdcdcdcdcd…)";
+        let told = changed_plugins(&before, &now);
+        assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
+        // A record of an earlier version knows path and digest.
+        let older = r#"[{"path": "elsewhere.so", "sha256": "ef"}]"#;
+        let older: Vec<PluginFile> = serde_json::from_str(older).unwrap();
+        let told = changed_plugins(&older, &now);
+        assert!(told[0].contains("plugin selfsame-plugin-cifar") && told[0].contains("SHA-256 ef…"), "{told:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! at once. SIGUSR1 asks it to save and go on.
 
 use crate::error::Error;
+use crate::plugin;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use std::io;
@@ -37,6 +38,7 @@ impl Stop {
             flag::register_conditional_shutdown(signal, code, Arc::clone(&armed))?;
             flag::register(signal, Arc::clone(&armed))?;
             flag::register_usize(signal, Arc::clone(&exit_code), code as usize)?;
+            flag::register(signal, plugin::wish_to_stop())?;
         }
         let save = Arc::new(AtomicBool::new(false));
         flag::register(SIGUSR1, Arc::clone(&save))?;

@@ -53,8 +53,15 @@ fn card(name: &str) -> Card {
         licence: "none needed: the images are computed".into(),
         citation: "none".into(),
         options: option_specs(),
-        // Values of a run file that suit these images; whatever the user writes wins.
-        recommended: serde_json::json!({ "augmentation": { "use_random_crop": true } }),
+        // Values of a run file that suit these images; whatever the user writes wins. Two views of an image must differ,
+        // or there is nothing to learn; stripes are told apart by their direction, so that nothing here turns them.
+        recommended: serde_json::json!({ "augmentation": {
+            "use_random_crop": true,
+            "random_crop": { "scale": [0.2, 1.0] },
+            "use_random_horizontal_flip": true,
+            "use_random_color": true,
+            "random_color": { "brightness": 0.4, "contrast": 0.4 },
+        } }),
     }
 }
 
@@ -139,7 +146,7 @@ impl Samples for Part {
         )
     }
 
-    /// May be called from several threads, for a batch at a time.
+    /// May be called from several threads at once.
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
         let image = |&index: &usize| Image {
             channels: 1,

@@ -35,6 +35,7 @@ fn card(name: &str) -> EncoderCard {
     EncoderCard {
         name: name.into(),
         summary: "Three convolutions and the mean over all places".into(),
+        licence: "none stated".into(),
         citation: "none".into(),
         options: option_specs(),
         recommended: serde_json::json!({}),

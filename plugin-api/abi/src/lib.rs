@@ -1,4 +1,5 @@
-//! What crosses between host and plugin, version 1. These types never change; growth goes into JSON or into new modules.
+//! What crosses between host and plugin, version 1. These types never change; growth goes into JSON or into new
+//! modules (docs/plugin-abi.md).
 //!
 //! Every fallible function returns an error as the JSON of a `PluginError`. Buffers are copied by the side that receives
 //! them, because each side may have its own allocator. Plugin authors see `selfsame-plugin-api` instead.
@@ -6,10 +7,12 @@
 // Written by abi_stable's macros.
 #![allow(missing_docs, non_camel_case_types, non_local_definitions, clippy::undocumented_unsafe_blocks)]
 
+mod layout;
 mod module;
 mod objects;
 mod tensor;
 
+pub use layout::LAYOUT_DIGEST;
 pub use module::{LogCallback, PluginModule, PluginModulePrefix, PluginModuleRef};
 pub use objects::{
     DatasetAbi, DatasetAbi_TO, DatasetObject, EncoderAbi, EncoderAbi_TO, EncoderObject, RawImage, RawTargets,

@@ -17,25 +17,29 @@ pub trait DatasetAbi: Send + Sync {
     fn open(&self, split: RStr<'_>) -> RawResult<SamplesObject>;
 }
 
-/// One image: planar bytes with their shape.
+/// One image: planar little-endian values with their shape.
 #[repr(C)]
 #[derive(StableAbi)]
 pub struct RawImage {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
+    /// 8 and 16: unsigned integers; 32: float32.
     pub bit_depth: u8,
     pub data: RVec<u8>,
 }
 
-/// Which field of [`RawTargets`] holds the labels.
+/// What the bytes of [`RawTargets`] are. A host refuses kinds that it does not know.
 #[repr(transparent)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TargetsKind(pub u8);
 
 impl TargetsKind {
+    /// There are none.
     pub const NONE: Self = Self(0);
+    /// A little-endian int64 for each sample.
     pub const CLASSES: Self = Self(1);
+    /// A byte, 0 or 1, for each sample and class.
     pub const MULTILABEL: Self = Self(2);
 }
 
@@ -44,8 +48,7 @@ impl TargetsKind {
 #[derive(StableAbi)]
 pub struct RawTargets {
     pub kind: TargetsKind,
-    pub classes: RVec<i64>,
-    pub multilabel: RVec<u8>,
+    pub bytes: RVec<u8>,
 }
 
 /// An opened split inside a plugin.
@@ -55,7 +58,8 @@ pub trait SamplesAbi: Send + Sync {
     fn targets(&self) -> RawResult<RawTargets>;
     fn groups(&self) -> RawResult<ROption<RVec<RString>>>;
     fn ids(&self) -> RawResult<ROption<RVec<RString>>>;
-    fn read(&self, indices: RSlice<'_, usize>) -> RawResult<RVec<RawImage>>;
+    /// `hints` is the JSON of a `ReadHints`, or empty: nothing is hinted.
+    fn read(&self, indices: RSlice<'_, usize>, hints: RStr<'_>) -> RawResult<RVec<RawImage>>;
     fn fingerprint(&self) -> RawResult<ROption<RString>>;
     /// A JSON object of strings.
     fn facts(&self, index: usize) -> RawResult<RString>;

@@ -21,6 +21,9 @@ pub struct EncoderCard {
     pub name: String,
     /// One sentence for lists.
     pub summary: String,
+    /// Licence of the code and of any weights in it, or that none is stated.
+    #[serde(default)]
+    pub licence: String,
     /// What to cite.
     pub citation: String,
     /// The known keys of `encoder.options`.
@@ -34,7 +37,7 @@ pub struct EncoderCard {
 pub struct EncoderRequest {
     /// The encoder's name, one of those that the plugin exports.
     pub name: String,
-    /// Channels of the input, 1 or 3.
+    /// Channels of the input, at least 1.
     pub channels: usize,
     /// Height and width of the input in pixels.
     pub image_size: (usize, usize),
@@ -93,7 +96,9 @@ pub struct Buffer {
 
 /// An encoder. Standard initialisation, drawn from libtorch's global generator, which the host has seeded.
 pub trait Encoder: Send {
-    /// Embeds `x` (`[B, C, H, W]`, float, normalised) as `[B, D]`. `train` chooses batch statistics.
+    /// Embeds `x` (`[B, C, H, W]`, float32, normalised) as `[B, D]`: float32, or bfloat16 where the host has turned
+    /// autocast on. `x` itself stays as it is. `train` chooses batch statistics; without it, the answer for an image does
+    /// not depend on the others.
     ///
     /// # Errors
     /// Anything libtorch refuses, without its backtrace.

@@ -4,7 +4,7 @@ use super::{
     guard::{guard, Guarded},
     json::{from_json, to_json},
 };
-use crate::{Cancelled, Dataset, Samples, Services, Split, Targets};
+use crate::{Cancelled, Dataset, ReadHints, Samples, Services, Split, Targets};
 use abi_stable::{
     sabi_trait::TD_Opaque,
     std_types::{ROption, RSlice, RStr, RString, RVec},
@@ -66,14 +66,12 @@ impl SamplesAbi for SamplesShim {
 
     fn targets(&self) -> RawResult<RawTargets> {
         guard("Samples::targets", || {
-            let (classes, multilabel) = (RVec::new(), RVec::new());
-            Ok(match self.0.targets() {
-                Targets::None => RawTargets { kind: TargetsKind::NONE, classes, multilabel },
-                Targets::Classes(list) => RawTargets { kind: TargetsKind::CLASSES, classes: list.into(), multilabel },
-                Targets::Multilabel(list) => {
-                    RawTargets { kind: TargetsKind::MULTILABEL, classes, multilabel: list.into() }
-                }
-            })
+            let (kind, bytes) = match self.0.targets() {
+                Targets::None => (TargetsKind::NONE, Vec::new()),
+                Targets::Classes(list) => (TargetsKind::CLASSES, list.into_iter().flat_map(i64::to_le_bytes).collect()),
+                Targets::Multilabel(list) => (TargetsKind::MULTILABEL, list),
+            };
+            Ok(RawTargets { kind, bytes: bytes.into() })
         })
     }
 
@@ -85,9 +83,10 @@ impl SamplesAbi for SamplesShim {
         guard("Samples::ids", || Ok(strings(self.0.ids())))
     }
 
-    fn read(&self, indices: RSlice<'_, usize>) -> RawResult<RVec<RawImage>> {
+    fn read(&self, indices: RSlice<'_, usize>, hints: RStr<'_>) -> RawResult<RVec<RawImage>> {
         guard("Samples::read", || {
-            let images = self.0.read(indices.as_slice())?.into_iter().map(|image| RawImage {
+            let hints = if hints.is_empty() { ReadHints::default() } else { from_json("hints", hints.as_str())? };
+            let images = self.0.read_with(indices.as_slice(), &hints)?.into_iter().map(|image| RawImage {
                 channels: image.channels,
                 height: image.height,
                 width: image.width,

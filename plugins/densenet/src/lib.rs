@@ -46,6 +46,7 @@ fn card(name: &str) -> EncoderCard {
     EncoderCard {
         name: name.into(),
         summary: summary.into(),
+        licence: env!("CARGO_PKG_LICENSE").into(),
         citation: "Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks, CVPR 2017".into(),
         options: Vec::new(),
         recommended: serde_json::json!({}),

@@ -71,6 +71,7 @@ fn card(name: &str) -> EncoderCard {
     EncoderCard {
         name: name.into(),
         summary: summary.into(),
+        licence: env!("CARGO_PKG_LICENSE").into(),
         citation: "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016".into(),
         options: option_specs(),
         recommended: serde_json::json!({}),

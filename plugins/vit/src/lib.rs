@@ -64,6 +64,7 @@ fn card(name: &str) -> EncoderCard {
     EncoderCard {
         name: name.into(),
         summary: summary.into(),
+        licence: env!("CARGO_PKG_LICENSE").into(),
         citation: "Dosovitskiy et al.: An Image is Worth 16x16 Words, ICLR 2021; sizes of Touvron et al.: Training \
                    data-efficient image transformers, ICML 2021"
             .into(),

@@ -1,8 +1,11 @@
 //! Whole-program tests: the built binary and real plugins, in one program, so that it is linked once.
 
+mod abi;
 mod archive;
+mod blame;
 mod caveats;
 mod chest_films;
+mod conformance;
 mod data;
 mod data_sets;
 mod dicom;
@@ -11,12 +14,14 @@ mod evaluate;
 mod evaluate_data_sets;
 mod image_folder;
 mod initial_weights;
+mod installed;
 mod links;
 mod lost_runs;
 mod outputs;
 mod plugins;
 mod preview;
 mod probes;
+mod provenance;
 mod resume;
 mod save_now;
 mod startup;

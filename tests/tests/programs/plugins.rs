@@ -1,27 +1,8 @@
 //! Plugins come and go as files; the program is never rebuilt.
 
-use selfsame_tests::{Ran, Running, Sandbox, TINY, plugins, repository, test_plugin};
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use super::installed::{own_plugins, run};
+use selfsame_tests::{Running, Sandbox, TINY, compile, plugins, repository, test_plugin};
 use std::time::Duration;
-
-/// Copies of the staged plugins in a folder of the sandbox, and the arguments that make them the only ones.
-fn own_plugins(sandbox: &Sandbox) -> std::path::PathBuf {
-    let folder = sandbox.path("own");
-    std::fs::create_dir(&folder).unwrap();
-    for entry in std::fs::read_dir(plugins()).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
-    }
-    // A copy of the program elsewhere has no plugins beside it.
-    std::fs::copy(selfsame_tests::binary(), sandbox.path("selfsame")).unwrap();
-    folder
-}
-
-fn run(sandbox: &Sandbox, arguments: &str) -> Ran {
-    Running::start(&mut sandbox.command_of(&sandbox.path("selfsame"), arguments)).finish()
-}
 
 #[test]
 fn a_removed_plugin_is_missed_by_name_and_welcome_back() {
@@ -114,47 +95,28 @@ fn a_folder_that_was_named_and_does_not_exist_is_warned_of() {
     assert!(warnings[1].contains("variable (SELFSAME_PLUGINS, no such folder)"), "{}", ran.stderr);
 }
 
-#[test]
-fn an_installed_plugin_is_found_from_everywhere_and_not_replaced_by_accident() {
-    let sandbox = Sandbox::new();
-    own_plugins(&sandbox);
-    let file = "own/libselfsame_plugin_shapes.so";
-    let installed = run(&sandbox, &format!("plugins install {file}")).succeeded();
-    assert!(installed.stdout.contains("shapes") && installed.stdout.contains("data-home"), "{}", installed.stdout);
-    let listed = run(&sandbox, "plugins list").succeeded();
-    assert!(listed.stdout.contains("data-home/selfsame/plugins/libselfsame_plugin_shapes.so"), "{}", listed.stdout);
-    run(&sandbox, &format!("plugins install {file}")).failed(2, &["shapes.so", "--force"]);
-    run(&sandbox, &format!("plugins install {file} --force")).succeeded();
-
-    sandbox.write("no_plugin.so", "text");
-    run(&sandbox, "plugins install no_plugin.so").failed(4, &["no_plugin.so"]);
-    let kept = std::fs::read_dir(sandbox.path("data-home/selfsame/plugins")).unwrap().count();
-    assert_eq!(kept, 1, "nothing but the plugin");
-}
-
-/// The skeletons' own compiler runs are shared with the workspace's, so that only the skeleton itself is compiled.
-fn build(crate_folder: &std::path::Path) {
-    // The versions that the workspace has downloaded.
-    std::fs::copy(repository().join("Cargo.lock"), crate_folder.join("Cargo.lock")).unwrap();
-    let target = selfsame_tests::binary();
-    let target = target.parent().and_then(std::path::Path::parent).unwrap();
+/// Runs a crate's own tests.
+fn test_crate(crate_folder: &std::path::Path) {
+    let target = selfsame_tests::binary().ancestors().nth(2).unwrap().to_owned();
     let mut cargo = std::process::Command::new(env!("CARGO"));
     cargo
-        .args(["build", "--release", "--offline"])
-        .args(["--config", "profile.release.strip='debuginfo'"])
-        .args(["--config", "profile.release.package.torch-sys.opt-level=0"])
+        .args(["test", "--release"])
         .current_dir(crate_folder)
         .env("CARGO_TARGET_DIR", target)
-        .stderr(Stdio::piped());
-    Running::within(Duration::from_secs(3600), &mut cargo).finish().succeeded();
+        .env("CARGO_NET_OFFLINE", "true")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
+        .env("SELFSAME", selfsame_tests::binary())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let ran = Running::within(Duration::from_secs(3600), &mut cargo).finish().succeeded();
+    assert!(ran.stdout.contains("the_plugin_keeps_its_contract ... ok"), "{}", ran.stdout);
 }
 
 /// Writes, builds and inspects a skeleton, and moves its library to where `sandbox`'s runs find it.
 fn new_plugin(sandbox: &Sandbox, name: &str, kind: &str, option: &str, api: &std::path::Path) {
     sandbox.run(&format!("plugins new {name} {kind} --api {}", api.display())).succeeded();
-    build(&sandbox.path(name));
     let file = format!("lib{}.so", name.replace('-', "_"));
-    let library = selfsame_tests::binary().with_file_name(&file);
+    let library = compile(&sandbox.path(name), &file);
     let shown = sandbox.run(&format!("plugins inspect {}", library.display())).succeeded();
     assert!(shown.stdout.contains(name) && shown.stdout.contains(option), "{}", shown.stdout);
     std::fs::rename(&library, sandbox.path("plugins").join(file)).unwrap();
@@ -166,9 +128,13 @@ fn new_plugins_compile_as_they_are_and_train() {
     std::fs::create_dir(sandbox.path("plugins")).unwrap();
     let api = repository().join("plugin-api");
     new_plugin(&sandbox, "own-stripes", "--dataset", "train_size", &api);
+    test_crate(&sandbox.path("own-stripes"));
     new_plugin(&sandbox, "own-net", "--encoder", "width", &api);
     let small = "--set dataset.name=own-stripes --set dataset.options.train_size=64 --set scheduler.epochs=1";
     let own = "--set train.self_supervision.encoder_name=own-net --set encoder.options.width=4";
+    for name in ["own-stripes", "own-net"] {
+        sandbox.run(&format!("plugins check {name}")).succeeded();
+    }
     sandbox.run(&format!("train {TINY} {small} {own} --output-dir run")).succeeded();
     let weights = std::fs::read(sandbox.path("run/encoder.safetensors")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
@@ -214,7 +180,19 @@ fn a_plugin_loads_whatever_the_version_of_the_workspace_that_its_sdk_is_from() {
 fn a_new_plugin_is_a_folder_of_its_own() {
     let sandbox = Sandbox::new();
     let said = sandbox.run("plugins new my_net --encoder").succeeded();
-    assert!(said.stdout.contains("my_net"), "{}", said.stdout);
+    assert!(said.stdout.contains("my_net") && said.stdout.contains("--git"), "{}", said.stdout);
+    // A copy of the SDK that lies beside the crate is found from wherever both are moved to.
+    std::fs::create_dir_all(sandbox.path("sdk/encoder")).unwrap();
+    sandbox.write("sdk/Cargo.toml", "[package]\nname = \"selfsame-plugin-api\"\n");
+    let toml = |name: &str, arguments: &str| {
+        sandbox.run(&format!("plugins new {name} {arguments}")).succeeded();
+        std::fs::read_to_string(sandbox.path(name).join("Cargo.toml")).unwrap()
+    };
+    let named = toml("beside", "--encoder --api sdk");
+    assert!(named.contains(r#"selfsame-encoder-api = { path = "../sdk/encoder" }"#), "{named}");
+    let named = toml("by-git", "--git https://example.org/selfsame.git --rev 1a2b3c");
+    let expected = r#"selfsame-plugin-api = { git = "https://example.org/selfsame.git", rev = "1a2b3c" }"#;
+    assert!(named.contains(expected), "{named}");
     let read = |file: &str| std::fs::read_to_string(sandbox.path("my_net").join(file)).unwrap();
     let text = ["Cargo.toml", "README.md", "src/lib.rs", ".gitignore"].map(read).concat();
     assert!(!text.contains("{{") && text.contains("selfsame-encoder-api = {"), "{text}");
@@ -225,6 +203,8 @@ fn a_new_plugin_is_a_folder_of_its_own() {
     sandbox.run("plugins new ../up").failed(2, &["../up", "lower-case"]);
     sandbox.run("plugins new other --api nowhere").failed(2, &["nowhere", "selfsame-plugin-api"]);
     sandbox.run("plugins new other --dataset --encoder").failed(2, &["--encoder"]);
+    sandbox.run("plugins new other --rev 1a2b").failed(2, &["--git"]);
+    sandbox.run("plugins new other --git \" --rev 1a2b").failed(2, &["--git"]);
     assert!(!sandbox.path("other").exists());
 }
 
@@ -251,60 +231,5 @@ fn an_encoder_that_cannot_learn_is_named_after_its_first_step() {
         let warning = "1 of 2 parameters received no gradient in the first step and stay as they are: spare.weight";
         assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
         assert!(!train("none", more).succeeded().stderr.contains("gradient"), "{more}");
-    }
-}
-
-/// Another file with the plugin `shapes`, and the permissions of its folder and of itself.
-fn place_shapes(path: &std::path::Path, folder_mode: u32, file_mode: u32) {
-    let folder = path.parent().unwrap();
-    std::fs::create_dir_all(folder).unwrap();
-    let mut bytes = std::fs::read(plugins().join("libselfsame_plugin_shapes.so")).unwrap();
-    bytes.push(0);
-    std::fs::write(path, bytes).unwrap();
-    std::fs::set_permissions(path, Permissions::from_mode(file_mode)).unwrap();
-    std::fs::set_permissions(folder, Permissions::from_mode(folder_mode)).unwrap();
-}
-
-#[test]
-fn a_plugin_in_place_of_another_is_told_of() {
-    let check = "config check --set dataset.name=shapes";
-    let told = |ran: &Ran, used: &str, passed_over: &str| {
-        let (used, passed_over) = (format!("is that of {used}"), format!("not of {passed_over}"));
-        let lines: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("warning:")).collect();
-        assert_eq!(lines.len(), 1, "{}", ran.stderr);
-        for part in ["the data set `shapes`", &used, &passed_over, "--plugins"] {
-            assert!(lines[0].contains(part), "`{part}` is not in: {}", lines[0]);
-        }
-    };
-    let sandbox = Sandbox::new();
-    let root = sandbox.path("").canonicalize().unwrap();
-    let place = |file: &str| root.join(file).display().to_string();
-    let shipped = plugins().canonicalize().unwrap().join("libselfsame_plugin_shapes.so").display().to_string();
-
-    // The current folder comes before the shipped ones.
-    place_shapes(&sandbox.path("plugins/liba.so"), 0o755, 0o644);
-    let here = format!("{} (current folder)", place("plugins/liba.so"));
-    told(&sandbox.run(check).succeeded(), &here, &shipped);
-    assert!(sandbox.run("plugins list").succeeded().stdout.contains("ok, but"));
-    // What was named comes before all others.
-    place_shapes(&sandbox.path("named/libb.so"), 0o755, 0o644);
-    let named = format!("{} (--plugins)", place("named/libb.so"));
-    told(&sandbox.run(&format!("{check} --plugins named")).succeeded(), &named, &shipped);
-    // Two of one folder stay ambiguous.
-    std::fs::copy(plugins().join("libselfsame_plugin_shapes.so"), sandbox.path("named/libc.so")).unwrap();
-    sandbox.run(&format!("{check} --plugins named")).failed(4, &["libb.so", "libc.so", "remove one"]);
-}
-
-#[test]
-fn a_plugin_that_others_can_write_to_takes_the_place_of_none_unless_it_is_named() {
-    let check = "config check --set dataset.name=shapes";
-    for (folder_mode, file_mode, part) in [(0o777, 0o644, "its folder"), (0o755, 0o666, "it can be written by others")]
-    {
-        let sandbox = Sandbox::new();
-        place_shapes(&sandbox.path("plugins/liba.so"), folder_mode, file_mode);
-        sandbox.run(check).failed(4, &["plugins/liba.so", part, "libselfsame_plugin_shapes.so", "--plugins"]);
-        sandbox.run(&format!("{check} --plugins plugins")).succeeded();
-        // It stands in nobody's place here.
-        sandbox.run("config check --set dataset.name=CIFAR10").succeeded();
     }
 }

@@ -1,6 +1,6 @@
 use super::{Quiet, assert_place, folder_with, hostile, registry, request, scan};
 use selfsame::plugin::PluginFailure;
-use selfsame_plugin_api::{Cancelled, Dataset, ErrorKind, Image, Services, Split, Targets};
+use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, ErrorKind, Image, ReadHints, Services, Split, Targets};
 use serde_json::json;
 use std::{
     fs,
@@ -72,12 +72,16 @@ fn answers_that_break_the_contract_are_errors() {
         ("ids", "`ids` names a sample twice"),
         ("block", "`block` has 15 bytes, expected 4 × 1 × 2 × 2 of 8 bits"),
         ("count", "`read` returned 1 images for 2 indices"),
+        ("twice", "`read` returned 4 images for 2 indices"),
+        ("height", "sample 2 (`c`) is 1 × 0 × 2 of 8 bits in 4 bytes"),
+        ("overflow", "sample 2 (`c`) is 1 × 18446744073709551615 × 2 of 8 bits in 4 bytes"),
+        ("depth", "sample 2 (`c`) is 1 × 2 × 2 of 16 bits in 4 bytes; the card says 1 channels of 8 bits"),
         ("bytes", "sample 2 (`c`) is 1 × 2 × 2 of 8 bits in 3 bytes"),
         ("channels", "sample 2 (`c`) is 3 × 2 × 2 of 8 bits in 4 bytes; the card says 1 channels"),
     ];
     for (fault, expected) in cases {
         let error = exercise(&format!("wrong:{fault}")).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Plugin);
+        assert_eq!(error.kind(), ErrorKind::Contract);
         let message = error.to_string();
         assert!(message.contains("plugin `selfsame-hostile-plugin`, data set `hostile`"), "{message}");
         assert!(message.contains(expected), "{message}");
@@ -88,6 +92,35 @@ fn answers_that_break_the_contract_are_errors() {
     assert!(error.message.contains("no split `val`; it has: train, test"), "{error}");
     let error = dataset("").unwrap().open(Split::Train).unwrap().read(&[4]).unwrap_err();
     assert!(error.message.contains("sample 4 was asked for, there are 4"), "{error}");
+}
+
+#[test]
+fn images_of_many_channels_and_float_values_are_kept_with_16_bits() {
+    let make = |fault: &str| {
+        let request = DatasetRequest { name: "floats".into(), ..request(json!({ "fault": fault })) };
+        registry().create_dataset(&request).unwrap()
+    };
+    let dataset = make("");
+    let card = dataset.card().unwrap().unwrap();
+    assert_eq!((card.channels, card.bit_depth, registry().dataset_card("floats").unwrap().bit_depth), (4, 16, 32));
+    let image = dataset.open(Split::Train).unwrap().read(&[1]).unwrap().remove(0);
+    assert_eq!((image.channels, image.bit_depth), (4, 16));
+    let values: Vec<u16> = image.data.chunks(2).map(|two| u16::from_le_bytes([two[0], two[1]])).collect();
+    // 65535 / 8 = 8191.875, and so on; the nearest of each.
+    assert_eq!(values, [8192, 16_384, 24_576, 32_768, 40_959, 49_151, 57_343, 65_535]);
+    for (fault, value) in [("nan", "NaN"), ("range", "255")] {
+        let error = make(fault).open(Split::Train).unwrap().read(&[2]).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Contract);
+        assert!(error.message.ends_with(&format!("sample 2 holds the value {value}, expected 0 to 1")), "{error}");
+    }
+}
+
+#[test]
+fn the_least_size_that_is_needed_reaches_the_plugin() {
+    let samples = dataset("wrong:hints").unwrap().open(Split::Train).unwrap();
+    assert!(samples.read_with(&[0], &ReadHints::default()).is_ok());
+    let error = samples.read_with(&[0], &ReadHints::least_side(Some(7))).unwrap_err();
+    assert!(error.message.ends_with("asked for 7 pixels at least"), "{error}");
 }
 
 #[test]

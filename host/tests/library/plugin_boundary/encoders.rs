@@ -1,9 +1,11 @@
 use super::{assert_place, registry};
+use selfsame::native::autocast_bf16;
 use selfsame::output::torchscript::export_torchscript;
 use selfsame::plugin::PluginFailure;
 use selfsame_encoder_api::{Buffer, Encoder, EncoderRequest, Parameter};
+use selfsame_plugin_api::{ErrorKind, PluginError};
 use serde_json::json;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, Tensor, no_grad};
 
 fn encoder(fault: &str) -> Result<Box<dyn Encoder>, PluginFailure> {
     let request = EncoderRequest {
@@ -91,6 +93,41 @@ fn answers_that_break_the_contract_are_errors() {
     let x = Tensor::zeros([5, 1, 2, 2], (Kind::Float, Device::Cpu));
     let error = encoder("wrong:dim").unwrap().forward(&x, false).unwrap_err().to_string();
     assert!(error.contains("returned shape [5, 2], expected [5, 3]"), "{error}");
+}
+
+#[test]
+fn an_encoder_is_named_for_what_it_answers() {
+    let x = || Tensor::ones([2, 1, 2, 2], (Kind::Float, Device::Cpu));
+    let cases = [
+        ("double", true, "`forward` returned Double, expected Float"),
+        ("half", true, "`forward` returned Half, expected Float"),
+        ("int", true, "`forward` returned Int64, expected Float"),
+        ("inplace", true, "`forward` changed its input"),
+        ("inplace", false, "`forward` changed its input"),
+        ("nan", false, "`forward` returned values that are not finite"),
+        ("inf", false, "`forward` returned values that are not finite"),
+    ];
+    for (fault, train, expected) in cases {
+        let error = no_grad(|| encoder(fault).unwrap().forward(&x(), train)).unwrap_err();
+        let error = PluginError::from(error);
+        assert_eq!(error.kind, ErrorKind::Contract, "{error}");
+        assert!(error.message.starts_with("plugin `selfsame-hostile-plugin`, encoder `tiny`"), "{error}");
+        assert!(error.message.contains(expected), "{error}");
+    }
+    let error = encoder("huge").err().unwrap().to_string();
+    assert!(error.contains("`feature_dim` is 18446744073709551615"), "{error}");
+    // Weights that training has spoilt are not the plugin's fault, and nor is an image.
+    let diverged = encoder("").unwrap();
+    let _ = no_grad(|| diverged.parameters().remove(0).tensor.fill_(f64::NAN));
+    assert!(diverged.forward(&x(), false).is_ok());
+    assert!(encoder("").unwrap().forward(&(x() / 0.0), false).is_ok());
+}
+
+#[test]
+fn an_encoder_may_answer_bfloat16_under_autocast_alone() {
+    let x = Tensor::ones([2, 1, 2, 2], (Kind::Float, Device::Cpu));
+    let _autocast = autocast_bf16(Device::Cpu).unwrap();
+    assert_eq!(no_grad(|| encoder("").unwrap().forward(&x, false)).unwrap().kind(), Kind::BFloat16);
 }
 
 #[test]

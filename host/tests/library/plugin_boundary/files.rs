@@ -1,7 +1,7 @@
 use super::{folder_with, hostile, request, scan};
 use selfsame::plugin::{Registry, SearchDir, install, listing};
 use selfsame_encoder_api::LIBTORCH_VERSION;
-use selfsame_plugin_api::ErrorKind;
+use selfsame_plugin_api::{ErrorKind, LAYOUT_DIGEST};
 use serde_json::json;
 use std::{fs, path::Path};
 
@@ -92,6 +92,7 @@ fn patched(from: &str, to: &str) -> tempfile::TempDir {
 fn each_difference_of_the_manifest_is_named_with_both_values() {
     let cases = [
         ("\"abi\":1", "\"abi\":9", ["plugin ABI 9", "this host has 1"]),
+        (LAYOUT_DIGEST, "0123456789abcdef", ["layout 0123456789abcdef", LAYOUT_DIGEST]),
         (LIBTORCH_VERSION, "2.10.0", ["libtorch 2.10.0", LIBTORCH_VERSION]),
         ("\"unwind\"", "\"abort\" ", ["`abort`", "`unwind`"]),
         ("linux-gnu\"", "linux-abc\"", ["linux-abc", "linux-gnu"]),
@@ -135,7 +136,7 @@ fn an_unknown_name_shows_the_nearest_and_the_unusable_files() {
     assert!(message.contains("absent (--plugins, no such folder)"), "{message}");
     let message = registry.dataset_card("CIFAR10").unwrap_err().to_string();
     assert!(!message.contains("did you mean"), "{message}");
-    assert!(message.contains("available data sets: bad-card, hostile, panicking-card"), "{message}");
+    assert!(message.contains("available data sets: bad-card, floats, hostile, panicking-card"), "{message}");
 }
 
 #[test]

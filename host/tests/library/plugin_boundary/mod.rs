@@ -1,6 +1,7 @@
 //! The plugin boundary against a plugin that misbehaves on request (`tests/plugins/hostile`).
 
 mod calls;
+mod conformance;
 mod encoders;
 mod files;
 mod training;

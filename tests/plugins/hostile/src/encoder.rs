@@ -3,11 +3,13 @@ use selfsame_encoder_api::{
     Buffer, Encoder, EncoderCard, EncoderRequest, Parameter, ParameterKind, Result, parse_options,
     tch::{Device, Kind, Tensor, no_grad},
 };
+use std::sync::atomic::{AtomicU8, Ordering};
 
 pub fn card(name: &str) -> EncoderCard {
     EncoderCard {
         name: name.into(),
         summary: "A bias-free linear layer with three outputs, and faults.".into(),
+        licence: "MIT".into(),
         citation: "None.".into(),
         options: options(),
         recommended: serde_json::json!({}),
@@ -18,10 +20,17 @@ pub fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encode
     let Options { fault } = parse_options(&request.options, &options())?;
     may_panic(&fault, "create");
     let pixels = (request.channels * request.image_size.0 * request.image_size.1) as i64;
-    let weight = Tensor::f_randn([3, pixels], (Kind::Float, device))?.f_set_requires_grad(true)?;
+    let weight = match fault.as_str() {
+        "seedless" => Tensor::f_full([3, pixels], MADE.fetch_add(1, Ordering::Relaxed) as f64, (Kind::Float, device))?,
+        _ => Tensor::f_randn([3, pixels], (Kind::Float, device))?,
+    };
+    let weight = weight.f_set_requires_grad(true)?;
     let calls = Tensor::f_zeros([], (Kind::Int64, device))?;
     Ok(Box::new(Tiny { fault, weight, calls }))
 }
+
+/// Encoders made so far.
+static MADE: AtomicU8 = AtomicU8::new(1);
 
 /// `x.flatten(1) · weightᵀ`.
 struct Tiny {
@@ -31,6 +40,10 @@ struct Tiny {
 }
 
 impl Tiny {
+    fn embed(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_flatten(1, -1)?.f_matmul(&self.weight.f_tr()?)?)
+    }
+
     /// A parameter that `forward` does not use.
     fn spare(&self) -> Tensor {
         self.weight.detach().copy().set_requires_grad(true)
@@ -40,7 +53,7 @@ impl Tiny {
 impl Encoder for Tiny {
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         may_panic(&self.fault, "forward");
-        if train {
+        if train || self.fault == "buffers" {
             let _ = no_grad(|| self.calls.shallow_clone().f_add_scalar_(1))?;
         }
         match self.fault.as_str() {
@@ -48,14 +61,25 @@ impl Encoder for Tiny {
             "shape" => Ok(x.flatten(1, -1).matmul(&Tensor::zeros([7, 7], (Kind::Float, x.device())))),
             "shape:returned" => Ok(x.f_matmul(&Tensor::f_zeros([7, 7], (Kind::Float, x.device()))?)?),
             "wrong:dim" => Ok(Tensor::f_zeros([x.size()[0], 2], (Kind::Float, x.device()))?),
-            "detach" => Ok(x.f_flatten(1, -1)?.f_matmul(&self.weight.f_tr()?)?.f_detach()?),
-            _ => Ok(x.f_flatten(1, -1)?.f_matmul(&self.weight.f_tr()?)?),
+            "detach" => Ok(self.embed(x)?.f_detach()?),
+            "inplace" => Ok(self.embed(&x.shallow_clone().f_mul_scalar_(0.5)?)?),
+            "double" => Ok(self.embed(x)?.f_to_kind(Kind::Double)?),
+            "half" => Ok(self.embed(x)?.f_to_kind(Kind::Half)?),
+            "int" => Ok(self.embed(x)?.f_to_kind(Kind::Int64)?),
+            "nan" => Ok(self.embed(x)?.f_mul_scalar(f64::NAN)?),
+            "inf" => Ok(self.embed(x)?.f_div_scalar(0.0)?),
+            "random" => Ok(self.embed(x)?.f_add(&Tensor::f_rand([3], (Kind::Float, x.device()))?)?),
+            "batch" => {
+                let embedded = self.embed(x)?;
+                Ok(embedded.f_sub(&embedded.f_mean_dim(0_i64, true, None)?)?)
+            }
+            _ => Ok(self.embed(x)?),
         }
     }
 
     fn feature_dim(&self) -> usize {
         may_panic(&self.fault, "feature_dim");
-        3
+        if self.fault == "huge" { usize::MAX } else { 3 }
     }
 
     fn parameters(&self) -> Vec<Parameter> {

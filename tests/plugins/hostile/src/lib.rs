@@ -1,6 +1,7 @@
 //! Misbehaves on request: the option `fault` names what goes wrong.
 
 mod encoder;
+mod floats;
 mod samples;
 
 use selfsame_plugin_api::{
@@ -13,6 +14,7 @@ selfsame_encoder_api::export_plugin! {
         "hostile" => (card, create),
         "bad-card" => (bad_card, create),
         "panicking-card" => (panicking_card, create),
+        "floats" => (floats_card, create_floats),
     },
     encoders: {
         "tiny" => (encoder::card, encoder::create),
@@ -62,8 +64,26 @@ fn panicking_card(_: &str) -> Card {
     panic!("no card today")
 }
 
-fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+fn floats_card(name: &str) -> Card {
+    Card {
+        summary: "Three images of four channels, float32.".into(),
+        channels: 4,
+        bit_depth: 32,
+        nominal_size: (1, 2),
+        normalization: Some(Normalization { mean: vec![0.1, 0.35, 0.6, 0.9], std: vec![0.1; 4] }),
+        splits: vec![Split::Train],
+        ..card(name)
+    }
+}
+
+fn create_floats(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
     let Options { fault } = parse_options(&request.options, &options())?;
+    Ok(Box::new(floats::Floats { fault }))
+}
+
+fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+    let careless = request.options["fault"] == "careless";
+    let Options { fault } = if careless { Options::default() } else { parse_options(&request.options, &options())? };
     may_panic(&fault, "create");
     Ok(Box::new(Hostile { fault }))
 }
@@ -78,6 +98,11 @@ impl Dataset for Hostile {
         match self.fault.as_str() {
             "thread" => drop(std::thread::spawn(|| panic!("in a thread")).join()),
             "missing" => return Err(PluginError::data("`images.bin` is missing; download it")),
+            "escapes" => return Err(PluginError::data("\x1b]0;pwned\x07`im\nages.bin`\r\nerror: fake")),
+            "print" => println!("I write on standard output"),
+            "exit" => std::process::exit(0),
+            "exit:thread" => std::thread::spawn(|| std::process::exit(0)).join().unwrap_or(()),
+            "hang" => std::thread::sleep(std::time::Duration::from_secs(600)),
             _ => tracing::warn!(files = 4, "a mirror is slow"),
         }
         services.progress("files", 1, Some(2))?;

@@ -1,8 +1,13 @@
 use crate::may_panic;
-use selfsame_plugin_api::{Image, Result, Samples, Targets};
+use selfsame_plugin_api::{Image, PluginError, ReadHints, Result, Samples, Targets};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Image `i` holds the bytes `4i .. 4i + 4`.
 static PIXELS: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// Images read so far, of all instances.
+static READS: AtomicU8 = AtomicU8::new(0);
 
 pub struct Four {
     pub fault: String,
@@ -46,18 +51,47 @@ impl Samples for Four {
 
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
         may_panic(&self.fault, "read");
+        match self.fault.as_str() {
+            "exit:read" => std::process::exit(0),
+            "hang:read" => std::thread::sleep(std::time::Duration::from_secs(600)),
+            _ => {}
+        }
         let image = |&index: &usize| Image {
             channels: if self.wrong("channels") { 3 } else { 1 },
-            height: 2,
+            height: match self.fault.as_str() {
+                "wrong:height" => 0,
+                "wrong:overflow" => usize::MAX,
+                _ => 2,
+            },
             width: 2,
-            bit_depth: 8,
+            bit_depth: if self.wrong("depth") { 16 } else { 8 },
             data: PIXELS[4 * index..][..if self.wrong("bytes") { 3 } else { 4 }].to_vec(),
         };
         let mut images: Vec<_> = indices.iter().map(image).collect();
-        if self.wrong("count") {
-            images.pop();
+        match self.fault.as_str() {
+            "wrong:count" => drop(images.pop()),
+            "wrong:twice" => images.extend(indices.iter().map(image)),
+            "wrong:order" => images.reverse(),
+            "wrong:unstable" => images[0].data[0] = READS.fetch_add(1, Ordering::Relaxed),
+            _ => {}
         }
         Ok(images)
+    }
+
+    fn read_with(&self, indices: &[usize], hints: &ReadHints) -> Result<Vec<Image>> {
+        let images = self.read(indices)?;
+        match hints.least_side {
+            Some(least) if self.wrong("hints") => Err(PluginError::data(format!("asked for {least} pixels at least"))),
+            _ => Ok(images),
+        }
+    }
+
+    fn facts(&self, _: usize) -> Result<BTreeMap<String, String>> {
+        may_panic(&self.fault, "facts");
+        match self.wrong("facts") {
+            true => Err(PluginError::data("the header is cut off")),
+            false => Ok(BTreeMap::from([("codec".to_owned(), "plain".to_owned())])),
+        }
     }
 
     fn block(&self) -> Option<&[u8]> {

@@ -1,0 +1,86 @@
+//! The words of `selfsame plugins`.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// `selfsame plugins`.
+#[derive(Debug, Subcommand)]
+pub enum PluginsCommand {
+    /// List plugin files, what they provide, and why one cannot be used
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open one plugin and show the cards of what it provides, options included
+    Inspect {
+        /// The name of a data set, an encoder or a plugin, or a plugin file
+        #[arg(value_name = "NAME|FILE")]
+        file: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that a plugin file keeps the contract of data sets and encoders, a verdict a line (exit code 4 where one fails)
+    Check(CheckArgs),
+    /// Write a new plugin's crate, which compiles as it is, into a folder of its name
+    New {
+        /// The name of crate, folder, and data set or encoder
+        name: String,
+        /// A data set of computed images [default]
+        #[arg(long)]
+        dataset: bool,
+        /// A small convolutional encoder
+        #[arg(long, conflicts_with = "dataset")]
+        encoder: bool,
+        /// The folder of `selfsame-plugin-api` to build against [default: the released version]
+        #[arg(long, value_name = "PATH")]
+        api: Option<PathBuf>,
+        /// The repository to take `selfsame-plugin-api` from
+        #[arg(long, value_name = "URL", conflicts_with = "api", value_parser = git_address)]
+        git: Option<String>,
+        /// The revision of that repository [default: its newest]
+        #[arg(long, value_name = "REV", requires = "git", value_parser = git_address)]
+        rev: Option<String>,
+    },
+    /// Remove an installed plugin
+    Remove {
+        /// The name of a plugin, or of a data set or an encoder that it provides
+        name: String,
+    },
+    /// Check one plugin file and copy it into your data folder, where every run finds it
+    Install {
+        /// The plugin file
+        file: PathBuf,
+        /// Replace a plugin of the same file name
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// `selfsame plugins check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The name of a data set, an encoder or a plugin, or a plugin file
+    #[arg(value_name = "NAME|FILE")]
+    pub file: PathBuf,
+    /// Only the data set or the encoder of this name; may be given several times [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+    /// `dataset.dataset_dir=DIR`, or an option, as `dataset.options.train_size=64`; may be given several times
+    #[arg(long = "set", short, value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Written into a TOML file as it is.
+fn git_address(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_graphic() && !"\"\\".contains(c);
+    if text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected letters, digits and signs of an address".into())
+    }
+}

@@ -1,0 +1,48 @@
+//! `selfsame plugins check`: whether what a plugin provides keeps its contract, a verdict for each thing that is checked.
+
+mod dataset;
+mod encoder;
+mod verdict;
+
+pub use verdict::{Report, Status, Verdict};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::plugin::Registry;
+use crate::samples;
+use std::path::Path;
+use verdict::Verdicts;
+
+/// Checks the data sets and encoders of one plugin file; `only` these names, where there are any. Data sets are made with the
+/// folder and the options of `config.dataset`, encoders with those of `config.encoder`.
+///
+/// # Errors
+/// A file that is no usable plugin, and a name that it does not provide. Broken contracts are verdicts.
+pub fn check(file: &Path, only: &[String], config: &Config) -> Result<Report, Error> {
+    let (registry, manifest) = Registry::of_file(file)?;
+    let provided = || manifest.datasets.iter().chain(&manifest.encoders);
+    if let Some(unknown) = only.iter().find(|name| provided().all(|known| known != *name)) {
+        let names: Vec<_> = provided().map(String::as_str).collect();
+        return Err(Error::configuration(format!(
+            "{} does not provide `{unknown}`; it provides: {}",
+            file.display(),
+            names.join(", ")
+        )));
+    }
+    let wanted = |name: &&String| only.is_empty() || only.contains(name);
+    let mut verdicts = Vec::new();
+    for name in manifest.datasets.iter().filter(wanted) {
+        let mut config = config.clone();
+        config.dataset.name.clone_from(name);
+        let request = samples::requests(&config)?.0.remove(0);
+        let mut of = Verdicts::about(format!("data set {name}"));
+        dataset::check(&registry, &request, &mut of);
+        verdicts.extend(of.into_list());
+    }
+    for name in manifest.encoders.iter().filter(wanted) {
+        let mut of = Verdicts::about(format!("encoder {name}"));
+        encoder::check(&registry, name, &config.encoder.options, &mut of);
+        verdicts.extend(of.into_list());
+    }
+    Ok(Report { file: file.to_owned(), plugin: manifest.name, version: manifest.version, verdicts })
+}
