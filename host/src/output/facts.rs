@@ -33,8 +33,9 @@ pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ("Command", record.command_line.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
     ];
     for plugin in &record.plugins {
-        let name = format!("{} {}", plugin.name, plugin.version);
-        facts.push(("Plugin", format!("{name}, {} (SHA-256 {})", plugin.path, plugin.sha256)));
+        let file = format!("{} (SHA-256 {})", plugin.path, plugin.sha256);
+        let named = format!("{} {}, {file}", plugin.name, plugin.version);
+        facts.push(("Plugin", if plugin.name.is_empty() { file } else { named }));
         for UsedCard { what, name, licence, citation } in &plugin.used {
             let stated = |text: &str| if text.is_empty() { "none stated".to_owned() } else { text.to_owned() };
             facts.push(("Terms", format!("{what} {name}: licence: {}; cite: {}", stated(licence), stated(citation))));

@@ -38,6 +38,12 @@ fn may_panic(fault: &str, method: &str) {
     assert_ne!(fault.strip_prefix("panic:"), Some(method), "asked to panic");
 }
 
+/// Goes on for longer than anybody waits.
+fn hang() {
+    tracing::warn!("hanging");
+    std::thread::sleep(std::time::Duration::from_secs(600));
+}
+
 fn card(name: &str) -> Card {
     Card {
         name: name.into(),
@@ -102,7 +108,7 @@ impl Dataset for Hostile {
             "print" => println!("I write on standard output"),
             "exit" => std::process::exit(0),
             "exit:thread" => std::thread::spawn(|| std::process::exit(0)).join().unwrap_or(()),
-            "hang" => std::thread::sleep(std::time::Duration::from_secs(600)),
+            "hang" => hang(),
             _ => tracing::warn!(files = 4, "a mirror is slow"),
         }
         services.progress("files", 1, Some(2))?;

@@ -1,4 +1,4 @@
-use crate::may_panic;
+use crate::{hang, may_panic};
 use selfsame_plugin_api::{Image, PluginError, ReadHints, Result, Samples, Targets};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -53,7 +53,7 @@ impl Samples for Four {
         may_panic(&self.fault, "read");
         match self.fault.as_str() {
             "exit:read" => std::process::exit(0),
-            "hang:read" => std::thread::sleep(std::time::Duration::from_secs(600)),
+            "hang:read" => hang(),
             _ => {}
         }
         let image = |&index: &usize| Image {
