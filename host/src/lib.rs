@@ -10,6 +10,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod evaluate;
+pub mod home;
 pub mod lock;
 pub mod memory;
 pub mod method;

@@ -4,9 +4,10 @@ use crate::regular_file;
 use base16ct::lower;
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempPath};
 
@@ -15,8 +16,8 @@ pub trait Storage: Send + Sync {
     /// Creates one folder; its parent exists.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Creates a file and writes all of `bytes` to it, without syncing. A name that is taken, be it by a link, is an error;
-    /// a file that cannot be written whole is removed.
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// a file that cannot be written whole is removed. The file is locked as long as it is held.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<File>;
     /// Makes a file's contents survive a power cut.
     fn sync_file(&self, path: &Path) -> io::Result<()>;
     /// Makes the names inside a folder survive a power cut.
@@ -36,12 +37,13 @@ impl Storage for Disk {
         fs::create_dir(path)
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let written = File::create_new(path)?.write_all(bytes);
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<File> {
+        let mut file = create_locked(path)?;
+        let written = file.write_all(bytes);
         if written.is_err() {
             let _ = fs::remove_file(path);
         }
-        written
+        written.map(|()| file)
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
@@ -75,13 +77,16 @@ pub struct FileError {
 
 fn advice(action: &str, error: &io::Error) -> &'static str {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space there, then continue with --resume",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; free some space there",
         ErrorKind::PermissionDenied if matches!(action, "open" | "read") => "; make it readable",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "; make the folder writable or name another with --output-dir"
+            "; make the folder writable, or name another one"
         }
         ErrorKind::NotFound if action == "write" => "; does its folder exist?",
         ErrorKind::IsADirectory => "; name a file",
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory if action == "create" => {
+            "; a file stands where a folder is to be: name another one"
+        }
         _ if error.raw_os_error() == Some(libc::ELOOP) => {
             "; it is a symbolic link, which is not followed here: remove it"
         }
@@ -105,30 +110,52 @@ impl<T> Naming<T> for io::Result<T> {
 ///
 /// A link of that name is replaced, never followed. Of several processes that write at once, the last one wins.
 pub fn write_atomically(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let (_, temporary) = beside(path, |name| storage.write(name, bytes))?.into_parts();
-    put_in_place(storage, temporary, path)
+    let (lock, unfinished) = beside(path, |name| storage.write(name, bytes))?.into_parts();
+    put_in_place(storage, Temporary { path: unfinished, _lock: lock }, path)
 }
 
-/// A new, empty file beside `path` under a name that nobody can foresee, for [`put_in_place`]; dropped before that, it is
-/// removed.
-pub fn create_beside(path: &Path) -> Result<(File, TempPath), FileError> {
-    Ok(beside(path, |name| File::create_new(name))?.into_parts())
+/// An unfinished file under a name that nobody can foresee. It is removed when this is dropped; where the process was killed, by
+/// the next one that writes a file of the final name.
+#[derive(Debug)]
+pub struct Temporary {
+    path: TempPath,
+    /// Says that somebody still writes.
+    _lock: File,
+}
+
+/// A new, empty file beside `path`, for [`put_in_place`].
+pub fn create_beside(path: &Path) -> Result<(File, Temporary), FileError> {
+    let (file, unfinished) = beside(path, create_locked)?.into_parts();
+    let lock = file.try_clone().naming("write", path)?;
+    Ok((file, Temporary { path: unfinished, _lock: lock }))
 }
 
 /// Syncs a finished file and gives it its name, in one step.
-pub fn put_in_place(storage: &dyn Storage, temporary: TempPath, path: &Path) -> Result<(), FileError> {
-    storage.sync_file(&temporary).naming("sync", path)?;
-    storage.rename(&temporary, path).naming("replace", path)?;
-    temporary.keep().map_err(io::Error::from).naming("replace", path)?;
+pub fn put_in_place(storage: &dyn Storage, temporary: Temporary, path: &Path) -> Result<(), FileError> {
+    let unfinished = temporary.path;
+    storage.sync_file(&unfinished).naming("sync", path)?;
+    storage.rename(&unfinished, path).naming("replace", path)?;
+    unfinished.keep().map_err(io::Error::from).naming("replace", path)?;
     let parent = parent_of(path);
     storage.sync_dir(parent).naming("sync", parent)
 }
 
 /// Makes a hidden file `.NAME.RANDOM.tmp` beside `path`; `make` fails where its name is taken.
-fn beside<F>(path: &Path, make: impl FnMut(&Path) -> io::Result<F>) -> Result<NamedTempFile<F>, FileError> {
+fn beside(path: &Path, make: impl FnMut(&Path) -> io::Result<File>) -> Result<NamedTempFile<File>, FileError> {
+    // What cannot be cleared now stays for another time.
+    let _ = remove_temporaries(path);
     let prefix = temporary_prefix(path);
     let builder = &mut tempfile::Builder::new();
     builder.prefix(OsStr::from_bytes(&prefix)).suffix(TEMPORARY).make_in(parent_of(path), make).naming("write", path)
+}
+
+/// A new file with a lock that its process holds, on file systems that have locks. One that another process took for a leftover
+/// and removed counts as a name that is taken.
+fn create_locked(path: &Path) -> io::Result<File> {
+    let file = File::create_new(path)?;
+    let is_held = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+    let is_there = fs::symlink_metadata(path).is_ok_and(|now| file.metadata().is_ok_and(|own| own.ino() == now.ino()));
+    if is_held || !is_there { Err(ErrorKind::AlreadyExists.into()) } else { Ok(file) }
 }
 
 const TEMPORARY: &str = ".tmp";
@@ -137,15 +164,26 @@ fn temporary_prefix(path: &Path) -> Vec<u8> {
     [b".", path.file_name().unwrap_or_default().as_bytes(), b"."].concat()
 }
 
-/// Removes what processes that were killed left of files that were to become `path`, which no other process may write at
-/// the moment.
+/// Removes what processes that were killed left of files that were to become `path`: nobody has a lock on it.
 pub fn remove_temporaries(path: &Path) -> Result<(), FileError> {
     let (parent, prefix) = (parent_of(path), temporary_prefix(path));
     for entry in fs::read_dir(parent).naming("list", parent)? {
         let name = entry.naming("list", parent)?.file_name();
-        if name.as_bytes().starts_with(&prefix) && name.as_bytes().ends_with(TEMPORARY.as_bytes()) {
-            let left = parent.join(name);
-            fs::remove_file(&left).naming("remove", &left)?;
+        let is_temporary = |name: &[u8]| {
+            name.strip_prefix(prefix.as_slice())
+                .is_some_and(|rest| rest.len() > TEMPORARY.len() && rest.ends_with(TEMPORARY.as_bytes()))
+        };
+        let left = parent.join(&name);
+        if !is_temporary(name.as_bytes()) {
+            continue;
+        }
+        let Ok(file) = regular_file::opened(File::options().read(true), &left) else { continue };
+        match file.try_lock() {
+            Ok(()) => match fs::remove_file(&left) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).naming("remove", &left),
+                _ => {}
+            },
+            Err(_) => tracing::debug!("{} is being written, or cannot be locked, and stays", left.display()),
         }
     }
     Ok(())
@@ -248,7 +286,13 @@ mod tests {
         for name in [".run.json.aB3dEf.tmp", ".run.jsonl.aB3dEf.tmp", "run.json", ".run.json"] {
             fs::write(dir.path().join(name), "").unwrap();
         }
-        remove_temporaries(&path).unwrap();
+        let written = create_beside(&dir.path().join("run.jsonl")).unwrap();
+        remove_temporaries(&dir.path().join("run.jsonl")).unwrap();
+        let count = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(count, 4, "the one that nobody holds is gone, the one that is being written is there");
+        fs::write(dir.path().join(".run.jsonl.aB3dEf.tmp"), "").unwrap();
+        drop(written);
+        write_atomically(&Disk, &path, b"").unwrap();
         let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, [".run.json", ".run.jsonl.aB3dEf.tmp", "run.json"]);

@@ -2,11 +2,12 @@
 
 use super::plugin_args::PluginsCommand;
 use crate::evaluate::Protocol;
+use crate::home;
 use crate::output::logging::Color;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use selfsame_plugin_api::Split;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Trains image encoders without labels, from any data set, and watches how good the embeddings are.
 #[derive(Debug, Parser)]
@@ -24,7 +25,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Common {
     /// A folder with plugins, searched before all others; may be given several times
-    #[arg(long = "plugins", value_name = "DIR", global = true)]
+    #[arg(long = "plugins", value_name = "DIR", global = true, value_parser = path())]
     pub plugins: Vec<PathBuf>,
     /// Warnings and errors only, and no progress
     #[arg(long, short, global = true, conflicts_with = "verbose")]
@@ -41,7 +42,7 @@ pub struct Common {
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
     /// A run file; may be given several times, later ones win
-    #[arg(long = "config", short, value_name = "FILE")]
+    #[arg(long = "config", short, value_name = "FILE", value_parser = path())]
     pub files: Vec<PathBuf>,
     /// One value, as `train.batch_size=64`; may be given several times, wins over files and environment
     #[arg(long = "set", short, value_name = "KEY=VALUE")]
@@ -104,11 +105,37 @@ pub struct TrainArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
     /// The run's folder; wins over `train.output_dir`
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = path())]
     pub output_dir: Option<PathBuf>,
-    /// Continue from the newest checkpoint in the run's folder
-    #[arg(long)]
-    pub resume: bool,
+    /// Continue from the newest checkpoint in the run's folder, or start the run where there is none. `--resume RUN`
+    /// continues the run in that folder by its own config.yaml, `--resume=must` ends with exit code 2 where there is
+    /// nothing to continue
+    #[arg(long, value_name = "RUN|must", num_args = 0..=1, default_missing_value = "", value_parser = resume())]
+    pub resume: Option<Resume>,
+}
+
+/// What is continued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resume {
+    /// The run in the configured folder, where there is one.
+    IfThere,
+    /// The run in the configured folder, which must be there.
+    Must,
+    /// The run in this folder.
+    Run(PathBuf),
+}
+
+fn resume() -> impl TypedValueParser<Value = Resume> {
+    OsStringValueParser::new().try_map(|word| match word.to_str() {
+        Some("") => Ok(Resume::IfThere),
+        Some("must") => Ok(Resume::Must),
+        _ => home::expanded(Path::new(&word)).map(Resume::Run),
+    })
+}
+
+/// A path in which `~` is expanded, which shells leave in `--option=~/…`.
+pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| home::expanded(&path))
 }
 
 /// `selfsame preview`.
@@ -118,7 +145,7 @@ pub struct PreviewArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
     /// The PNG file to write
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_parser = path())]
     pub out: PathBuf,
     /// Replace the file where it exists
     #[arg(long)]
@@ -191,21 +218,35 @@ pub struct RunArgs {
     pub run: PathBuf,
 }
 
-/// A trained encoder and the data set to look at with it.
+/// An encoder: a run's, or given weights.
+#[derive(Debug, Args)]
+pub struct EncoderArgs {
+    /// The run's folder, or one of its checkpoints (`RUN/checkpoints/step-NNNNNNNN`)
+    #[arg(value_name = "RUN", required_unless_present = "init")]
+    pub run: Option<PathBuf>,
+    /// Weights in place of a run, in a safetensors file; `--config` says of which encoder, for which images
+    #[arg(long, value_name = "FILE", requires = "files", conflicts_with = "run", value_parser = path())]
+    pub init: Option<PathBuf>,
+    /// A run file, with `--init`; may be given several times, later ones win
+    #[arg(long = "config", short, value_name = "FILE", requires = "init", value_parser = path())]
+    pub files: Vec<PathBuf>,
+    /// One value in place of the run's or the run file's, as `train.device=cpu`; may be given several times
+    #[arg(long = "set", short, value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+/// An encoder and the data set to look at with it.
 #[derive(Debug, Args)]
 pub struct TrainedArgs {
-    /// The run's folder, or one of its checkpoints (`RUN/checkpoints/step-NNNNNNNN`)
-    #[arg(value_name = "RUN")]
-    pub run: PathBuf,
+    /// The encoder.
+    #[command(flatten)]
+    pub encoder: EncoderArgs,
     /// Another data set than the run's; its options go to `--set dataset.options.…`
     #[arg(long, value_name = "NAME")]
     pub dataset: Option<String>,
     /// The folder of that data set
-    #[arg(long, value_name = "DIR", requires = "dataset")]
+    #[arg(long, value_name = "DIR", requires = "dataset", value_parser = path())]
     pub dataset_dir: Option<PathBuf>,
-    /// One value in place of the run's, as `train.device=cpu`; may be given several times
-    #[arg(long = "set", short, value_name = "KEY=VALUE")]
-    pub sets: Vec<String>,
 }
 
 /// `selfsame evaluate`.
@@ -261,7 +302,7 @@ pub struct EmbedArgs {
     #[arg(long, value_name = "SPLIT", value_parser = split_choice())]
     pub split: SplitChoice,
     /// The file to write: .npy (with a .csv beside it), .parquet or .safetensors
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_parser = path())]
     pub out: PathBuf,
     /// Replace the file where it exists
     #[arg(long)]
@@ -271,14 +312,14 @@ pub struct EmbedArgs {
 /// `selfsame export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The run's folder, or one of its checkpoints (`RUN/checkpoints/step-NNNNNNNN`)
-    #[arg(value_name = "RUN")]
-    pub run: PathBuf,
+    /// What is exported.
+    #[command(flatten)]
+    pub encoder: EncoderArgs,
     /// The kind of file [default: by its ending, .safetensors or .pt]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ExportFormat>,
     /// The file to write
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_parser = path())]
     pub out: PathBuf,
     /// Replace the file where it exists
     #[arg(long)]

@@ -7,7 +7,7 @@ use super::print::{ensure_new, pretty, say};
 use super::{data, doctor, embed, evaluate, open, preview, train};
 use crate::config::{self, Sources};
 use crate::conformance;
-use crate::evaluate::TrainedRun;
+use crate::output::host_services::HostServices;
 use crate::output::{report, torchscript};
 use crate::plugin::{install, listing, remove, search, skeleton};
 use crate::run::{encoder_file, state};
@@ -23,7 +23,7 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
         Command::Train(arguments) => say(&train::train(cli, arguments, bars)?)?,
         Command::Evaluate(arguments) => say(&evaluate::evaluate(cli, arguments, bars)?)?,
         Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?)?,
-        Command::Export(arguments) => export(cli, arguments)?,
+        Command::Export(arguments) => export(cli, arguments, bars)?,
         Command::Report(RunArgs { run }) => report(run)?,
         Command::Preview(arguments) => say(&preview::preview(cli, arguments, bars)?)?,
         Command::Plugins(PluginsCommand::List { json }) => {
@@ -91,7 +91,7 @@ fn check(cli: &Cli, arguments: &CheckArgs) -> Result<(), Failure> {
 }
 
 /// Writes the encoder of the newest checkpoint, so that a run need not be finished.
-fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
+fn export(cli: &Cli, arguments: &ExportArgs, bars: &MultiProgress) -> Result<(), Failure> {
     let format = match (arguments.format, arguments.out.extension().and_then(|extension| extension.to_str())) {
         (Some(format), _) => format,
         (None, Some("safetensors")) => ExportFormat::Safetensors,
@@ -104,15 +104,25 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
         }
     };
     ensure_new(&arguments.out, arguments.force)?;
-    let run = TrainedRun::open(&arguments.run)?;
     let registry = open::registry(&cli.common);
+    let (run, sets) = open::encoder(&arguments.encoder, &registry, &HostServices::new(bars, &|| false))?;
+    if let Some(set) = sets.first() {
+        let message = "an exported encoder is that of its run; `--set` goes with `--init`";
+        return Err(Failure::usage(format!("--set {set}: {message}")));
+    }
     // Of several encoders (BYOL's target, a moving average), the one that is evaluated.
     let (method, weights) = run.load(&registry, Device::Cpu)?;
     let (out, record) = (&arguments.out, &run.record);
     match format {
         ExportFormat::Safetensors => {
             let tensors = state::encoder_tensors(method.encoder());
-            encoder_file::export_encoder(out, &tensors, &record.encoder, &method.embedding(), &record.dataset)?;
+            encoder_file::export_encoder(
+                out,
+                &tensors,
+                &record.encoder,
+                &run.embedding(method.as_ref()),
+                &record.dataset,
+            )?;
         }
         ExportFormat::Torchscript => torchscript::export_torchscript(out, method.encoder(), record.input_size)?,
     }
@@ -122,8 +132,9 @@ fn export(cli: &Cli, arguments: &ExportArgs) -> Result<(), Failure> {
 }
 
 fn report(run: &Path) -> Result<(), Failure> {
-    let page = report::write_html(run)?;
-    say(&format!("{}\n{}", report::summary(run)?, page.display()))?;
+    // A folder that cannot be written to keeps nobody from reading.
+    say(report::summary(run)?.trim_end())?;
+    say(&format!("\n{}", report::write_html(run)?.display()))?;
     Ok(())
 }
 

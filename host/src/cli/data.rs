@@ -1,6 +1,6 @@
 //! `selfsame data`: data sets and the packed cache.
 
-use super::args::{CacheCommand, Cli, ConfigArgs, DataCommand};
+use super::args::{CacheCommand, Cli, DataCommand};
 use super::failure::Failure;
 use super::open;
 use super::print::{pretty, say};
@@ -26,11 +26,12 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
         DataCommand::Cache(CacheCommand::List(arguments) | CacheCommand::Clear(arguments)) => arguments,
     };
     let registry = open::registry(&cli.common);
-    let config = configuration(arguments, &registry)?;
+    let resolved = open::configuration(arguments, &[], &registry)?;
     let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
     let services = HostServices::new(bars, &stopped);
-    run(command, &config, &registry, &services).map_err(|failure| failure.signalled(&stop))
+    let done = run(command, &resolved.config, &registry, &services);
+    done.map_err(|failure| open::naming_path(&resolved, failure.signalled(&stop)))
 }
 
 fn run(command: &DataCommand, config: &Config, registry: &Registry, services: &HostServices) -> Result<(), Failure> {
@@ -104,10 +105,6 @@ fn cache(command: &CacheCommand, folder: &Path) -> Result<String, Failure> {
         lines.push(format!("nothing is kept in {}", folder.display()));
     }
     Ok(lines.join("\n"))
-}
-
-fn configuration(arguments: &ConfigArgs, registry: &Registry) -> Result<Config, Failure> {
-    Ok(open::configuration(arguments, &[], registry)?.config)
 }
 
 /// All data sets of the configuration, each once: the encoder's, then the head's.

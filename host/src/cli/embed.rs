@@ -4,11 +4,13 @@ use super::args::{Cli, EmbedArgs, SplitChoice};
 use super::evaluate::{dataset, splits, warn_of_other_samples};
 use super::failure::Failure;
 use super::open;
+use crate::config::Config;
 use crate::error::Error;
 use crate::evaluate::{self, TrainedRun};
 use crate::output::counter::Counter;
 use crate::output::embeddings::{self, Embeddings, Rows};
 use crate::output::host_services::HostServices;
+use crate::plugin::Registry;
 use crate::samples::splits::Part;
 use crate::train::compute::Compute;
 use indicatif::MultiProgress;
@@ -18,13 +20,25 @@ use selfsame_plugin_api::Targets;
 pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<String, Failure> {
     embeddings::files(&arguments.out, arguments.force)?;
     let registry = open::registry(&cli.common);
-    let run = TrainedRun::open(&arguments.trained.run)?;
-    let config = run.configured(dataset(&arguments.trained), &arguments.trained.sets)?;
-    let compute = Compute::select(&config)?;
-    let (method, weights) = run.load(&registry, compute.device)?;
     let services = HostServices::new(bars, &|| false);
-    let splits = splits(&config, &registry, &services)?;
-    warn_of_other_samples(&run, &arguments.trained, &splits)?;
+    let (run, sets) = open::encoder(&arguments.trained.encoder, &registry, &services)?;
+    let resolved = run.configured(dataset(&arguments.trained), &sets)?;
+    written(&registry, arguments, bars, &services, &run, &resolved.config)
+        .map_err(|failure| open::naming_path(&resolved, failure))
+}
+
+fn written(
+    registry: &Registry,
+    arguments: &EmbedArgs,
+    bars: &MultiProgress,
+    services: &HostServices,
+    run: &TrainedRun,
+    config: &Config,
+) -> Result<String, Failure> {
+    let compute = Compute::select(config)?;
+    let (method, weights) = run.load(registry, compute.device)?;
+    let splits = splits(config, registry, services)?;
+    warn_of_other_samples(run, &arguments.trained, &splits)?;
     let chosen = match arguments.split {
         SplitChoice::All => splits.existing()?,
         SplitChoice::One(split) => vec![split],
@@ -36,9 +50,9 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
     services.clear();
     let rows = rows(&parts, &splits.card().classes);
 
-    let views = evaluate::views(&config, &config.augmentation, splits.card(), &run.record)?;
+    let views = evaluate::views(config, &config.augmentation, splits.card(), &run.record)?;
     let embedder = compute.embedder(method.encoder(), &views);
-    let embedding = method.embedding();
+    let embedding = run.embedding(method.as_ref());
     let facts = [
         ("dataset", splits.card().name.as_str()),
         ("encoder", run.record.encoder.as_str()),

@@ -22,30 +22,51 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     let registry = open::registry(&cli.common);
     let protocols = protocols(arguments);
     warn_of_idle_options(arguments, &protocols);
-    let run = TrainedRun::open(&arguments.trained.run)?;
-    let mut sets = arguments.trained.sets.clone();
+    let services = HostServices::new(bars, &|| false);
+    let (run, mut sets) = open::encoder(&arguments.trained.encoder, &registry, &services)?;
+    if arguments.untrained && !run.is_run() {
+        return Err(Failure::usage(
+            "`--untrained` is of a run, which says by what seed it began; leave it out with `--init`",
+        ));
+    }
     sets.extend(arguments.k.map(|k| format!("knn.k={k}")));
     sets.extend(arguments.temperature.map(|temperature| format!("knn.temperature={temperature}")));
-    let config = run.configured(dataset(&arguments.trained), &sets)?;
-    let compute = Compute::select(&config)?;
+    let resolved = run.configured(dataset(&arguments.trained), &sets)?;
+    evaluated(&registry, arguments, bars, &services, &run, &resolved.config, protocols)
+        .map_err(|failure| open::naming_path(&resolved, failure))
+}
+
+fn evaluated(
+    registry: &Registry,
+    arguments: &EvaluateArgs,
+    bars: &MultiProgress,
+    services: &HostServices,
+    run: &TrainedRun,
+    config: &Config,
+    protocols: Vec<Protocol>,
+) -> Result<String, Failure> {
+    let compute = Compute::select(config)?;
     let (method, weights) = if arguments.untrained {
-        run.untrained(&registry, compute.device)?
+        run.untrained(registry, compute.device)?
     } else {
-        run.load(&registry, compute.device)?
+        run.load(registry, compute.device)?
+    };
+    let embedding = match arguments.untrained {
+        true => "the encoder before training".to_owned(),
+        false => run.embedding(method.as_ref()),
     };
     let suffix = if arguments.untrained { "-untrained".to_owned() } else { run.suffix() };
 
-    let services = HostServices::new(bars, &|| false);
-    let splits = splits(&config, &registry, &services)?;
+    let splits = splits(config, registry, services)?;
     let scored = splits.open(arguments.split.unwrap_or(splits.default_scored()))?;
     let split = scored.split;
     let counter = Counter::new(bars);
     let progress = |what: &str, done, total| counter.show(what, done, total);
-    let bench = ProtocolRunner::new(&config, &splits, scored, compute, method.encoder(), &run.record, &progress)?;
+    let bench = ProtocolRunner::new(config, &splits, scored, compute, method.encoder(), &run.record, &progress)?;
     services.clear();
     let recipes = recipes(arguments);
-    let mut departures = run.departures(&config)?;
-    if warn_of_other_samples(&run, &arguments.trained, &splits)? {
+    let mut departures = run.departures(config)?;
+    if warn_of_other_samples(run, &arguments.trained, &splits)? {
         departures.push("samples=other than the run's".to_owned());
     }
     let (mut results, mut said) = (Vec::new(), Warnings::default());
@@ -68,13 +89,14 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
                 warnings,
                 weights: weights.clone(),
                 encoder: run.record.encoder.clone(),
-                embedding: method.embedding(),
+                embedding: embedding.clone(),
                 left_out: bench.left_out(),
                 plugins: plugins.clone(),
                 seed: config.train.seed,
             },
         );
-        let file = result.write(&run.folder, &suffix)?;
+        // Given weights have no folder for results; `--json` prints all of them.
+        let file = run.is_run().then(|| result.write(&run.folder, &suffix)).transpose()?;
         results.push((file, result));
     }
     drop(counter);
@@ -84,7 +106,8 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     }
     let mut text = String::new();
     if let Some((_, first)) = results.first() {
-        let step = first.weights.step.map(|step| format!(" after step {step}")).unwrap_or_default();
+        let step =
+            first.weights.step.filter(|step| *step > 0).map(|step| format!(" after step {step}")).unwrap_or_default();
         let left_out: usize = first.left_out.values().map(Vec::len).sum();
         let left_out = if left_out > 0 { format!(", {left_out} that cannot be read left out") } else { String::new() };
         let _ = writeln!(
@@ -101,7 +124,10 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     let named: Vec<_> = results.iter().map(|(_, result)| (result.protocol.name().to_owned(), result.clone())).collect();
     let _ = writeln!(text, "{}", evaluate::summary(&named));
     for (file, result) in &results {
-        let _ = writeln!(text, "\n{}\n{}\n{}", result.protocol.name(), evaluate::tables(result), file.display());
+        let _ = writeln!(text, "\n{}\n{}", result.protocol.name(), evaluate::tables(result));
+        if let Some(file) = file {
+            let _ = writeln!(text, "{}", file.display());
+        }
     }
     Ok(text)
 }

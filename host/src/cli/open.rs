@@ -1,17 +1,45 @@
 //! From words on the command line to plugins and a resolved configuration.
 
-use super::args::{Common, ConfigArgs};
+use super::args::{Common, ConfigArgs, EncoderArgs};
 use super::failure::Failure;
 use super::own_config;
 use crate::config::{self, Config, ConfigError, Recommended, Resolved, Sources};
+use crate::evaluate::TrainedRun;
 use crate::plugin::{PluginFailure, Registry, search};
-use selfsame_plugin_api::OptionSpec;
+use selfsame_plugin_api::{OptionSpec, Services};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
 
 /// The plugins of the search path, judged but not opened.
 pub fn registry(common: &Common) -> Registry {
     Registry::scan(&search::directories(&common.plugins))
+}
+
+/// The encoder that a command is about, and the `--set` that are left to decide for its images: those of given weights are
+/// part of their configuration already.
+pub fn encoder(
+    arguments: &EncoderArgs,
+    registry: &Registry,
+    services: &dyn Services,
+) -> Result<(TrainedRun, Vec<String>), Failure> {
+    match (&arguments.init, &arguments.run) {
+        (Some(file), _) => {
+            let from = ConfigArgs { files: arguments.files.clone(), sets: arguments.sets.clone() };
+            let resolved = configuration(&from, &[], registry)?;
+            let given = TrainedRun::given(file, resolved.config.clone(), registry, services);
+            Ok((given.map_err(|error| naming_path(&resolved, error.into()))?, Vec::new()))
+        }
+        (None, Some(run)) => Ok((TrainedRun::open(run)?, arguments.sets.clone())),
+        (None, None) => Err(Failure::usage("name a run's folder, or weights with `--init`")),
+    }
+}
+
+/// An error about a path of the configuration says which key or flag set it.
+pub fn naming_path(resolved: &Resolved, failure: Failure) -> Failure {
+    match config::set_by(resolved, &failure.message) {
+        Some(by) => Failure { message: format!("{}; {by}", failure.message), ..failure },
+        None => failure,
+    }
 }
 
 /// All layers, with what the data set and the encoder recommend.
@@ -37,7 +65,7 @@ fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent
         files: arguments.files.clone(),
         sets: arguments.sets.iter().chain(extra).cloned().collect(),
         env: environment()?,
-        recommended: Vec::new(),
+        ..Sources::default()
     };
     // Once without recommendations, to learn which data set and encoder there are to ask.
     let names = config::peek(&sources)?;

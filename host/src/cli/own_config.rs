@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use crate::config::{Origin, Resolved};
+use crate::home;
 use crate::run::files::CONFIG_FILE;
 use crate::run::traces::holds_run;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,25 @@ fn run_of(file: &Path) -> Option<PathBuf> {
         };
         (name.file_name()? == CONFIG_FILE && holds_run(folder)).then(|| folder.to_owned())
     })
+}
+
+/// The own file of the run in this folder.
+///
+/// # Errors
+/// A folder that is not there, and one without such a file.
+pub(super) fn of_run(folder: &Path) -> Result<PathBuf, Failure> {
+    let (file, shown) = (folder.join(CONFIG_FILE), home::absolute(folder));
+    match (file.exists(), folder.is_dir()) {
+        (true, _) => Ok(file),
+        (false, true) => Err(Failure::usage(format!(
+            "{} holds no {CONFIG_FILE}, so no run can be continued by it; put the file back, or name the run's configuration: \
+             `--config FILE --output-dir {0} --resume`",
+            shown.display()
+        ))),
+        (false, false) => {
+            Err(Failure::usage(format!("{}: there is no such folder, so there is no run to continue", shown.display())))
+        }
+    }
 }
 
 /// The run whose own file sets `key`.

@@ -1,5 +1,6 @@
 //! The words of `selfsame plugins`.
 
+use super::args::path;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -34,7 +35,7 @@ pub enum PluginsCommand {
         #[arg(long, conflicts_with = "dataset")]
         encoder: bool,
         /// The folder of `selfsame-plugin-api` to build against [default: the released version]
-        #[arg(long, value_name = "PATH")]
+        #[arg(long, value_name = "PATH", value_parser = path())]
         api: Option<PathBuf>,
         /// The repository to take `selfsame-plugin-api` from
         #[arg(long, value_name = "URL", conflicts_with = "api", value_parser = git_address)]

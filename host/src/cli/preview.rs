@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::output::contact_sheet::{Column, Row, Sheet, draw};
 use crate::output::host_services::HostServices;
 use crate::output::picture::Picture;
+use crate::plugin::Registry;
 use crate::random;
 use crate::samples;
 use crate::storage::{Disk, write_atomically};
@@ -33,13 +34,21 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     ensure_new(&arguments.out, arguments.force)?;
     let registry = open::registry(&cli.common);
     let resolved = open::configuration(&arguments.config, &[], &registry)?;
-    let config = &resolved.config;
+    drawn(arguments, &registry, &resolved.config, bars).map_err(|failure| open::naming_path(&resolved, failure))
+}
+
+fn drawn(
+    arguments: &PreviewArgs,
+    registry: &Registry,
+    config: &Config,
+    bars: &MultiProgress,
+) -> Result<String, Failure> {
     let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
     let signalled = |error: Error| Failure::from(error).signalled(&stop);
     let (requests, _) = samples::requests(config)?;
     let (card, dataset) =
-        samples::prepare(&requests[0], &registry, &HostServices::new(bars, &stopped)).map_err(signalled)?;
+        samples::prepare(&requests[0], registry, &HostServices::new(bars, &stopped)).map_err(signalled)?;
     let split = Split::from(arguments.split);
     if !card.splits.contains(&split) {
         let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();

@@ -1,40 +1,58 @@
 //! `selfsame train`: from a configuration to a run's folder.
 
-use super::args::{Cli, TrainArgs};
+use super::args::{Cli, Resume, TrainArgs};
 use super::failure::Failure;
 use super::{open, own_config};
 use crate::config::Config;
 use crate::error::Error;
+use crate::home;
 use crate::output::host_services::HostServices;
 use crate::output::recorder::Recorder;
 use crate::output::report;
 use crate::plugin::Registry;
+use crate::run::without_checkpoint;
 use crate::train::Run;
 use crate::train::signals::Stop;
 use indicatif::MultiProgress;
-use selfsame_plugin_api::{PluginError, Services, Split};
+use selfsame_plugin_api::{ErrorKind, PluginError, Services, Split};
 use std::path::Path;
 
 /// Resolves the configuration, trains, and returns the closing table.
 pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<String, Failure> {
     let registry = open::registry(&cli.common);
-    let mut extra = Vec::new();
-    if let Some(folder) = &arguments.output_dir {
+    let (mut config, mut extra) = (arguments.config.clone(), Vec::new());
+    let folder = match (&arguments.resume, &arguments.output_dir) {
+        (Some(Resume::Run(_)), Some(_)) => {
+            return Err(Failure::usage("`--resume RUN` and `--output-dir` both name the run's folder; leave one out"));
+        }
+        (Some(Resume::Run(run)), None) => {
+            config.files.insert(0, own_config::of_run(run)?);
+            Some(run)
+        }
+        (_, folder) => folder.as_ref(),
+    };
+    if let Some(folder) = folder {
         let folder = folder.to_str().ok_or_else(|| {
-            Failure::usage(format!(
-                "--output-dir {}: expected a name in UTF-8; choose another folder",
-                folder.display()
-            ))
+            Failure::usage(format!("{}: expected a folder's name in UTF-8; choose another one", folder.display()))
         })?;
         extra.push(format!("train.output_dir={}", quoted(folder)));
     }
-    if arguments.resume {
+    if arguments.resume.is_some() {
         extra.push("train.resume_from_last_checkpoint=true".to_owned());
     }
-    let resolved = open::configuration(&arguments.config, &extra, &registry)?;
-    own_config::ensure_one_run(&resolved, &arguments.config.files)?;
+    let resolved = open::configuration(&config, &extra, &registry)?;
+    own_config::ensure_one_run(&resolved, &config.files)?;
+    let folder = &resolved.config.train.output_dir;
+    if arguments.resume == Some(Resume::Must) && !without_checkpoint::can_go_on(folder)? {
+        return Err(Failure::usage(format!(
+            "{} holds nothing to continue (`--resume=must`): neither a checkpoint nor a complete run; `--resume` alone starts \
+             the run there",
+            home::absolute(folder).display()
+        )));
+    }
     let stop = Stop::install()?;
-    run(&resolved.config, &registry, bars, &stop).map_err(|error| Failure::from(error).signalled(&stop))
+    let trained = run(&resolved.config, &registry, bars, &stop);
+    trained.map_err(|error| open::naming_path(&resolved, Failure::from(error).signalled(&stop)))
 }
 
 /// A YAML scalar that reads back as exactly this text.
@@ -58,8 +76,23 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
     let mut recorder = Recorder::open(run.folder(), steps_done, bars, plan)?;
     services.clear();
     let next = next_steps(run.folder(), run.scored_split());
-    run.train(&mut recorder)?;
+    run.train(&mut recorder).map(drop).map_err(|error| with_way_on(error, run.folder()))?;
     Ok(report::final_report(run.record(), run.folder(), &next))
+}
+
+/// A run that files or a full disk have stopped has lost nothing that was saved.
+fn with_way_on(error: Error, run: &Path) -> Error {
+    match error {
+        Error::Failed { kind: ErrorKind::Data, message } => {
+            let run = run.to_string_lossy();
+            let message = format!(
+                "{message}. When that is mended, `selfsame train --resume {}` goes on",
+                shell_words::quote(&run)
+            );
+            Error::Failed { kind: ErrorKind::Data, message }
+        }
+        error => error,
+    }
 }
 
 /// Commands that make something of the run.

@@ -75,7 +75,7 @@ impl Walk<'_> {
                     key: section.join(&entry.key),
                     value: (!matches!(entry.value, Node::Map(_))).then(|| entry.value.brief()),
                     origin: self.origin.at(entry.mark),
-                    hint: hint(self.root, section, &entry.key),
+                    hint: hint(self.root, section, &entry.key) + self.variables(),
                 });
                 continue;
             };
@@ -166,6 +166,16 @@ impl Walk<'_> {
         };
         self.origins.insert(path.into(), self.origin.at(*mark));
         Some(value)
+    }
+
+    /// What has to be known of variables that are no keys.
+    fn variables(&self) -> &'static str {
+        match self.origin {
+            Origin::Variable(_) => {
+                ". Every variable that begins with `SELFSAME_` is read as a key; unset this one, or rename it"
+            }
+            _ => "",
+        }
     }
 
     fn refuse(&mut self, key: &Key, node: &Node, mark: &Option<Mark>, expected: String) {

@@ -3,14 +3,16 @@
 use super::error::Problem;
 use super::node::{Entry, Node};
 use super::origin::Origin;
-use super::sources::Sources;
+use super::sources::{Sources, Texts};
 use super::yaml;
-use std::fs::File;
-use std::io::Read;
+use crate::home;
 use std::path::{Path, PathBuf};
 
-/// The largest configuration file, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
+/// The most files that one configuration is read from, each counted as often as it is named: two that name the same two files
+/// double with every level.
+const MAX_FILES: usize = 256;
+/// What a key of one's own at the top of a file begins with: a place for anchors, which is passed over.
+const OWN_KEY: &str = "x-";
 /// Variables of the program that are no configuration keys.
 const NOT_KEYS: [&str; 2] = ["SELFSAME_PLUGINS", "SELFSAME_STRICT_PLUGINS"];
 const PREFIX: &str = "SELFSAME_";
@@ -36,8 +38,10 @@ pub(super) fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Vec<Layer>
             }
         }
     }
+    let mut reader =
+        Reader { texts: &sources.texts, above: Vec::new(), left: MAX_FILES + 1, layers: &mut layers, problems };
     for path in &sources.files {
-        read_file(path, None, &mut Vec::new(), &mut layers, problems);
+        reader.file(path, None);
     }
     let mut variables: Vec<_> = sources.env.iter().filter(|(name, _)| is_key(name)).collect();
     variables.sort();
@@ -87,58 +91,90 @@ fn push(origin: Origin, key: &str, value: &str, example: &str, layers: &mut Vec<
     }
 }
 
-/// Adds the layers of a file: first those that it extends, then its own. `above` are the files that led here.
-fn read_file(
-    path: &Path,
-    extended_by: Option<&Origin>,
-    above: &mut Vec<PathBuf>,
-    layers: &mut Vec<Layer>,
-    problems: &mut Vec<Problem>,
-) {
-    let origin = Origin::File { path: path.into(), line: 0, column: 0 };
-    let mut fail = |origin: Origin, message: String| problems.push(Problem::Source { origin, message });
-    let (text, canonical) = match read_text(path).and_then(|text| Ok((text, path.canonicalize()?))) {
-        Ok(found) => found,
-        Err(error) => {
-            let by = extended_by.map(|by| format!(", extended by {by},")).unwrap_or_default();
-            return fail(origin, format!("the configuration file{by} cannot be read: {error}"));
-        }
-    };
-    if above.contains(&canonical) {
-        let by = extended_by.cloned().unwrap_or(origin);
-        return fail(by, format!("`extends` goes round in a circle back to {}", path.display()));
+/// Reads files and those that they extend.
+struct Reader<'a> {
+    texts: &'a Texts,
+    /// The files that led to the one at hand.
+    above: Vec<PathBuf>,
+    /// How many files may still be read, and one more, which is refused.
+    left: usize,
+    layers: &'a mut Vec<Layer>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn fail(&mut self, origin: Origin, message: String) {
+        self.problems.push(Problem::Source { origin, message });
     }
-    let mut entries = match yaml::parse(&text) {
-        Ok(None) => return,
-        Ok(Some(Node::Map(entries))) => entries,
-        Ok(Some(Node::Scalar { text, plain: true })) if text.is_empty() => return,
-        Ok(Some(node)) => {
-            let found = node.brief();
-            return fail(origin, format!("expected keys and values such as `train:`, found {found}"));
-        }
-        Err(error) => return fail(origin.at(Some(error.mark)), error.message),
-    };
-    if let Some(index) = entries.iter().position(|entry| entry.key == "extends") {
-        let entry = entries.remove(index);
-        let at = origin.at(entry.mark);
-        match extended(&entry) {
-            Some(names) => {
-                above.push(canonical);
-                let folder = path.parent().unwrap_or(Path::new(""));
-                for name in names {
-                    read_file(&folder.join(name), Some(&at), above, layers, problems);
-                }
-                above.pop();
+
+    /// Adds the layers of a file: first those that it extends, then its own.
+    fn file(&mut self, path: &Path, extended_by: Option<&Origin>) {
+        let origin = Origin::File { path: path.into(), line: 0, column: 0 };
+        let by = || extended_by.cloned().unwrap_or(origin.clone());
+        match self.left {
+            0 => return,
+            1 => {
+                let message = "leads to more files than a configuration may have, each counted as often as it is named";
+                self.fail(by(), format!("`extends` {message}: {MAX_FILES}"));
             }
-            None => problems.push(Problem::Value {
-                key: "extends".into(),
-                value: entry.value.brief(),
-                origin: at,
-                expected: "a path or a list of paths, relative to this file".into(),
-            }),
+            _ => {}
         }
+        self.left -= 1;
+        if self.left == 0 {
+            return;
+        }
+        let text = match self.texts.read(path) {
+            Ok(text) => text,
+            Err(error) => {
+                let by = extended_by.map(|by| format!(", extended by {by},")).unwrap_or_default();
+                return self.fail(origin, format!("the configuration file{by} cannot be read: {error}"));
+            }
+        };
+        // A pipe has no other name.
+        let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if self.above.contains(&canonical) {
+            return self.fail(by(), format!("`extends` goes round in a circle back to {}", path.display()));
+        }
+        let mut entries = match yaml::parse(&text) {
+            Ok(None) => return,
+            Ok(Some(Node::Map(entries))) => entries,
+            Ok(Some(Node::Scalar { text, plain: true })) if text.is_empty() => return,
+            Ok(Some(node)) => {
+                let found = node.brief();
+                return self.fail(origin, format!("expected keys and values such as `train:`, found {found}"));
+            }
+            Err(error) => return self.fail(origin.at(Some(error.mark)), error.message),
+        };
+        entries.retain(|entry| !entry.key.starts_with(OWN_KEY));
+        if let Some(index) = entries.iter().position(|entry| entry.key == "extends") {
+            let entry = entries.remove(index);
+            self.extended(&entry, path, canonical, &origin.at(entry.mark));
+        }
+        self.layers.push(Layer { origin, node: Node::Map(entries) });
     }
-    layers.push(Layer { origin, node: Node::Map(entries) });
+
+    /// Reads the files that the one at `path` names.
+    fn extended(&mut self, entry: &Entry, path: &Path, canonical: PathBuf, at: &Origin) {
+        let refused = |expected: String| Problem::Value {
+            key: "extends".into(),
+            value: entry.value.brief(),
+            origin: at.clone(),
+            expected,
+        };
+        let Some(names) = extended(entry) else {
+            self.problems.push(refused("a path or a list of paths, relative to this file".into()));
+            return;
+        };
+        self.above.push(canonical);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for name in names {
+            match home::expanded(Path::new(name)) {
+                Ok(name) => self.file(&folder.join(name), Some(at)),
+                Err(expected) => self.problems.push(refused(expected.into())),
+            }
+        }
+        self.above.pop();
+    }
 }
 
 /// The paths of an `extends`.
@@ -154,13 +190,4 @@ fn extended(entry: &Entry) -> Option<Vec<&str>> {
             _ => None,
         })
         .collect()
-}
-
-fn read_text(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    let read = File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    if read as u64 > MAX_BYTES {
-        return Err(std::io::Error::other(format!("it is longer than {MAX_BYTES} bytes")));
-    }
-    Ok(text)
 }

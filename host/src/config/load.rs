@@ -7,6 +7,7 @@ use super::ignored_keys::{self, IgnoredKey};
 use super::keys::Key;
 use super::layers;
 use super::origin::Origin;
+use super::paths;
 use super::role::Role;
 use super::rules;
 use super::schema::Config;
@@ -108,7 +109,7 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
     // Some defaults depend on the method, which is itself a value of the layers.
     let chosen: Config = over(Config::default()).extract().map_err(internal)?;
     let figment = over(Config::of(chosen.train.self_supervision.method));
-    let config = figment.extract().map_err(internal)?;
+    let mut config: Config = figment.extract().map_err(internal)?;
     let merged = figment.find_value("").map_err(internal)?;
     let leaves = flat::walk(&merged, &|value| match value {
         Value::Dict(_, values) if !values.is_empty() => {
@@ -127,5 +128,6 @@ fn merge(sources: &Sources, root: &Key) -> Result<(Resolved, Vec<Problem>), Conf
         let origin = layer.and_then(|at| at.get(&path)).cloned().unwrap_or(Origin::Default);
         found.insert(path, origin);
     }
+    problems.extend(paths::expand_home(&mut config, &found));
     Ok((Resolved { config, origins: found, ignored_keys: without_effect }, problems))
 }

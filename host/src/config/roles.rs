@@ -61,7 +61,7 @@ mod tests {
     ];
 
     /// What keys, or whole sections, are to an evaluation; the first that fits a key counts, and other keys are noted.
-    const TO_AN_EVALUATION: [(&str, InEvaluation); 30] = [
+    const TO_AN_EVALUATION: [(&str, InEvaluation); 31] = [
         ("augmentation.normalize", Fixed),
         ("dataset.name", Fixed),
         ("dataset.options", OfTheImages),
@@ -75,6 +75,7 @@ mod tests {
         ("train.seed", Fixed),
         ("train.self_supervision.encoder_name", Fixed),
         ("train.self_supervision.init", Fixed),
+        ("train.self_supervision.init_prefix", Fixed),
         ("train.self_supervision.type", Fixed),
         ("knn.every_epochs", OfTraining),
         ("linear_head", OfTraining),

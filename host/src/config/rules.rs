@@ -91,6 +91,11 @@ pub(super) fn rules(config: &Config, origins: &BTreeMap<String, Origin>) -> Vec<
     for Refusal { key, value, expected } in method.refusals(&config.method, train.batch_size) {
         refuse(key, value, expected);
     }
+    let start = &train.self_supervision;
+    if let (Some(prefix), None) = (&start.init_prefix, &start.init) {
+        let expected = "nothing, since `train.self_supervision.init` names no file";
+        refuse("train.self_supervision.init_prefix", format!("{prefix:?}"), expected.into());
+    }
     let scheduler = &config.scheduler;
     if scheduler.warmup_epochs > scheduler.epochs as f64 {
         let expected = format!("at most `scheduler.epochs`, which is {}", scheduler.epochs);

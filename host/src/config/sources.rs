@@ -1,6 +1,14 @@
 //! What a configuration is read from.
 
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Error, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// The largest configuration file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Everything that a configuration is read from, the weakest first: recommendations, files, variables, flags.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +21,28 @@ pub struct Sources {
     pub env: Vec<(String, String)>,
     /// The values of `--set`, such as `train.batch_size=64`, in order.
     pub sets: Vec<String>,
+    /// What the files hold.
+    pub texts: Texts,
+}
+
+/// The texts of files, each read once: some are pipes, and one may be named by several others.
+#[derive(Debug, Clone, Default)]
+pub struct Texts(Rc<RefCell<BTreeMap<PathBuf, Result<Rc<str>, String>>>>);
+
+impl Texts {
+    /// The text of a file, or why it cannot be read.
+    pub(super) fn read(&self, path: &Path) -> Result<Rc<str>, String> {
+        let read = || -> Result<Rc<str>, Error> {
+            let mut text = String::new();
+            let read = File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+            match read as u64 > MAX_BYTES {
+                true => Err(Error::other(format!("it is longer than {MAX_BYTES} bytes"))),
+                false => Ok(text.into()),
+            }
+        };
+        let mut known = self.0.borrow_mut();
+        known.entry(path.to_owned()).or_insert_with(|| read().map_err(|error| error.to_string())).clone()
+    }
 }
 
 /// The values that a plugin recommends for one of its data sets or encoders.

@@ -21,7 +21,7 @@ use selfsame_plugin_api::{Card, Split, Targets, Task};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tch::Tensor;
 
 /// Share of the training split that settings are chosen on.
@@ -131,7 +131,7 @@ impl<'a> ProtocolRunner<'a> {
         }
         let recipe = match protocol {
             Protocol::Knn => json!({
-                "k": self.config.knn.k, "temperature": self.config.knn.temperature, "similarity": "cosine"
+                "k": self.config.knn.k.min(self.train.source.len()), "temperature": self.config.knn.temperature, "similarity": "cosine"
             }),
             Protocol::Linear => json!({
                 "optimizer": "L-BFGS", "l2": L2_GRID, "standardized": true, "balanced": balanced,
@@ -162,8 +162,9 @@ impl<'a> ProtocolRunner<'a> {
     /// What the encoder or libtorch refuse.
     pub fn caveats(&self, protocol: Protocol) -> Result<Vec<String>, Error> {
         let k = (protocol == Protocol::Knn).then_some(self.config.knn.k);
+        let patients = |loaded: &Loaded| Some(loaded.groups.as_ref()?.iter().collect::<BTreeSet<_>>().len());
         let [train, scored] = [(Split::Train, &self.train), (self.scored_split, &self.scored)]
-            .map(|(split, loaded)| Labels { split, labels: &loaded.labels });
+            .map(|(split, loaded)| Labels { split, labels: &loaded.labels, groups: patients(loaded) });
         let mut found = caveats::of_labels(self.card.task, &self.card.classes, k, train, scored)?;
         let spread = Spread::of(self.features(&self.train, "embedding the training split")?)?;
         found.extend(caveats::of_features(spread));

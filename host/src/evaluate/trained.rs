@@ -1,29 +1,34 @@
-//! A run's folder, or one of its checkpoints, as an encoder that can be evaluated.
+//! A run's folder, one of its checkpoints, or given weights, as an encoder that can be evaluated.
 
+use crate::augment::Views;
 use crate::config::schema::{DatasetConfig, LinearHeadConfig};
-use crate::config::{self, Config, InEvaluation, Recommended, Role, Roles, Sources, flat};
+use crate::config::{self, Config, InEvaluation, Recommended, Resolved, Role, Roles, Sources, flat};
+use crate::data::Size;
 use crate::error::Error;
 use crate::method::Method;
 use crate::plugin::Registry;
 use crate::regular_file;
 use crate::run::checkpoint::{self, CHECKPOINTS_DIR, Checkpoint, Tensors};
 use crate::run::files::{CONFIG_FILE, ENCODER_FILE};
+use crate::run::new_record::given_record;
 use crate::run::record::{RunRecord, RunStatus};
 use crate::run::state;
 use crate::run::tensors::{from_safetensors, to_safetensors};
+use crate::samples;
 use crate::storage::{Naming, sha256_of_bytes};
 use crate::train::build::build_method;
-use crate::train::initial_weights::InitialWeights;
+use crate::train::initial_weights::{INIT, InitialWeights};
+use selfsame_plugin_api::Services;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use tch::Device;
 
-/// A run whose encoder is to be evaluated.
+/// A run whose encoder is to be evaluated, or what stands for one: given weights.
 #[derive(Debug)]
 pub struct TrainedRun {
-    /// The run's folder.
+    /// The run's folder; the file of given weights.
     pub folder: PathBuf,
     /// What ran.
     pub record: RunRecord,
@@ -31,12 +36,17 @@ pub struct TrainedRun {
     pub config: Config,
     /// The checkpoint that was named; without one, the run's final encoder or its newest checkpoint.
     checkpoint: Option<Checkpoint>,
+    /// Weights in place of a run's.
+    given: Option<InitialWeights>,
 }
+
+/// What evaluated weights are called that no run has left.
+pub const GIVEN: &str = "the given weights";
 
 /// Where an evaluated encoder's weights came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WeightsOrigin {
-    /// The file, relative to the run's folder; `untrained` where no file was read.
+    /// The file, relative to the run's folder; `untrained` where no file was read; as it was named where it was given.
     pub file: String,
     /// Its SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
@@ -63,7 +73,28 @@ impl TrainedRun {
         let record = RunRecord::read(&folder)?;
         let sources = Sources { files: vec![folder.join(CONFIG_FILE)], ..Sources::default() };
         let config = config::load(&sources)?.config;
-        Ok(Self { folder, record, config, checkpoint })
+        Ok(Self { folder, record, config, checkpoint, given: None })
+    }
+
+    /// The weights in a file, of the encoder that the configuration names, made for its images.
+    ///
+    /// # Errors
+    /// A file that cannot be read; what the plugin says about the data set; settings that do not fit its images.
+    pub fn given(file: &Path, config: Config, registry: &Registry, services: &dyn Services) -> Result<Self, Error> {
+        let given = InitialWeights::read("--init", file, config.train.self_supervision.init_prefix.as_deref())?;
+        let request = samples::requests(&config)?.0.remove(0);
+        let (card, _) = samples::prepare(&request, registry, services)?;
+        let (nominal, statistics) = (Size::nominal(&card), card.normalization.clone());
+        let statistics = statistics.map(|statistics| (statistics.mean, statistics.std));
+        let views = Views::new(&config.augmentation, &config.preprocess, card.channels, nominal, statistics)?;
+        let (channels, size) = (views.output_channels(), views.output_size());
+        let record = given_record(&config, registry, &card, [channels, size.height, size.width], nominal);
+        Ok(Self { folder: file.to_owned(), record, config, checkpoint: None, given: Some(given) })
+    }
+
+    /// Whether a run has left the weights, in whose folder results belong.
+    pub fn is_run(&self) -> bool {
+        self.given.is_none()
     }
 
     /// The run's configuration under `sets` (`KEY=VALUE`), with one data set: the one named (and its folder), else the one
@@ -71,7 +102,7 @@ impl TrainedRun {
     ///
     /// # Errors
     /// Unknown keys, impossible values, and keys that say what the run was.
-    pub fn configured(&self, dataset: Option<(&str, Option<&Path>)>, sets: &[String]) -> Result<Config, Error> {
+    pub fn configured(&self, dataset: Option<(&str, Option<&Path>)>, sets: &[String]) -> Result<Resolved, Error> {
         let failed = |message: String| Error::configuration(message);
         let mut base = self.config.clone();
         let (own, head) = (dataset.is_none(), std::mem::take(&mut base.linear_head.dataset));
@@ -99,8 +130,8 @@ impl TrainedRun {
             sets: named.iter().map(|(key, name)| format!("{key}={name}")).chain(sets.iter().cloned()).collect(),
             ..Sources::default()
         };
-        let config = config::load(&sources).map_err(|error| failed(error.to_string()))?.config;
-        let now = serde_json::to_value(&config).map_err(|error| failed(error.to_string()))?;
+        let resolved = config::load(&sources).map_err(|error| failed(error.to_string()))?;
+        let now = serde_json::to_value(&resolved.config).map_err(|error| failed(error.to_string()))?;
         let changed = |key: &str| {
             let pointer = format!("/{}", key.replace('.', "/"));
             before.pointer(&pointer) != now.pointer(&pointer)
@@ -128,7 +159,7 @@ impl TrainedRun {
                  of fine-tuning are `--epochs` and `--lr`"
             )));
         }
-        Ok(config)
+        Ok(resolved)
     }
 
     /// Where `config`, made by [`configured`](Self::configured), departs from an evaluation of the run as it is:
@@ -139,7 +170,7 @@ impl TrainedRun {
     pub fn departures(&self, config: &Config) -> Result<Vec<String>, Error> {
         let values =
             |config: &Config| serde_json::to_value(config).map_err(|error| Error::configuration(error.to_string()));
-        let (own, now) = (values(&self.configured(None, &[])?)?, values(config)?);
+        let (own, now) = (values(&self.configured(None, &[])?.config)?, values(config)?);
         let (own, now, roles) = (flat(&own), flat(&now), Roles::read());
         let keys: BTreeSet<&String> = own.keys().chain(now.keys()).collect();
         let is_indifferent =
@@ -156,6 +187,11 @@ impl TrainedRun {
     /// No weights, or weights that do not fit; what the plugin refuses.
     pub fn load(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), Error> {
         let (channels, size) = self.record.encoder_input();
+        if let Some(given) = &self.given {
+            let method = build_method(Some(given), &self.config, registry, channels, size, device, false)?;
+            let origin = WeightsOrigin { file: given.file().path, sha256: given.file().sha256, step: None };
+            return Ok((method, origin));
+        }
         let method = build_method(None, &self.config, registry, channels, size, device, false)?;
         let file = self.folder.join(ENCODER_FILE);
         if self.checkpoint.is_none() && self.record.status == RunStatus::Completed && file.exists() {
@@ -201,7 +237,9 @@ impl TrainedRun {
     /// Starting weights that are gone; what the plugin refuses.
     pub fn untrained(&self, registry: &Registry, device: Device) -> Result<(Box<dyn Method>, WeightsOrigin), Error> {
         let (channels, size) = self.record.encoder_input();
-        let init = self.config.train.self_supervision.init.as_deref().map(InitialWeights::read).transpose()?;
+        let start = &self.config.train.self_supervision;
+        let prefix = start.init_prefix.as_deref();
+        let init = start.init.as_deref().map(|path| InitialWeights::read(INIT, path, prefix)).transpose()?;
         let (then, now) = (&self.record.init, init.as_ref().map(InitialWeights::file));
         if let (Some(then), Some(now)) = (then, now)
             && then.sha256 != now.sha256
@@ -229,6 +267,11 @@ impl TrainedRun {
     /// What distinguishes the results of a named checkpoint from those of the run: `-step-NNNNNNNN`.
     pub fn suffix(&self) -> String {
         self.checkpoint.as_ref().map(|checkpoint| format!("-step-{:08}", checkpoint.step)).unwrap_or_default()
+    }
+
+    /// Which of the encoders of `method` is evaluated, in words.
+    pub fn embedding(&self, method: &dyn Method) -> String {
+        if self.is_run() { method.embedding() } else { GIVEN.to_owned() }
     }
 
     fn restore(&self, own: &[(String, tch::Tensor)], saved: &Tensors) -> Result<(), Error> {

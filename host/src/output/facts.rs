@@ -30,8 +30,10 @@ pub(super) fn facts(record: &RunRecord) -> Vec<(&'static str, String)> {
         ),
         ("Seed", record.seed.to_string()),
         ("Versions", format!("selfsame {}, libtorch {}", record.selfsame_version, record.libtorch_version)),
-        ("Command", record.command_line.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")),
     ];
+    for command in &record.commands {
+        facts.push(("Command", command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")));
+    }
     for plugin in &record.plugins {
         let file = format!("{} (SHA-256 {})", plugin.path, plugin.sha256);
         let named = format!("{} {}, {file}", plugin.name, plugin.version);

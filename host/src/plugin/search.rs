@@ -1,5 +1,6 @@
 //! Where plugins are looked for.
 
+use crate::home;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,7 @@ pub fn directories(flags: &[PathBuf]) -> Vec<SearchDir> {
     let mut dirs: Vec<_> = flags.iter().map(|path| SearchDir::new(path, FLAG)).collect();
     if let Some(paths) = std::env::var_os(VARIABLE) {
         let paths = std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty());
+        let paths = paths.map(|path| home::expanded(&path).unwrap_or(path));
         dirs.extend(paths.map(|path| SearchDir::new(path, VARIABLE)));
     }
     dirs.push(SearchDir::new("plugins", HERE));

@@ -8,6 +8,7 @@ mod manifest;
 #[cfg(test)]
 mod tests;
 
+use super::files::METRICS_FILE;
 use super::lock::RunLock;
 use super::tensors::{from_safetensors, to_safetensors};
 use crate::error::Error;
@@ -66,6 +67,22 @@ impl Checkpoint {
         }
         Ok(contents)
     }
+
+    /// What has to be known of a `metrics.jsonl` that is no longer what it was when the checkpoint was written, but for what was
+    /// appended since.
+    pub fn changed_metrics(&self, run_dir: &Path) -> Option<String> {
+        let written = Manifest::read(&self.path, self.step).ok()?.metrics?;
+        let path = run_dir.join(METRICS_FILE);
+        let bytes = regular_file::read(&path).unwrap_or_default();
+        let start = &bytes[..bytes.len().min(written.size as usize)];
+        let changed = written.compare(METRICS_FILE, start.len() as u64, &sha256_of_bytes(start)).err()?;
+        Some(format!(
+            "{} was cut or changed since the checkpoint of step {} was written ({changed}): curves and values up to that step are \
+             not what was measured; put the file back from a copy",
+            path.display(),
+            self.step
+        ))
+    }
 }
 
 /// The newest intact checkpoint in a run's folder, if there is one.
@@ -123,6 +140,11 @@ impl CheckpointWriter {
         Ok(Self { dir, storage })
     }
 
+    /// Whether there is a checkpoint to go back to, intact or not.
+    pub fn has_any(&self) -> bool {
+        committed(&self.dir).is_ok_and(|found| !found.is_empty())
+    }
+
     /// Writes a checkpoint, checks it by reading it back, then deletes older intact ones that were not kept for good.
     ///
     /// `groups` become `NAME.safetensors` each. `keep` holds this one for good. On an error, every checkpoint committed
@@ -178,12 +200,14 @@ impl CheckpointWriter {
         let state = format!("{state:#}\n").into_bytes();
         self.write_synced(&temporary.join(STATE_FILE), &state)?;
         files.insert(STATE_FILE.to_owned(), FileEntry::of(&state));
-        self.write_synced(&temporary.join(MANIFEST_FILE), &Manifest { step, keep, files }.to_bytes())?;
+        let metrics = self.dir.parent().and_then(|run| regular_file::read(&run.join(METRICS_FILE)).ok());
+        let metrics = metrics.map(|bytes| FileEntry::of(&bytes));
+        self.write_synced(&temporary.join(MANIFEST_FILE), &Manifest { step, keep, files, metrics }.to_bytes())?;
         Ok(self.storage.sync_dir(temporary).naming("sync", temporary)?)
     }
 
     fn write_synced(&self, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-        self.storage.write(path, bytes).naming("write", path)?;
+        drop(self.storage.write(path, bytes).naming("write", path)?);
         self.storage.sync_file(path).naming("sync", path)
     }
 
@@ -304,7 +328,7 @@ fn parse_name(name: &str) -> Option<u64> {
 
 fn damaged(path: &Path, reason: &str) -> Error {
     Error::data(format!(
-        "checkpoint {} is damaged: {reason}; --resume continues from the newest intact one",
+        "checkpoint {} is damaged: {reason}; `selfsame train --resume` continues from the newest intact one",
         path.display()
     ))
 }

@@ -6,6 +6,7 @@ use super::lock::RunLock;
 use super::record::{RunRecord, alien};
 use super::traces::holds_run;
 use crate::error::Error;
+use crate::home;
 use crate::storage::{Disk, Naming, remove_temporaries, write_atomically};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,12 +23,13 @@ impl RunFolder {
     ///
     /// Without `resume`, a folder with a run in it is refused; with it, a run is continued where there is one.
     pub fn open(path: &Path, resume: bool) -> Result<Self, Error> {
-        fs::create_dir_all(path).naming("create", path)?;
+        let shown = home::absolute(path);
+        fs::create_dir_all(path).naming("create", &shown)?;
         let lock = RunLock::acquire(path)?;
         if !resume && holds_run(path) {
             return Err(Error::configuration(format!(
                 "{} already holds a run; continue it with --resume, or name another folder with --output-dir",
-                path.display()
+                shown.display()
             )));
         }
         for name in [RUN_FILE, CONFIG_FILE, METRICS_FILE, DAMAGED_FILE, ENCODER_FILE] {

@@ -15,6 +15,7 @@ pub mod state;
 pub mod tensors;
 pub mod traces;
 pub mod without_checkpoint;
+mod without_record;
 
 pub use folder::RunFolder;
 pub use record::RunRecord;

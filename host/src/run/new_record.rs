@@ -1,14 +1,15 @@
 //! The record of a run that begins or goes on.
 
 use super::record::{DataSetRecord, RunRecord, RunStatus, changed_plugins};
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::data::Size;
 use crate::metric::Probe;
 use crate::native;
 use crate::plugin::Registry;
 use crate::probe::Warnings;
 use crate::samples::{Data, RunData};
 use jiff::Timestamp;
-use selfsame_plugin_api::{Normalization, Split, Task};
+use selfsame_plugin_api::{Card, Normalization, Split, Task};
 use std::collections::BTreeMap;
 use tch::Device;
 
@@ -26,11 +27,42 @@ pub fn new_record(
         *split_sizes.entry(split.clone()).or_default() += size;
     }
     RunRecord {
+        dataset: data.encoder_name(),
+        image_size: Some(data.image_size()),
+        normalization: data.statistics().map(|(mean, std)| Normalization { mean, std }),
+        split_sizes,
+        data_sets,
+        ..blank(config, registry, device, input_size)
+    }
+}
+
+/// The record that stands for weights which no run of this program has left: of an encoder for images of `card`, whose size
+/// before `preprocess` is `image_size`.
+pub fn given_record(
+    config: &Config,
+    registry: &Registry,
+    card: &Card,
+    input_size: [usize; 3],
+    image_size: Size,
+) -> RunRecord {
+    RunRecord {
+        status: RunStatus::Completed,
+        dataset: card.name.clone(),
+        image_size: Some(image_size),
+        normalization: card.normalization.clone(),
+        ..blank(config, registry, Device::Cpu, input_size)
+    }
+}
+
+/// What is known of a run without its data.
+fn blank(config: &Config, registry: &Registry, device: Device, input_size: [usize; 3]) -> RunRecord {
+    RunRecord {
         status: RunStatus::Running,
         selfsame_version: env!("CARGO_PKG_VERSION").into(),
         libtorch_version: native::libtorch_version().into(),
         tch_version: native::TCH_VERSION.into(),
-        command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        commands: vec![std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect()],
+        paths: config::recorded(config),
         started: Timestamp::now(),
         finished: None,
         device: match device {
@@ -42,12 +74,12 @@ pub fn new_record(
         method: config.train.self_supervision.method.to_string(),
         encoder: config.train.self_supervision.encoder_name.clone(),
         embedding: String::new(),
-        dataset: data.encoder_name(),
+        dataset: String::new(),
         input_size,
-        image_size: Some(data.image_size()),
-        normalization: data.statistics().map(|(mean, std)| Normalization { mean, std }),
-        split_sizes,
-        data_sets,
+        image_size: None,
+        normalization: None,
+        split_sizes: BTreeMap::new(),
+        data_sets: Vec::new(),
         plugins: registry.used().into_iter().map(Into::into).collect(),
         init: None,
         encoder_sha256: None,
@@ -82,9 +114,15 @@ pub fn data_sets(data: &RunData) -> Vec<DataSetRecord> {
 }
 
 impl RunRecord {
+    /// Puts the command lines of earlier starts before that of this one.
+    pub fn follow(&mut self, commands: Vec<Vec<String>>) {
+        self.commands.splice(0..0, commands);
+    }
+
     /// Keeps what an interrupted run said of itself, now that it goes on.
     pub fn continue_from(&mut self, earlier: RunRecord) {
         self.started = earlier.started;
+        self.follow(earlier.commands);
         self.init = earlier.init;
         self.warnings.keep(&earlier.warnings);
         changed_plugins(&earlier.plugins, &self.plugins).into_iter().for_each(|change| self.warnings.warn(change));

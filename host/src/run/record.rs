@@ -1,6 +1,8 @@
 //! `run.json`: what ran, on what, and how it ended.
 
 use super::files::RUN_FILE;
+use super::without_record;
+use crate::config::RecordedPath;
 use crate::data::Size;
 use crate::error::Error;
 use crate::plugin;
@@ -25,8 +27,12 @@ pub struct RunRecord {
     pub libtorch_version: String,
     /// Version of the tch crate.
     pub tch_version: String,
-    /// The command line, program first.
-    pub command_line: Vec<String>,
+    /// The command lines of the run's starts, the first one first; each with the program first.
+    #[serde(alias = "command_line", deserialize_with = "one_or_several")]
+    pub commands: Vec<Vec<String>>,
+    /// Its paths, as they were written and from the root.
+    #[serde(default)]
+    pub paths: Vec<RecordedPath>,
     /// When the run first started.
     pub started: Timestamp,
     /// When it ended, unless it is running or was killed.
@@ -184,11 +190,12 @@ impl RunRecord {
     /// # Errors
     /// A folder without one, and a record that cannot be read.
     pub fn read(run_dir: &Path) -> Result<Self, Error> {
-        Self::find(run_dir)?.ok_or_else(|| {
-            Error::data(format!(
+        Self::find(run_dir)?.ok_or_else(|| match without_record::way_on(run_dir) {
+            Some(way_on) => Error::data(format!("{} has no {RUN_FILE}. {way_on}", run_dir.display())),
+            None => Error::data(format!(
                 "{} holds no run; name the folder that `selfsame train --output-dir` wrote",
                 run_dir.display()
-            ))
+            )),
         })
     }
 
@@ -202,13 +209,30 @@ impl RunRecord {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.naming("read", &path)?,
         };
-        serde_json::from_str(&text).map(Some).map_err(|error| alien(&path, &error))
+        serde_json::from_str(&text).map(Some).map_err(|error| match without_record::way_on(run_dir) {
+            Some(way_on) => Error::data(format!("{} is broken: {error}. {way_on}", path.display())),
+            None => alien(&path, &error),
+        })
     }
 }
 
 /// A file of a run's folder that is not as this program writes it.
 pub(super) fn alien(path: &Path, error: &serde_json::Error) -> Error {
     Error::data(format!("{}: {error}; is this the folder of a selfsame run?", path.display()))
+}
+
+/// Reads command lines; earlier versions wrote the latest one alone.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Commands {
+        Several(Vec<Vec<String>>),
+        One(Vec<String>),
+    }
+    Ok(match Commands::deserialize(deserializer)? {
+        Commands::Several(commands) => commands,
+        Commands::One(command) => vec![command],
+    })
 }
 
 /// Reads metrics whose null stands for a value that JSON cannot hold.
@@ -228,7 +252,8 @@ pub(crate) mod tests {
             selfsame_version: "0.1.0".into(),
             libtorch_version: "2.11.0".into(),
             tch_version: "0.24.0".into(),
-            command_line: ["selfsame", "train", "--config", "configs/<cifar>.yaml"].map(String::from).into(),
+            commands: vec![["selfsame", "train", "--config", "configs/<cifar>.yaml"].map(String::from).into()],
+            paths: Vec::new(),
             started: "2026-01-02T03:04:05Z".parse().unwrap(),
             finished: Some("2026-01-02T04:05:06Z".parse().unwrap()),
             device: "cpu".into(),
@@ -285,6 +310,14 @@ pub(crate) mod tests {
         let older: Vec<PluginFile> = serde_json::from_str(older).unwrap();
         let told = changed_plugins(&older, &now);
         assert!(told[0].contains("plugin selfsame-plugin-cifar") && told[0].contains("SHA-256 ef…"), "{told:?}");
+    }
+
+    #[test]
+    fn a_record_with_one_command_is_read() {
+        let mut value = serde_json::to_value(example_record()).unwrap();
+        let commands = value.as_object_mut().unwrap().remove("commands").unwrap();
+        value["command_line"] = commands[0].clone();
+        assert_eq!(serde_json::from_value::<RunRecord>(value).unwrap(), example_record());
     }
 
     #[test]

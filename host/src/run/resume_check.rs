@@ -1,7 +1,7 @@
 //! Whether a run may be continued under the configuration at hand.
 
 use super::record::DataSetRecord;
-use crate::config::{Config, Role, Roles, flat};
+use crate::config::{self, Config, Role, Roles, flat};
 use crate::error::Error;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +9,16 @@ use tch::Device;
 
 /// A longer or shorter run is a wish that users have; the schedule follows the new length.
 const EPOCHS: &str = "scheduler.epochs";
+/// So is another rate of learning: the schedule is a function of the step, so that from here on it is that of a run which had
+/// the new peak all along.
+const BASE_LR: &str = "train.base_lr";
+/// What may differ where training goes on, and what comes of it.
+const FOLLOWED: [(&str, &str); 2] = [
+    (EPOCHS, "the learning rate (and BYOL's τ) follow the new length"),
+    (BASE_LR, "from here on the learning rate is that of a run with the new peak, at the same step of the schedule"),
+];
+/// The most differences that a message lists.
+const SHOWN: usize = 5;
 
 /// Compares the state of a saved run with the configuration at hand.
 ///
@@ -22,7 +32,7 @@ pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), Error
              same to the last bit"
         );
     }
-    compare_values(&state["config"], config)?;
+    compare_values(&state["config"], config, &FOLLOWED)?;
     let at = |key: &str| state["position"][key].as_u64().unwrap_or(0);
     let (done, begun, wanted) = (at("epoch"), at("step_in_epoch") > 0, config.scheduler.epochs as u64);
     if wanted < done + u64::from(begun) {
@@ -53,20 +63,22 @@ pub fn check_samples(before: &[DataSetRecord], now: &[DataSetRecord]) -> Result<
     Ok(())
 }
 
-/// Compares the configuration that a run was started with and the one at hand.
+/// Compares the configuration that a run was started with and the one at hand, where no training goes on.
 ///
 /// # Errors
-/// As [`check`].
+/// As [`check`], and another learning rate.
 pub fn compare(saved: &Config, config: &Config) -> Result<(), Error> {
-    compare_values(&value(saved)?, config)
+    compare_values(&value(saved)?, config, &FOLLOWED[..1])
 }
 
 fn value(config: &Config) -> Result<Value, Error> {
-    serde_json::to_value(config)
+    // A path is the same from whatever folder it was written.
+    serde_json::to_value(config::absolute(config))
         .map_err(|error| Error::configuration(format!("the configuration cannot be written: {error}")))
 }
 
-fn compare_values(saved: &Value, config: &Config) -> Result<(), Error> {
+/// `followed` are the keys that may differ with a warning, and what it says.
+fn compare_values(saved: &Value, config: &Config, followed: &[(&str, &str)]) -> Result<(), Error> {
     // Keys that are younger than the run have their default.
     let saved = match serde_json::from_value::<Config>(saved.clone()) {
         Ok(saved) => value(&saved)?,
@@ -75,30 +87,32 @@ fn compare_values(saved: &Value, config: &Config) -> Result<(), Error> {
     let now = value(config)?;
     let (saved, now) = (set(&saved), set(&now));
     let roles = Roles::read();
-    let (mut differing, mut longer) = (Vec::new(), None);
+    let (mut differing, mut warnings) = (Vec::new(), Vec::new());
     let keys: BTreeSet<&String> = saved.keys().chain(now.keys()).collect();
     for key in keys {
         let at = |values: &BTreeMap<String, &Value>| values.get(key).copied().cloned().unwrap_or_default();
         let (before, value) = (at(&saved), at(&now));
-        let is_free = roles.of(key).is_some_and(Role::may_change_on_resume);
-        if before == value || is_free {
+        if before == value || roles.of(key).is_some_and(Role::may_change_on_resume) {
             continue;
         }
-        if key == EPOCHS {
-            longer = Some(format!(
-                "`{EPOCHS}` was {before} and is {value} now: the learning rate (and BYOL's τ) follow the new length"
-            ));
-            continue;
+        let differs = format!("`{key}` was {before} and is {value} now");
+        match followed.iter().find(|(followed, _)| followed == key) {
+            Some((_, consequence)) => warnings.push(format!("{differs}: {consequence}")),
+            None => differing.push(differs),
         }
-        differing.push(format!("`{key}` was {before} and is {value} now"));
     }
     if differing.is_empty() {
-        longer.into_iter().for_each(|message| tracing::warn!("{message}"));
+        warnings.into_iter().for_each(|message| tracing::warn!("{message}"));
         return Ok(());
     }
+    let more = match differing.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("; and {more} more keys differ"),
+    };
+    differing.truncate(SHOWN);
     Err(Error::configuration(format!(
-        "this run cannot be continued, because {}. Use the values that it was started with (they are in its config.yaml), \
-         or start another one with `--output-dir`",
+        "this run cannot be continued, because {}{more}. `selfsame train --resume RUN` alone takes the values that it was started \
+         with from its config.yaml; or start another one with `--output-dir`",
         differing.join("; ")
     )))
 }
@@ -122,10 +136,31 @@ mod tests {
         saved["train"]["output_dir"] = "elsewhere".into();
         saved["knn"]["k"] = 3.into();
         saved["scheduler"]["epochs"] = 7.into();
-        compare_values(&saved, &config).unwrap();
+        compare_values(&saved, &config, &FOLLOWED).unwrap();
+        saved["train"]["base_lr"] = 7.0.into();
+        compare_values(&saved, &config, &FOLLOWED).unwrap();
+        let error = compare_values(&saved, &config, &FOLLOWED[..1]).unwrap_err().to_string();
+        assert!(error.contains("`train.base_lr` was 7.0 and is 0.03 now"), "{error}");
         saved["train"]["batch_size"] = 64.into();
-        let error = compare_values(&saved, &config).unwrap_err().to_string();
+        let error = compare_values(&saved, &config, &FOLLOWED).unwrap_err().to_string();
         assert!(error.contains("`train.batch_size` was 64 and is 512 now"), "{error}");
+    }
+
+    #[test]
+    fn many_differences_are_counted_and_a_path_is_the_same_from_any_folder() {
+        let mut config = Config::default();
+        config.train.self_supervision.init = Some("given.safetensors".into());
+        let mut saved = serde_json::to_value(config::absolute(&config)).unwrap();
+        compare_values(&saved, &config, &FOLLOWED).unwrap();
+        for key in ["use_random_crop", "use_random_horizontal_flip", "use_random_color", "use_gaussian_blur"] {
+            let value = &mut saved["augmentation"][key];
+            *value = (!value.as_bool().unwrap_or_default()).into();
+        }
+        saved["train"]["seed"] = 9.into();
+        saved["train"]["batch_size"] = 64.into();
+        let error = compare_values(&saved, &config, &FOLLOWED).unwrap_err().to_string();
+        assert_eq!(error.matches(" was ").count(), SHOWN, "{error}");
+        assert!(error.contains("and 1 more keys differ") && error.contains("--resume RUN"), "{error}");
     }
 
     #[test]
@@ -135,9 +170,9 @@ mod tests {
         config.dataset.mix = vec![mixed("a"), mixed("b")];
         let saved = serde_json::to_value(&config).unwrap();
         config.dataset.mix[1].dataset_dir = Some("elsewhere".into());
-        compare_values(&saved, &config).unwrap();
+        compare_values(&saved, &config, &FOLLOWED).unwrap();
         config.dataset.mix.pop();
-        let error = compare_values(&saved, &config).unwrap_err().to_string();
+        let error = compare_values(&saved, &config, &FOLLOWED).unwrap_err().to_string();
         assert!(error.contains("`dataset.mix.1.name` was \"b\" and is null now"), "{error}");
     }
 }

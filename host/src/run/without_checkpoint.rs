@@ -8,6 +8,15 @@ use crate::config::{self, Config, Sources};
 use crate::error::Error;
 use std::path::Path;
 
+/// Whether `--resume` has something to go on from: a checkpoint, whole or not, or a run that is complete.
+///
+/// # Errors
+/// A record that cannot be read.
+pub fn can_go_on(run: &Path) -> Result<bool, Error> {
+    let is_complete = |record: RunRecord| record.status == RunStatus::Completed;
+    Ok(has_checkpoint(run) || RunRecord::find(run)?.is_some_and(is_complete))
+}
+
 /// The record of a run that is complete; none: there is nothing to lose, and the run may start anew.
 ///
 /// # Errors
@@ -73,14 +82,17 @@ fn lost(run: &Path, what: &str) -> Error {
 }
 
 fn ensure_none_is_damaged(run: &Path) -> Result<(), Error> {
-    let checkpoints = run.join(checkpoint::CHECKPOINTS_DIR);
-    let is_checkpoint = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("step-");
-    match std::fs::read_dir(&checkpoints).is_ok_and(|entries| entries.flatten().any(is_checkpoint)) {
+    match has_checkpoint(run) {
         true => Err(Error::data(format!(
             "no checkpoint in {} is intact, so the run cannot be continued; restore one from a copy, or start another run \
              with `--output-dir`",
-            checkpoints.display()
+            run.join(checkpoint::CHECKPOINTS_DIR).display()
         ))),
         false => Ok(()),
     }
+}
+
+fn has_checkpoint(run: &Path) -> bool {
+    let is_checkpoint = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("step-");
+    std::fs::read_dir(run.join(checkpoint::CHECKPOINTS_DIR)).is_ok_and(|entries| entries.flatten().any(is_checkpoint))
 }

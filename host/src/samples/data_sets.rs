@@ -53,7 +53,8 @@ impl RunData {
         else {
             return Ok(Vec::new());
         };
-        let [train, scored] = [(Split::Train, &known), (split, &truth)].map(|(split, labels)| Labels { split, labels });
+        let [train, scored] =
+            [(Split::Train, &known), (split, &truth)].map(|(split, labels)| Labels { split, labels, groups: None });
         Ok(caveats::of_labels(card.task, &card.classes, Some(config.knn.k), train, scored)?)
     }
 

@@ -4,11 +4,12 @@ use super::cache;
 use crate::config::Config;
 use crate::data::DataError;
 use crate::error::Error;
+use crate::home;
 use crate::plugin::Registry;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Services};
 use std::path::PathBuf;
 
-/// The encoder's data sets, `dataset` first, and the head's own.
+/// The encoder's data sets, `dataset` first, and the head's own; with their folders from the root, so that messages name those.
 ///
 /// # Errors
 /// No folder for downloads.
@@ -16,7 +17,7 @@ pub fn requests(config: &Config) -> Result<(Vec<DatasetRequest>, Option<DatasetR
     let cache_dir = cache::cache_dir()?;
     let request = |name: &str, folder: &Option<PathBuf>, options: &serde_json::Map<_, _>| DatasetRequest {
         name: name.to_owned(),
-        dataset_dir: folder.clone(),
+        dataset_dir: folder.as_deref().map(home::absolute),
         cache_dir: cache_dir.clone(),
         options: serde_json::Value::Object(options.clone()),
     };

@@ -33,7 +33,7 @@ pub fn build_method(
     let encoder = || {
         let encoder = build_encoder(config, registry, channels, image_size, device)?;
         match weights {
-            Some(weights) => weights.load_into(encoder.as_ref()).map(|()| encoder),
+            Some(weights) => weights.load_into(encoder.as_ref(), image_size).map(|()| encoder),
             None => Ok(encoder),
         }
     };

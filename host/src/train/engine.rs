@@ -2,7 +2,8 @@
 
 use super::collapse;
 use super::compute::Compute;
-use super::evaluation::{Evaluator, ensure_finite, head_metrics};
+use super::divergence;
+use super::evaluation::{Evaluator, head_metrics};
 use super::gradients;
 use super::head_batches::HeadBatches;
 use super::log_window::LogWindow;
@@ -10,7 +11,7 @@ use super::observer::{Observer, StepReport};
 use super::plan::Plan;
 use super::position::Position;
 use super::signals::Stop;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::data::Batch;
 use crate::error::Error;
 use crate::method::{self, Method, StepContext, StepOutput};
@@ -292,14 +293,10 @@ impl<'a> Engine<'a> {
         }
         let sum = f64::try_from(&window.losses)?;
         if !sum.is_finite() {
-            return Err(Error::configuration(format!(
-                "the loss is {} between steps {} and {} (learning rate {:.3e}); lower `train.base_lr`, lengthen \
-                 `scheduler.warmup_epochs`, or set `optimizer.clip_grad_norm`. The last checkpoint is untouched",
-                sum,
-                window.since,
-                self.position.step,
-                self.schedule.lr(self.position.step - 1)
-            )));
+            let (since, step) = (window.since, self.position.step);
+            let lr = self.schedule.lr(step - 1);
+            let what = format!("the loss is {sum} between steps {since} and {step} (learning rate {lr:.3e})");
+            return Err(divergence::diverged(&what, self.config, &self.checkpoints));
         }
         self.position.loss_sum += sum;
         let seconds = window.started.elapsed().as_secs_f64();
@@ -357,7 +354,7 @@ impl<'a> Engine<'a> {
         if let Some(head) = &mut self.head {
             metrics.extend(head.take_train_metrics()?.iter().flat_map(|train| head_metrics(Split::Train, train)));
         }
-        ensure_finite(&metrics, epoch)?;
+        self.ensure_finite(&metrics, epoch)?;
         collapse::of_scores(&metrics, &mut self.warnings);
         self.position.epoch = epoch;
         if let Device::Cuda(index) = self.compute.device {
@@ -369,6 +366,18 @@ impl<'a> Engine<'a> {
         self.position.loss_sum = 0.0;
         let period = self.config.train.checkpoint_period;
         self.save(period > 0 && epoch.is_multiple_of(period))
+    }
+
+    /// Batch norm by batch can keep the training loss finite while the encoder's own statistics are not.
+    fn ensure_finite(&self, metrics: &BTreeMap<String, f64>, epoch: usize) -> Result<(), Error> {
+        let is_broken = |name: &str| metrics.get(name).is_some_and(|value| !value.is_finite());
+        match [metric::VAL_LOSS.name, metric::FEATURE_STD.name].into_iter().find(|name| is_broken(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let what = format!("`{name}` is not finite after epoch {epoch}: training has diverged");
+                Err(divergence::diverged(&what, self.config, &self.checkpoints))
+            }
+        }
     }
 
     /// Writes a checkpoint; `keep` holds it for good.
@@ -392,7 +401,7 @@ impl<'a> Engine<'a> {
         }
         let state = serde_json::json!({
             "position": self.position,
-            "config": self.config,
+            "config": config::absolute(self.config),
             "threads": tch::get_num_threads(),
         });
         Ok(Snapshot { writer: Rc::clone(&self.checkpoints), step: self.position.step, groups, state })

@@ -206,19 +206,5 @@ pub fn head_metrics(split: Split, scores: &HeadMetrics) -> Vec<(String, f64)> {
     named.filter_map(|(score, value)| Some((metric::Probe::Online.metric(split, score), value?))).collect()
 }
 
-/// Batch norm by batch can keep the training loss finite while the encoder's own statistics are not.
-pub fn ensure_finite(metrics: &BTreeMap<String, f64>, epoch: usize) -> Result<(), Error> {
-    let broken = [&metric::VAL_LOSS, &metric::FEATURE_STD]
-        .into_iter()
-        .find(|metric| metrics.get(metric.name).is_some_and(|value| !value.is_finite()));
-    match broken {
-        None => Ok(()),
-        Some(name) => Err(Error::configuration(format!(
-            "`{name}` is not finite after epoch {epoch}: training has diverged; lower `train.base_lr`, lengthen \
-             `scheduler.warmup_epochs`, or set `optimizer.clip_grad_norm`. The last checkpoint is untouched"
-        ))),
-    }
-}
-
 /// Stands for no epoch, so that validation's views are none of training's.
 const VALIDATION_EPOCH: u64 = u64::MAX;

@@ -3,6 +3,7 @@
 pub mod build;
 mod collapse;
 pub mod compute;
+mod divergence;
 pub mod engine;
 mod evaluation;
 mod gradients;

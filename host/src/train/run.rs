@@ -3,7 +3,7 @@
 use super::build;
 use super::compute::Compute;
 use super::engine::{Engine, Trained};
-use super::initial_weights::InitialWeights;
+use super::initial_weights::{INIT, InitialWeights};
 use super::observer::Observer;
 use super::plan::Plan;
 use super::signals::Stop;
@@ -68,8 +68,11 @@ impl<'a> Run<'a> {
             }
             None => {}
         }
-        let init = config.train.self_supervision.init.as_deref().filter(|_| checkpoint.is_none());
-        let init = init.map(InitialWeights::read).transpose()?;
+        let wanted = &config.train.self_supervision;
+        let init = wanted.init.as_deref().filter(|_| checkpoint.is_none());
+        let init = init.map(|path| InitialWeights::read(INIT, path, wanted.init_prefix.as_deref())).transpose()?;
+        // The record of a start that came to nothing is replaced, but not its command line.
+        let begun = is_resumed.then(|| RunRecord::find(folder.path())).transpose()?.flatten();
         let (data, earlier) = load(config, registry, services, compute, &folder, checkpoint.is_some())?;
         services.items("building the encoder", 0, None).map_err(PluginError::from)?;
         let views = samples::views(config, &data)?;
@@ -83,7 +86,13 @@ impl<'a> Run<'a> {
         record.embedding = method.embedding();
         record.init = init.as_ref().map(InitialWeights::file);
         data.caveats(config)?.into_iter().for_each(|caveat| record.warnings.warn(caveat));
-        earlier.into_iter().for_each(|earlier| record.continue_from(earlier));
+        match (earlier, begun) {
+            (Some(earlier), _) => record.continue_from(earlier),
+            (None, begun) => record.follow(begun.map(|begun| begun.commands).unwrap_or_default()),
+        }
+        if let Some(changed) = checkpoint.as_ref().and_then(|checkpoint| checkpoint.changed_metrics(folder.path())) {
+            record.warnings.warn(changed);
+        }
         let parts = Some(Parts { compute, data, views, method, head, checkpoint });
         Ok(Self { config, stop, folder, record, parts })
     }
@@ -125,7 +134,7 @@ impl<'a> Run<'a> {
         let Some(parts) = self.parts.take() else { return Ok(&self.record) };
         let Parts { compute, data, views, method, head, checkpoint } = parts;
         let checkpoints = self.folder.checkpoints()?;
-        let yaml = config::to_yaml(self.config)?;
+        let yaml = config::to_yaml(&config::absolute(self.config))?;
         self.folder.write_config(&yaml)?;
         self.folder.write_record(&self.record)?;
         let mut engine =

@@ -29,6 +29,7 @@ fn later_layers_win() {
             ("PATH".into(), "/bin".into()),
         ],
         sets: vec!["knn.every_epochs=5".into(), "knn.every_epochs=6".into()],
+        ..Sources::default()
     };
     let resolved = load(&sources).unwrap();
     let config = &resolved.config;

@@ -15,6 +15,8 @@ use tar::{Archive, EntryType};
 
 /// No member may be larger when its size is not checked otherwise.
 const LARGEST_MEMBER: u64 = 1 << 30;
+/// What an archive may come to, all in all.
+const LARGEST_UNPACKED: u64 = 4 << 30;
 const CHUNK: usize = 1 << 20;
 
 /// Extracts and checks the members of `package` in a temporary folder below `root`, then names it as published. The
@@ -58,8 +60,9 @@ fn extract(package: &Package, archive: &Path, into: &Path, services: &dyn Servic
     let mut wanted: BTreeSet<_> = package.members.iter().map(|member| member.file).collect();
     let what = format!("unpacking {}", archive.display());
     let mut unpacked = 0;
-    let mut tar = Archive::new(MultiGzDecoder::new(BufReader::new(file)));
-    for entry in tar.entries().map_err(damaged)? {
+    let mut tar = Archive::new(MultiGzDecoder::new(BufReader::new(file)).take(LARGEST_UNPACKED));
+    // Raw: names and other fields that stand in entries of their own, of whatever length, are passed over and not held.
+    for entry in tar.entries().map_err(damaged)?.raw(true) {
         let mut entry = entry.map_err(damaged)?;
         if entry.header().entry_type() != EntryType::Regular {
             continue;

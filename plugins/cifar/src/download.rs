@@ -16,7 +16,7 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(200);
 /// An attempt that brings this much is no failure, however it ends.
 const HEADWAY: u64 = 1 << 20;
-/// No archive is larger.
+/// No archive is larger, whatever a server announces.
 const LARGEST: u64 = 2 << 30;
 
 /// How failed attempts are repeated.
@@ -142,6 +142,13 @@ impl Partial {
         let mut total = origin.as_ref().and_then(|origin| origin.total);
         let write_error = |error| io_error("write", &self.path, &error);
         loop {
+            if let Some(total) = total.filter(|total| *total > LARGEST) {
+                self.discard()?;
+                let message = format!(
+                    "{url}: the server announces {total} bytes, expected at most {LARGEST}; is it the right address?"
+                );
+                return Err(PluginError::data(message));
+            }
             services.progress(&what, start, total)?;
             match events.recv_timeout(TICK) {
                 Err(RecvTimeoutError::Timeout) => {}

@@ -75,6 +75,29 @@ fn too_many_neighbours_are_named_with_a_number_that_would_do() {
 }
 
 #[test]
+fn the_recorded_k_is_the_one_that_is_used() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
+    let scores = |k: usize| {
+        let ran = sandbox.run(&format!("evaluate run --split val --protocol knn --k {k} --json")).succeeded();
+        (serde_json::from_str::<Value>(&ran.stdout).unwrap()[0].clone(), ran.stderr)
+    };
+    let ((many, said), (all, _)) = (scores(100_000), scores(64));
+    assert_eq!((&many["recipe"]["k"], &many["metrics"]), (&64.into(), &all["metrics"]));
+    assert!(said.contains("there are only 64, so that 64 vote"), "{said}");
+}
+
+#[test]
+fn a_validation_split_that_is_too_small_for_its_interval_is_named() {
+    let sandbox = Sandbox::new();
+    let small = "--set data.limit.val=20 --set scheduler.epochs=1 --set knn.k=1";
+    let ran = sandbox.run(&format!("train {TINY} {small} --output-dir run")).succeeded();
+    warned(&sandbox, &ran, &["the val split has 20 images", "± 22 points", "`data.val_fraction`"]);
+    let ran = sandbox.run("evaluate run --split val --protocol linear").succeeded();
+    assert_eq!(ran.stderr.matches("± 22 points").count(), 1, "{}", ran.stderr);
+}
+
+#[test]
 fn features_that_are_all_the_same_are_called_so_without_labels_too() {
     let sandbox = with_images((0..40).map(|i| format!("{i}.png")), false);
     let ran = sandbox.run(FOLDERS).succeeded();

@@ -78,6 +78,25 @@ fn three_processes_may_write_one_file_at_once() {
 }
 
 #[test]
+fn what_a_killed_command_left_is_cleared_by_the_next_one() {
+    let sandbox = trained();
+    for (command, folder, left) in [
+        ("embed run --split val --out e.npy", ".", &[".e.npy.aB3dEf.tmp", ".e.csv.aB3dEf.tmp"][..]),
+        ("export run --out e.safetensors", ".", &[".e.safetensors.aB3dEf.tmp"]),
+        ("export run --out e.pt", ".", &[".e.pt.aB3dEf.tmp"]),
+        ("report run", "run", &[".report.html.aB3dEf.tmp"]),
+        ("evaluate run --split val --protocol knn", "run/evaluations", &[".knn-shapes-val.json.aB3dEf.tmp"]),
+    ] {
+        std::fs::create_dir_all(sandbox.path(folder)).unwrap();
+        for name in left {
+            sandbox.write(&format!("{folder}/{name}"), "half");
+        }
+        sandbox.run(command).succeeded();
+        assert_eq!(temporaries(&sandbox, folder), [""; 0], "{command}");
+    }
+}
+
+#[test]
 fn a_run_clears_what_a_killed_process_left() {
     let sandbox = trained();
     sandbox.write("run/.run.json.aB3dEf.tmp", "{");

@@ -7,10 +7,43 @@ fn a_diverged_encoder_ends_the_run_and_replaces_no_checkpoint() {
     let sandbox = Sandbox::new();
     let wild = "--set optimizer.name=sgd --set train.base_lr=1e6 --set scheduler.warmup_epochs=0";
     let ran = sandbox.run(&format!("train {TINY} {wild} --set scheduler.epochs=2 --output-dir run"));
-    ran.failed(2, &["train.base_lr", "The last checkpoint is untouched"]);
+    ran.failed(2, &["train.base_lr", "There is no checkpoint yet"]);
     assert!(!sandbox.path("run/encoder.safetensors").exists());
     let kept = std::fs::read_dir(sandbox.path("run/checkpoints")).map_or(0, |entries| entries.count());
     assert_eq!(kept, 0);
+}
+
+#[test]
+fn what_most_likely_made_the_loss_infinite_is_named_and_what_is_saved_is_true() {
+    let sandbox = Sandbox::new();
+    let train = format!("train {TINY} --set scheduler.epochs=1");
+    for (set, key) in [
+        ("method.temperature=1e-40", "`method.temperature`, which is 1e-40 where 0.5 is usual"),
+        ("optimizer.weight_decay=1e30", "`optimizer.weight_decay`"),
+    ] {
+        let ran = sandbox.run(&format!("{train} --set {set} --output-dir run"));
+        ran.failed(2, &[key, "There is no checkpoint yet"]);
+        std::fs::remove_dir_all(sandbox.path("run")).unwrap();
+    }
+    sandbox.run(&format!("{train} --output-dir run")).succeeded();
+    let before = std::fs::read(sandbox.path("run/checkpoints/step-00000004/manifest.json")).unwrap();
+    let ran = sandbox.run("train --resume run --set scheduler.epochs=2 --set train.base_lr=1e30");
+    ran.failed(2, &["train.base_lr", "The last checkpoint is untouched"]);
+    assert_eq!(std::fs::read(sandbox.path("run/checkpoints/step-00000004/manifest.json")).unwrap(), before);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_read_all_the_same() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
+    std::fs::remove_file(sandbox.path("run/report.html")).unwrap();
+    std::fs::create_dir(sandbox.path("run/report.html")).unwrap();
+    let ran = sandbox.run("report run");
+    assert!(ran.stdout.contains("completed, 1 of 1 epochs"), "{}", ran.stdout);
+    let ran = ran.failed(3, &["report.html"]);
+    for option in ["--resume", "--output-dir"] {
+        assert!(!ran.stderr.contains(option), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -21,6 +21,15 @@ fn with_variable(name: &str, value: &str, parts: &[&str]) {
 }
 
 #[test]
+fn a_variable_that_is_no_key() {
+    let parts = ["`home`", "variable SELFSAME_HOME", "Every variable that begins with `SELFSAME_` is read as a key"];
+    with_variable("SELFSAME_HOME", "/x", &parts);
+    let sandbox = Sandbox::new();
+    let mut doctor = sandbox.command("doctor");
+    selfsame_tests::Running::start(doctor.env("SELFSAME_HOME", "/x")).finish().succeeded();
+}
+
+#[test]
 fn an_unknown_key() {
     with_file("dataset:\n  name: shapes\n  colour: red\n", &["dataset.colour", "run.yaml:3"]);
 }

@@ -103,6 +103,10 @@ pub struct SelfSupervisionConfig {
     #[schemars(length(min = 1))]
     #[schemars(extend("x-role" = "identity"))]
     pub init: Option<PathBuf>,
+    /// What stands before the encoder's names in the file of `init`, such as `model.image_encoder.`; without it, the prefixes of
+    /// other programs in common use are known.
+    #[schemars(extend("x-role" = "identity"))]
+    pub init_prefix: Option<String>,
     /// Weigh the online head's loss by inverse class frequency, counted on the training split.
     #[schemars(extend("x-role" = "setting"))]
     pub use_balanced_binary_loss_for_linear_head: bool,
@@ -114,6 +118,7 @@ impl Default for SelfSupervisionConfig {
             method: MethodName::default(),
             encoder_name: "resnet18".into(),
             init: None,
+            init_prefix: None,
             use_balanced_binary_loss_for_linear_head: false,
         }
     }

@@ -5,13 +5,12 @@ mod parquet;
 mod safetensors;
 
 use crate::error::Error;
-use crate::storage::{Disk, FileError, Naming, create_beside, put_in_place};
+use crate::storage::{Disk, FileError, Naming, Temporary, create_beside, put_in_place};
 use selfsame_plugin_api::{ErrorKind, Split, Targets, without_backtrace};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, TchError, Tensor};
-use tempfile::TempPath;
 
 /// What is known of the embedded samples, in the order of the rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +40,8 @@ type Target = BufWriter<File>;
 /// A file of embeddings in the making.
 pub struct Embeddings {
     format: Box<dyn Format>,
-    /// Temporary and final name of the file, then of the one beside it. Nothing is left under the former.
-    files: Vec<(TempPath, PathBuf)>,
+    /// Unfinished file and final name, then of the one beside it.
+    files: Vec<(Temporary, PathBuf)>,
 }
 
 impl Embeddings {

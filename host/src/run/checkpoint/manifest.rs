@@ -11,7 +11,7 @@ pub(super) const MANIFEST_FILE: &str = "manifest.json";
 /// Size in bytes and SHA-256 of one file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct FileEntry {
-    size: u64,
+    pub(super) size: u64,
     sha256: String,
 }
 
@@ -40,6 +40,9 @@ pub(super) struct Manifest {
     /// Kept for good, beyond newer ones.
     pub(super) keep: bool,
     pub(super) files: BTreeMap<String, FileEntry>,
+    /// What `metrics.jsonl` was when the checkpoint was written; more has been appended since. None: there was no such file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) metrics: Option<FileEntry>,
 }
 
 impl Manifest {

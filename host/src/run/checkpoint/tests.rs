@@ -194,7 +194,7 @@ impl Storage for Faulty {
         Disk.create_dir(path)
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<fs::File> {
         self.check(|| fs::write(path, &bytes[..bytes.len() / 2]).unwrap())?;
         Disk.write(path, bytes)
     }
@@ -287,7 +287,7 @@ impl Storage for Recorder {
         Disk.create_dir(path)
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<fs::File> {
         self.note(|below| Op::Write(below(path), bytes.to_vec()));
         Disk.write(path, bytes)
     }
@@ -339,7 +339,7 @@ fn replay_with_losses(root: &Path, ops: &[Op], random: &mut impl FnMut(usize) ->
                     1 if !safe => bytes.fill(0),
                     _ => {}
                 }
-                Disk.write(&root.join(path), &bytes)
+                Disk.write(&root.join(path), &bytes).map(drop)
             }
             Op::Rename(from, to) => Disk.rename(&root.join(from), &root.join(to)),
             Op::Remove(path) => Disk.remove_dir_all(&root.join(path)),

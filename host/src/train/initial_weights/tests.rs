@@ -4,6 +4,8 @@ use selfsame_encoder_api::{Buffer, Parameter, ParameterKind, Result};
 use selfsame_plugin_api::ErrorKind;
 use tch::Device;
 
+const IMAGE: Size = Size { height: 8, width: 8 };
+
 /// A convolution, a normalisation without arithmetic and a linear layer.
 struct Fake {
     parameters: Vec<(&'static str, Tensor)>,
@@ -75,7 +77,7 @@ fn weights(tensors: Vec<(String, Tensor)>) -> InitialWeights {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("weights.safetensors");
     std::fs::write(&path, to_safetensors(&tensors, &BTreeMap::new()).unwrap()).unwrap();
-    InitialWeights::read(&path).unwrap()
+    InitialWeights::read(INIT, &path, None).unwrap()
 }
 
 fn prefixed(prefix: &str, tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor)> {
@@ -85,7 +87,7 @@ fn prefixed(prefix: &str, tensors: Vec<(String, Tensor)>) -> Vec<(String, Tensor
 /// Loading must fail for the configuration's sake and leave the encoder as it was.
 fn refused(tensors: Vec<(String, Tensor)>) -> String {
     let encoder = Fake::new(3);
-    let Error::Failed { kind, message } = weights(tensors).load_into(&encoder).unwrap_err() else { panic!() };
+    let Error::Failed { kind, message } = weights(tensors).load_into(&encoder, IMAGE).unwrap_err() else { panic!() };
     assert_eq!(kind, ErrorKind::Configuration, "{message}");
     for (name, tensor) in crate::run::state::encoder_tensors(&encoder) {
         assert_eq!(tensor.count_nonzero(None::<i64>).int64_value(&[]), 0, "{name} was changed");
@@ -97,11 +99,35 @@ fn refused(tensors: Vec<(String, Tensor)>) -> String {
 fn every_tensor_is_taken_whatever_stands_before_its_name() {
     for prefix in ["", "module.", "backbone.", "encoder.", "model.", "module.encoder.", "model.module.backbone."] {
         let encoder = Fake::new(3);
-        weights(prefixed(prefix, full(3))).load_into(&encoder).unwrap();
+        weights(prefixed(prefix, full(3))).load_into(&encoder, IMAGE).unwrap();
         for (name, expected) in full(3) {
             assert!(encoder.value(&name).equal(&expected), "{prefix}{name}");
         }
     }
+}
+
+#[test]
+fn another_prefix_is_named_in_the_error_and_taken_where_it_is_set() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("other.safetensors");
+    let mut tensors = prefixed("tower.image.", full(3));
+    tensors.push(("tower.text.weight".into(), Tensor::from_slice(&[1.0f32])));
+    std::fs::write(&path, to_safetensors(&tensors, &BTreeMap::new()).unwrap()).unwrap();
+    let error = |prefix: Option<&str>| {
+        InitialWeights::read(INIT, &path, prefix).unwrap().load_into(&Fake::new(3), IMAGE).unwrap_err().to_string()
+    };
+    let advice = "5 of them after `tower.image.`: set `train.self_supervision.init_prefix` to `tower.image.`";
+    assert!(error(None).contains(advice), "{}", error(None));
+    assert!(error(Some("tower.text")).contains(advice), "{}", error(Some("tower.text")));
+    for prefix in ["tower.image.", "tower.image"] {
+        let encoder = Fake::new(3);
+        InitialWeights::read(INIT, &path, Some(prefix)).unwrap().load_into(&encoder, IMAGE).unwrap();
+        for (name, expected) in full(3) {
+            assert!(encoder.value(&name).equal(&expected), "{prefix}: {name}");
+        }
+    }
+    let strange = refused(vec![("left.right".into(), Tensor::from_slice(&[1.0f32]))]);
+    assert!(strange.contains("none of the encoder's names") && strange.contains("left.right"), "{strange}");
 }
 
 #[test]
@@ -111,15 +137,15 @@ fn classifiers_and_what_stands_beside_the_encoder_are_left_out_with_a_note() {
     tensors.extend([extra("fc.weight"), extra("fc.bias"), extra("head.weight"), extra("classifier.0.bias")]);
     let own = crate::run::state::encoder_tensors(&Fake::new(3));
     let with_heads = weights(tensors);
-    let fit = with_heads.fit(&own, Some("conv1.weight")).unwrap();
+    let fit = with_heads.fit(&own, Some("conv1.weight"), IMAGE).unwrap();
     assert_eq!(fit.values.len(), 5);
     assert_eq!(fit.notes, ["a classifier is not used: classifier.0.bias, fc.bias, fc.weight, head.weight"]);
 
     let mut tensors = prefixed("encoder.", full(3));
     tensors.extend([extra("projection.0.weight"), extra("encoder.fc.bias")]);
     let with_projection = weights(tensors);
-    let fit = with_projection.fit(&own, Some("conv1.weight")).unwrap();
-    assert_eq!(fit.prefix, "encoder.");
+    let fit = with_projection.fit(&own, Some("conv1.weight"), IMAGE).unwrap();
+    assert_eq!(fit.found.prefix, "encoder.");
     assert_eq!(fit.notes.len(), 2);
     assert!(fit.notes[1].contains("`encoder.`") && fit.notes[1].contains("projection.0.weight"), "{:?}", fit.notes);
 }
@@ -132,7 +158,7 @@ fn a_missing_counter_is_no_fault_and_half_precision_is_widened() {
     for (_, tensor) in &mut tensors {
         *tensor = tensor.to_kind(Kind::Half);
     }
-    weights(tensors).load_into(&encoder).unwrap();
+    weights(tensors).load_into(&encoder, IMAGE).unwrap();
     assert_eq!(encoder.value("bn1.num_batches_tracked").int64_value(&[]), 0);
     assert_eq!(encoder.value("layer1.weight").double_value(&[3, 1]), 4.5);
     assert_eq!(encoder.value("layer1.weight").kind(), Kind::Float);
@@ -141,15 +167,15 @@ fn a_missing_counter_is_no_fault_and_half_precision_is_widened() {
 #[test]
 fn colour_weights_serve_grey_images_as_three_equal_channels_would() {
     let (grey, colour) = (Fake::new(1), Fake::new(3));
-    weights(full(3)).load_into(&grey).unwrap();
-    weights(full(3)).load_into(&colour).unwrap();
+    weights(full(3)).load_into(&grey, IMAGE).unwrap();
+    weights(full(3)).load_into(&colour, IMAGE).unwrap();
     let x = Tensor::linspace(-1, 1, 2 * 9, (Kind::Float, Device::Cpu)).reshape([2, 1, 3, 3]);
     let expected = colour.forward(&x.repeat([1, 3, 1, 1]), false).unwrap();
     let error = (grey.forward(&x, false).unwrap() - &expected).abs().max().double_value(&[]);
     assert!(error < 1e-4 * expected.abs().max().double_value(&[]), "{error}");
     let own = crate::run::state::encoder_tensors(&grey);
     let colours = weights(full(3));
-    let notes = colours.fit(&own, Some("conv1.weight")).unwrap().notes;
+    let notes = colours.fit(&own, Some("conv1.weight"), IMAGE).unwrap().notes;
     assert!(notes[0].contains("`conv1.weight`") && notes[0].contains("summed"), "{notes:?}");
 }
 
@@ -176,10 +202,31 @@ fn whatever_does_not_fit_is_named_and_nothing_is_loaded() {
 }
 
 #[test]
+fn a_position_embedding_of_another_size_is_resampled() {
+    let mut encoder = Fake::new(3);
+    let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
+    encoder.parameters.push(("pos_embed", zeros(&[1, 5, 1])));
+    let mut tensors = full(3);
+    let mut values = vec![7.0f32];
+    values.extend([3.0; 16]);
+    tensors.push(("pos_embed".into(), Tensor::from_slice(&values).view([1, 17, 1])));
+    let given = weights(tensors);
+    given.load_into(&encoder, IMAGE).unwrap();
+    let loaded = Vec::<f32>::try_from(encoder.value("pos_embed").view([5])).unwrap();
+    assert!(
+        loaded.iter().zip([7.0, 3.0, 3.0, 3.0, 3.0]).all(|(loaded, value)| (loaded - value).abs() < 1e-6),
+        "{loaded:?}"
+    );
+    let own = crate::run::state::encoder_tensors(&encoder);
+    let notes = given.fit(&own, None, IMAGE).unwrap().notes;
+    assert!(notes[0].contains("from 4 × 4 to 2 × 2 patches"), "{notes:?}");
+}
+
+#[test]
 fn values_that_are_not_finite_are_refused() {
     let mut tensors = full(3);
     tensors[1].1 = Tensor::from_slice(&[1.0f32, f32::NAN]);
-    let error = weights(tensors).load_into(&Fake::new(3)).unwrap_err().to_string();
+    let error = weights(tensors).load_into(&Fake::new(3), IMAGE).unwrap_err().to_string();
     assert!(error.contains("not finite"), "{error}");
 }
 
@@ -189,15 +236,15 @@ fn files_of_other_formats_are_named_and_pickles_are_told_how_to_convert() {
     let path = dir.path().join("resnet18.pth");
     for magic in [&b"PK\x03\x04rest"[..], b"\x80\x02\x8a\x0al\xfc"] {
         std::fs::write(&path, magic).unwrap();
-        let error = InitialWeights::read(&path).unwrap_err().to_string();
-        for part in ["resnet18.pth", "python -c", "resnet18.safetensors", "weights_only=True"] {
+        let error = InitialWeights::read(INIT, &path, None).unwrap_err().to_string();
+        for part in ["resnet18.pth", "python3 -c", "resnet18.safetensors", "weights_only=True"] {
             assert!(error.contains(part), "{error}");
         }
     }
     std::fs::write(&path, "text").unwrap();
-    let error = InitialWeights::read(&path).unwrap_err().to_string();
+    let error = InitialWeights::read(INIT, &path, None).unwrap_err().to_string();
     assert!(error.contains("resnet18.pth") && error.contains("safetensors") && !error.contains("python"), "{error}");
-    let error = InitialWeights::read(&dir.path().join("absent")).unwrap_err().to_string();
+    let error = InitialWeights::read(INIT, &dir.path().join("absent"), None).unwrap_err().to_string();
     assert!(error.contains("absent") && error.contains("train.self_supervision.init"), "{error}");
 }
 
@@ -212,6 +259,6 @@ fn torchvisions_older_names_of_densenets_are_understood() {
         ("features.denseblock1.denselayer1.norm1.bias", "features.denseblock1.denselayer1.norm1.bias"),
         ("layer1.0.conv.1.weight", "layer1.0.conv.1.weight"),
     ] {
-        assert_eq!(super::renamed(old.into()), new);
+        assert_eq!(layouts::renamed(old.into()), new);
     }
 }

@@ -51,6 +51,44 @@ fn refused(body: Vec<u8>, checksum: &str) -> String {
 }
 
 #[test]
+fn rejects_a_file_that_is_announced_larger_than_any_archive() {
+    let server = Server::start(|_, _| Reply { length: Some(1 << 40), ..Reply::ok(&[0; 4096]) });
+    let root = TempDir::new().unwrap();
+    let error = dataset(&CIFAR10, root.path(), from_mirror(&server.address)).prepare(&Patient).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Data);
+    for part in [&server.address, "announces 1099511627776 bytes", "at most 2147483648"] {
+        assert!(error.message.contains(part), "{error}");
+    }
+    assert!(listing(root.path()).is_empty() && server.requests().len() == 1, "{:?}", listing(root.path()));
+}
+
+#[test]
+fn passes_over_names_and_fields_in_entries_of_their_own_however_long() {
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut add = |name: String, kind: tar::EntryType, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_path(name).unwrap();
+        header.set_cksum();
+        tar.append(&header, bytes).unwrap();
+    };
+    for (name, bytes) in binary_files(&CIFAR10) {
+        for kind in [tar::EntryType::GNULongName, tar::EntryType::XHeader, tar::EntryType::XGlobalHeader] {
+            add("././@LongLink".into(), kind, &vec![b'x'; 1 << 21]);
+        }
+        add(format!("{}/{name}", CIFAR10.binary.folder), tar::EntryType::Regular, &bytes);
+    }
+    let body = tar.into_inner().unwrap().finish().unwrap();
+    let server = Server::start(move |_, _| Reply::ok(&body));
+    let root = TempDir::new().unwrap();
+    let cifar = dataset(&CIFAR10, root.path(), from_mirror(&server.address));
+    cifar.prepare(&Patient).unwrap();
+    assert_synthetic(&CIFAR10, &cifar);
+}
+
+#[test]
 fn rejects_what_is_no_archive() {
     let message = refused(b"<html>Log in first</html>".repeat(100), "none");
     assert!(message.contains("gzip"), "{message}");

@@ -20,15 +20,17 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// Bytes of the body that are sent before the connection breaks.
     pub sent: usize,
+    /// What is announced as the body's length in place of it.
+    pub length: Option<u64>,
 }
 
 impl Reply {
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), sent: 0 }
+        Self { status, headers: Vec::new(), body: Vec::new(), sent: 0, length: None }
     }
 
     pub fn ok(body: &[u8]) -> Self {
-        Self { status: 200, headers: Vec::new(), body: body.to_vec(), sent: body.len() }
+        Self { sent: body.len(), body: body.to_vec(), ..Self::status(200) }
     }
 
     /// A server with ranges: the whole body, or what `Range` asks for if `If-Range` names this entity tag.
@@ -103,8 +105,8 @@ fn read(stream: &TcpStream) -> Request {
 }
 
 fn write(mut stream: TcpStream, reply: Reply) {
-    let mut head =
-        format!("HTTP/1.1 {} x\r\nConnection: close\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    let length = reply.length.unwrap_or(reply.body.len() as u64);
+    let mut head = format!("HTTP/1.1 {} x\r\nConnection: close\r\nContent-Length: {length}\r\n", reply.status);
     for (name, value) in reply.headers {
         head += &format!("{name}: {value}\r\n");
     }
