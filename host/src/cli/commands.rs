@@ -141,7 +141,7 @@ fn report(run: &Path) -> Result<(), Failure> {
 fn configuration(cli: &Cli, command: &ConfigCommand) -> Result<(), Failure> {
     match command {
         ConfigCommand::Show(arguments) => {
-            say(&config::show(&open::configuration(arguments, &[], &open::registry(&cli.common))?)?)?;
+            say(&config::show(&open::configuration(arguments, &[], &[], &open::registry(&cli.common))?)?)?;
         }
         ConfigCommand::Check(arguments) => {
             open::checked_configuration(arguments, &open::registry(&cli.common))?;

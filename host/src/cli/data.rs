@@ -26,7 +26,7 @@ pub fn data(cli: &Cli, command: &DataCommand, bars: &MultiProgress) -> Result<()
         DataCommand::Cache(CacheCommand::List(arguments) | CacheCommand::Clear(arguments)) => arguments,
     };
     let registry = open::registry(&cli.common);
-    let resolved = open::configuration(arguments, &[], &registry)?;
+    let resolved = open::configuration(arguments, &[], &[], &registry)?;
     let stop = Stop::install()?;
     let stopped = || stop.requested().is_some();
     let services = HostServices::new(bars, &stopped);

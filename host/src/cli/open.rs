@@ -3,12 +3,14 @@
 use super::args::{Common, ConfigArgs, EncoderArgs};
 use super::failure::Failure;
 use super::own_config;
-use crate::config::{self, Config, ConfigError, Recommended, Resolved, Sources};
+use crate::config::{self, Config, ConfigError, Origin, Recommended, Resolved, Sources};
 use crate::evaluate::TrainedRun;
 use crate::plugin::{PluginFailure, Registry, search};
+use crate::train::initial_weights::INIT;
 use selfsame_plugin_api::{OptionSpec, Services};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
+use std::path::Path;
 
 /// The plugins of the search path, judged but not opened.
 pub fn registry(common: &Common) -> Registry {
@@ -25,10 +27,14 @@ pub fn encoder(
     match (&arguments.init, &arguments.run) {
         (Some(file), _) => {
             let from = ConfigArgs { files: arguments.files.clone(), sets: arguments.sets.clone() };
-            let resolved = configuration(&from, &[], registry)?;
+            let flags = [PathFlag { flag: "--init", key: INIT, path: file }];
+            let resolved = configuration(&from, &[], &flags, registry)?;
             let given = TrainedRun::given(file, resolved.config.clone(), registry, services);
             Ok((given.map_err(|error| naming_path(&resolved, error.into()))?, Vec::new()))
         }
+        (None, Some(_)) if !arguments.files.is_empty() => Err(Failure::usage(
+            "`--config` goes with `--init`; a run has its own config.yaml, and `--set` changes single values",
+        )),
         (None, Some(run)) => Ok((TrainedRun::open(run)?, arguments.sets.clone())),
         (None, None) => Err(Failure::usage("name a run's folder, or weights with `--init`")),
     }
@@ -42,9 +48,41 @@ pub fn naming_path(resolved: &Resolved, failure: Failure) -> Failure {
     }
 }
 
-/// All layers, with what the data set and the encoder recommend.
-pub fn configuration(arguments: &ConfigArgs, extra: &[String], registry: &Registry) -> Result<Resolved, Failure> {
-    resolve(arguments, extra, registry, Absent::Refused)
+/// A flag that stands for a key whose value is a path.
+pub struct PathFlag<'a> {
+    /// As it is written, such as `--output-dir`.
+    pub flag: &'static str,
+    /// The dotted key.
+    pub key: &'static str,
+    /// Its value.
+    pub path: &'a Path,
+}
+
+impl PathFlag<'_> {
+    /// As `--set` takes it.
+    fn as_set(&self) -> Result<String, Failure> {
+        let Self { flag, key, path } = self;
+        let text = path.to_str().ok_or_else(|| {
+            Failure::usage(format!("{flag} {}: expected a name in UTF-8; choose another one", path.display()))
+        })?;
+        // JSON's text is YAML that reads back as exactly this.
+        Ok(format!("{key}={}", serde_json::Value::from(text)))
+    }
+}
+
+/// All layers, with what the data set and the encoder recommend. `flags` are the strongest.
+pub fn configuration(
+    arguments: &ConfigArgs,
+    extra: &[String],
+    flags: &[PathFlag],
+    registry: &Registry,
+) -> Result<Resolved, Failure> {
+    let set = flags.iter().map(PathFlag::as_set).collect::<Result<Vec<_>, Failure>>()?;
+    let mut resolved = resolve(arguments, &[extra, &set].concat(), registry, Absent::Refused)?;
+    for PathFlag { flag, key, path } in flags {
+        resolved.origins.insert((*key).to_owned(), Origin::Flag(format!("{flag} {}", path.display())));
+    }
+    Ok(resolved)
 }
 
 /// As [`configuration`], but where no plugin provides the data set or the encoder, a warning says so and the rest is

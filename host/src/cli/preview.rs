@@ -33,7 +33,7 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
     }
     ensure_new(&arguments.out, arguments.force)?;
     let registry = open::registry(&cli.common);
-    let resolved = open::configuration(&arguments.config, &[], &registry)?;
+    let resolved = open::configuration(&arguments.config, &[], &[], &registry)?;
     drawn(arguments, &registry, &resolved.config, bars).map_err(|failure| open::naming_path(&resolved, failure))
 }
 

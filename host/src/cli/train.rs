@@ -2,7 +2,8 @@
 
 use super::args::{Cli, Resume, TrainArgs};
 use super::failure::Failure;
-use super::{open, own_config};
+use super::open::{self, PathFlag};
+use super::own_config;
 use crate::config::Config;
 use crate::error::Error;
 use crate::home;
@@ -20,27 +21,20 @@ use std::path::Path;
 /// Resolves the configuration, trains, and returns the closing table.
 pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<String, Failure> {
     let registry = open::registry(&cli.common);
-    let (mut config, mut extra) = (arguments.config.clone(), Vec::new());
-    let folder = match (&arguments.resume, &arguments.output_dir) {
+    let mut config = arguments.config.clone();
+    let (flag, folder) = match (&arguments.resume, &arguments.output_dir) {
         (Some(Resume::Run(_)), Some(_)) => {
             return Err(Failure::usage("`--resume RUN` and `--output-dir` both name the run's folder; leave one out"));
         }
         (Some(Resume::Run(run)), None) => {
             config.files.insert(0, own_config::of_run(run)?);
-            Some(run)
+            ("--resume", Some(run))
         }
-        (_, folder) => folder.as_ref(),
+        (_, folder) => ("--output-dir", folder.as_ref()),
     };
-    if let Some(folder) = folder {
-        let folder = folder.to_str().ok_or_else(|| {
-            Failure::usage(format!("{}: expected a folder's name in UTF-8; choose another one", folder.display()))
-        })?;
-        extra.push(format!("train.output_dir={}", quoted(folder)));
-    }
-    if arguments.resume.is_some() {
-        extra.push("train.resume_from_last_checkpoint=true".to_owned());
-    }
-    let resolved = open::configuration(&config, &extra, &registry)?;
+    let folder = folder.map(|path| PathFlag { flag, key: "train.output_dir", path });
+    let resume = arguments.resume.as_ref().map(|_| "train.resume_from_last_checkpoint=true".to_owned());
+    let resolved = open::configuration(&config, resume.as_slice(), folder.as_slice(), &registry)?;
     own_config::ensure_one_run(&resolved, &config.files)?;
     let folder = &resolved.config.train.output_dir;
     if arguments.resume == Some(Resume::Must) && !without_checkpoint::can_go_on(folder)? {
@@ -53,11 +47,6 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<S
     let stop = Stop::install()?;
     let trained = run(&resolved.config, &registry, bars, &stop);
     trained.map_err(|error| open::naming_path(&resolved, Failure::from(error).signalled(&stop)))
-}
-
-/// A YAML scalar that reads back as exactly this text.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) -> Result<String, Error> {

@@ -110,7 +110,7 @@ fn every_command_line_of_a_run_is_kept_and_reported() {
         .collect();
     let again = ["2", "3"].map(|epochs| format!("train --resume run --set scheduler.epochs={epochs}"));
     let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(commands, [first.clone(), again[0].clone(), again[1].clone()]);
+    assert_eq!(commands, [first, again[0].clone(), again[1].clone()]);
     let report = sandbox.run("report run").succeeded().stdout;
     assert_eq!(report.lines().filter(|line| line.starts_with("Command ")).count(), 3, "{report}");
 }
@@ -126,7 +126,7 @@ fn a_metrics_file_that_was_cut_or_changed_is_noticed() {
     let mut flipped = text.clone();
     let digit = if &flipped[place..=place] == "1" { "2" } else { "1" };
     flipped.replace_range(place..=place, digit);
-    let cut = format!("{}\n", lines[..lines.len() - 1].join("\n"));
+    let cut = format!("{}\n", lines[..lines.len() - 2].join("\n"));
     let longer = format!("{text}{{\"event\":\"st");
     let record = std::fs::read(sandbox.path("run/run.json")).unwrap();
     for (case, content, noticed) in [

@@ -149,7 +149,7 @@ fn an_error_about_a_path_names_the_path_and_who_set_it() {
             format!("{train} --set dataset.dataset_dir=images --output-dir afile/run"),
             3,
             "afile/run",
-            by("train.output_dir", "afile/run (--set train.output_dir="),
+            by("train.output_dir", "afile/run (--output-dir afile/run)"),
         ),
     ] {
         let ran = sandbox.run(&command);
