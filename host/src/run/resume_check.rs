@@ -159,7 +159,7 @@ mod tests {
         saved["train"]["seed"] = 9.into();
         saved["train"]["batch_size"] = 64.into();
         let error = compare_values(&saved, &config, &FOLLOWED).unwrap_err().to_string();
-        assert_eq!(error.matches(" was ").count(), SHOWN, "{error}");
+        assert_eq!(error.matches(" and is ").count(), SHOWN, "{error}");
         assert!(error.contains("and 1 more keys differ") && error.contains("--resume RUN"), "{error}");
     }
 
