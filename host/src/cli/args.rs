@@ -1,13 +1,13 @@
 //! The words of the command line.
 
+pub use super::values::{Resume, SplitChoice};
 use super::plugin_args::PluginsCommand;
+use super::values::{path, positive, positive_number, resume, scored_split, split_choice};
 use crate::evaluate::Protocol;
-use crate::home;
 use crate::output::logging::Color;
-use clap::builder::{OsStringValueParser, PathBufValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use selfsame_plugin_api::Split;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Trains image encoders without labels, from any data set, and watches how good the embeddings are.
 #[derive(Debug, Parser)]
@@ -114,30 +114,6 @@ pub struct TrainArgs {
     pub resume: Option<Resume>,
 }
 
-/// What is continued.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Resume {
-    /// The run in the configured folder, where there is one.
-    IfThere,
-    /// The run in the configured folder, which must be there.
-    Must,
-    /// The run in this folder.
-    Run(PathBuf),
-}
-
-fn resume() -> impl TypedValueParser<Value = Resume> {
-    OsStringValueParser::new().try_map(|word| match word.to_str() {
-        Some("") => Ok(Resume::IfThere),
-        Some("must") => Ok(Resume::Must),
-        _ => home::expanded(Path::new(&word)).map(Resume::Run),
-    })
-}
-
-/// A path in which `~` is expanded, which shells leave in `--option=~/…`.
-pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
-    PathBufValueParser::new().try_map(|path| home::expanded(&path))
-}
-
 /// `selfsame preview`.
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
@@ -162,11 +138,6 @@ pub struct PreviewArgs {
     pub split: SplitName,
 }
 
-/// A number from 1 to `most`.
-fn positive(most: u64) -> impl TypedValueParser<Value = usize> {
-    value_parser!(u64).range(1..=most).map(|value| value as usize)
-}
-
 /// The splits of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitName {
@@ -186,28 +157,6 @@ impl From<SplitName> for Split {
             SplitName::Test => Split::Test,
         }
     }
-}
-
-/// One split, or all that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SplitChoice {
-    /// This one.
-    One(Split),
-    /// Each.
-    All,
-}
-
-fn split_choice() -> impl TypedValueParser<Value = SplitChoice> {
-    let splits = [Split::Train, Split::Val, Split::Test];
-    let find = move |name: String| splits.into_iter().find(|split| split.name() == name);
-    let names = splits.map(Split::name).into_iter().chain(["all"]);
-    PossibleValuesParser::new(names).map(move |name| find(name).map_or(SplitChoice::All, SplitChoice::One))
-}
-
-fn scored_split() -> impl TypedValueParser<Value = Split> {
-    let splits = [Split::Val, Split::Test];
-    let find = move |name: String| splits.into_iter().find(|split| split.name() == name);
-    PossibleValuesParser::new(splits.map(Split::name)).try_map(move |name| find(name).ok_or("no such split"))
 }
 
 /// A run to look at.
@@ -285,11 +234,6 @@ pub struct EvaluateArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
-}
-
-fn positive_number(text: &str) -> Result<f64, String> {
-    let value = text.parse().map_err(|_| "expected a number".to_owned())?;
-    if value > 0.0 && f64::is_finite(value) { Ok(value) } else { Err("expected a number above 0".into()) }
 }
 
 /// `selfsame embed`.

@@ -16,6 +16,7 @@ mod preview;
 mod print;
 mod startup;
 mod train;
+mod values;
 
 pub use startup::restart_prepared;
 

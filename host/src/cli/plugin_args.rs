@@ -1,6 +1,6 @@
 //! The words of `selfsame plugins`.
 
-use super::args::path;
+use super::values::path;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 

@@ -71,11 +71,12 @@ impl Walk<'_> {
         };
         for entry in entries {
             let Some(key) = section.child(&entry.key) else {
+                let hint = hint(self.root, section, &entry.key);
                 self.problems.push(Problem::UnknownKey {
                     key: section.join(&entry.key),
                     value: (!matches!(entry.value, Node::Map(_))).then(|| entry.value.brief()),
                     origin: self.origin.at(entry.mark),
-                    hint: hint(self.root, section, &entry.key) + self.variables(),
+                    hint: format!("{hint}{}", self.of_variables(&hint)),
                 });
                 continue;
             };
@@ -168,11 +169,11 @@ impl Walk<'_> {
         Some(value)
     }
 
-    /// What has to be known of variables that are no keys.
-    fn variables(&self) -> &'static str {
+    /// What has to be known of a variable that is nobody's misspelt key.
+    fn of_variables(&self, hint: &str) -> &'static str {
         match self.origin {
-            Origin::Variable(_) => {
-                ". Every variable that begins with `SELFSAME_` is read as a key; unset this one, or rename it"
+            Origin::Variable(_) if !hint.ends_with('?') => {
+                "; every variable that begins with `SELFSAME_` is read as a key: unset this one, or rename it"
             }
             _ => "",
         }

@@ -25,13 +25,16 @@ pub struct Sources {
     pub texts: Texts,
 }
 
+/// A text, or why it cannot be read.
+type Text = Result<Rc<str>, String>;
+
 /// The texts of files, each read once: some are pipes, and one may be named by several others.
 #[derive(Debug, Clone, Default)]
-pub struct Texts(Rc<RefCell<BTreeMap<PathBuf, Result<Rc<str>, String>>>>);
+pub struct Texts(Rc<RefCell<BTreeMap<PathBuf, Text>>>);
 
 impl Texts {
     /// The text of a file, or why it cannot be read.
-    pub(super) fn read(&self, path: &Path) -> Result<Rc<str>, String> {
+    pub(super) fn read(&self, path: &Path) -> Text {
         let read = || -> Result<Rc<str>, Error> {
             let mut text = String::new();
             let read = File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;

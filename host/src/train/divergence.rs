@@ -57,12 +57,13 @@ mod tests {
 
     #[test]
     fn the_setting_that_is_farthest_from_its_default_is_named() {
-        let advice_of = |change: &dyn Fn(&mut Config)| {
+        type Change<'a> = &'a dyn Fn(&mut Config);
+        let advice_of = |change: Change| {
             let mut config = Config::default();
             change(&mut config);
             advice(&config)
         };
-        let cases: [(&dyn Fn(&mut Config), &str); 5] = [
+        let cases: [(Change, &str); 5] = [
             (&|config| config.method.temperature = 1e-40, "`method.temperature`, which is 1e-40 where 0.5 is usual"),
             (&|config| config.optimizer.weight_decay = 1e9, "`optimizer.weight_decay`"),
             (&|_| {}, "lower `train.base_lr`"),

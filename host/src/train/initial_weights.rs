@@ -12,6 +12,7 @@ use crate::run::record::WeightsFile;
 use crate::run::tensors::from_safetensors;
 use crate::storage::{Naming, sha256_of_bytes};
 use layouts::Found;
+use positions::Resampled;
 use selfsame_encoder_api::Encoder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -143,9 +144,9 @@ impl InitialWeights {
                      gives what three equal channels would"
                 ));
             } else if name == POSITIONS
-                && let Some((resampled, [from, to])) = positions::resampled(value, &ours, image)?
+                && let Some(Resampled { tensor, from, to }) = positions::resampled(value, &ours, image)?
             {
-                fit.values.push((own, resampled));
+                fit.values.push((own, tensor));
                 let [from, to] = [from, to].map(|[rows, columns]| format!("{rows} × {columns}"));
                 fit.notes.push(format!("`{name}` is resampled from {from} to {to} patches (bicubic, antialiased)"));
             } else {

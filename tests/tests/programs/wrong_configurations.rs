@@ -22,7 +22,7 @@ fn with_variable(name: &str, value: &str, parts: &[&str]) {
 
 #[test]
 fn a_variable_that_is_no_key() {
-    let parts = ["`home`", "variable SELFSAME_HOME", "Every variable that begins with `SELFSAME_` is read as a key"];
+    let parts = ["`home`", "variable SELFSAME_HOME", "every variable that begins with `SELFSAME_` is read as a key"];
     with_variable("SELFSAME_HOME", "/x", &parts);
     let sandbox = Sandbox::new();
     let mut doctor = sandbox.command("doctor");

@@ -4,13 +4,21 @@ use crate::data::Size;
 use crate::error::Error;
 use tch::{Kind, Tensor};
 
+/// A resampled position embedding, and rows and columns of patches before and after.
+#[derive(Debug)]
+pub struct Resampled {
+    pub tensor: Tensor,
+    pub from: [i64; 2],
+    pub to: [i64; 2],
+}
+
 /// A position embedding `[1, 1 + n², D]` of a class token and n × n patches for `shape`, `[1, 1 + rows · columns, D]` of
 /// images of this size: the patches are resampled as an image is, bicubically with antialiasing, as timm's
-/// `resample_abs_pos_embed` does. With both grids (rows, columns); none where the shapes are no such ones.
+/// `resample_abs_pos_embed` does; none where the shapes are no such ones.
 ///
 /// # Errors
 /// Anything libtorch refuses.
-pub fn resampled(given: &Tensor, shape: &[i64], image: Size) -> Result<Option<(Tensor, [[i64; 2]; 2])>, Error> {
+pub fn resampled(given: &Tensor, shape: &[i64], image: Size) -> Result<Option<Resampled>, Error> {
     let (&[1, from, dim], &[1, to, own_dim]) = (given.size().as_slice(), shape) else { return Ok(None) };
     let (side, wanted) = (((from - 1).max(0) as f64).sqrt() as i64, grid(to - 1, image));
     let Some(wanted) = wanted.filter(|_| dim == own_dim && side > 0 && side * side == from - 1) else {
@@ -21,7 +29,7 @@ pub fn resampled(given: &Tensor, shape: &[i64], image: Size) -> Result<Option<(T
     let picture = patches.f_transpose(1, 2)?.f_reshape([1, dim, side, side])?;
     let resampled = picture.f_internal_upsample_bicubic2d_aa(wanted, false, None, None)?;
     let resampled = Tensor::f_cat(&[class, resampled.f_flatten(2, -1)?.f_transpose(1, 2)?], 1)?;
-    Ok(Some((resampled, [[side, side], wanted])))
+    Ok(Some(Resampled { tensor: resampled, from: [side, side], to: wanted }))
 }
 
 /// Rows and columns of so many square patches of an image.
@@ -61,8 +69,9 @@ mod tests {
             let value = |i: i64| ((i * i * 7 + 3 * i) % 11) as f32 / 11.0;
             let values: Vec<f32> = (0..1 + side * side).map(value).collect();
             let given = Tensor::from_slice(&values).view([1, -1, 1]);
-            let (result, grids) = resampled(&given, &[1, 1 + wanted[0] * wanted[1], 1], size).unwrap().unwrap();
-            assert_eq!(grids, [[side, side], wanted]);
+            let Resampled { tensor: result, from, to } =
+                resampled(&given, &[1, 1 + wanted[0] * wanted[1], 1], size).unwrap().unwrap();
+            assert_eq!((from, to), ([side, side], wanted));
             assert_eq!(result.double_value(&[0, 0, 0]), f64::from(values[0]));
             let [rows, columns] = wanted.map(|to| reference(side as usize, to as usize));
             for (r, row) in rows.iter().enumerate() {
