@@ -1,7 +1,7 @@
 //! The words of the command line.
 
-pub use super::values::{Resume, SplitChoice};
 use super::plugin_args::PluginsCommand;
+pub use super::values::{Resume, SplitChoice};
 use super::values::{path, positive, positive_number, resume, scored_split, split_choice};
 use crate::evaluate::Protocol;
 use crate::output::logging::Color;
