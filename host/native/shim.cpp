@@ -81,6 +81,11 @@ char *shim_to_channels_last(const at::Tensor *tensor, at::Tensor **out) {
   return guarded([&] { *out = new at::Tensor(tensor->contiguous(at::MemoryFormat::ChannelsLast)); });
 }
 
+// A copy in memory that the device copies from without the host's help.
+char *shim_pin(const at::Tensor *tensor, at::Tensor **out) {
+  return guarded([&] { *out = new at::Tensor(tensor->pin_memory()); });
+}
+
 // Enters bfloat16 autocast and returns what was set before, for shim_autocast_leave.
 char *shim_autocast_enter(bool cuda, bool *was_enabled, int8_t *old_dtype) {
   return guarded([&] {
@@ -166,6 +171,15 @@ char *shim_cuda_bfloat16(int8_t index, bool *out) {
   return guarded([&] {
     c10::DeviceGuard guard(c10::Device(at::kCUDA, index));
     *out = at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
+  });
+}
+
+// out: the versions of CUDA's runtime, as 13000, and of cuDNN, as 91900, 0 without it.
+char *shim_cuda_versions(int64_t *runtime, int64_t *cudnn) {
+  return guarded([&] {
+    const auto &hooks = at::detail::getCUDAHooks();
+    *runtime = hooks.versionCUDART();
+    *cudnn = hooks.hasCuDNN() ? hooks.versionRuntimeCuDNN() : 0;
   });
 }
 

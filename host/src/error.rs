@@ -9,7 +9,7 @@ use crate::native::NativeError;
 use crate::plugin::PluginFailure;
 use crate::storage::FileError;
 use selfsame_encoder_api::EncoderError;
-use selfsame_plugin_api::{ErrorKind, PluginError};
+use selfsame_plugin_api::{ErrorKind, PluginError, lacks_memory};
 
 /// An error of any stage, by whose mistake it is, or the user's wish to stop.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,20 @@ impl Error {
     /// A value that the user wrote does not work.
     pub fn configuration(message: impl Into<String>) -> Self {
         Self::Failed { kind: ErrorKind::Configuration, message: message.into() }
+    }
+
+    /// Where memory was short in a pass of so many images: with the number to try.
+    pub fn in_pass_of(self, images: usize) -> Self {
+        match self {
+            Self::Failed { kind: ErrorKind::Device, message } if lacks_memory(&message) && images > 2 => {
+                let (kind, fewer) = (ErrorKind::Device, images / 2);
+                let message = format!(
+                    "{message}; {images} images went through the network at once, try `train.micro_batch_size={fewer}`"
+                );
+                Self::Failed { kind, message }
+            }
+            other => other,
+        }
     }
 
     /// Files that are missing, damaged or cannot be written.
@@ -81,5 +95,23 @@ impl From<EncoderError> for Error {
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         model::Error::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_names_half_of_the_images_that_were_too_many() {
+        let of = |message: &str| Error::Failed { kind: ErrorKind::Device, message: message.into() };
+        let advised = |message: &str, images: usize| of(message).in_pass_of(images).to_string();
+        let full = advised("CUDA out of memory", 48);
+        assert!(
+            full.ends_with("48 images went through the network at once, try `train.micro_batch_size=24`"),
+            "{full}"
+        );
+        assert_eq!(advised("CUDA out of memory", 2), "CUDA out of memory", "fewer than two are no batch");
+        assert_eq!(advised("CUDA error: launch failure", 48), "CUDA error: launch failure");
     }
 }

@@ -5,6 +5,8 @@
 //!
 //! The C++ half is `native/shim.cpp`.
 
+pub mod driver;
+
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char};
@@ -23,6 +25,7 @@ type Pointer = *mut C_tensor;
 unsafe extern "C" {
     fn shim_free(message: *mut c_char);
     fn shim_to_channels_last(tensor: *const C_tensor, out: *mut Pointer) -> *mut c_char;
+    fn shim_pin(tensor: *const C_tensor, out: *mut Pointer) -> *mut c_char;
     fn shim_autocast_enter(cuda: bool, was_enabled: *mut bool, old_dtype: *mut i8) -> *mut c_char;
     fn shim_autocast_leave(cuda: bool, was_enabled: bool, old_dtype: i8) -> *mut c_char;
     fn shim_foreach_mul_scalar(tensors: *const Pointer, n: usize, factor: f64) -> *mut c_char;
@@ -51,6 +54,7 @@ unsafe extern "C" {
     fn shim_cuda_peak(index: i8, out: *mut u64) -> *mut c_char;
     fn shim_cuda_free(index: i8, out: *mut u64) -> *mut c_char;
     fn shim_cuda_bfloat16(index: i8, out: *mut bool) -> *mut c_char;
+    fn shim_cuda_versions(runtime: *mut i64, cudnn: *mut i64) -> *mut c_char;
     fn shim_cpu_capability(out: *mut *mut c_char) -> *mut c_char;
     fn shim_libtorch_version() -> *const c_char;
 }
@@ -103,6 +107,16 @@ pub fn to_channels_last(tensor: &Tensor) -> Result<Tensor> {
     // SAFETY: the tensor outlives the call; on success `out` is a new tensor that only we own.
     unsafe {
         check(shim_to_channels_last(tensor.as_ptr(), &mut out))?;
+        Ok(Tensor::from_ptr(out))
+    }
+}
+
+/// The same values in memory of the host that a GPU copies from by itself; needs CUDA.
+pub fn pinned(tensor: &Tensor) -> Result<Tensor> {
+    let mut out = std::ptr::null_mut();
+    // SAFETY: the tensor outlives the call; on success `out` is a new tensor that only we own.
+    unsafe {
+        check(shim_pin(tensor.as_ptr(), &mut out))?;
         Ok(Tensor::from_ptr(out))
     }
 }
@@ -264,6 +278,15 @@ pub fn cuda_bfloat16(index: usize) -> Result<bool> {
     // SAFETY: `out` outlives the call.
     unsafe { check(shim_cuda_bfloat16(cuda_index(index)?, &mut out))? };
     Ok(out)
+}
+
+/// The versions of CUDA's runtime, as 13000 for 13.0, and of cuDNN, as 91900 for 9.19.0 (0 without it); an error where
+/// libtorch's CUDA half is not open.
+pub fn cuda_versions() -> Result<(i64, i64)> {
+    let (mut runtime, mut cudnn) = (0, 0);
+    // SAFETY: both places outlive the call.
+    unsafe { check(shim_cuda_versions(&mut runtime, &mut cudnn))? };
+    Ok((runtime, cudnn))
 }
 
 /// The instruction set that libtorch's CPU kernels use here, such as `AVX2` or `AVX512`.

@@ -98,8 +98,11 @@ impl Tiling {
         let outside = down.f_ge_tensor(&self.count[0])?.f_logical_or(&across.f_ge_tensor(&self.count[1])?)?;
         let total = n * self.tiles * self.tiles * levels.bins;
         let index = index.f_masked_fill(&outside, total)?.f_flatten(0, -1)?;
-        let counts = index.f_bincount(None::<Tensor>, total + 1)?.f_narrow(0, 0, total)?;
-        Ok(counts.f_to_kind(Kind::Double)?.f_view([n, self.tiles * self.tiles, levels.bins])?)
+        // Not `bincount`, for which CUDA waits. Whole numbers add up to the same in any order.
+        let real = (Kind::Double, index.device());
+        let mut counts = Tensor::f_zeros([total + 1], real)?;
+        let counts = counts.f_scatter_add_(0, &index, &Tensor::f_ones([1], real)?.f_expand_as(&index)?)?;
+        Ok(counts.f_narrow(0, 0, total)?.f_view([n, self.tiles * self.tiles, levels.bins])?)
     }
 
     /// The number of each pixel's tile among all tiles of all images, int64 `[n, H, W]`, for rows and columns of tiles.

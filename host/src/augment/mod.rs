@@ -32,7 +32,7 @@ pub use operation::{Misfit, Operation};
 pub use views::Views;
 
 use crate::config::schema::ViewError;
-use crate::data::Depth;
+use crate::data::{self, Depth};
 use crate::native::NativeError;
 use selfsame_plugin_api::{ErrorKind, without_backtrace};
 use tch::{Device, Kind, TchError, Tensor};
@@ -94,7 +94,7 @@ fn full_scale(kind: Kind) -> Result<f64> {
 
 /// Copies parameters to `device` without waiting for what it is computing.
 fn upload(values: &[f32], device: Device) -> Result<Tensor> {
-    Ok(Tensor::f_from_slice(values)?.f_to_device_(device, Kind::Float, true, false)?)
+    Ok(data::upload(&Tensor::f_from_slice(values)?, device)?)
 }
 
 /// The positions in a batch at which `on` holds, as numbers to upload.

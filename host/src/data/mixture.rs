@@ -1,6 +1,6 @@
 //! Several data sets as one: which images an epoch consists of, in which order, and how they share a batch.
 
-use super::{Batch, Images, Size};
+use super::{Batch, Images, Size, upload};
 use crate::random;
 use std::collections::BTreeMap;
 use tch::{Kind, TchError, Tensor};
@@ -190,7 +190,7 @@ fn arrange(parts: Vec<&Images>, order: &[usize]) -> Result<Images, TchError> {
     let mut from = vec![0_i64; order.len()];
     order.iter().enumerate().for_each(|(at, &position)| from[position] = at as i64);
     let pixels = Tensor::f_cat(&pixels, 0)?;
-    let index = Tensor::f_from_slice(&from)?.f_to_device(pixels.device())?;
+    let index = upload(&Tensor::f_from_slice(&from)?, pixels.device())?;
     let sizes = (!one_size).then(|| from.iter().map(|&at| sizes[at as usize]).collect());
     Ok(Images { pixels: pixels.f_index_select(0, &index)?, sizes })
 }

@@ -16,6 +16,7 @@ mod size;
 mod source;
 pub mod split;
 pub mod store;
+mod upload;
 
 pub use decode::{Damaged, Decoder};
 pub use depth::Depth;
@@ -28,3 +29,4 @@ pub use prefetch::Batches;
 pub use reduce::{reduce, reduced_size};
 pub use size::Size;
 pub use source::Source;
+pub use upload::upload;

@@ -6,6 +6,7 @@ use super::images::{Batch, Images};
 use super::packed::Packed;
 use super::prefetch::Batches;
 use super::size::Size;
+use super::upload::upload;
 use selfsame_plugin_api::{Card, Targets, Task};
 use std::sync::Arc;
 use tch::{Device, Kind, TchError, Tensor};
@@ -96,10 +97,10 @@ impl Source {
     /// # Errors
     /// A device without room.
     pub(super) fn assemble(&self, images: Images, places: &[usize], device: Device) -> Result<Batch, DataError> {
-        let labels = self.labels.as_ref().map(|labels| select(labels, places)?.f_to_device(device)).transpose();
+        let labels = self.labels.as_ref().map(|labels| upload(&select(labels, places)?, device)).transpose();
         Ok(Batch {
             images: Images {
-                pixels: images.pixels.f_to_device(device).map_err(|error| self.memory(&error))?,
+                pixels: upload(&images.pixels, device).map_err(|error| self.memory(&error))?,
                 sizes: images.sizes,
             },
             labels: labels.map_err(|error| self.memory(&error))?,
@@ -114,7 +115,7 @@ impl Source {
 
 /// Images at these places on `device`; 16-bit ones as int32.
 fn gather(pixels: &Tensor, places: &[usize], device: Device) -> Result<Tensor, TchError> {
-    let images = select(pixels, places)?.f_to_device(device)?;
+    let images = upload(&select(pixels, places)?, device)?;
     match images.kind() {
         Kind::Int16 => images.f_to_kind(Kind::Int)?.f_bitwise_and(0xffff),
         _ => Ok(images),
@@ -123,7 +124,7 @@ fn gather(pixels: &Tensor, places: &[usize], device: Device) -> Result<Tensor, T
 
 fn select(rows: &Tensor, places: &[usize]) -> Result<Tensor, TchError> {
     let index: Vec<i64> = places.iter().map(|&place| place as i64).collect();
-    rows.f_index_select(0, &Tensor::f_from_slice(&index)?.f_to_device(rows.device())?)
+    rows.f_index_select(0, &upload(&Tensor::f_from_slice(&index)?, rows.device())?)
 }
 
 /// Labels of the samples at `indices`.

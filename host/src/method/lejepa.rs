@@ -1,6 +1,7 @@
 //! LeJEPA (Balestriero & LeCun 2025, arXiv 2511.08544).
 
 use super::{Definition, Loss, Method, MethodConfig, Outputs, StepContext, lejepa_prediction, sigreg};
+use crate::data::upload;
 use crate::model::{Error, Network, ProjectionConfig, Result};
 use crate::random;
 use rand_distr::{Distribution, StandardNormal};
@@ -8,7 +9,7 @@ use schemars::JsonSchema;
 use selfsame_encoder_api::Encoder;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// LeJEPA: the weight and the directions of its regulariser.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +43,7 @@ impl LeJepa {
         let generator = random::generator(context.seed, "sigreg directions", parts);
         let count = self.config.directions as i64;
         let numbers: Vec<f32> = StandardNormal.sample_iter(generator).take((dim * count) as usize).collect();
-        let columns = Tensor::f_from_slice(&numbers)?.f_to_device_(device, Kind::Float, true, false)?;
+        let columns = upload(&Tensor::f_from_slice(&numbers)?, device)?;
         let columns = columns.f_view([dim, count])?;
         Ok(columns.f_div(&columns.f_norm_scalaropt_dim(2, 0, true)?)?)
     }

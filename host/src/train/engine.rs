@@ -202,7 +202,9 @@ impl<'a> Engine<'a> {
         loop {
             let started = Instant::now();
             let Some(batch) = batches.next() else { break };
-            self.step(&batch?, started, &mut window)?;
+            let batch = batch?;
+            let pass = self.config.train.micro_batch_size.unwrap_or(batch_size).min(batch_size);
+            self.step(&batch, started, &mut window).map_err(|error| error.in_pass_of(pass))?;
             self.observer.step(self.position.epoch, self.position.step_in_epoch);
             if self.position.step.is_multiple_of(LOG_EVERY) || self.position.step_in_epoch == steps {
                 self.log(&mut window)?;
