@@ -73,8 +73,8 @@ pub enum Command {
     /// Get a data set ready, check and describe it
     #[command(subcommand)]
     Data(DataCommand),
-    /// Show what this machine offers: libtorch, devices, plugins
-    Doctor,
+    /// Show what this machine offers, and what to do where something is missing (exit code 5)
+    Doctor(DoctorArgs),
 }
 
 impl Command {
@@ -82,7 +82,7 @@ impl Command {
     pub fn computes(&self) -> bool {
         match self {
             Self::Plugins(command) => matches!(command, PluginsCommand::Check(_)),
-            _ => !matches!(self, Self::Report(_) | Self::Config(_) | Self::Doctor),
+            _ => !matches!(self, Self::Report(_) | Self::Config(_)),
         }
     }
 
@@ -90,12 +90,21 @@ impl Command {
     pub fn answers_in_json(&self) -> bool {
         match self {
             Self::Evaluate(arguments) => arguments.json,
+            Self::Doctor { json } => *json,
             Self::Plugins(PluginsCommand::List { json } | PluginsCommand::Inspect { json, .. }) => *json,
             Self::Plugins(PluginsCommand::Check(arguments)) => arguments.json,
             Self::Data(DataCommand::Stats { json, .. }) => *json,
             _ => false,
         }
     }
+}
+
+/// `selfsame doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `selfsame train`.
@@ -333,8 +342,7 @@ mod tests {
     fn only_commands_that_read_images_or_compute_are_prepared_for_it() {
         let computes = |words: &str| Cli::try_parse_from(words.split(' ')).unwrap().command.computes();
         assert!(computes("selfsame train") && computes("selfsame data stats") && computes("selfsame evaluate run"));
-        assert!(
-            !computes("selfsame config schema") && !computes("selfsame plugins list") && !computes("selfsame doctor")
-        );
+        assert!(computes("selfsame doctor"));
+        assert!(!computes("selfsame config schema") && !computes("selfsame plugins list"));
     }
 }

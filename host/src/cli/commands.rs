@@ -61,7 +61,7 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
         Command::Plugins(PluginsCommand::Check(arguments)) => check(cli, arguments)?,
         Command::Config(command) => configuration(cli, command)?,
         Command::Data(command) => data::data(cli, command, bars)?,
-        Command::Doctor => say(&doctor::report(&cli.common.plugins))?,
+        Command::Doctor(arguments) => doctor::doctor(arguments, &cli.common.plugins)?,
     }
     Ok(())
 }
