@@ -4,6 +4,7 @@ pub mod dicom;
 pub mod mirror;
 pub mod rsna;
 mod running;
+pub mod standin;
 pub mod terminal;
 pub mod wrap;
 
@@ -114,7 +115,8 @@ impl Ran {
     #[track_caller]
     pub fn failed(self, code: i32, parts: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
-        assert_eq!(self.stderr.matches("error:").count(), 1, "stderr:\n{}", self.stderr);
+        let errors = self.stderr.lines().filter(|line| line.starts_with("error:")).count();
+        assert_eq!(errors, 1, "stderr:\n{}", self.stderr);
         for part in parts {
             assert!(self.stderr.contains(part), "`{part}` is not in stderr:\n{}", self.stderr);
         }

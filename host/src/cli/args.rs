@@ -90,7 +90,7 @@ impl Command {
     pub fn answers_in_json(&self) -> bool {
         match self {
             Self::Evaluate(arguments) => arguments.json,
-            Self::Doctor { json } => *json,
+            Self::Doctor(arguments) => arguments.json,
             Self::Plugins(PluginsCommand::List { json } | PluginsCommand::Inspect { json, .. }) => *json,
             Self::Plugins(PluginsCommand::Check(arguments)) => arguments.json,
             Self::Data(DataCommand::Stats { json, .. }) => *json,

@@ -5,6 +5,7 @@ use crate::native;
 use selfsame_abi::EncoderObject;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter, ParameterKind, Result, borrow_tensor, take_tensor};
 use serde::Deserialize;
+use std::cell::Cell;
 use tch::{Device, Kind, TchError, Tensor};
 
 /// The longest embedding that is believed.
@@ -16,6 +17,8 @@ pub(super) struct PluginEncoder {
     feature_dim: usize,
     parameters: Vec<Parameter>,
     buffers: Vec<Buffer>,
+    /// Whether an embedding in eval mode has been looked at.
+    is_seen: Cell<bool>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +57,7 @@ impl PluginEncoder {
             let name = &parameter.name;
             return Err(context.broken(format!("parameter `{name}` is not a leaf that requires gradients")));
         }
-        Ok(Self { context, object, feature_dim, parameters, buffers })
+        Ok(Self { context, object, feature_dim, parameters, buffers, is_seen: Cell::new(false) })
     }
 }
 
@@ -101,8 +104,9 @@ impl Encoder for PluginEncoder {
         if kind != Kind::Float && !(kind == Kind::BFloat16 && native::autocast_is_on()) {
             return Err(self.context.broken(format!("`forward` returned {kind:?}, expected Float")).into());
         }
-        // Whoever trains looks at the loss.
-        if !train && !is_finite(&embedded)? && self.is_whole(x)? {
+        // Whoever trains looks at the loss; of a GPU, whose values have to be waited for, the first embedding is looked at.
+        let is_looked_at = !train && (x.device() == Device::Cpu || !self.is_seen.replace(true));
+        if is_looked_at && !is_finite(&embedded)? && self.is_whole(x)? {
             let message = "`forward` returned values that are not finite, of an input, parameters and buffers that are";
             return Err(self.context.broken(message).into());
         }

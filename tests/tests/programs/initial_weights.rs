@@ -6,6 +6,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// What another program makes of a tensor's name.
+type Renaming<'a> = &'a dyn Fn(&str) -> String;
+
 fn record(run: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(run.join("run.json")).unwrap()).unwrap()
 }
@@ -88,7 +91,7 @@ fn weights_of_other_programs_load_whatever_stands_before_their_names() {
         format!("backbone.{place}.{rest}")
     };
     let after = |prefix: &'static str| move |name: &str| format!("{prefix}{name}");
-    let layouts: [(&str, &dyn Fn(&str) -> String); 9] = [
+    let layouts: [(&str, Renaming); 9] = [
         ("InnerEye", &after("encoder.cnn_model.")),
         ("InnerEye's BYOL", &after("online_network.encoder.cnn_model.")),
         ("lightly", &in_a_row),

@@ -6,6 +6,7 @@ mod blame;
 mod caveats;
 mod chest_films;
 mod conformance;
+mod cuda;
 mod data;
 mod data_sets;
 mod dicom;

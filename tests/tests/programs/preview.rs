@@ -30,10 +30,11 @@ fn a_preview_shows_a_row_an_image_and_is_the_same_every_time() {
 #[test]
 fn a_preview_shows_every_view_of_a_list_and_small_ones_smaller() {
     let sandbox = Sandbox::new();
+    let method = "--set train.self_supervision.type=lejepa";
     let preview = |name: &str, views: &str, more: &str| {
         let file = sandbox.write(&format!("{name}.yaml"), &format!("augmentation:\n  views: {views}\n"));
         let ran = sandbox
-            .run(&format!("preview {TINY} --config {} --samples 2 --out {name}.png {more}", file.display()))
+            .run(&format!("preview {TINY} {method} --config {} --samples 2 --out {name}.png {more}", file.display()))
             .succeeded();
         let (width, height) = size(&std::fs::read(sandbox.path(&format!("{name}.png"))).unwrap());
         (width, height, ran.stdout)
