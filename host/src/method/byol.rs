@@ -1,16 +1,16 @@
 //! BYOL (Grill et al. 2020).
 
 use super::{
-    Definition, Loss, Method, MethodConfig, Outputs, Seen, StepContext, Targets, each_view, pair, rising_momentum,
+    Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, Seen, StepContext, Targets, each_view, pair,
+    rising_momentum,
 };
 use crate::model::{
-    Error, Head, MomentumNetwork, Network, ParameterGroup, ProjectionConfig, Result, prefix_buffers, prefix_parameters,
+    Error, MomentumNetwork, Network, ParameterGroup, PredictingNetwork, Prediction, ProjectionConfig, Result,
 };
-use crate::native;
 use schemars::JsonSchema;
 use selfsame_encoder_api::{Buffer, Encoder};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// BYOL: its target network and its predictor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,8 +48,7 @@ pub enum ByolEmbedding {
 /// In training, both normalise by the batch, each view for itself, as the authors' code does. The target's running
 /// statistics are the average of the online network's, like its weights: its own batches do not move them.
 pub struct Byol {
-    online: Network,
-    predictor: Head,
+    online: PredictingNetwork,
     target: MomentumNetwork,
     tau_base: f64,
     embedding: ByolEmbedding,
@@ -63,37 +62,29 @@ impl Definition for Byol {
         (config.byol.embedding == ByolEmbedding::Target).then_some("method.byol.embedding: target")
     }
 
-    fn create<E: From<Error>>(
-        config: &MethodConfig,
-        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
-        device: Device,
-    ) -> Result<Self, E> {
+    fn create<E: From<Error>>(config: &MethodConfig, encoder: MakeEncoder<E>, device: Device) -> Result<Self, E> {
         let (online, target) = (encoder()?, encoder()?);
         let (projection, ByolConfig { tau_base, predictor_hidden_dim, embedding }) =
             (&config.projection, config.byol.clone());
         let online = Network::new(online, &projection.head(), device)?;
-        let predictor = ProjectionConfig { layers: 2, hidden_dim: predictor_hidden_dim, ..projection.clone() };
-        let predictor = Head::new(projection.output_dim, &predictor.head(), device)?;
-        let target = MomentumNetwork::new(&online, target, &projection.head(), device)?;
-        Ok(Self { online, predictor, target, tau_base, embedding })
+        let predictor = projection.predictor(predictor_hidden_dim).head();
+        let online = PredictingNetwork::new(online, projection.output_dim, &predictor, device)?;
+        let target = MomentumNetwork::new(&online.network, target, &projection.head(), device)?;
+        Ok(Self { online, target, tau_base, embedding })
     }
 }
 
 impl Method for Byol {
     fn network(&self) -> &Network {
-        &self.online
+        &self.online.network
     }
 
     fn parameter_groups(&self) -> Vec<ParameterGroup> {
-        let mut parameters = self.online.parameters();
-        parameters.extend(prefix_parameters("predictor", self.predictor.parameters()));
-        vec![ParameterGroup::scheduled(parameters)]
+        vec![ParameterGroup::scheduled(self.online.parameters())]
     }
 
     fn running_statistics(&self) -> Vec<Buffer> {
-        let mut buffers = self.online.buffers();
-        buffers.extend(prefix_buffers("predictor", self.predictor.buffers()));
-        buffers
+        self.online.buffers()
     }
 
     fn followers(&self) -> Vec<Buffer> {
@@ -102,7 +93,7 @@ impl Method for Byol {
 
     fn encoder(&self) -> &dyn Encoder {
         match self.embedding {
-            ByolEmbedding::Online => self.online.encoder.as_ref(),
+            ByolEmbedding::Online => self.online.network.encoder.as_ref(),
             ByolEmbedding::Target => self.target.encoder(),
         }
     }
@@ -115,15 +106,13 @@ impl Method for Byol {
     }
 
     fn outputs(&mut self, views: &[Tensor], context: &StepContext) -> Result<Outputs> {
-        let predict = |view: &Tensor| -> Result<(Tensor, Tensor)> {
-            let (h, z) = self.online.forward(view, context.train, context.autocast)?;
-            let _autocast = context.autocast.then(|| native::autocast_bf16(view.device())).transpose()?;
-            let q = self.predictor.forward(&z, context.train)?;
-            Ok((h.f_detach()?, q.f_to_kind(Kind::Float)?))
-        };
-        let outputs = views.iter().map(predict).collect::<Result<Vec<_>>>()?;
-        let (features, projections) = outputs.into_iter().unzip();
-        Ok(Outputs { projections, targets: Vec::new(), features })
+        let mut outputs = Outputs::default();
+        for view in views {
+            let Prediction { features, prediction, .. } = self.online.predict(view, context.train, context.autocast)?;
+            outputs.projections.push(prediction);
+            outputs.features.push(features);
+        }
+        Ok(outputs)
     }
 
     fn targets(&mut self, views: &[Tensor], context: &StepContext) -> Result<Targets> {

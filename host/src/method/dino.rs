@@ -1,6 +1,6 @@
 //! DINO (Caron et al. 2021).
 
-use super::{Definition, Loss, Method, MethodConfig, Outputs, Seen, StepContext, Targets};
+use super::{Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, Seen, StepContext, Targets};
 use super::{centre_of, dino_loss, rising_momentum};
 use crate::model::{Error, Layer, MomentumNetwork, Network, ProjectionConfig, Result};
 use crate::native;
@@ -98,11 +98,7 @@ impl Definition for Dino {
         (config.dino.embedding == DinoEmbedding::Teacher).then_some("method.dino.embedding: teacher")
     }
 
-    fn create<E: From<Error>>(
-        config: &MethodConfig,
-        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
-        device: Device,
-    ) -> Result<Self, E> {
+    fn create<E: From<Error>>(config: &MethodConfig, encoder: MakeEncoder<E>, device: Device) -> Result<Self, E> {
         let (projection, config) = (&config.projection, config.dino.clone());
         let mut head = projection.hidden(Layer::Linear(projection.hidden_dim), Layer::Gelu);
         head.extend([Layer::Linear(projection.output_dim), Layer::L2, Layer::WeightNorm(config.prototypes)]);

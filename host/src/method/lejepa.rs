@@ -1,12 +1,11 @@
 //! LeJEPA (Balestriero & LeCun 2025, arXiv 2511.08544).
 
-use super::{Definition, Loss, Method, MethodConfig, Outputs, StepContext, lejepa_prediction, sigreg};
+use super::{Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, StepContext, lejepa_prediction, sigreg};
 use crate::data::upload;
 use crate::model::{Error, Network, ProjectionConfig, Result};
 use crate::random;
 use rand_distr::{Distribution, StandardNormal};
 use schemars::JsonSchema;
-use selfsame_encoder_api::Encoder;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 use tch::{Device, Tensor};
@@ -55,11 +54,7 @@ impl Definition for LeJepa {
 
     const VIEWS: RangeInclusive<usize> = 2..=usize::MAX;
 
-    fn create<E: From<Error>>(
-        config: &MethodConfig,
-        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
-        device: Device,
-    ) -> Result<Self, E> {
+    fn create<E: From<Error>>(config: &MethodConfig, encoder: MakeEncoder<E>, device: Device) -> Result<Self, E> {
         let network = Network::new(encoder()?, &config.projection.head(), device)?;
         Ok(Self { network, config: config.lejepa.clone() })
     }

@@ -1,9 +1,11 @@
 //! MoCo v2: a queue of keys (He et al. 2020) under a projection head (Chen, Fan, Girshick & He 2020).
 
-use super::{Definition, Loss, Method, MethodConfig, Outputs, Refusal, Seen, StepContext, Targets, pair, queue_loss};
+use super::{
+    Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, Refusal, Seen, StepContext, Targets, pair, queue_loss,
+};
 use crate::model::{Error, MomentumNetwork, Network, ProjectionConfig, Result, normalized};
 use schemars::JsonSchema;
-use selfsame_encoder_api::{Buffer, Encoder};
+use selfsame_encoder_api::Buffer;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -49,11 +51,7 @@ impl Definition for MoCoV2 {
         (size < batch_size).then_some(refusal).into_iter().collect()
     }
 
-    fn create<E: From<Error>>(
-        config: &MethodConfig,
-        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
-        device: Device,
-    ) -> Result<Self, E> {
+    fn create<E: From<Error>>(config: &MethodConfig, encoder: MakeEncoder<E>, device: Device) -> Result<Self, E> {
         let (head, dim) = (config.projection.head(), config.projection.output_dim as i64);
         let config = config.moco_v2.clone();
         let (query_encoder, key_encoder) = (encoder()?, encoder()?);

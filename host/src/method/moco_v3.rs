@@ -1,15 +1,14 @@
 //! MoCo v3 (Chen, Xie & He 2021).
 
-use super::{Definition, Loss, Method, MethodConfig, Outputs, Seen, StepContext, Targets};
+use super::{Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, Seen, StepContext, Targets};
 use super::{batch_loss, each_view, pair, rising_momentum};
 use crate::model::{
-    Error, Head, MomentumNetwork, Network, ParameterGroup, ProjectionConfig, Result, prefix_buffers, prefix_parameters,
+    Error, MomentumNetwork, Network, ParameterGroup, PredictingNetwork, Prediction, ProjectionConfig, Result,
 };
-use crate::native;
 use schemars::JsonSchema;
-use selfsame_encoder_api::{Buffer, Encoder};
+use selfsame_encoder_api::Buffer;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// MoCo v3: its key encoder, its predictor and the patch embedding.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,8 +37,7 @@ impl Default for MoCoV3Config {
 /// A network with a predictor that tells the key of the other view of an image from those of the other images of the batch,
 /// in both directions.
 pub struct MoCoV3 {
-    network: Network,
-    predictor: Head,
+    network: PredictingNetwork,
     key_network: MomentumNetwork,
     config: MoCoV3Config,
 }
@@ -48,43 +46,35 @@ impl Definition for MoCoV3 {
     const PROJECTION: ProjectionConfig =
         ProjectionConfig { layers: 3, hidden_dim: 4096, output_dim: 256, batch_norm: true };
 
-    fn create<E: From<Error>>(
-        config: &MethodConfig,
-        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
-        device: Device,
-    ) -> Result<Self, E> {
+    fn create<E: From<Error>>(config: &MethodConfig, encoder: MakeEncoder<E>, device: Device) -> Result<Self, E> {
         let (projection, config) = (&config.projection, config.moco_v3.clone());
         let head = projection.normalized_head();
         let (query_encoder, key_encoder) = (encoder()?, encoder()?);
         let network = Network::new(query_encoder, &head, device)?;
-        let predictor = ProjectionConfig { layers: 2, hidden_dim: config.predictor_hidden_dim, ..projection.clone() };
-        let predictor = Head::new(projection.output_dim, &predictor.normalized_head(), device)?;
-        let key_network = MomentumNetwork::new(&network, key_encoder, &head, device)?;
+        let predictor = projection.predictor(config.predictor_hidden_dim).normalized_head();
+        let network = PredictingNetwork::new(network, projection.output_dim, &predictor, device)?;
+        let key_network = MomentumNetwork::new(&network.network, key_encoder, &head, device)?;
         if config.freeze_patch_embedding {
-            let parameters = network.encoder.parameters().into_iter();
+            let parameters = network.network.encoder.parameters().into_iter();
             for mut parameter in parameters.filter(|parameter| parameter.name.starts_with("patch_embed.")) {
                 let _ = parameter.tensor.f_requires_grad_(false).map_err(Error::from)?;
             }
         }
-        Ok(Self { network, predictor, key_network, config })
+        Ok(Self { network, key_network, config })
     }
 }
 
 impl Method for MoCoV3 {
     fn network(&self) -> &Network {
-        &self.network
+        &self.network.network
     }
 
     fn parameter_groups(&self) -> Vec<ParameterGroup> {
-        let mut parameters = self.network.parameters();
-        parameters.extend(prefix_parameters("predictor", self.predictor.parameters()));
-        vec![ParameterGroup::scheduled(parameters)]
+        vec![ParameterGroup::scheduled(self.network.parameters())]
     }
 
     fn running_statistics(&self) -> Vec<Buffer> {
-        let mut buffers = self.network.buffers();
-        buffers.extend(prefix_buffers("predictor", self.predictor.buffers()));
-        buffers
+        self.network.buffers()
     }
 
     fn followers(&self) -> Vec<Buffer> {
@@ -92,12 +82,12 @@ impl Method for MoCoV3 {
     }
 
     fn outputs(&mut self, views: &[Tensor], context: &StepContext) -> Result<Outputs> {
-        let mut outputs = Outputs { projections: Vec::new(), targets: Vec::new(), features: Vec::new() };
+        let mut outputs = Outputs::default();
         for view in views {
-            let (h, z) = self.network.forward(view, context.train, context.autocast)?;
-            let _autocast = context.autocast.then(|| native::autocast_bf16(view.device())).transpose()?;
-            outputs.projections.push(self.predictor.forward(&z, context.train)?.f_to_kind(Kind::Float)?);
-            outputs.features.push(h.f_detach()?);
+            let Prediction { features, prediction, .. } =
+                self.network.predict(view, context.train, context.autocast)?;
+            outputs.projections.push(prediction);
+            outputs.features.push(features);
         }
         Ok(outputs)
     }

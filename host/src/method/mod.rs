@@ -145,6 +145,9 @@ pub trait Method: Send {
     }
 }
 
+/// Makes an encoder of the configured kind each time that it is called.
+pub type MakeEncoder<'a, E> = &'a dyn Fn() -> Result<Box<dyn Encoder>, E>;
+
 /// What the registry knows of a method.
 trait Definition: Method + Sized + 'static {
     /// The projection head where nothing is set.
@@ -164,11 +167,7 @@ trait Definition: Method + Sized + 'static {
     }
 
     /// See [`MethodName::create`].
-    fn create<E: From<Error>>(
-        config: &MethodConfig,
-        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
-        device: Device,
-    ) -> Result<Self, E>;
+    fn create<E: From<Error>>(config: &MethodConfig, encoder: MakeEncoder<E>, device: Device) -> Result<Self, E>;
 }
 
 /// A value that cannot be.
@@ -210,7 +209,7 @@ impl StepContext {
 }
 
 /// What a method makes of B images.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Outputs {
     /// What the loss sees, `[B, d]` each, float32, row by row the same images; carries the graph when training.
     pub projections: Vec<Tensor>,

@@ -10,10 +10,9 @@ use super::moco_v3::{MoCoV3, MoCoV3Config};
 use super::simclr::SimClr;
 use super::simsiam::{SimSiam, SimSiamConfig};
 use super::vicreg::{VicReg, VicRegConfig};
-use super::{Definition, Method, Refusal};
+use super::{Definition, MakeEncoder, Method, Refusal};
 use crate::model::{Error, ProjectionConfig};
 use schemars::JsonSchema;
-use selfsame_encoder_api::Encoder;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -60,15 +59,15 @@ macro_rules! methods {
                 match self { $( Self::$variant => <$method>::refusals(config, batch_size), )+ }
             }
 
-            /// Builds it; heads are initialised from libtorch's global generator. `encoder` makes an encoder of the
-            /// configured kind each time that it is called; the first one is the one that learns.
+            /// Builds it; heads are initialised from libtorch's global generator. The first encoder that is made is the one
+            /// that learns.
             ///
             /// # Errors
             /// What `encoder` returns, and anything libtorch refuses, such as a full device.
             pub fn create<E: From<Error>>(
                 self,
                 config: &MethodConfig,
-                encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
+                encoder: MakeEncoder<E>,
                 device: Device,
             ) -> Result<Box<dyn Method>, E> {
                 Ok(match self { $( Self::$variant => Box::new(<$method>::create(config, encoder, device)?), )+ })

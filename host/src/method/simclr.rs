@@ -1,8 +1,7 @@
 //! SimCLR (Chen et al. 2020).
 
-use super::{Definition, Loss, Method, MethodConfig, Outputs, StepContext, nt_xent};
+use super::{Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, StepContext, nt_xent};
 use crate::model::{Error, Network, ProjectionConfig, Result};
-use selfsame_encoder_api::Encoder;
 use tch::{Device, Tensor};
 
 /// One network; both views pass it in one batch.
@@ -16,11 +15,7 @@ impl Definition for SimClr {
     const PROJECTION: ProjectionConfig =
         ProjectionConfig { layers: 2, hidden_dim: 1024, output_dim: 128, batch_norm: false };
 
-    fn create<E: From<Error>>(
-        config: &MethodConfig,
-        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
-        device: Device,
-    ) -> Result<Self, E> {
+    fn create<E: From<Error>>(config: &MethodConfig, encoder: MakeEncoder<E>, device: Device) -> Result<Self, E> {
         let network = Network::new(encoder()?, &config.projection.head(), device)?;
         Ok(Self { network, temperature: config.temperature })
     }

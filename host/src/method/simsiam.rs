@@ -1,14 +1,13 @@
 //! SimSiam (Chen & He 2021).
 
-use super::{Definition, Loss, Method, MethodConfig, Outputs, StepContext, negative_cosine, pair};
+use super::{Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, StepContext, negative_cosine, pair};
 use crate::model::{
-    Error, Head, Layer, Network, ParameterGroup, ProjectionConfig, Rate, Result, prefix_buffers, prefix_parameters,
+    Error, Layer, Network, ParameterGroup, PredictingNetwork, Prediction, ProjectionConfig, Rate, Result,
 };
-use crate::native;
 use schemars::JsonSchema;
-use selfsame_encoder_api::{Buffer, Encoder};
+use selfsame_encoder_api::Buffer;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// SimSiam: its predictor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,8 +29,7 @@ impl Default for SimSiamConfig {
 
 /// One network, each view by itself, whose predictor predicts the other view's projection.
 pub struct SimSiam {
-    network: Network,
-    predictor: Head,
+    network: PredictingNetwork,
     predictor_rate: Rate,
 }
 
@@ -39,50 +37,42 @@ impl Definition for SimSiam {
     const PROJECTION: ProjectionConfig =
         ProjectionConfig { layers: 3, hidden_dim: 2048, output_dim: 2048, batch_norm: true };
 
-    fn create<E: From<Error>>(
-        config: &MethodConfig,
-        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
-        device: Device,
-    ) -> Result<Self, E> {
+    fn create<E: From<Error>>(config: &MethodConfig, encoder: MakeEncoder<E>, device: Device) -> Result<Self, E> {
         let SimSiamConfig { predictor_hidden_dim: hidden, constant_predictor_lr } = config.simsiam;
         let projection = &config.projection;
         let network = Network::new(encoder()?, &projection.normalized_head(), device)?;
-        let predictor = ProjectionConfig { layers: 2, hidden_dim: hidden, ..projection.clone() };
-        let mut predictor = predictor.hidden(Layer::LinearWithoutBias(hidden), Layer::Relu);
+        let mut predictor = projection.predictor(hidden).hidden(Layer::LinearWithoutBias(hidden), Layer::Relu);
         predictor.push(Layer::Linear(projection.output_dim));
-        let predictor = Head::new(projection.output_dim, &predictor, device)?;
+        let network = PredictingNetwork::new(network, projection.output_dim, &predictor, device)?;
         let predictor_rate = if constant_predictor_lr { Rate::Constant } else { Rate::Scheduled };
-        Ok(Self { network, predictor, predictor_rate })
+        Ok(Self { network, predictor_rate })
     }
 }
 
 impl Method for SimSiam {
     fn network(&self) -> &Network {
-        &self.network
+        &self.network.network
     }
 
     fn parameter_groups(&self) -> Vec<ParameterGroup> {
-        let predictor = prefix_parameters("predictor", self.predictor.parameters());
         vec![
-            ParameterGroup::scheduled(self.network.parameters()),
-            ParameterGroup { parameters: predictor, rate: self.predictor_rate },
+            ParameterGroup::scheduled(self.network.network.parameters()),
+            ParameterGroup { parameters: self.network.predictor_parameters(), rate: self.predictor_rate },
         ]
     }
 
     fn running_statistics(&self) -> Vec<Buffer> {
-        let mut buffers = self.network.buffers();
-        buffers.extend(prefix_buffers("predictor", self.predictor.buffers()));
-        buffers
+        self.network.buffers()
     }
 
     fn outputs(&mut self, views: &[Tensor], context: &StepContext) -> Result<Outputs> {
-        let mut outputs = Outputs { projections: Vec::new(), targets: Vec::new(), features: Vec::new() };
+        let mut outputs = Outputs::default();
         for view in views {
-            let (h, z) = self.network.forward(view, context.train, context.autocast)?;
-            let _autocast = context.autocast.then(|| native::autocast_bf16(view.device())).transpose()?;
-            outputs.projections.push(self.predictor.forward(&z, context.train)?.f_to_kind(Kind::Float)?);
-            outputs.targets.push(z.f_detach()?);
-            outputs.features.push(h.f_detach()?);
+            let Prediction { features, projection, prediction } =
+                self.network.predict(view, context.train, context.autocast)?;
+            outputs.projections.push(prediction);
+            outputs.targets.push(projection.f_detach()?);
+            outputs.features.push(features);
         }
         Ok(outputs)
     }

@@ -1,9 +1,8 @@
 //! VICReg (Bardes et al. 2022).
 
-use super::{Definition, Loss, Method, MethodConfig, Outputs, StepContext, each_view, pair};
+use super::{Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, StepContext, each_view, pair};
 use crate::model::{Error, Network, ProjectionConfig, Result};
 use schemars::JsonSchema;
-use selfsame_encoder_api::Encoder;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Reduction, Tensor};
 
@@ -38,11 +37,7 @@ impl Definition for VicReg {
     const PROJECTION: ProjectionConfig =
         ProjectionConfig { layers: 3, hidden_dim: 8192, output_dim: 8192, batch_norm: true };
 
-    fn create<E: From<Error>>(
-        config: &MethodConfig,
-        encoder: &dyn Fn() -> Result<Box<dyn Encoder>, E>,
-        device: Device,
-    ) -> Result<Self, E> {
+    fn create<E: From<Error>>(config: &MethodConfig, encoder: MakeEncoder<E>, device: Device) -> Result<Self, E> {
         let network = Network::new(encoder()?, &config.projection.head(), device)?;
         Ok(Self { network, weights: config.vicreg.clone() })
     }

@@ -8,6 +8,7 @@ mod layers;
 mod momentum_network;
 mod network;
 mod parameter_group;
+mod predicting_network;
 mod projection;
 mod snapshot;
 
@@ -18,6 +19,7 @@ pub use layers::{BatchNorm1d, Linear, WeightNorm, normalized};
 pub use momentum_network::MomentumNetwork;
 pub use network::Network;
 pub use parameter_group::{ParameterGroup, Rate};
+pub use predicting_network::{PredictingNetwork, Prediction};
 pub use projection::ProjectionConfig;
 pub use snapshot::Snapshot;
 

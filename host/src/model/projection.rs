@@ -42,6 +42,12 @@ impl ProjectionConfig {
         layers
     }
 
+    /// The same with one hidden layer of this width, for a predictor on the projections.
+    #[must_use]
+    pub fn predictor(&self, hidden_dim: usize) -> Self {
+        Self { layers: 2, hidden_dim, ..self.clone() }
+    }
+
     /// The hidden layers alone.
     #[must_use]
     pub fn hidden(&self, linear: Layer, activation: Layer) -> Vec<Layer> {

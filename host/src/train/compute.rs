@@ -38,7 +38,7 @@ impl Compute {
             Precision::Bf16 => true,
             Precision::Auto => selected.bfloat16,
         };
-        // Without gradients only one layer's activations are in memory; training keeps those of all layers and two views.
+        // Without gradients only one layer's activations are in memory; training keeps those of all layers and views.
         let train = &config.train;
         let embed_batch = EMBED_BATCH.min(4 * train.micro_batch_size.unwrap_or(train.batch_size));
         Ok(Self { device: selected.device, autocast, embed_batch })

@@ -14,7 +14,7 @@ pub struct StepReport {
     pub loss: f64,
     /// Learning rate of the last step.
     pub lr: f64,
-    /// Images a second; one image is two views.
+    /// Images a second, each with all its views.
     pub images_per_s: f64,
     /// Share of the time spent on fetching images and making views, in [0, 1].
     pub data_wait: f64,

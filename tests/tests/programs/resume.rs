@@ -51,7 +51,8 @@ const METHODS: [&str; 8] = [
     "--set train.self_supervision.type=simsiam --set method.simsiam.predictor_hidden_dim=16",
     "--set train.self_supervision.type=moco_v2 --set method.moco_v2.queue_size=40 --set train.micro_batch_size=8",
     "--set train.self_supervision.type=moco_v3 --set method.moco_v3.predictor_hidden_dim=16",
-    "--set train.self_supervision.type=dino --set method.dino.prototypes=32 --set optimizer.final_weight_decay=0.1",
+    "--set train.self_supervision.type=dino --set method.dino.prototypes=32 --set optimizer.final_weight_decay=0.1 \
+     --set augmentation.views=[{\"count\":2},{\"count\":2,\"size\":16}]",
     "--set train.self_supervision.type=lejepa --set method.lejepa.directions=16 --set train.micro_batch_size=8",
 ];
 

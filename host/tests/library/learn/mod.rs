@@ -11,6 +11,7 @@ mod lejepa;
 mod losses;
 mod method;
 mod moco;
+mod multi_crop;
 mod nt_xent;
 mod optim;
 mod probe;
