@@ -4,7 +4,8 @@ use super::geometry;
 use crate::config::schema::{AugmentationConfig, PreprocessConfig};
 use crate::data::Size;
 
-/// The random operations that are on, in the order in which they run, each with what decides about it.
+/// The random operations that are on, in the order in which they run, each with what decides about it; last, what lies
+/// beyond the image where they move it.
 pub fn operations(config: &AugmentationConfig) -> Vec<String> {
     let mut words: Vec<_> = config.operations().map(|operation| operation.describe()).collect();
     words.extend(geometry::describe_border(config));

@@ -83,7 +83,9 @@ fn drawn(
     let out = &arguments.out;
     let png = picture.to_png().map_err(|error| Failure::data(format!("{}: {error}", out.display())))?;
     write_atomically(&Disk, out, &png)?;
-    Ok(format!("{} ({} samples, {} views each)", out.display(), indices.len(), count))
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (samples, views) = (counted(indices.len(), "sample"), counted(count, "view"));
+    Ok(format!("{} ({samples}, {views} each)", out.display()))
 }
 
 /// The views of a run whose images have the size of these, where that is one size.

@@ -132,7 +132,7 @@ fn views(config: &Config, refuse: &mut impl FnMut(&str, String, String)) {
         let (least, most) = (method.views().start().to_owned(), method.views().end().to_owned());
         let how_many = if least == most { format!("{least}") } else { format!("at least {least}") };
         let expected = format!("{how_many} views of an image, which `{method}` takes (`train.self_supervision.type`)");
-        refuse("augmentation.views", format!("{count} views"), expected);
+        refuse("augmentation.views", format!("{count} view{}", if count == 1 { "" } else { "s" }), expected);
     }
     if !augmentation.views.is_empty() && !augmentation.view2.is_empty() {
         let expected = "nothing, since `augmentation.views` lists all views";

@@ -172,7 +172,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "augmentation:\n  views: [{size: 0}]\n",
-        "`augmentation.views.0.size` = 0 (a.yaml:2:12): expected an integer of at least 1, or null",
+        "`augmentation.views.0.size` = 0 (a.yaml:2:12): expected an integer in [1, 16384], or null",
     ),
     (
         "augmentation:\n  views: [{use_solarize: maybe}]\n",

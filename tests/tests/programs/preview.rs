@@ -48,7 +48,7 @@ fn a_preview_shows_every_view_of_a_list_and_small_ones_smaller() {
     let (_, _, said) = preview("three", "[{count: 3}]", "");
     assert!(said.contains("6 views each"), "whole epochs, at least four views: {said}");
     let (_, _, said) = preview("one", "[{count: 3}]", "--views 1");
-    assert!(said.contains("1 views each"), "{said}");
+    assert!(said.contains("1 view each"), "{said}");
 }
 
 #[test]

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PreprocessConfig {
-    /// Output side of the random resized crop and of the evaluation's resize, in pixels; without it, the data set's
-    /// nominal size.
-    #[schemars(range(min = 1))]
+    /// Output side of the random resized crop and of the evaluation's resize, in pixels, in [1, 16384]; without it, the data
+    /// set's nominal size.
+    #[schemars(range(min = 1, max = 16384))]
     pub resize: Option<usize>,
     /// Side of the centre crop taken after `resize`, at most `resize`; without it, images keep `resize`, and those that
-    /// are not square are cropped to a square.
-    #[schemars(range(min = 1))]
+    /// are not square are cropped to a square. In [1, 16384].
+    #[schemars(range(min = 1, max = 16384))]
     pub center_crop_size: Option<usize>,
     /// Repeat grey images to the three channels that encoders for colour images take.
     pub expand_channels: bool,

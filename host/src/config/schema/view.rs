@@ -13,8 +13,8 @@ pub struct ViewConfig {
     /// Views of this kind, in [1, 64].
     #[schemars(range(min = 1, max = 64))]
     pub count: usize,
-    /// Side of these views in pixels; without it, they are as large as `preprocess` says.
-    #[schemars(range(min = 1))]
+    /// Side of these views in pixels, in [1, 16384]; without it, they are as large as `preprocess` says.
+    #[schemars(range(min = 1, max = 16384))]
     pub size: Option<usize>,
     /// What these views do otherwise: keys of `augmentation`.
     #[serde(flatten)]
