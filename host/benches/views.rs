@@ -22,6 +22,8 @@ fn main() {
         one("colour", json!({"use_random_color": true, "random_color": {"brightness": 0.4, "hue": 0.1, "prob": 0.8}})),
         one("grey", json!({"use_random_grayscale": true})),
         one("blur", json!({"use_gaussian_blur": true})),
+        one("solarize", json!({"use_solarize": true})),
+        one("flip", json!({"use_random_horizontal_flip": true})),
         one("erasing", json!({"use_random_erasing": true})),
         one("noise", json!({"add_gaussian_noise": true})),
     ];

@@ -5,13 +5,15 @@
 //! a card's memory before its first use.
 
 use crate::native;
+use crate::native::driver::LIBRARY as DRIVER;
 use selfsame_plugin_api::without_backtrace;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use tch::{Cuda, Device, TchError, Tensor};
 
 const LIBTORCH_CUDA: &str = "libtorch_cuda.so";
-const DRIVER: &str = "libcuda.so.1";
+/// What a GPU needs to be, whoever else may be using it.
+pub const KERNELS: &str = "libtorch's own builds have kernels for compute capability 7.5 and newer";
 
 /// What a run computes on.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,8 +91,8 @@ pub enum DeviceError {
     },
     /// A GPU that does not compute.
     #[error(
-        "train.device: `{asked}`: GPU {index} does not compute: {reason}; libtorch's own builds have kernels for compute \
-         capability 7.5 and newer. Choose another GPU (`cuda:N`, or CUDA_VISIBLE_DEVICES) or set train.device to `cpu`"
+        "train.device: `{asked}`: GPU {index} does not compute: {reason}; {KERNELS}. Choose another GPU (`cuda:N`, or \
+         CUDA_VISIBLE_DEVICES) or set train.device to `cpu`"
     )]
     DoesNotCompute {
         /// The device asked for.
@@ -147,21 +149,24 @@ fn select_among(gpus: &dyn Gpus, name: &str) -> Result<Selected, DeviceError> {
     match parse(name)? {
         Wish::Cpu => Ok(Selected::cpu(None)),
         Wish::Cuda(index) => cuda(gpus, name, index),
-        Wish::Auto => Ok(cuda(gpus, "auto", 0).unwrap_or_else(|why| Selected::cpu(Some(fallback_note(&why))))),
+        Wish::Auto => Ok(cuda(gpus, "auto", 0)
+            .unwrap_or_else(|why| Selected::cpu(Some(format!("computing on the CPU: {}", why.reason()))))),
     }
 }
 
-fn fallback_note(why: &DeviceError) -> String {
-    let reason = match why {
-        DeviceError::NoLibtorchCuda { .. } => format!("{LIBTORCH_CUDA} is not installed"),
-        DeviceError::DoesNotLoad { reason, .. } => format!("{LIBTORCH_CUDA} does not load: {reason}"),
-        DeviceError::NoDriver { .. } => format!("there is no NVIDIA driver ({DRIVER})"),
-        DeviceError::DoesNotCompute { index, reason, .. } => format!("GPU {index} does not compute: {reason}"),
-        DeviceError::NoGpu { .. } | DeviceError::NoSuchGpu { .. } | DeviceError::Name(_) => {
-            "the NVIDIA driver shows no usable GPU".to_owned()
+impl DeviceError {
+    /// What is missing, without the device asked for and without advice.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NoLibtorchCuda { .. } => format!("{LIBTORCH_CUDA} is not installed"),
+            Self::DoesNotLoad { reason, .. } => format!("{LIBTORCH_CUDA} does not load: {reason}"),
+            Self::NoDriver { .. } => format!("there is no NVIDIA driver ({DRIVER})"),
+            Self::DoesNotCompute { index, reason, .. } => format!("GPU {index} does not compute: {reason}"),
+            Self::NoGpu { .. } | Self::NoSuchGpu { .. } | Self::Name(_) => {
+                "the NVIDIA driver shows no usable GPU".to_owned()
+            }
         }
-    };
-    format!("computing on the CPU: {reason}")
+    }
 }
 
 fn cuda(gpus: &dyn Gpus, asked: &str, index: usize) -> Result<Selected, DeviceError> {

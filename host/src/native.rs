@@ -309,14 +309,11 @@ pub fn libtorch_version() -> &'static str {
 }
 
 /// Opens a library for good, its symbols visible to all; the error is the dynamic linker's own text.
-pub fn open_library(path: &Path) -> std::result::Result<(), String> {
+pub fn open_library(path: &Path) -> std::result::Result<&'static Library, String> {
     // SAFETY: libtorch's CUDA half and NVIDIA's driver are made to be loaded at run time; their initialisers only
     // register themselves.
     match unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
-        Ok(library) => {
-            std::mem::forget(library);
-            Ok(())
-        }
+        Ok(library) => Ok(Box::leak(Box::new(library))),
         Err(e) => Err(std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string)),
     }
 }

@@ -95,9 +95,21 @@ fn build() -> PathBuf {
         assert!(ended.success(), "the stand-in for CUDA does not compile; the compiler's messages are above");
     }
     hide_real_cuda(&lib, unfinished.path());
-    // Another process may have been faster.
-    let _ = std::fs::rename(unfinished.keep(), &folder);
+    // Another process may have been faster; then this one's is removed.
+    if std::fs::rename(unfinished.path(), &folder).is_ok() {
+        let _ = unfinished.keep();
+        remove_older(&built, &folder);
+    }
     folder
+}
+
+/// Removes what was compiled of earlier sources, but not what another process is compiling.
+fn remove_older(built: &Path, newest: &Path) {
+    for entry in std::fs::read_dir(built).expect("a folder for the stand-in").flatten() {
+        if entry.path() != newest && !entry.file_name().to_string_lossy().starts_with('.') {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn compiler(libtorch: &Path, source: &Path, out: &Path) -> Command {

@@ -150,7 +150,7 @@ fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent
 }
 
 /// The environment's variables; those that are not UTF-8 are none of ours, unless their name says so.
-fn environment() -> Result<Vec<(String, String)>, Failure> {
+pub fn environment() -> Result<Vec<(String, String)>, Failure> {
     let readable = |(name, value): (OsString, OsString)| match (name.to_str(), value.to_str()) {
         (Some(name), Some(value)) => Some(Ok((name.to_owned(), value.to_owned()))),
         _ if name.to_string_lossy().starts_with("SELFSAME_") => Some(Err(Failure::usage(format!(

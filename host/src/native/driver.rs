@@ -1,7 +1,13 @@
 //! What the NVIDIA driver tells of its cards, whether libtorch can use them or not.
 
-use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use libloading::os::unix::Library;
 use std::ffi::{CStr, c_char, c_int, c_uint};
+use std::path::Path;
+
+/// The driver's library.
+pub const LIBRARY: &str = "libcuda.so.1";
+/// `CUDA_ERROR_NO_DEVICE`.
+const NO_DEVICE: c_int = 100;
 
 /// `CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR` and `…_MINOR`.
 const CAPABILITY: [c_int; 2] = [75, 76];
@@ -27,39 +33,44 @@ pub struct Card {
     pub memory: usize,
 }
 
-/// Asks the driver of this machine.
+/// Asks the driver of this machine; none where none is installed.
 ///
 /// # Errors
-/// No driver, in the dynamic linker's own words; what the driver refuses, by its number.
-pub fn driver() -> Result<Driver, String> {
-    // SAFETY: NVIDIA's driver is made to be loaded at run time.
-    let library = unsafe { Library::open(Some("libcuda.so.1"), RTLD_NOW | RTLD_LOCAL) };
-    let library =
-        library.map_err(|e| std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string))?;
-    let driver = ask(&library);
-    // It stays open: libtorch may be using it.
-    std::mem::forget(library);
-    driver
+/// A driver that does not load, in the dynamic linker's own words; what it refuses, by its number.
+pub fn driver() -> Result<Option<Driver>, String> {
+    match super::open_library(Path::new(LIBRARY)) {
+        Ok(library) => ask(library).map(Some),
+        Err(reason) if reason.starts_with(LIBRARY) => Ok(None),
+        Err(reason) => Err(reason),
+    }
 }
 
 fn ask(library: &Library) -> Result<Driver, String> {
-    macro_rules! call {
+    macro_rules! code {
         ($name:ident($($kind:ty = $value:expr),*)) => {{
             let name = stringify!($name);
             // SAFETY: the driver's interface has a function of this name and signature, which keeps no pointer.
-            let code = unsafe {
+            unsafe {
                 let function = library.get::<unsafe extern "C" fn($($kind),*) -> c_int>(name.as_bytes());
                 (function.map_err(|e| format!("the driver has no {name}: {e}"))?)($($value),*)
-            };
-            if code != 0 {
-                return Err(format!("{name} gives error {code}"));
             }
         }};
     }
-    call!(cuInit(c_uint = 0));
+    macro_rules! call {
+        ($name:ident $arguments:tt) => {{
+            let code = code!($name $arguments);
+            if code != 0 {
+                return Err(format!("{} gives error {code}", stringify!($name)));
+            }
+        }};
+    }
     let (mut version, mut count) = (0, 0);
     call!(cuDriverGetVersion(*mut c_int = &mut version));
-    call!(cuDeviceGetCount(*mut c_int = &mut count));
+    match code!(cuInit(c_uint = 0)) {
+        0 => call!(cuDeviceGetCount(*mut c_int = &mut count)),
+        NO_DEVICE => {}
+        code => return Err(format!("cuInit gives error {code}")),
+    }
     let mut cards = Vec::new();
     for ordinal in 0..count {
         let (mut device, mut memory, mut name) = (0, 0, [0 as c_char; NAME_LENGTH]);

@@ -24,7 +24,7 @@ impl SearchDir {
     }
 
     /// Whether a user named the folder, instead of it being searched where it exists.
-    fn is_named(&self) -> bool {
+    pub fn is_named(&self) -> bool {
         [FLAG, VARIABLE].contains(&self.origin)
     }
 

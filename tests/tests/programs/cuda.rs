@@ -227,6 +227,8 @@ fn doctor_tells_of_every_card_as_text_and_as_json() {
     {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }
+    let none = doctor(&[("STANDIN_DEVICES", "0")], "").succeeded().stdout;
+    assert!(none.contains("ok   driver") && none.contains("note GPU              the driver shows none"), "{none}");
     let json: Value =
         serde_json::from_str(&doctor(&[("STANDIN_CAPABILITY", "7.5")], "--json").succeeded().stdout).unwrap();
     assert_eq!(json["ok"], true);

@@ -10,6 +10,7 @@ mod cuda;
 mod data;
 mod data_sets;
 mod dicom;
+mod doctor;
 mod download;
 mod evaluate;
 mod evaluate_data_sets;

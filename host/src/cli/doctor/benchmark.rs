@@ -50,7 +50,7 @@ fn steps_a_second(selected: &Selected) -> Result<f64, Error> {
     let images = Tensor::f_rand([IMAGES, LAYERS[0][0], SIDE, SIDE], real)?;
     let mut weights = LAYERS
         .iter()
-        .map(|[from, to]| Tensor::f_randn([*to, *from, 3, 3], real)?.f_mul_scalar(0.05)?.f_requires_grad_(true))
+        .map(|[from, to]| Tensor::f_zeros([*to, *from, 3, 3], real)?.f_uniform_(-0.05, 0.05)?.f_requires_grad_(true))
         .collect::<Result<Vec<_>, _>>()?;
     // The first steps choose kernels and fill caches.
     let mut steps = -2;
@@ -78,9 +78,11 @@ fn step(images: &Tensor, weights: &mut [Tensor], selected: &Selected) -> Result<
     let loss = x.f_to_kind(Kind::Float)?.f_square()?.f_mean(Kind::Float)?;
     loss.f_backward()?;
     let _no_grad = tch::no_grad_guard();
+    // A tensor, since tch ends in a panic where an operation with a number fails.
+    let rate = Tensor::from(0.01f32);
     for weight in weights.iter_mut() {
         let gradient = weight.f_grad()?;
-        let _ = weight.f_sub_(&gradient.f_mul_scalar(0.01)?)?;
+        let _ = weight.f_sub_(&gradient.f_mul(&rate)?)?;
     }
     native::drop_gradients(weights);
     // Waits for the device.

@@ -8,7 +8,7 @@ const FEATURES: [(&str, &str); 4] =
     [("AVX2", "avx2"), ("AVX-512", "avx512f"), ("AVX512-BF16", "avx512_bf16"), ("AMX", "amx_bf16")];
 
 pub(super) fn lines() -> [Line; 2] {
-    [processor(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default()), threads()]
+    [processor(&std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default()), threads_here()]
 }
 
 fn processor(cpuinfo: &str) -> Line {
@@ -31,13 +31,22 @@ fn processor(cpuinfo: &str) -> Line {
     }
 }
 
-fn threads() -> Line {
-    let (threads, cores) =
-        (tch::get_num_threads(), std::thread::available_parallelism().map_or(1, |cores| cores.get()));
-    let found = format!("libtorch computes with {threads} on {cores} processors");
-    match usize::try_from(threads).is_ok_and(|threads| threads * 2 > cores) {
-        true => Line::good("threads", found),
-        false => Line::better("threads", found, "unset OMP_NUM_THREADS to use all of them"),
+/// What sets libtorch's number of threads.
+const LIMITS: [&str; 2] = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"];
+
+fn threads_here() -> Line {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let limits = LIMITS.into_iter().filter(|name| std::env::var_os(name).is_some()).collect::<Vec<_>>();
+    threads(usize::try_from(tch::get_num_threads()).unwrap_or(1), cores, &limits)
+}
+
+/// Without limits libtorch takes a thread for each core; processors are often two to a core.
+fn threads(threads: usize, processors: usize, limits: &[&str]) -> Line {
+    let found = format!("libtorch computes with {threads} on {processors} processors");
+    match limits {
+        [] => Line::good("threads", found),
+        _ if threads * 2 >= processors => Line::good("threads", found),
+        limits => Line::better("threads", found, format!("unset {} to use all of them", limits.join(" and "))),
     }
 }
 
@@ -55,6 +64,10 @@ mod tests {
             line.found
         );
         assert!(matches!(line.state, State::Good));
+        assert!(matches!(threads(2, 8, &[]).state, State::Good));
+        assert!(matches!(threads(4, 8, &["OMP_NUM_THREADS"]).state, State::Good));
+        let State::Better(advice) = threads(3, 8, &["OMP_NUM_THREADS"]).state else { panic!("3 of 8") };
+        assert_eq!(advice, "unset OMP_NUM_THREADS to use all of them");
         let line = processor("flags : fpu avx");
         assert!(line.found.starts_with("processor: none of these (without AVX2, "), "{}", line.found);
         assert!(matches!(line.state, State::Better(_)));

@@ -1,25 +1,30 @@
 //! The driver, CUDA, and the cards.
 
 use super::{Line, gigabytes};
-use crate::device::{self, DeviceError};
-use crate::native::{self, driver};
+use crate::device::{self, DeviceError, KERNELS};
+use crate::native;
+use crate::native::driver::{self, Driver};
 
-const NEWER_KERNELS: &str = "libtorch's own builds have kernels for compute capability 7.5 and newer: choose another card \
-                             with `train.device=cuda:N`";
+const SETUP: &str = "install libtorch's CUDA half: `cargo xtask setup --cuda`";
+/// The compute capability from which libtorch has kernels.
+const KERNELS_FROM: [i32; 2] = [7, 5];
 
 /// Without a driver there is one line: a machine without a GPU is a good one.
 pub(super) fn lines() -> Vec<Line> {
-    let driver = match driver::driver() {
-        Ok(driver) => driver,
-        Err(reason) if reason.starts_with("libcuda.so.1") => {
-            let found = format!("no NVIDIA driver ({reason}): computing on the CPU");
-            return vec![Line::better("driver", found, "with an NVIDIA GPU, install its driver (580 or newer)")];
+    match driver::driver() {
+        Ok(Some(driver)) => with(&driver),
+        Ok(None) => {
+            let found = format!("no NVIDIA driver ({} is not found): computing on the CPU", driver::LIBRARY);
+            vec![Line::better("driver", found, "with an NVIDIA GPU, install its driver (580 or newer)")]
         }
         Err(reason) => {
-            let remedy = "is CUDA_VISIBLE_DEVICES right, and the driver loaded (`nvidia-smi`)?";
-            return vec![Line::bad("driver", format!("the NVIDIA driver does not work: {reason}"), remedy)];
+            let found = format!("the NVIDIA driver does not work: {reason}");
+            vec![Line::bad("driver", found, "is the driver loaded, and as old as its library (`nvidia-smi`)?")]
         }
-    };
+    }
+}
+
+fn with(driver: &Driver) -> Vec<Line> {
     let [major, minor] = driver.cuda;
     let version = std::fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
     let version =
@@ -27,22 +32,31 @@ pub(super) fn lines() -> Vec<Line> {
     let version = version.map(|version| format!("{version}, ")).unwrap_or_default();
     let mut lines = vec![Line::good("driver", format!("{version}for CUDA up to {major}.{minor}"))];
     if driver.cards.is_empty() {
-        lines.push(Line::better("GPU", "the driver shows none", "is CUDA_VISIBLE_DEVICES empty?"));
+        lines.push(Line::better("GPU", "the driver shows none", "is CUDA_VISIBLE_DEVICES right?"));
         return lines;
     }
     // Opens libtorch's CUDA half, or says why it cannot be.
-    let first = device::select("cuda:0");
-    lines.push(match &first {
-        Ok(_) | Err(DeviceError::DoesNotCompute { .. }) => cuda(),
-        Err(error) => {
-            let remedy = "install libtorch's CUDA half: `cargo xtask setup --cuda`";
-            Line::bad("CUDA", error.to_string(), remedy)
+    match device::select("cuda:0") {
+        Ok(_) | Err(DeviceError::DoesNotCompute { .. }) => {
+            lines.push(cuda());
+            lines.extend(driver.cards.iter().enumerate().map(|(index, card)| self::card(index, card)));
         }
-    });
-    if matches!(first, Ok(_) | Err(DeviceError::DoesNotCompute { .. })) {
-        lines.extend(driver.cards.iter().enumerate().map(|(index, card)| self::card(index, card)));
+        Err(error) => lines.push(without_cuda(&error)),
     }
     lines
+}
+
+/// There are cards, and libtorch does not get at them.
+fn without_cuda(error: &DeviceError) -> Line {
+    let remedy = match error {
+        DeviceError::NoLibtorchCuda { .. } | DeviceError::DoesNotLoad { .. } => SETUP,
+        _ => "update the driver to 580 or newer",
+    };
+    let found = match error {
+        DeviceError::NoGpu { .. } => "libtorch cannot use the driver's cards".to_owned(),
+        _ => error.reason(),
+    };
+    Line::bad("CUDA", found, remedy)
 }
 
 fn cuda() -> Line {
@@ -54,7 +68,7 @@ fn cuda() -> Line {
             };
             Line::good("CUDA", format!("{}.{}, {cudnn}", runtime / 1000, runtime % 1000 / 10))
         }
-        Err(error) => Line::bad("CUDA", error.to_string(), "install libtorch's CUDA half: `cargo xtask setup --cuda`"),
+        Err(error) => Line::bad("CUDA", error.to_string(), SETUP),
     }
 }
 
@@ -70,8 +84,55 @@ fn card(index: usize, card: &driver::Card) -> Line {
             Line::good(name, found)
         }
         Err(DeviceError::DoesNotCompute { reason, .. }) => {
-            Line::bad(name, format!("{found}: does not compute: {reason}"), NEWER_KERNELS)
+            Line::bad(name, format!("{found}: does not compute: {reason}"), remedy(card.capability))
         }
-        Err(error) => Line::bad(name, format!("{found}: {error}"), NEWER_KERNELS),
+        Err(error) => Line::bad(name, format!("{found}: {}", error.reason()), remedy(card.capability)),
+    }
+}
+
+/// What to do about a card that does not compute.
+fn remedy(capability: [i32; 2]) -> String {
+    match capability < KERNELS_FROM {
+        true => format!("{KERNELS}: choose another card with `train.device=cuda:N`"),
+        false => "does another program use its memory (`nvidia-smi`)? Or choose another card with \
+                  `train.device=cuda:N`"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::State;
+
+    #[test]
+    fn what_is_missing_decides_what_to_do() {
+        let asked = || "cuda:0".to_owned();
+        for (error, found, remedy) in [
+            (
+                DeviceError::NoLibtorchCuda { asked: asked(), folder: "x".into() },
+                "is not installed",
+                "xtask setup --cuda",
+            ),
+            (
+                DeviceError::DoesNotLoad { asked: asked(), reason: "libcudnn.so.9".into() },
+                "libcudnn",
+                "xtask setup --cuda",
+            ),
+            (DeviceError::NoGpu { asked: asked() }, "cannot use the driver's cards", "update the driver to 580"),
+        ] {
+            let line = without_cuda(&error);
+            let State::Bad(advice) = &line.state else { panic!("{}", line.text()) };
+            assert!(line.found.contains(found) && advice.contains(remedy), "{}", line.text());
+            assert!(!line.found.contains("cuda:0") && !line.found.contains("xtask"), "{}", line.text());
+        }
+    }
+
+    #[test]
+    fn only_old_cards_lack_kernels() {
+        assert!(remedy([7, 0]).contains("7.5 and newer"));
+        for capability in [[7, 5], [9, 0], [12, 0]] {
+            assert!(remedy(capability).contains("memory"), "{capability:?}");
+        }
     }
 }

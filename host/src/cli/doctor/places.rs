@@ -1,10 +1,11 @@
 //! Plugins, the cache and the memory.
 
 use super::{Line, gigabytes};
-use crate::config::Config;
-use crate::memory;
+use crate::cli::open;
+use crate::config::{self, Sources};
 use crate::plugin::{Registry, search};
 use crate::samples::cache::packed_dir;
+use crate::{home, memory};
 use std::path::{Path, PathBuf};
 
 /// Less than this is soon used up, in bytes.
@@ -27,8 +28,13 @@ pub(super) fn lines(plugins: &[PathBuf]) -> Vec<Line> {
 
 fn plugin_lines(flags: &[PathBuf]) -> Vec<Line> {
     let directories = search::directories(flags);
-    let mut lines: Vec<_> =
-        directories.iter().map(|directory| Line::good("plugins in", directory.to_string())).collect();
+    let mut lines: Vec<_> = directories
+        .iter()
+        .map(|directory| match directory.is_named() && !directory.path.is_dir() {
+            true => Line::better("plugins in", directory.to_string(), "correct the path, or leave it out"),
+            false => Line::good("plugins in", directory.to_string()),
+        })
+        .collect();
     let registry = Registry::scan(&directories);
     let all = registry.files().len();
     let usable = registry.files().iter().filter(|file| file.manifest.is_ok()).count();
@@ -45,8 +51,13 @@ fn plugin_lines(flags: &[PathBuf]) -> Vec<Line> {
 
 fn cache() -> Line {
     const OTHER: &str = "name another folder with `data.cache_dir` or XDG_CACHE_HOME";
-    let folder = match packed_dir(&Config::default()) {
-        Ok(folder) => folder,
+    let configuration =
+        match open::environment().and_then(|env| Ok(config::load(&Sources { env, ..Sources::default() })?)) {
+            Ok(resolved) => resolved.config,
+            Err(failure) => return Line::better("cache", failure.message, "correct or unset the variable"),
+        };
+    let folder = match packed_dir(&configuration) {
+        Ok(folder) => home::absolute(&folder),
         Err(error) => return Line::bad("cache", error.to_string(), OTHER),
     };
     // The folder is made when it is first needed.
@@ -54,6 +65,9 @@ fn cache() -> Line {
         return Line::bad("cache", format!("{} cannot be made", folder.display()), OTHER);
     };
     let shown = folder.display();
+    if !existing.is_dir() {
+        return Line::bad("cache", format!("{shown}: {} is not a folder", existing.display()), OTHER);
+    }
     if !is_writable(existing) {
         return Line::bad("cache", format!("{shown}: {} cannot be written to", existing.display()), OTHER);
     }
