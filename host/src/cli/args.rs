@@ -58,6 +58,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Write the embeddings of a data set's images
     Embed(EmbedArgs),
+    /// Classify new images with what `evaluate --keep` has kept
+    Predict(PredictArgs),
     /// Write a trained encoder as one file
     Export(ExportArgs),
     /// Print a run's results and write its report.html
@@ -222,6 +224,9 @@ pub struct EvaluateArgs {
     /// Score the encoder as it was before training: the baseline
     #[arg(long)]
     pub untrained: bool,
+    /// Keep what linear, linear-aug or finetune has learned (of the first seed), for `selfsame predict`
+    #[arg(long, conflicts_with = "untrained")]
+    pub keep: bool,
     /// Seeds of each protocol but kNN, which draws nothing [default: 1 for linear, 3 for linear-aug and finetune]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub seeds: Option<u16>,
@@ -257,6 +262,32 @@ pub struct EmbedArgs {
     /// The file to write: .npy (with a .csv beside it), .parquet or .safetensors
     #[arg(long, short, value_name = "FILE", value_parser = path())]
     pub out: PathBuf,
+    /// Replace the file where it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `selfsame predict`.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// The run's folder, or one of its checkpoints, of which `selfsame evaluate --keep` has kept a classifier
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// The folder of the new images
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    pub on: PathBuf,
+    /// The data set plugin that reads them [default: the run's own, with its options]
+    #[arg(long, value_name = "NAME")]
+    pub dataset: Option<String>,
+    /// The classifier [default: the only one that was kept]
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub classifier: Option<PathBuf>,
+    /// One value in place of the run's, as `dataset.options.KEY=VALUE`; may be given several times
+    #[arg(long = "set", short, value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// The file to write, .csv or .parquet [default: CSV on standard output]
+    #[arg(long, short, value_name = "FILE", value_parser = path())]
+    pub out: Option<PathBuf>,
     /// Replace the file where it exists
     #[arg(long)]
     pub force: bool,

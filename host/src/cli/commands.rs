@@ -4,7 +4,7 @@ use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, RunArgs
 use super::failure::Failure;
 use super::plugin_args::{CheckArgs, PluginsCommand};
 use super::print::{ensure_new, pretty, say};
-use super::{data, doctor, embed, evaluate, open, preview, train};
+use super::{data, doctor, embed, evaluate, open, predict, preview, train};
 use crate::config::{self, Sources};
 use crate::conformance;
 use crate::output::host_services::HostServices;
@@ -23,6 +23,7 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
         Command::Train(arguments) => say(&train::train(cli, arguments, bars)?)?,
         Command::Evaluate(arguments) => say(&evaluate::evaluate(cli, arguments, bars)?)?,
         Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?)?,
+        Command::Predict(arguments) => say(&predict::predict(cli, arguments, bars)?)?,
         Command::Export(arguments) => export(cli, arguments, bars)?,
         Command::Report(RunArgs { run }) => report(run)?,
         Command::Preview(arguments) => say(&preview::preview(cli, arguments, bars)?)?,

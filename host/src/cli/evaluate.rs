@@ -4,9 +4,14 @@ use super::args::{Cli, EvaluateArgs, TrainedArgs};
 use super::failure::Failure;
 use super::open;
 use crate::config::Config;
-use crate::evaluate::{self, EvaluatedModel, Evaluation, Protocol, ProtocolRunner, Recipes, TrainedRun};
+use crate::error::Error;
+use crate::evaluate::{
+    self, AboutClassifier, CLASSIFIER_SUFFIX, EvaluatedModel, Evaluation, Protocol, ProtocolOutput, ProtocolRunner,
+    Recipes, TrainedRun,
+};
 use crate::output::counter::Counter;
 use crate::output::host_services::HostServices;
+use crate::output::predictions::{PredictedImages, PredictionTable};
 use crate::plugin::Registry;
 use crate::probe::Warnings;
 use crate::run::record::{PluginFile, changed_plugins};
@@ -16,6 +21,7 @@ use crate::train::compute::Compute;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::Services;
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 /// Runs the protocols, writes their results into the run's folder, and returns them as tables or JSON.
 pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Result<String, Failure> {
@@ -28,6 +34,14 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
         return Err(Failure::usage(
             "`--untrained` is of a run, which says by what seed it began; leave it out with `--init`",
         ));
+    }
+    if arguments.keep {
+        if !run.is_run() {
+            return Err(Failure::usage("`--keep` writes into a run's folder; leave it out with `--init`"));
+        }
+        if protocols == [Protocol::Knn] {
+            tracing::warn!("`--keep` has no effect on knn, which learns no classifier; take `--protocol linear`");
+        }
     }
     sets.extend(arguments.k.map(|k| format!("knn.k={k}")));
     sets.extend(arguments.temperature.map(|temperature| format!("knn.temperature={temperature}")));
@@ -80,7 +94,7 @@ fn evaluated(
         warnings.extend(changes.iter().cloned());
         progress("computing intervals", 0, 0);
         let result = Evaluation::new(
-            verdict,
+            &verdict,
             EvaluatedModel {
                 card: splits.card(),
                 split,
@@ -96,8 +110,11 @@ fn evaluated(
             },
         );
         // Given weights have no folder for results; `--json` prints all of them.
-        let file = run.is_run().then(|| result.write(&run.folder, &suffix)).transpose()?;
-        results.push((file, result));
+        let files = match run.is_run() {
+            true => write(&bench, &verdict, &result, &result.stem(&run.folder, &suffix), arguments.keep)?,
+            false => Vec::new(),
+        };
+        results.push((files, result));
     }
     drop(counter);
     if arguments.json {
@@ -123,13 +140,50 @@ fn evaluated(
     }
     let named: Vec<_> = results.iter().map(|(_, result)| (result.protocol.name().to_owned(), result.clone())).collect();
     let _ = writeln!(text, "{}", evaluate::summary(&named));
-    for (file, result) in &results {
+    for (files, result) in &results {
         let _ = writeln!(text, "\n{}\n{}", result.protocol.name(), evaluate::tables(result));
-        if let Some(file) = file {
+        for file in files {
             let _ = writeln!(text, "{}", file.display());
         }
     }
     Ok(text)
+}
+
+/// Writes a result, what was predicted of each image, and with `keep` the classifier of the first seed; returns the files.
+fn write(
+    bench: &ProtocolRunner,
+    verdict: &ProtocolOutput,
+    result: &Evaluation,
+    stem: &Path,
+    keep: bool,
+) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = vec![result.write(stem)?];
+    let card = bench.card();
+    let (ids, groups, targets) = bench.scored_samples();
+    let images = PredictedImages {
+        ids: ids.to_vec(),
+        splits: None,
+        groups: groups.map(<[String]>::to_vec),
+        targets: targets.clone(),
+    };
+    let predictions = verdict.predictions.iter().map(|prediction| Ok((Some(prediction.seed), prediction.rows()?)));
+    let table =
+        PredictionTable::new(&images, card.task, &card.classes, &predictions.collect::<Result<Vec<_>, Error>>()?);
+    files.push(evaluate::with_ending(stem, ".predictions.parquet"));
+    table.write_parquet(&files[1])?;
+    if keep && let Some(classifier) = verdict.predictions.first().and_then(|first| first.classifier.as_ref()) {
+        files.push(evaluate::with_ending(stem, CLASSIFIER_SUFFIX));
+        let about = AboutClassifier {
+            protocol: result.protocol,
+            dataset: card.name.clone(),
+            task: card.task,
+            classes: card.classes.clone(),
+            encoder: result.encoder.clone(),
+            weights_sha256: result.weights.sha256.clone(),
+        };
+        classifier.write(&files[2], &about)?;
+    }
+    Ok(files)
 }
 
 /// The splits of the configuration's first data set.

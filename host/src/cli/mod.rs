@@ -12,6 +12,7 @@ mod failure;
 mod open;
 mod own_config;
 mod plugin_args;
+mod predict;
 mod preview;
 mod print;
 mod startup;

@@ -1,5 +1,6 @@
 //! The result of one protocol, as it is written into a run's folder.
 
+use super::classifier::Classifier;
 use super::protocol::Protocol;
 use super::trained::WeightsOrigin;
 use crate::error::Error;
@@ -15,23 +16,40 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tch::{Device, Kind, Tensor};
 
 /// The folder of results in a run's folder.
 pub const EVALUATIONS_DIR: &str = "evaluations";
 
 /// What one seed predicted.
-pub(super) struct Prediction {
-    pub(super) seed: u64,
+pub struct Prediction {
+    /// The seed.
+    pub seed: u64,
+    /// Of each scored sample and class, `[N, classes]` in float64.
+    pub probabilities: Tensor,
+    /// What predicts; none for kNN.
+    pub classifier: Option<Classifier>,
     /// Settings that were chosen on the training split.
     pub(super) chosen: BTreeMap<String, Value>,
     pub(super) scored: ScoredPredictions,
+}
+
+impl Prediction {
+    /// The probabilities, sample by sample.
+    ///
+    /// # Errors
+    /// Anything libtorch refuses.
+    pub fn rows(&self) -> Result<Vec<f64>, Error> {
+        Ok(Vec::try_from(self.probabilities.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?.f_flatten(0, -1)?)?)
+    }
 }
 
 /// What a protocol came to, before it is scored.
 pub struct ProtocolOutput {
     pub(super) protocol: Protocol,
     pub(super) recipe: Value,
-    pub(super) predictions: Vec<Prediction>,
+    /// One for each seed.
+    pub predictions: Vec<Prediction>,
     /// The patient of each scored sample.
     pub(super) groups: Option<Vec<String>>,
 }
@@ -161,7 +179,7 @@ pub struct EvaluatedModel<'a> {
 
 impl Evaluation {
     /// Scores a verdict.
-    pub fn new(verdict: ProtocolOutput, subject: EvaluatedModel<'_>) -> Self {
+    pub fn new(verdict: &ProtocolOutput, subject: EvaluatedModel<'_>) -> Self {
         let ProtocolOutput { protocol, recipe, predictions, groups } = verdict;
         let samples = predictions.first().map_or(0, |first| first.scored.samples());
         let all: Vec<&ScoredPredictions> = predictions.iter().map(|prediction| &prediction.scored).collect();
@@ -196,7 +214,7 @@ impl Evaluation {
             ("tch", native::TCH_VERSION),
         ];
         Self {
-            protocol,
+            protocol: *protocol,
             dataset: subject.card.name.clone(),
             split: subject.split,
             samples,
@@ -210,7 +228,7 @@ impl Evaluation {
             classes: class_results(&subject.card.classes, &all),
             confusion: confusion(subject.card, &all),
             seeds,
-            recipe,
+            recipe: recipe.clone(),
             settings: subject.settings,
             warnings: subject.warnings,
             weights: subject.weights,
@@ -222,28 +240,41 @@ impl Evaluation {
         }
     }
 
-    /// Writes the result into the run's folder, replacing an earlier one in one step, and returns the file:
-    /// `evaluations/PROTOCOL-DATASET-SPLIT.json`, with `suffix` before the dot, and after that, where there are settings of
-    /// its own, the first eight digits of their SHA-256.
-    ///
-    /// # Errors
-    /// A folder that cannot be written to.
-    pub fn write(&self, run: &Path, suffix: &str) -> Result<PathBuf, Error> {
-        let dir = run.join(EVALUATIONS_DIR);
-        fs::create_dir_all(&dir).naming("create", &dir)?;
+    /// What the files of the result are called, in the run's folder: `evaluations/PROTOCOL-DATASET-SPLIT`, `suffix`, and where
+    /// there are settings of its own, the first eight digits of their SHA-256.
+    pub fn stem(&self, run: &Path, suffix: &str) -> PathBuf {
         let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '_' };
         let dataset: String = self.dataset.chars().map(plain).collect();
         let settings = match self.settings.is_empty() {
             true => String::new(),
             false => format!("-{}", &sha256_of_bytes(self.settings.join("\n").as_bytes())[..8]),
         };
-        let path = dir.join(format!("{}-{dataset}-{}{suffix}{settings}.json", self.protocol.name(), self.split.name()));
+        let name = format!("{}-{dataset}-{}{suffix}{settings}", self.protocol.name(), self.split.name());
+        run.join(EVALUATIONS_DIR).join(name)
+    }
+
+    /// Writes the result, replacing an earlier one in one step, and returns the file, `STEM.json`.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to.
+    pub fn write(&self, stem: &Path) -> Result<PathBuf, Error> {
+        if let Some(folder) = stem.parent() {
+            fs::create_dir_all(folder).naming("create", folder)?;
+        }
+        let path = with_ending(stem, ".json");
         let mut json =
             serde_json::to_string_pretty(self).map_err(|error| Error::data(format!("{}: {error}", path.display())))?;
         json.push('\n');
         write_atomically(&Disk, &path, json.as_bytes())?;
         Ok(path)
     }
+}
+
+/// The stem and what follows it; a dot in the stem begins no ending.
+pub fn with_ending(stem: &Path, ending: &str) -> PathBuf {
+    let mut name = stem.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// The results in a run's folder with their files' names, sorted by name; none where nothing was evaluated. A file that is

@@ -1,5 +1,6 @@
 //! The protocols, run on one encoder and one data set.
 
+use super::classifier::Classifier;
 use super::evaluation::{Prediction, ProtocolOutput};
 use super::protocol::Protocol;
 use crate::augment::Views;
@@ -47,6 +48,13 @@ struct Loaded {
     features: OnceCell<Tensor>,
 }
 
+/// What a protocol came to for one seed.
+struct Predicted {
+    probabilities: Tensor,
+    classifier: Option<Classifier>,
+    chosen: BTreeMap<String, Value>,
+}
+
 /// An encoder, a data set's training split, and the split that is scored.
 pub struct ProtocolRunner<'a> {
     config: &'a Config,
@@ -58,6 +66,7 @@ pub struct ProtocolRunner<'a> {
     train: Loaded,
     scored: Loaded,
     scored_split: Split,
+    scored_ids: Vec<String>,
     progress: &'a Progress<'a>,
 }
 
@@ -90,16 +99,38 @@ impl<'a> ProtocolRunner<'a> {
             let targets = part.targets(card.classes.len());
             Ok(Loaded { labels, targets, groups: part.groups(), source, features: OnceCell::new() })
         };
-        let scored_split = scored.split;
-        let (train, scored) = (load(&mut splits.open(Split::Train)?)?, load(&mut scored)?);
+        let (train, loaded) = (load(&mut splits.open(Split::Train)?)?, load(&mut scored)?);
+        let (scored_split, scored_ids) = (scored.split, scored.ids());
         let plain = views(config, &config.augmentation, card, record)?;
         let augmented = views(config, &crop_and_flip(&config.augmentation), card, record)?;
-        Ok(Self { config, card, compute, encoder, plain, augmented, train, scored, scored_split, progress })
+        Ok(Self {
+            config,
+            card,
+            compute,
+            encoder,
+            plain,
+            augmented,
+            train,
+            scored: loaded,
+            scored_split,
+            scored_ids,
+            progress,
+        })
+    }
+
+    /// Facts about the data set.
+    pub fn card(&self) -> &Card {
+        self.card
     }
 
     /// Samples of the training split and of the scored one.
     pub fn sizes(&self) -> (usize, usize) {
         (self.train.source.len(), self.scored.source.len())
+    }
+
+    /// The scored samples: ids, groups where there are any, and labels, in the order of the predictions.
+    pub fn scored_samples(&self) -> (&[String], Option<&[String]>, &Targets) {
+        (&self.scored_ids, self.scored.groups.as_deref(), &self.scored.targets)
     }
 
     /// The samples of both that cannot be read, by split.
@@ -120,14 +151,14 @@ impl<'a> ProtocolRunner<'a> {
             Objective::new(self.card.task, self.card.classes.len(), balanced.then_some(&self.train.labels))?;
         let mut predictions = Vec::new();
         for seed in (0..seeds as u64).map(|nth| self.config.train.seed.wrapping_add(nth)) {
-            let (probabilities, chosen) = match protocol {
-                Protocol::Knn => (self.knn()?, BTreeMap::new()),
+            let Predicted { probabilities, classifier, chosen } = match protocol {
+                Protocol::Knn => self.knn()?,
                 Protocol::Linear => self.linear(&objective, seed)?,
                 Protocol::LinearAug => self.linear_aug(&objective, &recipes.augmented, seed)?,
                 Protocol::Finetune => self.finetune(&objective, &recipes.finetune, seed)?,
             };
             let scored = probe::ScoredPredictions::new(self.card.task, &probabilities, &self.scored.labels)?;
-            predictions.push(Prediction { seed, chosen, scored });
+            predictions.push(Prediction { seed, probabilities, classifier, chosen, scored });
         }
         let recipe = match protocol {
             Protocol::Knn => json!({
@@ -171,17 +202,20 @@ impl<'a> ProtocolRunner<'a> {
         Ok(found)
     }
 
-    fn knn(&self) -> Result<Tensor, Error> {
+    fn knn(&self) -> Result<Predicted, Error> {
         let bank = self.features(&self.train, "embedding the training split")?;
         let queries = self.features(&self.scored, "embedding the scored split")?;
         let bank = (bank, &self.train.labels);
-        Ok(probe::knn_votes(&self.config.knn, self.card.classes.len(), bank, queries)?)
+        let probabilities = probe::knn_votes(&self.config.knn, self.card.classes.len(), bank, queries)?;
+        Ok(Predicted { probabilities, classifier: None, chosen: BTreeMap::new() })
     }
 
-    fn linear(&self, objective: &Objective, seed: u64) -> Result<(Tensor, BTreeMap<String, Value>), Error> {
+    fn linear(&self, objective: &Objective, seed: u64) -> Result<Predicted, Error> {
         let queries = self.features(&self.scored, "embedding the scored split")?;
         let (model, l2) = self.linear_model(objective, seed)?;
-        Ok((objective.probabilities(&model.logits(queries)?)?, BTreeMap::from([("l2".to_owned(), json!(l2))])))
+        let probabilities = objective.probabilities(&model.logits(queries)?)?;
+        let classifier = Some(Classifier::of_frozen(model.on_raw_features()?));
+        Ok(Predicted { probabilities, classifier, chosen: BTreeMap::from([("l2".to_owned(), json!(l2))]) })
     }
 
     fn linear_model(&self, objective: &Objective, seed: u64) -> Result<(LinearModel, f64), Error> {
@@ -190,12 +224,7 @@ impl<'a> ProtocolRunner<'a> {
         Ok(probe::tuned_linear(objective, features, &self.train.labels, &self.cut(seed))?)
     }
 
-    fn linear_aug(
-        &self,
-        objective: &Objective,
-        recipe: &AugmentedRecipe,
-        seed: u64,
-    ) -> Result<(Tensor, BTreeMap<String, Value>), Error> {
+    fn linear_aug(&self, objective: &Objective, recipe: &AugmentedRecipe, seed: u64) -> Result<Predicted, Error> {
         let plain = self.features(&self.train, "embedding the training split")?;
         let queries = self.features(&self.scored, "embedding the scored split")?;
         let train = Labelled { source: &self.train.source, labels: &self.train.labels };
@@ -203,15 +232,13 @@ impl<'a> ProtocolRunner<'a> {
         let (model, learning_rate) =
             probe::augmented_probe(objective, &embedder, train, plain, &self.cut(seed), recipe, seed, self.progress)?;
         let chosen = BTreeMap::from([("learning_rate".to_owned(), json!(learning_rate))]);
-        Ok((objective.probabilities(&model.logits(queries)?.detach())?, chosen))
+        let probabilities = objective.probabilities(&model.logits(queries)?.detach())?;
+        let (weight, bias) = model.on_raw_features()?;
+        let classifier = Some(Classifier::of_frozen((weight.f_detach()?, bias.f_detach()?)));
+        Ok(Predicted { probabilities, classifier, chosen })
     }
 
-    fn finetune(
-        &self,
-        objective: &Objective,
-        recipe: &FinetuneRecipe,
-        seed: u64,
-    ) -> Result<(Tensor, BTreeMap<String, Value>), Error> {
+    fn finetune(&self, objective: &Objective, recipe: &FinetuneRecipe, seed: u64) -> Result<Predicted, Error> {
         let (start, l2) = self.linear_model(objective, seed)?;
         let tensors = state::encoder_tensors(self.encoder);
         let before: BTreeMap<String, Tensor> = tensors
@@ -220,14 +247,17 @@ impl<'a> ProtocolRunner<'a> {
             .collect::<Result<_, tch::TchError>>()?;
         let train = Labelled { source: &self.train.source, labels: &self.train.labels };
         let embedder = self.embedder(&self.augmented);
-        let predicted = probe::finetune(objective, &embedder, train, &start, recipe, seed, self.progress).and_then(
-            |(weight, bias)| {
-                let features = embedder.embed(&self.scored.source, "embedding the scored split", self.progress)?;
-                objective.probabilities(&features.f_linear(&weight, Some(&bias))?)
-            },
-        );
+        let learn = || -> Result<(Tensor, Classifier), Error> {
+            let learnt = probe::finetune(objective, &embedder, train, &start, recipe, seed, self.progress)?;
+            let classifier = Classifier::of_tuned(learnt, &tensors)?;
+            let features = embedder.embed(&self.scored.source, "embedding the scored split", self.progress)?;
+            Ok((objective.probabilities(&classifier.logits(&features)?)?, classifier))
+        };
+        let learnt = learn();
         state::restore(&tensors, &before)?;
-        Ok((predicted?, BTreeMap::from([("start_l2".to_owned(), json!(l2))])))
+        let (probabilities, classifier) = learnt?;
+        let chosen = BTreeMap::from([("start_l2".to_owned(), json!(l2))]);
+        Ok(Predicted { probabilities, classifier: Some(classifier), chosen })
     }
 
     fn embedder<'s>(&'s self, views: &'s Views) -> Embedder<'s> {

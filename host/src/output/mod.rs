@@ -10,6 +10,7 @@ pub mod host_services;
 mod html;
 pub mod logging;
 pub mod picture;
+pub mod predictions;
 pub mod progress;
 pub mod recorder;
 pub mod report;

@@ -257,3 +257,61 @@ fn an_encoder_file_that_the_run_did_not_write_is_refused() {
     let left: Vec<_> = std::fs::read_dir(sandbox.path("")).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().contains(".tmp")), "{left:?}");
 }
+
+/// The rows of a CSV file without quotes, a value by its column's name.
+fn csv_rows(text: &str) -> Vec<BTreeMap<String, String>> {
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    lines.map(|line| header.iter().cloned().zip(line).collect()).collect()
+}
+
+#[test]
+fn kept_classifiers_predict_what_the_evaluation_scored() {
+    let sandbox = trained();
+    sandbox.run("predict run --on .").failed(2, &["selfsame evaluate run --protocol linear --keep"]);
+    let all = "--set data.limit.test=null";
+    sandbox.run(&format!("embed run --split test --out test.npy {all}")).succeeded();
+    let truth = csv_rows(&std::fs::read_to_string(sandbox.path("test.csv")).unwrap());
+    let truth: BTreeMap<_, _> = truth.into_iter().map(|row| (row["id"].clone(), row["class"].clone())).collect();
+    // Evaluates, keeps, and returns the accuracy and the classifier's file.
+    let keep = |arguments: &str| {
+        let ran = sandbox.run(&format!("evaluate run --keep --seeds 1 {all} {arguments}")).succeeded();
+        let written = |ending: &str| {
+            let line = ran.stdout.lines().find(|line| line.ends_with(ending));
+            line.unwrap_or_else(|| panic!("{ending} is not in {}", ran.stdout)).to_owned()
+        };
+        assert!(std::fs::read(written(".predictions.parquet")).unwrap().starts_with(b"PAR1"));
+        let accuracy = &json(Path::new(&written(".json")))["metrics"]["accuracy"]["mean"];
+        (accuracy.as_f64().unwrap(), written(".classifier.safetensors"))
+    };
+    // The renderer needs no folder; the classifier is named.
+    let accuracy = |classifier: &str| {
+        let rows = csv_rows(&sandbox.run(&format!("predict run --on . {classifier}")).succeeded().stdout);
+        let rows: Vec<_> = rows.into_iter().filter(|row| row["split"] == "test").collect();
+        assert_eq!(rows.len(), truth.len());
+        for row in &rows {
+            let probability = |(name, value): (&String, &String)| {
+                Some((name.strip_prefix("probability:")?.to_owned(), value.parse::<f64>().unwrap()))
+            };
+            let probabilities: Vec<_> = row.iter().filter_map(probability).collect();
+            let likeliest = probabilities.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+            assert!((probabilities.iter().map(|(_, p)| p).sum::<f64>() - 1.0).abs() < 1e-9, "{row:?}");
+            assert_eq!((probabilities.len(), &likeliest.0), (10, &row["predicted"]));
+        }
+        rows.iter().filter(|row| truth[&row["id"]] == row["predicted"]).count() as f64 / rows.len() as f64
+    };
+    let (linear, _) = keep("--protocol linear");
+    assert_eq!(accuracy(""), linear);
+    let (tuned, classifier) = keep("--protocol finetune --epochs 3 --lr 0.01");
+    assert_ne!(tuned, linear);
+    assert_eq!(accuracy(&format!("--classifier {classifier}")), tuned);
+    sandbox.run("predict run --on .").failed(2, &["several classifiers were kept", "--classifier"]);
+
+    sandbox.run(&format!("predict run --on . --classifier {classifier} --out p.csv")).succeeded();
+    sandbox.run("predict run --on . --out p.csv").failed(2, &["p.csv exists", "--force"]);
+    sandbox.run("predict run --on . --out p.txt").failed(2, &["p.txt", ".csv or .parquet"]);
+    sandbox
+        .run("predict run --on . --classifier run/encoder.safetensors")
+        .failed(3, &["does not say what it classifies"]);
+    sandbox.run("evaluate run --keep --untrained").failed(2, &["--keep", "--untrained"]);
+}
