@@ -139,6 +139,7 @@ fn an_evaluation_under_other_settings_replaces_no_other() {
     assert!(ran.stdout.contains("data.limit.test=30"), "{}", ran.stdout);
     assert_eq!(std::fs::read(run.join("evaluations/knn-shapes-test.json")).unwrap(), own);
     let mut names: Vec<_> = std::fs::read_dir(run.join("evaluations")).unwrap().flatten().collect();
+    names.retain(|entry| entry.path().extension().is_some_and(|extension| extension == "json"));
     names.sort_by_key(|entry| entry.file_name().len());
     assert_eq!(names.len(), 2);
     let other = json(&names[1].path());
