@@ -102,7 +102,7 @@ mod tests {
         assert!(sha256_of_file(&pipe(dir, "any")).is_err());
         assert!(FileLock::attempt(&pipe(dir, "lock")).is_err());
         assert!(InitialWeights::read("init", &pipe(dir, "init.safetensors"), None).is_err());
-        assert!(install::install(&pipe(dir, "lib.so"), &dir.join("to"), false).is_err());
+        assert!(install::install(&pipe(dir, "lib.so"), &dir.join("to"), false, &[]).is_err());
         pipe(dir, "Cargo.toml");
         assert!(skeleton::create(dir, "name", skeleton::Kind::Dataset, skeleton::Api::Folder(dir)).is_err());
         pipe(dir, "run.json");

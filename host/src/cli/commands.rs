@@ -32,7 +32,8 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
             say(&if *json { pretty(&listing::json(&registry)) } else { listing::table(&registry) })?;
         }
         Command::Plugins(PluginsCommand::Inspect { file, json }) => {
-            let inspection = listing::inspect(&open::registry(&cli.common).locate(file)?)?;
+            let dirs = search::directories(&cli.common.plugins);
+            let inspection = listing::inspect(&open::registry(&cli.common).locate(file)?, &dirs)?;
             say(&if *json { pretty(&inspection.json()) } else { inspection.text() })?;
             inspection.judge()?;
         }
@@ -55,8 +56,8 @@ pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
             say(&format!("{}\n{first}{build}", folder.display()))?;
         }
         Command::Plugins(PluginsCommand::Install { file, force }) => {
-            let installed = install::install(file, &install_folder()?, *force)?;
-            say(&installed.text(&search::directories(&cli.common.plugins)))?;
+            let dirs = search::directories(&cli.common.plugins);
+            say(&install::install(file, &install_folder()?, *force, &dirs)?.text(&dirs))?;
         }
         Command::Plugins(PluginsCommand::Remove { name }) => say(&remove::remove(name, &install_folder()?)?)?,
         Command::Plugins(PluginsCommand::Check(arguments)) => check(cli, arguments)?,
@@ -80,7 +81,7 @@ fn check(cli: &Cli, arguments: &CheckArgs) -> Result<(), Failure> {
     // The first wish to stop is told which call is waited for, the second one ends the process.
     let _stop = Stop::install()?;
     let file = open::registry(&cli.common).locate(&arguments.file)?;
-    let report = conformance::check(&file, &arguments.only, &config)?;
+    let report = conformance::check(&file, &arguments.only, &config, &search::directories(&cli.common.plugins))?;
     say(&if arguments.json { pretty(&serde_json::json!(report)) } else { report.text() })?;
     match report.failed() {
         0 => Ok(()),

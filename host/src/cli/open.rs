@@ -124,6 +124,9 @@ fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent
     resolved.ignored_keys.iter().for_each(|ignored| tracing::warn!("{ignored}"));
 
     let Config { dataset: first, encoder: architecture, linear_head, .. } = &resolved.config;
+    if dataset.is_some() {
+        registry.check_options(&first.name, &first.options)?;
+    }
     let mut problems = Vec::new();
     let mut check = |section: &str, options: &Map<String, Value>, known: &[OptionSpec]| {
         let known: Vec<_> = known.iter().map(|option| option.name.as_str()).collect();

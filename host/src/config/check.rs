@@ -122,7 +122,11 @@ impl Walk<'_> {
                 Some(Plain::Text(text)) if words.iter().any(|(word, _)| *word == text) => Some(text.into()),
                 _ => None,
             }),
-            Kind::Numbers(numbers) => floats(node).filter(|values| values.len() == numbers.count).map(Value::from),
+            Kind::Numbers(numbers) => {
+                let fits = |values: &Vec<Value>| numbers.count == 0 || values.len() == numbers.count;
+                floats(node).filter(fits).map(Value::from)
+            }
+            Kind::Texts => texts(node).map(Value::from),
         };
         match value {
             Some(_) => {
@@ -219,6 +223,18 @@ fn float(node: &Node) -> Option<Value> {
         _ => return None,
     };
     value.is_finite().then(|| value.into())
+}
+
+/// The texts of a list; what is written without quotes is a text too, as `0` and `yes` may be.
+fn texts(node: &Node) -> Option<Vec<Value>> {
+    let text = |item: &Node| match item {
+        Node::Scalar { text, .. } => Some(Value::from(text.clone())),
+        _ => None,
+    };
+    match node {
+        Node::List(items) => items.iter().map(text).collect(),
+        _ => None,
+    }
 }
 
 /// The numbers of a list, or of a text such as `(0.15, 0.4)`.

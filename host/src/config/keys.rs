@@ -3,7 +3,8 @@
 
 use super::role::Role;
 use super::schema::Config;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -39,9 +40,11 @@ pub(super) enum Kind {
     /// An integer, or one of these words.
     IntegerOr(Range, Vec<(String, String)>),
     Numbers(Numbers),
+    /// A list of texts.
+    Texts,
 }
 
-/// A list of exactly so many numbers.
+/// A list of exactly so many numbers; of any number of them where the count is 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Numbers {
     pub count: usize,
@@ -60,10 +63,15 @@ pub(super) struct Range {
 impl Key {
     /// The whole configuration.
     pub fn root() -> Key {
-        let schema = json_schema();
+        Key::of::<Config>()
+    }
+
+    /// The keys of a file whose content is a `T`.
+    pub fn of<T: JsonSchema + Serialize + Default>() -> Key {
+        let schema = schemars::schema_for!(T).to_value();
         let none = Map::new();
         let definitions = schema.get("$defs").and_then(Value::as_object).unwrap_or(&none);
-        let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+        let defaults = serde_json::to_value(T::default()).unwrap_or_default();
         read(&schema, definitions, String::new(), defaults, Decided::default())
     }
 
@@ -142,6 +150,8 @@ impl Key {
             Kind::IntegerOr(range, words) => {
                 format!("an integer{range}, or one of {}", list(words.iter().map(|(word, _)| word.as_str())))
             }
+            Kind::Texts => "a list of texts".into(),
+            Kind::Numbers(Numbers { count: 0, range, .. }) => format!("a list of numbers, each{range}"),
             Kind::Numbers(Numbers { count, range: Range { min: None, max: None }, .. }) => {
                 format!("a list of {count} numbers")
             }
@@ -226,6 +236,7 @@ fn read(schema: &Value, definitions: &Map<String, Value>, path: String, default:
         "number" => Kind::Number(range(target)),
         "array" => match items.and_then(section) {
             Some(keys) => Kind::Sections(keys),
+            None if target.get("items").is_some_and(|items| type_of(items) == "string") => Kind::Texts,
             None => {
                 let count = target.get("minItems").and_then(Value::as_u64).unwrap_or_default() as usize;
                 let is_ordered = schema.get("x-ordered").is_some();

@@ -66,9 +66,9 @@ pub fn peek(sources: &Sources) -> Result<Names, ConfigError> {
 }
 
 /// One layer, as figment takes it.
-struct Layered {
-    name: String,
-    values: Dict,
+pub(super) struct Layered {
+    pub name: String,
+    pub values: Dict,
 }
 
 impl Provider for Layered {

@@ -4,6 +4,7 @@
 //! schema's keys, and handed to figment, which merges them in order.
 
 mod check;
+mod document;
 mod error;
 mod explain;
 mod flat;
@@ -24,6 +25,7 @@ mod show;
 mod sources;
 mod yaml;
 
+pub use document::Document;
 pub use error::{ConfigError, Problem};
 pub use explain::explain;
 pub use flat::flat;

@@ -8,19 +8,20 @@ pub use verdict::{Report, Status, Verdict};
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::plugin::Registry;
+use crate::plugin::{Registry, SearchDir};
 use crate::samples;
 use std::path::Path;
 use verdict::Verdicts;
 
 /// Checks the data sets and encoders of one plugin file; `only` these names, where there are any. Data sets are made with the
-/// folder and the options of `config.dataset`, encoders with those of `config.encoder`.
+/// folder and the options of `config.dataset`, encoders with those of `config.encoder`. A data set without code has its reader
+/// in `dirs`.
 ///
 /// # Errors
 /// A file that is no usable plugin, and a name that it does not provide. Broken contracts are verdicts.
-pub fn check(file: &Path, only: &[String], config: &Config) -> Result<Report, Error> {
-    let (registry, manifest) = Registry::of_file(file)?;
-    let provided = || manifest.datasets.iter().chain(&manifest.encoders);
+pub fn check(file: &Path, only: &[String], config: &Config, dirs: &[SearchDir]) -> Result<Report, Error> {
+    let (registry, plugin) = Registry::of_file(file, dirs)?;
+    let provided = || plugin.datasets().iter().chain(plugin.encoders());
     if let Some(unknown) = only.iter().find(|name| provided().all(|known| known != *name)) {
         let names: Vec<_> = provided().map(String::as_str).collect();
         return Err(Error::configuration(format!(
@@ -31,7 +32,7 @@ pub fn check(file: &Path, only: &[String], config: &Config) -> Result<Report, Er
     }
     let wanted = |name: &&String| only.is_empty() || only.contains(name);
     let mut verdicts = Vec::new();
-    for name in manifest.datasets.iter().filter(wanted) {
+    for name in plugin.datasets().iter().filter(wanted) {
         let mut config = config.clone();
         config.dataset.name.clone_from(name);
         let request = samples::requests(&config)?.0.remove(0);
@@ -39,10 +40,11 @@ pub fn check(file: &Path, only: &[String], config: &Config) -> Result<Report, Er
         dataset::check(&registry, &request, &mut of);
         verdicts.extend(of.into_list());
     }
-    for name in manifest.encoders.iter().filter(wanted) {
+    for name in plugin.encoders().iter().filter(wanted) {
         let mut of = Verdicts::about(format!("encoder {name}"));
         encoder::check(&registry, name, &config.encoder.options, &mut of);
         verdicts.extend(of.into_list());
     }
-    Ok(Report { file: file.to_owned(), plugin: manifest.name, version: manifest.version, verdicts })
+    let (plugin, version) = (plugin.name().to_owned(), plugin.version().to_owned());
+    Ok(Report { file: file.to_owned(), plugin, version, verdicts })
 }

@@ -1,11 +1,12 @@
 //! Puts a plugin file where every run finds it.
 
 use super::registry::Conflict;
-use super::{PluginFailure, Registry, SearchDir, digest, listing, manifest};
+use super::{PluginFailure, Provided, Registry, SearchDir, description, digest, listing};
 use crate::regular_file;
-use selfsame_plugin_api::{Manifest, PluginError};
+use crate::storage::sha256_of_bytes;
+use selfsame_plugin_api::PluginError;
 use std::fs::{self, Permissions};
-use std::io::{Error, ErrorKind, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,56 +16,63 @@ pub struct Installed {
     /// The copy.
     pub path: PathBuf,
     /// What it provides.
-    pub manifest: Manifest,
+    pub provided: Provided,
     /// Name and version of the plugin that was replaced, or why that file could not be used.
     pub replaced: Option<String>,
 }
 
 /// Opens a plugin file, reads its cards, and copies it into `folder`, with its digest beside it; `force` replaces a file of
-/// the same name.
+/// the same name. The reader of a data set without code is a plugin in `dirs`; its folder is written from the root, since the
+/// copy lies elsewhere.
 ///
 /// # Errors
 /// A file or a card that this host cannot use, a file of the same name that is there already, another installed file that
 /// provides one of its names, or a folder that cannot be written.
-pub fn install(file: &Path, folder: &Path, force: bool) -> Result<Installed, PluginFailure> {
+pub fn install(file: &Path, folder: &Path, force: bool, dirs: &[SearchDir]) -> Result<Installed, PluginFailure> {
     let unusable = |reason: String| PluginFailure::Unusable { path: file.to_owned(), reason };
-    let named = file.file_name().filter(|_| file.extension().is_some_and(|extension| extension == "so"));
-    let name = named.ok_or_else(|| unusable("only files whose names end in `.so` are looked for; rename it".into()))?;
-    let inspection = listing::inspect(file)?;
+    let is_library = file.extension().is_some_and(|extension| extension == "so");
+    let named = file.file_name().filter(|_| is_library || description::is_named_so(file));
+    let message = "only files whose names end in `.so` or `.dataset.yaml` are looked for; rename it";
+    let name = named.ok_or_else(|| unusable(message.into()))?;
+    let inspection = listing::inspect(file, dirs)?;
     inspection.judge()?;
     let path = folder.join(name);
-    ensure_own_names(&inspection.manifest, &path, folder)?;
-    let replaced = path.exists().then(|| manifest::read(&path).map_or_else(|reason| reason, |old| label(&old)));
-    copy(file, folder, &path, force, &inspection.sha256).map_err(|error| match error.kind() {
+    ensure_own_names(&inspection.provided, &path, folder)?;
+    let replaced =
+        path.exists().then(|| Provided::read(&path).map_or_else(|reason| reason, |old| Provided::label(&old)));
+    let moved = match &inspection.provided {
+        Provided::Library(_) => None,
+        Provided::Description(description) => Some(description.from_anywhere()?),
+    };
+    let copied = match &moved {
+        None => regular_file::open(file).and_then(|file| copy(file, folder, &path, force, &inspection.sha256)),
+        Some(text) => copy(text.as_bytes(), folder, &path, force, &sha256_of_bytes(text.as_bytes())),
+    };
+    copied.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => PluginFailure::Occupied {
             path: path.clone(),
             installed: replaced.clone().unwrap_or_default(),
-            new: label(&inspection.manifest),
+            new: inspection.provided.label(),
         },
         _ => PluginFailure::Unusable { path: path.clone(), reason: format!("cannot be written: {error}") },
     })?;
-    Ok(Installed { path, manifest: inspection.manifest, replaced })
-}
-
-/// Name and version.
-pub(super) fn label(manifest: &Manifest) -> String {
-    format!("{} {}", manifest.name, manifest.version)
+    Ok(Installed { path, provided: inspection.provided, replaced })
 }
 
 /// Two files of one folder that provide the same name could not be used.
-fn ensure_own_names(manifest: &Manifest, path: &Path, folder: &Path) -> Result<(), PluginFailure> {
+fn ensure_own_names(ours: &Provided, path: &Path, folder: &Path) -> Result<(), PluginFailure> {
     let installed = Registry::scan(&[SearchDir::new(folder, "installed")]);
     let others = installed.files().iter().filter(|other| other.path.file_name() != path.file_name());
     for other in others {
-        let Ok(theirs) = &other.manifest else { continue };
+        let Ok(theirs) = &other.provided else { continue };
         let shared = |ours: &[String], theirs: &[String]| ours.iter().find(|name| theirs.contains(name)).cloned();
-        let name = shared(&manifest.datasets, &theirs.datasets).or(shared(&manifest.encoders, &theirs.encoders));
+        let name = shared(ours.datasets(), theirs.datasets()).or(shared(ours.encoders(), theirs.encoders()));
         if let Some(name) = name {
             return Err(PluginError::configuration(format!(
                 "`{name}` is provided by {} already ({}); remove that with `selfsame plugins remove {}` first",
                 other.path.display(),
-                label(theirs),
-                theirs.name
+                theirs.label(),
+                theirs.name()
             ))
             .into());
         }
@@ -73,12 +81,12 @@ fn ensure_own_names(manifest: &Manifest, path: &Path, folder: &Path) -> Result<(
 }
 
 /// A running program keeps the file that it has opened: the copy is another one, moved into its place.
-fn copy(file: &Path, folder: &Path, to: &Path, force: bool, sha256: &str) -> Result<(), Error> {
+fn copy(mut content: impl Read, folder: &Path, to: &Path, force: bool, sha256: &str) -> Result<(), Error> {
     fs::create_dir_all(folder)?;
     let unfinished =
         |mode| tempfile::Builder::new().prefix(".").permissions(Permissions::from_mode(mode)).tempfile_in(folder);
     let library = unfinished(0o755)?;
-    std::io::copy(&mut regular_file::open(file)?, &mut library.as_file())?;
+    std::io::copy(&mut content, &mut library.as_file())?;
     library.as_file().sync_all()?;
     let mut beside = unfinished(0o644)?;
     beside.write_all(digest::line(sha256, to).as_bytes())?;
@@ -91,7 +99,7 @@ fn copy(file: &Path, folder: &Path, to: &Path, force: bool, sha256: &str) -> Res
 impl Installed {
     /// For people; with what stands in the way of its names in these folders.
     pub fn text(&self, searched: &[SearchDir]) -> String {
-        let Manifest { datasets, encoders, .. } = &self.manifest;
+        let (datasets, encoders) = (self.provided.datasets(), self.provided.encoders());
         let provided =
             [("data sets", datasets), ("encoders", encoders)].into_iter().filter(|(_, names)| !names.is_empty());
         let mut lines: Vec<_> = provided.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect();
@@ -103,6 +111,6 @@ impl Installed {
             lines.push(format!("but `{name}` is that of {}, which is searched earlier", by.display()));
         }
         let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
-        format!("{} is installed as {}{lines}", label(&self.manifest), self.path.display())
+        format!("{} is installed as {}{lines}", self.provided.label(), self.path.display())
     }
 }

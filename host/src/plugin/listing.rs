@@ -1,7 +1,8 @@
 //! What `selfsame plugins list` and `selfsame plugins inspect` print.
 
 use super::registry::Conflict;
-use super::{PluginFailure, Registry, ScannedFile, load, trust};
+use super::{PluginFailure, Provided, Registry, ScannedFile, SearchDir};
+use crate::storage::sha256_of_file;
 use comfy_table::{ContentArrangement, Table, presets};
 use selfsame_encoder_api::EncoderCard;
 use selfsame_plugin_api::{Card, Manifest, OptionSpec, PluginError};
@@ -18,13 +19,13 @@ pub fn table(registry: &Registry) -> String {
     table.set_header(["file", "plugin", "data sets", "encoders", "status"]);
     for file in registry.files() {
         let path = file.path.display().to_string();
-        match &file.manifest {
-            Ok(Manifest { name, version, datasets, encoders, .. }) => {
-                let plugin = format!("{name} {version}");
+        match &file.provided {
+            Ok(provided) => {
+                let (datasets, encoders) = (provided.datasets(), provided.encoders());
                 let remarks: Vec<_> = remarks(registry, file);
                 let status =
                     if remarks.is_empty() { "ok".to_owned() } else { format!("ok, but {}", remarks.join("; ")) };
-                table.add_row([path, plugin, datasets.join(", "), encoders.join(", "), status])
+                table.add_row([path, provided.label(), datasets.join(", "), encoders.join(", "), status])
             }
             Err(reason) => table.add_row([path, String::new(), String::new(), String::new(), reason.clone()]),
         };
@@ -48,10 +49,10 @@ pub fn json(registry: &Registry) -> Value {
     let file = |file: &ScannedFile| {
         json!({
             "path": file.path,
-            "ok": file.manifest.is_ok(),
-            "reason": file.manifest.as_ref().err(),
+            "ok": file.provided.is_ok(),
+            "reason": file.provided.as_ref().err(),
             "remarks": remarks(registry, file),
-            "manifest": file.manifest.as_ref().ok(),
+            "manifest": file.provided.as_ref().ok().map(Provided::json),
         })
     };
     registry.files().iter().map(file).collect()
@@ -62,28 +63,37 @@ pub fn json(registry: &Registry) -> Value {
 pub struct Inspection {
     path: std::path::PathBuf,
     pub(super) sha256: String,
-    pub(super) manifest: Manifest,
+    pub(super) provided: Provided,
     datasets: Vec<Result<Card, PluginError>>,
     encoders: Vec<Result<EncoderCard, PluginError>>,
 }
 
-/// Opens a plugin and reads its cards, also those that break their contract.
+/// Opens a plugin and reads its cards, also those that break their contract. A data set without code has its reader in `dirs`.
 ///
 /// # Errors
 /// The file cannot be used.
-pub fn inspect(path: &Path) -> Result<Inspection, PluginFailure> {
-    let path = path.canonicalize().map_err(|error| PluginFailure::Unusable {
-        path: path.to_owned(),
-        reason: format!("cannot be opened: {error}"),
+pub fn inspect(path: &Path, dirs: &[SearchDir]) -> Result<Inspection, PluginFailure> {
+    let (registry, provided) = Registry::of_file(path, dirs)?;
+    let path = registry.files()[0].path.clone();
+    let datasets = own_errors(provided.datasets().iter().map(|name| registry.dataset_card(name)))?;
+    let encoders = own_errors(provided.encoders().iter().map(|name| registry.encoder_card(name)))?;
+    let (sha256, _) = sha256_of_file(&path).map_err(|error| PluginFailure::Unusable {
+        path: path.clone(),
+        reason: format!("cannot be read: {}", error.source),
     })?;
-    let searched = path.parent().unwrap_or(Path::new("/"));
-    let others =
-        trust::judge(&path, searched).map_err(|reason| PluginFailure::Unusable { path: path.clone(), reason })?;
-    others.into_iter().for_each(|others| tracing::warn!("plugin file {}: {others}", path.display()));
-    let library = load::open(&path)?;
-    let datasets = library.manifest.datasets.iter().map(|name| library.dataset_card(name)).collect();
-    let encoders = library.manifest.encoders.iter().map(|name| library.encoder_card(name)).collect();
-    Ok(Inspection { path, sha256: library.sha256, manifest: library.manifest, datasets, encoders })
+    Ok(Inspection { path, sha256, provided, datasets, encoders })
+}
+
+/// Cards, and what is wrong with them; a plugin that cannot be opened has none.
+fn own_errors<T>(
+    cards: impl Iterator<Item = Result<T, PluginFailure>>,
+) -> Result<Vec<Result<T, PluginError>>, PluginFailure> {
+    let own = |card| match card {
+        Ok(card) => Ok(Ok(card)),
+        Err(PluginFailure::Failed(error)) => Ok(Err(error)),
+        Err(failure) => Err(failure),
+    };
+    cards.map(own).collect()
 }
 
 impl Inspection {
@@ -110,7 +120,7 @@ impl Inspection {
         json!({
             "path": self.path,
             "sha256": self.sha256,
-            "manifest": self.manifest,
+            "manifest": self.provided.json(),
             "datasets": cards_json(&self.datasets),
             "encoders": cards_json(&self.encoders),
         })
@@ -125,13 +135,26 @@ impl Inspection {
     }
 
     fn write(&self, text: &mut String) -> std::fmt::Result {
-        let Manifest { name, version, abi, layout, rustc, target, libtorch, .. } = &self.manifest;
-        writeln!(text, "{name} {version}")?;
+        writeln!(text, "{}", self.provided.label())?;
         writeln!(text, "  file      {}", self.path.display())?;
         writeln!(text, "  sha256    {}", self.sha256)?;
-        writeln!(text, "  abi       {abi}, layout {layout}")?;
-        writeln!(text, "  built by  {rustc} for {target}")?;
-        writeln!(text, "  libtorch  {}", libtorch.as_deref().unwrap_or("none"))?;
+        match &self.provided {
+            Provided::Library(Manifest { abi, layout, rustc, target, libtorch, .. }) => {
+                writeln!(text, "  abi       {abi}, layout {layout}")?;
+                writeln!(text, "  built by  {rustc} for {target}")?;
+                writeln!(text, "  libtorch  {}", libtorch.as_deref().unwrap_or("none"))?;
+            }
+            Provided::Description(description) => {
+                let file = description.file();
+                writeln!(text, "  reader    {}", file.reader)?;
+                if let Some(folder) = description.folder() {
+                    writeln!(text, "  folder    {}", folder.display())?;
+                }
+                for (name, value) in &file.options {
+                    writeln!(text, "  decides   {name} = {value}")?;
+                }
+            }
+        }
         for card in &self.datasets {
             let Ok(card) = card else { continue };
             writeln!(text, "\ndata set {}\n  {}", card.name, card.summary)?;

@@ -2,6 +2,8 @@
 
 mod card;
 mod dataset;
+mod described;
+mod description;
 mod digest;
 mod elf;
 mod encoder;
@@ -14,6 +16,7 @@ mod load;
 mod log;
 mod manifest;
 mod plugin_context;
+mod provided;
 mod registry;
 pub mod remove;
 pub mod search;
@@ -23,8 +26,10 @@ mod stdout;
 mod trust;
 mod usage;
 
+pub use description::{Description, DescriptionFile, StatedTask};
 pub use exit_guard::expect_exit;
 pub use failure::{PluginFailure, UnknownName};
+pub use provided::Provided;
 pub use registry::{Conflict, PluginFile, Registry, ScannedFile};
 pub use search::SearchDir;
 pub use slow_call::wish_to_stop;

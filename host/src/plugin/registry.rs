@@ -1,15 +1,18 @@
 //! Which plugin provides which name.
 
 use super::{
-    PluginFailure, SearchDir, UnknownName,
+    PluginFailure, Provided, SearchDir, UnknownName, described,
+    described::DescribedDataset,
+    description::Description,
     load::{self, Library},
-    manifest, search, trust,
+    search, trust,
     usage::UsedCard,
 };
 use crate::storage::sha256_of_file;
 use selfsame_encoder_api::{Encoder, EncoderCard, EncoderRequest};
-use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Manifest};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
@@ -17,13 +20,13 @@ use std::{
 };
 use tch::Device;
 
-/// A file of the search path and what its manifest says.
+/// A file of the search path and what it says that it provides.
 #[derive(Debug)]
 pub struct ScannedFile {
     /// Canonical path.
     pub path: PathBuf,
-    /// The manifest, or why the file cannot be used.
-    pub manifest: Result<Manifest, String>,
+    /// What it provides, or why it cannot be used.
+    pub provided: Result<Provided, String>,
     /// Who else can change it, as the beginning of a sentence; none: nobody but root.
     pub others: Option<String>,
     /// Which folder of the search path it is of.
@@ -32,16 +35,16 @@ pub struct ScannedFile {
 
 impl ScannedFile {
     fn read(path: PathBuf, folder: usize, searched: &SearchDir) -> Self {
-        let read = manifest::read(&path).and_then(|read| Ok((read, trust::judge(&path, &searched.path)?)));
-        let (manifest, others) = match read {
-            Ok((manifest, others)) => (Ok(manifest), others),
+        let read = Provided::read(&path).and_then(|read| Ok((read, trust::judge(&path, &searched.path)?)));
+        let (provided, others) = match read {
+            Ok((provided, others)) => (Ok(provided), others),
             Err(reason) => (Err(reason), None),
         };
-        Self { path, manifest, others, folder }
+        Self { path, provided, others, folder }
     }
 
     fn provides(&self, kind: Kind, name: &str) -> bool {
-        self.manifest.as_ref().is_ok_and(|manifest| kind.names(manifest).any(|known| known == name))
+        self.provided.as_ref().is_ok_and(|provided| kind.names(provided).any(|known| known == name))
     }
 }
 
@@ -84,6 +87,8 @@ pub struct Registry {
     searched: Vec<SearchDir>,
     files: Vec<ScannedFile>,
     opened: Mutex<Vec<Arc<Library>>>,
+    /// Descriptions that a data set was made of.
+    described: Mutex<Vec<PluginFile>>,
     /// Files passed over that have been told of.
     told: Mutex<HashSet<PathBuf>>,
 }
@@ -105,37 +110,48 @@ impl Kind {
         }
     }
 
-    fn names(self, manifest: &Manifest) -> impl Iterator<Item = &String> {
-        let Manifest { name, datasets, encoders, .. } = manifest;
-        let (datasets, encoders, name): (&[String], &[String], &[String]) = match self {
-            Kind::Dataset => (datasets, &[], &[]),
-            Kind::Encoder => (&[], encoders, &[]),
-            Kind::Any => (datasets, encoders, std::slice::from_ref(name)),
+    fn names(self, provided: &Provided) -> impl Iterator<Item = &str> {
+        let (datasets, encoders) = (provided.datasets(), provided.encoders());
+        let (datasets, encoders, name): (&[String], &[String], _) = match self {
+            Kind::Dataset => (datasets, &[], None),
+            Kind::Encoder => (&[], encoders, None),
+            Kind::Any => (datasets, encoders, Some(provided.name())),
         };
-        datasets.iter().chain(encoders).chain(name)
+        datasets.iter().chain(encoders).map(String::as_str).chain(name)
     }
 }
 
 impl Registry {
-    /// Reads the manifests of all `*.so` files in `dirs`.
+    /// Judges all plugin files in `dirs`.
     pub fn scan(dirs: &[SearchDir]) -> Self {
         let scan = |(folder, path): (usize, PathBuf)| ScannedFile::read(path, folder, &dirs[folder]);
         let files = search::files(dirs).into_iter().map(scan).collect();
-        Self { searched: dirs.to_vec(), files, opened: Mutex::default(), told: Mutex::default() }
+        Self::of(dirs.to_vec(), files)
     }
 
-    /// One plugin file alone, and its manifest.
+    fn of(searched: Vec<SearchDir>, files: Vec<ScannedFile>) -> Self {
+        Self { searched, files, opened: Mutex::default(), described: Mutex::default(), told: Mutex::default() }
+    }
+
+    /// One plugin file alone, and what it provides. A description's reader is one of the plugins in `dirs`.
     ///
     /// # Errors
     /// A file that cannot be used.
-    pub fn of_file(file: &Path) -> Result<(Self, Manifest), PluginFailure> {
+    pub fn of_file(file: &Path, dirs: &[SearchDir]) -> Result<(Self, Provided), PluginFailure> {
         let unusable = |reason: String| PluginFailure::Unusable { path: file.to_owned(), reason };
         let path = file.canonicalize().map_err(|error| unusable(format!("cannot be opened: {error}")))?;
         let folder = SearchDir::new(path.parent().unwrap_or(Path::new("/")), "the file's own folder");
         let scanned = ScannedFile::read(path, 0, &folder);
-        let manifest = scanned.manifest.clone().map_err(unusable)?;
-        let (opened, told) = (Mutex::default(), Mutex::default());
-        Ok((Self { searched: vec![folder], files: vec![scanned], opened, told }, manifest))
+        let provided = scanned.provided.clone().map_err(unusable)?;
+        let mut searched = vec![folder];
+        let mut files = vec![scanned];
+        if let Provided::Description(description) = &provided {
+            searched.extend_from_slice(dirs);
+            let read = |(folder, path): (usize, PathBuf)| ScannedFile::read(path, folder + 1, &dirs[folder]);
+            let readers = search::files(dirs).into_iter().map(read);
+            files.extend(readers.filter(|file| !file.provides(Kind::Dataset, &description.file().name)));
+        }
+        Ok((Self::of(searched, files), provided))
     }
 
     /// All files found, in search order.
@@ -143,7 +159,7 @@ impl Registry {
         &self.files
     }
 
-    /// The files that have been opened so far, in that order.
+    /// The files that have been used so far: descriptions, and libraries that were opened, in that order.
     pub fn used(&self) -> Vec<PluginFile> {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let file = |library: &Arc<Library>| PluginFile {
@@ -153,7 +169,8 @@ impl Registry {
             version: library.manifest.version.clone(),
             used: library.used(),
         };
-        opened.iter().map(file).collect()
+        let described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        described.iter().cloned().chain(opened.iter().map(file)).collect()
     }
 
     /// The card of the data set `name`.
@@ -162,7 +179,24 @@ impl Registry {
     /// An unknown or ambiguous name, a file of the current folder that others can write to in place of another one, an
     /// unusable file, or a card that breaks its contract.
     pub fn dataset_card(&self, name: &str) -> Result<Card, PluginFailure> {
-        Ok(self.provider(Kind::Dataset, name)?.dataset_card(name)?)
+        match self.description(name)? {
+            Some(description) => {
+                let card = description.card(self.reader(&description)?.dataset_card(&description.file().reader)?);
+                Ok(described::checked(&description, card)?)
+            }
+            None => Ok(self.provider(Kind::Dataset, name)?.dataset_card(name)?),
+        }
+    }
+
+    /// Refuses options that a data set without code decides itself.
+    ///
+    /// # Errors
+    /// As [`Registry::dataset_card`], and the option with the place that decides it.
+    pub fn check_options(&self, name: &str, options: &Map<String, Value>) -> Result<(), PluginFailure> {
+        match self.description(name)? {
+            Some(description) => Ok(description.check_options(options)?),
+            None => Ok(()),
+        }
     }
 
     /// Makes the data set `request.name`. What it returns is checked against its card.
@@ -170,7 +204,50 @@ impl Registry {
     /// # Errors
     /// As [`Registry::dataset_card`], and what the plugin says about the request's options.
     pub fn create_dataset(&self, request: &DatasetRequest) -> Result<Box<dyn Dataset>, PluginFailure> {
-        Ok(self.provider(Kind::Dataset, &request.name)?.create_dataset(request)?)
+        let Some(description) = self.description(&request.name)? else {
+            return Ok(self.provider(Kind::Dataset, &request.name)?.create_dataset(request)?);
+        };
+        let asked = description.request(request)?;
+        let reader = self.reader(&description)?.create_dataset(&asked);
+        let reader = reader.map_err(|error| description.named(error))?;
+        self.note_use(&description, &self.dataset_card(&request.name)?)?;
+        Ok(Box::new(DescribedDataset { description, reader }))
+    }
+
+    /// The description that a name stands for; none where it is a library's.
+    fn description(&self, name: &str) -> Result<Option<Arc<Description>>, PluginFailure> {
+        match &self.find(Kind::Dataset, name)?.provided {
+            Ok(Provided::Description(description)) => Ok(Some(description.clone())),
+            _ => Ok(None),
+        }
+    }
+
+    /// The library that reads what a description is about.
+    fn reader(&self, description: &Description) -> Result<Arc<Library>, PluginFailure> {
+        let name = &description.file().reader;
+        if self.description(name).map_err(|error| description.unusable(format!("its reader: {error}")))?.is_some() {
+            return Err(description
+                .unusable(format!("its reader `{name}` is no compiled data set; name the one that it names")));
+        }
+        self.provider(Kind::Dataset, name)
+    }
+
+    fn note_use(&self, description: &Description, card: &Card) -> Result<(), PluginFailure> {
+        let path = description.path();
+        let (sha256, _) =
+            sha256_of_file(path).map_err(|error| description.unusable(format!("cannot be read: {}", error.source)))?;
+        let file = PluginFile {
+            path: path.to_owned(),
+            sha256,
+            name: description.file().name.clone(),
+            version: description.file().version.clone(),
+            used: vec![card.into()],
+        };
+        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        if !described.contains(&file) {
+            described.push(file);
+        }
+        Ok(())
     }
 
     /// The card of the encoder `name`.
@@ -194,7 +271,8 @@ impl Registry {
     /// # Errors
     /// An unknown or ambiguous name, and as [`Registry::dataset_card`] a file that others can write to.
     pub fn locate(&self, wanted: &Path) -> Result<PathBuf, PluginFailure> {
-        let looks_like_a_path = wanted.components().count() != 1 || wanted.extension().is_some_and(|end| end == "so");
+        let looks_like_a_path =
+            wanted.components().count() != 1 || wanted.extension().is_some_and(|end| end == "so" || end == "yaml");
         match wanted.to_str() {
             Some(name) if !looks_like_a_path && !wanted.is_file() => Ok(self.find(Kind::Any, name)?.path.clone()),
             _ => Ok(wanted.to_owned()),
@@ -242,8 +320,8 @@ impl Registry {
 
     /// The first data set or encoder of `file` whose name stands for another file's, or for none.
     pub fn conflict<'a>(&'a self, file: &'a ScannedFile) -> Option<Conflict<'a>> {
-        let manifest = file.manifest.as_ref().ok()?;
-        let names = |kind: Kind| kind.names(manifest).map(move |name| (kind, name));
+        let provided = file.provided.as_ref().ok()?;
+        let names = |kind: Kind| kind.names(provided).map(move |name| (kind, name));
         names(Kind::Dataset).chain(names(Kind::Encoder)).find_map(|(kind, name)| {
             let first = self.files.iter().find(|other| other.provides(kind, name))?;
             let is_first = same_content(&first.path, &file.path);
@@ -277,14 +355,14 @@ impl Registry {
     }
 
     fn unknown(&self, kind: Kind, name: &str) -> PluginFailure {
-        let manifests = self.files.iter().filter_map(|file| file.manifest.as_ref().ok());
-        let mut available: Vec<_> = manifests.flat_map(|manifest| kind.names(manifest)).cloned().collect();
+        let usable = self.files.iter().filter_map(|file| file.provided.as_ref().ok());
+        let mut available: Vec<_> = usable.flat_map(|provided| kind.names(provided)).map(str::to_owned).collect();
         available.sort();
         available.dedup();
         let likeness =
             |known: &String| strsim::normalized_damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
         let nearest = available.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let unusable = |file: &ScannedFile| Some((file.path.clone(), file.manifest.as_ref().err()?.clone()));
+        let unusable = |file: &ScannedFile| Some((file.path.clone(), file.provided.as_ref().err()?.clone()));
         PluginFailure::Unknown(Box::new(UnknownName {
             what: kind.what(),
             name: name.to_owned(),

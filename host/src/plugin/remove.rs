@@ -1,6 +1,6 @@
 //! Takes an installed plugin away.
 
-use super::{PluginFailure, Registry, ScannedFile, SearchDir, digest, install};
+use super::{PluginFailure, Provided, Registry, ScannedFile, SearchDir, digest};
 use selfsame_plugin_api::PluginError;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -62,5 +62,5 @@ fn entry_of(file: &ScannedFile, folder: &Path) -> io::Result<PathBuf> {
 }
 
 fn provided(file: &ScannedFile) -> String {
-    file.manifest.as_ref().map_or_else(Clone::clone, install::label)
+    file.provided.as_ref().map_or_else(Clone::clone, Provided::label)
 }

@@ -1,5 +1,6 @@
 //! Where plugins are looked for.
 
+use super::description;
 use crate::home;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ const FLAG: &str = "--plugins";
 const VARIABLE: &str = "SELFSAME_PLUGINS";
 const HERE: &str = "current folder";
 
-/// A folder to look for `*.so` files in (not below it).
+/// A folder to look for `*.so` and `*.dataset.yaml` files in (not below it).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchDir {
     /// The folder; it need not exist.
@@ -83,7 +84,8 @@ pub(super) fn files(dirs: &[SearchDir]) -> Vec<(usize, PathBuf)> {
                 continue;
             }
         };
-        here.retain(|path| path.extension().is_some_and(|extension| extension == "so") && !path.is_dir());
+        let is_library = |path: &Path| path.extension().is_some_and(|extension| extension == "so");
+        here.retain(|path| (is_library(path) || description::is_named_so(path)) && !path.is_dir());
         here.sort();
         for path in here {
             // A dangling link keeps its own name and is judged when it is read.
@@ -111,13 +113,14 @@ mod tests {
     #[test]
     fn files_are_sorted_canonical_and_listed_once() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["b.so", "a.so", "c.txt", "d.so.1"] {
+        for name in ["b.so", "a.so", "c.txt", "d.so.1", "e.dataset.yaml", "f.yaml"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
-        std::fs::create_dir(folder.path().join("e.so")).unwrap();
+        std::fs::create_dir(folder.path().join("g.so")).unwrap();
         std::os::unix::fs::symlink("b.so", folder.path().join("z.so")).unwrap();
         let root = folder.path().canonicalize().unwrap();
         let dirs = [SearchDir::new(folder.path(), "x"), SearchDir::new(root.join("."), "y")];
-        assert_eq!(files(&dirs), [(0, root.join("a.so")), (0, root.join("b.so"))]);
+        let expected = ["a.so", "b.so", "e.dataset.yaml"].map(|name| (0, root.join(name)));
+        assert_eq!(files(&dirs), expected);
     }
 }

@@ -37,7 +37,7 @@ fn plugin_lines(flags: &[PathBuf]) -> Vec<Line> {
         .collect();
     let registry = Registry::scan(&directories);
     let all = registry.files().len();
-    let usable = registry.files().iter().filter(|file| file.manifest.is_ok()).count();
+    let usable = registry.files().iter().filter(|file| file.provided.is_ok()).count();
     let found = format!("{usable} usable of {all} found");
     lines.push(match (usable, all - usable) {
         (0, _) => {

@@ -170,7 +170,7 @@ fn the_listing_shows_usable_and_unusable_files() {
     assert_eq!(ok.iter().filter(|ok| **ok).count(), 1);
     assert!(registry.used().is_empty(), "listing opens nothing");
 
-    let inspection = listing::inspect(&hostile()).unwrap();
+    let inspection = listing::inspect(&hostile(), &[]).unwrap();
     let json = inspection.json();
     assert_eq!(json["manifest"]["name"], "selfsame-hostile-plugin");
     assert_eq!(json["datasets"][0]["classes"], json!(["even", "odd"]));
@@ -183,13 +183,13 @@ fn the_listing_shows_usable_and_unusable_files() {
     for part in ["libselfsame_hostile_plugin.so", "`bad-card`", "positive std", "`panicking-card`", "no card today"] {
         assert!(error.to_string().contains(part), "`{part}` is not in: {error}");
     }
-    assert!(listing::inspect(Path::new("absent.so")).unwrap_err().to_string().contains("absent.so"));
+    assert!(listing::inspect(Path::new("absent.so"), &[]).unwrap_err().to_string().contains("absent.so"));
 }
 
 #[test]
 fn a_plugin_with_a_broken_card_is_not_installed() {
     let folder = tempfile::tempdir().unwrap();
-    let error = install::install(&hostile(), folder.path(), false).unwrap_err();
+    let error = install::install(&hostile(), folder.path(), false, &[]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Plugin);
     assert!(error.to_string().contains("no card today"), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
