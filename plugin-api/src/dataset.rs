@@ -1,7 +1,8 @@
 //! Data sets: raw pixels, labels and facts about them; never tensors.
 
-use crate::{OptionSpec, Result, Services};
-use serde::{Deserialize, Serialize};
+use crate::{read_options, Card, Result, Services};
+use schemars::JsonSchema;
+use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -51,49 +52,32 @@ pub struct Normalization {
     pub std: Vec<f64>,
 }
 
-/// Facts about a data set that are known without reading it. Crosses the boundary as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Card {
-    /// The name that users write in `dataset.name`.
-    pub name: String,
-    /// One sentence for lists.
-    pub summary: String,
-    /// Class names in label order; empty without labels.
-    pub classes: Vec<String>,
-    /// What the labels mean.
-    pub task: Task,
-    /// Channels of an image, at least 1. Operations on colours need 1 or 3.
-    pub channels: usize,
-    /// Bits of a channel value: 8 or 16 (unsigned integers), or 32 (float32 from 0 to 1).
-    pub bit_depth: u8,
-    /// Usual height and width in pixels.
-    pub nominal_size: (usize, usize),
-    /// Statistics for `augmentation.normalize: dataset`; none: pixels stay in 0–1.
-    pub normalization: Option<Normalization>,
-    /// The splits that [`Dataset::open`] takes.
-    pub splits: Vec<Split>,
-    /// Licence, or that none is stated.
-    pub licence: String,
-    /// What to cite.
-    pub citation: String,
-    /// The known keys of `dataset.options`.
-    pub options: Vec<OptionSpec>,
-    /// Configuration values that suit this data set (a nested mapping in the schema of the run file); they rank below
-    /// everything that the user writes.
-    pub recommended: serde_json::Value,
-}
-
 /// What the host asks for when it makes a data set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatasetRequest {
     /// The data set's name, one of those that the plugin exports.
     pub name: String,
-    /// `dataset.dataset_dir`; none: the plugin's own folder below `cache_dir`.
+    /// `dataset.dataset_dir`; none: see [`DatasetRequest::folder`].
     pub dataset_dir: Option<PathBuf>,
     /// Where downloads may be kept; the host makes it.
     pub cache_dir: PathBuf,
     /// The user's `dataset.options`.
     pub options: serde_json::Value,
+}
+
+impl DatasetRequest {
+    /// The user's options in a struct; see [`option_specs`](crate::option_specs).
+    ///
+    /// # Errors
+    /// An option that the struct does not have, or a value that cannot be; named.
+    pub fn options<T: DeserializeOwned + JsonSchema>(&self) -> Result<T> {
+        read_options(&self.options)
+    }
+
+    /// The folder with the data: the user's, or else one of the data set's name below `cache_dir`, for downloads.
+    pub fn folder(&self) -> PathBuf {
+        self.dataset_dir.clone().unwrap_or_else(|| self.cache_dir.join(&self.name))
+    }
 }
 
 /// A data set. `Send + Sync`: the host owns all parallelism.

@@ -5,18 +5,25 @@
 //! `selfsame-encoder-api`, which adds libtorch. What crosses the boundary, panic catching and version checks are these
 //! crates' business.
 
+mod card;
 mod dataset;
+#[cfg(feature = "download")]
+pub mod download;
 mod error;
 mod export;
+pub mod files;
+mod in_memory;
 mod manifest;
 mod options;
 mod sdk;
 mod services;
 
-pub use dataset::{Card, Dataset, DatasetRequest, Image, Normalization, ReadHints, Samples, Split, Targets, Task};
+pub use card::Card;
+pub use dataset::{Dataset, DatasetRequest, Image, Normalization, ReadHints, Samples, Split, Targets, Task};
 pub use error::{ErrorKind, PluginError, Result};
+pub use in_memory::{planar, InMemory};
 pub use manifest::{Manifest, ABI_VERSION, LAYOUT_DIGEST, MANIFEST_SECTION, RUSTC, TARGET};
-pub use options::{parse_options, OptionSpec};
+pub use options::{option_specs, parse_options, read_options, OptionSpec};
 pub use sdk::{lacks_memory, without_backtrace};
 pub use services::{Cancelled, Services};
 

@@ -7,8 +7,11 @@ use selfsame_plugin_api::{Card, Image};
 const FLOAT: u8 = 32;
 
 /// The card of the images as the host keeps them.
-pub(super) fn held(card: Card) -> Card {
-    Card { bit_depth: if card.bit_depth == FLOAT { 16 } else { card.bit_depth }, ..card }
+pub(super) fn held(mut card: Card) -> Card {
+    if card.bit_depth == FLOAT {
+        card.bit_depth = 16;
+    }
+    card
 }
 
 /// The image as the host keeps it.

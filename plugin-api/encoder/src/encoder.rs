@@ -1,7 +1,8 @@
 //! Encoders: image to embedding, computed with libtorch inside the plugin.
 
-use crate::{EncoderError, OptionSpec, Result};
-use serde::{Deserialize, Serialize};
+use crate::{option_specs, read_options, EncoderError, OptionSpec, Result};
+use schemars::JsonSchema;
+use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use tch::Tensor;
 
 /// The first layers of a convolutional encoder.
@@ -14,8 +15,10 @@ pub enum Stem {
     Imagenet,
 }
 
-/// Facts about an encoder. Crosses the boundary as JSON.
+/// Facts about an encoder. Crosses the boundary as JSON. [`EncoderCard::new`] makes one, so that a field that comes later
+/// changes no plugin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct EncoderCard {
     /// The name that users write in `train.self_supervision.encoder_name`.
     pub name: String,
@@ -30,6 +33,51 @@ pub struct EncoderCard {
     pub options: Vec<OptionSpec>,
     /// Configuration values that suit this encoder; they rank below everything that the user writes.
     pub recommended: serde_json::Value,
+}
+
+impl EncoderCard {
+    /// An encoder without options; what follows changes that. No licence is stated, and there is nothing to cite.
+    ///
+    /// ```
+    /// use selfsame_encoder_api::EncoderCard;
+    ///
+    /// let card = EncoderCard::new("tiny", "Three convolutions").licence("MIT").citation("LeCun et al. 1998");
+    /// assert_eq!(card.licence, "MIT");
+    /// ```
+    pub fn new(name: &str, summary: &str) -> Self {
+        Self {
+            name: name.into(),
+            summary: summary.into(),
+            licence: "none stated".into(),
+            citation: "none".into(),
+            options: Vec::new(),
+            recommended: serde_json::Value::Null,
+        }
+    }
+
+    /// The licence of the code and of any weights in it.
+    #[must_use]
+    pub fn licence(self, licence: &str) -> Self {
+        Self { licence: licence.into(), ..self }
+    }
+
+    /// What to cite.
+    #[must_use]
+    pub fn citation(self, citation: &str) -> Self {
+        Self { citation: citation.into(), ..self }
+    }
+
+    /// The options of a struct; see [`option_specs`].
+    #[must_use]
+    pub fn options<T: JsonSchema>(self) -> Self {
+        Self { options: option_specs::<T>(), ..self }
+    }
+
+    /// Values of a run file that suit this encoder: a nested mapping.
+    #[must_use]
+    pub fn recommended(self, values: serde_json::Value) -> Self {
+        Self { recommended: values, ..self }
+    }
 }
 
 /// What the host asks for when it makes an encoder.
@@ -48,6 +96,14 @@ pub struct EncoderRequest {
 }
 
 impl EncoderRequest {
+    /// The user's options in a struct; see [`option_specs`].
+    ///
+    /// # Errors
+    /// An option that the struct does not have, or a value that cannot be; named.
+    pub fn options<T: DeserializeOwned + JsonSchema>(&self) -> Result<T> {
+        Ok(read_options(&self.options)?)
+    }
+
     /// The one among `known` that the request names.
     ///
     /// # Errors

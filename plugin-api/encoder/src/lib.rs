@@ -10,7 +10,7 @@ mod tensor;
 
 pub use encoder::{Buffer, Encoder, EncoderCard, EncoderRequest, Parameter, ParameterKind, Stem};
 pub use error::{EncoderError, Result};
-pub use selfsame_plugin_api::{self, parse_options, OptionSpec};
+pub use selfsame_plugin_api::{self, option_specs, parse_options, read_options, OptionSpec};
 pub use tch;
 #[doc(hidden)]
 pub use tensor::{borrow_tensor, own_tensor, take_tensor};

@@ -1,12 +1,11 @@
 //! From an archive to a folder, all or nothing.
 
-use crate::failure::{Failure, io_error};
+use crate::failure::Failure;
 use crate::options::Checksum;
 use crate::published::{Package, Published};
-use crate::regular_file;
 use crate::verify;
 use flate2::read::MultiGzDecoder;
-use selfsame_plugin_api::Services;
+use selfsame_plugin_api::{Services, files};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
@@ -31,11 +30,11 @@ pub fn install(
 ) -> Result<(), Failure> {
     let temporary = root.join(format!(".{}.partial", package.folder));
     let remove = || match fs::remove_dir_all(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &temporary, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(files::failure("remove", &temporary, &error)),
         _ => Ok(()),
     };
     remove()?;
-    fs::create_dir(&temporary).map_err(|error| io_error("make the folder", &temporary, &error))?;
+    fs::create_dir(&temporary).map_err(|error| files::failure("make the folder", &temporary, &error))?;
     let filled = extract(package, archive, &temporary, services)
         .and_then(|()| verify::package(published, package, &temporary, checksum, services));
     if let Err(failure) = filled {
@@ -50,12 +49,12 @@ pub fn install(
     }
     sync(&temporary)?;
     let folder = root.join(package.folder);
-    fs::rename(&temporary, &folder).map_err(|error| io_error("put the extracted files into", &folder, &error))?;
+    fs::rename(&temporary, &folder).map_err(|error| files::failure("put the extracted files into", &folder, &error))?;
     sync(root)
 }
 
 fn extract(package: &Package, archive: &Path, into: &Path, services: &dyn Services) -> Result<(), Failure> {
-    let file = regular_file::open(archive).map_err(|error| io_error("read", archive, &error))?;
+    let file = files::open(archive)?;
     let damaged = |error: io::Error| Failure::Content(format!("{}: {error}", archive.display()));
     let mut wanted: BTreeSet<_> = package.members.iter().map(|member| member.file).collect();
     let what = format!("unpacking {}", archive.display());
@@ -75,7 +74,7 @@ fn extract(package: &Package, archive: &Path, into: &Path, services: &dyn Servic
             return Err(Failure::Content(format!("{}: {} has {size} bytes", archive.display(), path.display())));
         }
         let target = into.join(name);
-        let mut out = File::create(&target).map_err(|error| io_error("write", &target, &error))?;
+        let mut out = File::create(&target).map_err(|error| files::failure("write", &target, &error))?;
         let mut buffer = vec![0; CHUNK];
         loop {
             services.progress(&what, unpacked, None)?;
@@ -83,10 +82,10 @@ fn extract(package: &Package, archive: &Path, into: &Path, services: &dyn Servic
             if count == 0 {
                 break;
             }
-            out.write_all(&buffer[..count]).map_err(|error| io_error("write", &target, &error))?;
+            out.write_all(&buffer[..count]).map_err(|error| files::failure("write", &target, &error))?;
             unpacked += count as u64;
         }
-        out.sync_all().map_err(|error| io_error("write", &target, &error))?;
+        out.sync_all().map_err(|error| files::failure("write", &target, &error))?;
         wanted.remove(name);
     }
     if wanted.is_empty() {
@@ -97,5 +96,5 @@ fn extract(package: &Package, archive: &Path, into: &Path, services: &dyn Servic
 }
 
 fn sync(folder: &Path) -> Result<(), Failure> {
-    File::open(folder).and_then(|file| file.sync_all()).map_err(|error| io_error("write", folder, &error).into())
+    File::open(folder).and_then(|file| file.sync_all()).map_err(|error| files::failure("write", folder, &error).into())
 }

@@ -2,7 +2,7 @@
 
 use crate::options;
 use crate::published::{CIFAR10, CIFAR100};
-use selfsame_plugin_api::{Card, Normalization, Split, Task};
+use selfsame_plugin_api::{Card, Split};
 use serde_json::json;
 
 const CIFAR10_CLASSES: &str = "airplane automobile bird cat deer dog frog horse ship truck";
@@ -17,47 +17,27 @@ const CIFAR100_CLASSES: &str = "apple aquarium_fish baby bear beaver bed bee bee
 
 /// The card of CIFAR-10.
 pub fn cifar10() -> Card {
-    card(
-        CIFAR10.name,
-        "60 000 natural colour images of 32×32 pixels in 10 classes.",
-        CIFAR10_CLASSES,
-        Normalization {
-            mean: vec![0.491_399_68, 0.482_158_41, 0.446_530_91],
-            std: vec![0.247_032_23, 0.243_485_13, 0.261_587_84],
-        },
-    )
+    card(CIFAR10.name, "60 000 natural colour images of 32×32 pixels in 10 classes.", CIFAR10_CLASSES)
+        .normalization([0.491_399_68, 0.482_158_41, 0.446_530_91], [0.247_032_23, 0.243_485_13, 0.261_587_84])
 }
 
 /// The card of CIFAR-100 with its fine labels.
 pub fn cifar100() -> Card {
-    card(
-        CIFAR100.name,
-        "60 000 natural colour images of 32×32 pixels in 100 classes.",
-        CIFAR100_CLASSES,
-        Normalization {
-            mean: vec![0.507_075_16, 0.486_548_87, 0.440_917_84],
-            std: vec![0.267_334_29, 0.256_438_46, 0.276_150_47],
-        },
-    )
+    card(CIFAR100.name, "60 000 natural colour images of 32×32 pixels in 100 classes.", CIFAR100_CLASSES)
+        .normalization([0.507_075_16, 0.486_548_87, 0.440_917_84], [0.267_334_29, 0.256_438_46, 0.276_150_47])
 }
 
-fn card(name: &str, summary: &str, classes: &str, normalization: Normalization) -> Card {
-    Card {
-        name: name.into(),
-        summary: summary.into(),
-        classes: classes.split_whitespace().map(str::to_string).collect(),
-        task: Task::Multiclass,
-        channels: 3,
-        bit_depth: 8,
-        nominal_size: (32, 32),
-        normalization: Some(normalization),
-        splits: vec![Split::Train, Split::Test],
-        licence: "none stated".into(),
-        citation: "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, technical report, \
-                   University of Toronto, 2009"
-            .into(),
-        options: options::known(),
-        recommended: json!({
+fn card(name: &str, summary: &str, classes: &str) -> Card {
+    Card::new(name, summary)
+        .images(3, 8, (32, 32))
+        .classes(classes.split_whitespace())
+        .splits([Split::Train, Split::Test])
+        .citation(
+            "A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, technical report, University of \
+             Toronto, 2009",
+        )
+        .options::<options::Raw>()
+        .recommended(json!({
             "augmentation": {
                 "use_random_crop": true,
                 "random_crop": { "scale": [0.2, 1.0] },
@@ -68,8 +48,7 @@ fn card(name: &str, summary: &str, classes: &str, normalization: Normalization) 
                 "use_random_grayscale": true,
                 "random_grayscale": { "prob": 0.1 },
             }
-        }),
-    }
+        }))
 }
 
 #[cfg(test)]

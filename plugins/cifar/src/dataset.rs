@@ -1,12 +1,12 @@
 //! A data set in its folder: found there, unpacked or downloaded.
 
-use crate::download::{Partial, Retry};
-use crate::failure::{Failure, io_error};
+use crate::failure::Failure;
 use crate::options::{Checksum, Options, Source};
-use crate::published::{CIFAR10, CIFAR100, Digest, Package, Published};
+use crate::published::{CIFAR10, CIFAR100, Package, Published};
 use crate::records::Records;
-use crate::{archive, layout, lock, record_file, verify};
-use selfsame_plugin_api::{Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
+use crate::{archive, layout, record_file, verify};
+use selfsame_plugin_api::download::{self, Digest, Partial, Retry};
+use selfsame_plugin_api::{Dataset, DatasetRequest, InMemory, PluginError, Result, Samples, Services, Split, files};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,14 +34,13 @@ impl Cifar {
             }
         };
         let options = Options::parse(&request.options)?;
-        let root = request.dataset_dir.clone().unwrap_or_else(|| request.cache_dir.join(published.name));
-        Ok(Self { published, options, root, retry: Retry::default() })
+        Ok(Self { published, options, root: request.folder(), retry: Retry::default() })
     }
 
     /// Whether complete and correct files are there.
     fn is_ready(&self, services: &dyn Services) -> Result<bool> {
-        let Some(files) = layout::find(self.published, &self.root)? else { return Ok(false) };
-        verify::package(self.published, files.package, &files.folder, self.options.checksum, services)
+        let Some(found) = layout::find(self.published, &self.root)? else { return Ok(false) };
+        verify::package(self.published, found.package, &found.folder, self.options.checksum, services)
             .map_err(|failure| failure.advise(&self.remedy()))?;
         Ok(true)
     }
@@ -78,7 +77,8 @@ impl Cifar {
     }
 
     fn download(&self, url: &str, is_official: bool, services: &dyn Services) -> Result<()> {
-        let partial = Partial::new(&self.root, self.published.binary.archive);
+        let partial = Partial::new(&self.root, self.published.binary.archive)
+            .with_advice("set dataset.options.mirror to another address, or put the files into dataset.dataset_dir");
         let mut is_second = false;
         loop {
             let is_joined = partial.fetch(url, self.retry, services)?;
@@ -123,8 +123,8 @@ impl Dataset for Cifar {
         if self.is_ready(services)? {
             return Ok(());
         }
-        fs::create_dir_all(&self.root).map_err(|error| io_error("make the folder", &self.root, &error))?;
-        let _lock = lock::acquire(&self.root.join(format!(".{}.lock", self.published.name)), services)?;
+        fs::create_dir_all(&self.root).map_err(|error| files::failure("make the folder", &self.root, &error))?;
+        let _lock = download::lock(&self.root.join(format!(".{}.lock", self.published.name)), services)?;
         if self.is_ready(services)? {
             return Ok(());
         }
@@ -132,14 +132,14 @@ impl Dataset for Cifar {
     }
 
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
-        let Some(files) = layout::find(self.published, &self.root)? else {
+        let Some(found) = layout::find(self.published, &self.root)? else {
             let root = self.root.display();
             return Err(PluginError::data(format!("{root} has no files of {}; prepare it first", self.published.name)));
         };
         let mut all = Records::default();
-        for member in files.package.members.iter().filter(|member| member.split == split) {
-            let path = files.folder.join(member.file);
-            let part = record_file::load(self.published, files.package.form, &path)
+        for member in found.package.members.iter().filter(|member| member.split == split) {
+            let path = found.folder.join(member.file);
+            let part = record_file::load(self.published, found.package.form, &path)
                 .map_err(|failure| failure.advise(&self.remedy()))?;
             all.pixels.extend(part.pixels);
             all.classes.extend(part.classes);
@@ -148,6 +148,6 @@ impl Dataset for Cifar {
             let (name, split) = (self.published.name, split.name());
             return Err(PluginError::data(format!("{name} has no split `{split}`; it has train and test")));
         }
-        Ok(Box::new(all))
+        Ok(Box::new(InMemory::new(all.pixels, 8, [3, 32, 32])?.with_classes(all.classes)))
     }
 }

@@ -1,8 +1,6 @@
 //! Files that are wrong, as against work that could not be done.
 
 use selfsame_plugin_api::{Cancelled, PluginError};
-use std::io;
-use std::path::Path;
 
 /// Why files could not be made ready.
 #[derive(Debug)]
@@ -33,9 +31,4 @@ impl From<Cancelled> for Failure {
     fn from(cancelled: Cancelled) -> Self {
         Failure::Other(cancelled.into())
     }
-}
-
-/// `could not {action} {path}: {error}`.
-pub fn io_error(action: &str, path: &Path, error: &io::Error) -> PluginError {
-    PluginError::data(format!("could not {action} {}: {error}", path.display()))
 }

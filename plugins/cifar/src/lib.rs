@@ -4,18 +4,14 @@ mod archive;
 mod binary;
 mod cards;
 mod dataset;
-mod download;
 mod failure;
-mod http;
 mod layout;
-mod lock;
 mod options;
 mod pickle;
 mod published;
 mod python;
 mod record_file;
 mod records;
-mod regular_file;
 mod verify;
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! `dataset.options` of both data sets.
 
-use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use selfsame_plugin_api::{PluginError, Result, read_options};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
 
 /// Which files are accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Checksum {
     /// Only the published files, by digest.
@@ -34,33 +35,22 @@ pub struct Options {
     pub checksum: Checksum,
 }
 
-#[derive(Deserialize, Default)]
+/// The options as written.
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(default)]
-struct Raw {
+pub struct Raw {
+    /// Address (http://, https:// or file://) of a folder that holds the binary archive, or of the archive itself; without
+    /// it, the publisher's.
     mirror: Option<String>,
+    /// `official` accepts the published files alone, `none` is for files that are deliberately others (sizes and record
+    /// structure are still checked).
     checksum: Checksum,
-}
-
-/// The known options.
-pub fn known() -> Vec<OptionSpec> {
-    vec![
-        OptionSpec::new(
-            "mirror",
-            "Address (http://, https:// or file://) of a folder that holds the binary archive, or of the archive \
-             itself; default: the publisher's.",
-        ),
-        OptionSpec::new(
-            "checksum",
-            "`official` (default): only the published files are accepted; `none`: for files that are deliberately \
-             not the published ones (sizes and record structure are still checked).",
-        ),
-    ]
 }
 
 impl Options {
     /// Reads `dataset.options`.
     pub fn parse(options: &Value) -> Result<Self> {
-        let raw: Raw = parse_options(options, &known())?;
+        let raw: Raw = read_options(options)?;
         let source = match raw.mirror {
             None => Source::Official,
             Some(mirror) => parse_mirror(&mirror)?,
@@ -132,7 +122,7 @@ mod tests {
     #[test]
     fn rejects_unknown_options_and_values() {
         let error = Options::parse(&json!({ "mirorr": "x" })).unwrap_err();
-        assert!(error.message.contains("mirorr") && error.message.contains("mirror, checksum"), "{error}");
+        assert!(error.message.contains("mirorr") && error.message.contains("checksum, mirror"), "{error}");
         let error = Options::parse(&json!({ "checksum": "md5" })).unwrap_err();
         assert!(error.message.contains("checksum") && error.message.contains("official"), "{error}");
     }

@@ -1,17 +1,10 @@
 //! What the publisher says about the files: names, sizes and digests.
 
 use selfsame_plugin_api::Split;
+use selfsame_plugin_api::download::Digest;
 
 /// Bytes of one image, `[3, 32, 32]`.
 pub const PIXELS: usize = 3 * 32 * 32;
-
-/// A published digest, in lower-case hexadecimal.
-#[derive(Debug, Clone, Copy)]
-pub enum Digest {
-    Md5(&'static str),
-    Sha1(&'static str),
-    Sha256(&'static str),
-}
 
 /// One file of a data set.
 #[derive(Debug)]
@@ -19,7 +12,7 @@ pub struct Member {
     pub file: &'static str,
     pub split: Split,
     pub records: usize,
-    pub digest: Digest,
+    pub digest: Digest<'static>,
 }
 
 /// One of the two forms in which the files are published.
@@ -74,7 +67,7 @@ impl Published {
     }
 }
 
-const fn batch(file: &'static str, split: Split, digest: Digest) -> Member {
+const fn batch(file: &'static str, split: Split, digest: Digest<'static>) -> Member {
     Member { file, split, records: 10_000, digest }
 }
 

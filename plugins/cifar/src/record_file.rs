@@ -1,11 +1,11 @@
 //! One file of the data set, in either form.
 
 use crate::binary;
-use crate::failure::{Failure, io_error};
+use crate::failure::Failure;
 use crate::published::{Form, Published};
 use crate::python;
 use crate::records::Records;
-use crate::regular_file;
+use selfsame_plugin_api::files;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -14,8 +14,8 @@ const LARGEST: u64 = 8 * 160_000_000;
 
 /// Reads one file and checks its structure and its labels.
 pub fn load(published: &Published, form: Form, path: &Path) -> Result<Records, Failure> {
-    let failed = |error: io::Error| io_error("read", path, &error);
-    let mut file = regular_file::open(path).map_err(failed)?;
+    let failed = |error: io::Error| files::failure("read", path, &error);
+    let mut file = files::open(path)?;
     let size = file.metadata().map_err(failed)?.len();
     if size > LARGEST {
         return Err(Failure::Content(format!("{}: {size} bytes, expected at most {LARGEST}", path.display())));

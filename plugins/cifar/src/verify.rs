@@ -1,35 +1,12 @@
 //! Checks of files against what is published, or against the record structure alone.
 
-use crate::failure::{Failure, io_error};
+use crate::failure::Failure;
 use crate::options::Checksum;
-use crate::published::{Digest, Form, Member, Package, Published};
+use crate::published::{Form, Member, Package, Published};
 use crate::record_file;
-use crate::regular_file;
-use md5::Md5;
-use selfsame_plugin_api::Services;
-use sha1::Sha1;
-use sha2::Sha256;
-use sha2::digest::DynDigest;
-use std::io::Read;
+use selfsame_plugin_api::download::Digest;
+use selfsame_plugin_api::{Services, files};
 use std::path::Path;
-
-const CHUNK: usize = 1 << 20;
-
-impl Digest {
-    fn algorithm(self) -> (&'static str, Box<dyn DynDigest>) {
-        match self {
-            Digest::Md5(_) => ("MD5", Box::<Md5>::default()),
-            Digest::Sha1(_) => ("SHA-1", Box::<Sha1>::default()),
-            Digest::Sha256(_) => ("SHA-256", Box::<Sha256>::default()),
-        }
-    }
-
-    fn hexadecimal(self) -> &'static str {
-        match self {
-            Digest::Md5(text) | Digest::Sha1(text) | Digest::Sha256(text) => text,
-        }
-    }
-}
 
 /// Checks every member of `package` in `folder`.
 pub fn package(
@@ -60,7 +37,7 @@ fn official(
     services: &dyn Services,
 ) -> Result<(), Failure> {
     if form == Form::Binary {
-        let size = path.metadata().map_err(|error| io_error("read", path, &error))?.len();
+        let size = path.metadata().map_err(|error| files::failure("read", path, &error))?.len();
         let expected = (member.records * published.record()) as u64;
         if size != expected {
             return Err(Failure::Content(format!("{}: {size} bytes, expected {expected}", path.display())));
@@ -76,30 +53,6 @@ fn official(
 }
 
 /// Checks a whole file's digest.
-pub fn digest(path: &Path, expected: Digest, services: &dyn Services) -> Result<(), Failure> {
-    let read_error = |error| io_error("read", path, &error);
-    let mut file = regular_file::open(path).map_err(read_error)?;
-    let total = file.metadata().map_err(read_error)?.len();
-    let (algorithm, mut hasher) = expected.algorithm();
-    let what = format!("checking {}", path.display());
-    let mut buffer = vec![0; CHUNK];
-    let mut done = 0;
-    loop {
-        services.progress(&what, done, Some(total))?;
-        let count = file.read(&mut buffer).map_err(read_error)?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(&buffer[..count]);
-        done += count as u64;
-    }
-    let found = base16ct::lower::encode_string(&hasher.finalize());
-    if found == expected.hexadecimal() {
-        return Ok(());
-    }
-    Err(Failure::Content(format!(
-        "{}: {algorithm} {found}, expected {}; this is not the published file",
-        path.display(),
-        expected.hexadecimal()
-    )))
+pub fn digest(path: &Path, expected: Digest<'_>, services: &dyn Services) -> Result<(), Failure> {
+    expected.mismatch(path, services)?.map_or(Ok(()), |cause| Err(Failure::Content(cause)))
 }

@@ -12,7 +12,8 @@
 mod network;
 
 use network::{Architecture, DenseNet};
-use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem, parse_options};
+use schemars::JsonSchema;
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem};
 use serde::Deserialize;
 use tch::Device;
 
@@ -29,7 +30,7 @@ const CIFAR_STEM_UP_TO: usize = 64;
 const SMALLEST: [(Stem, usize); 2] = [(Stem::Cifar, 8), (Stem::Imagenet, 29)];
 
 /// `encoder.options`: there are none.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Options {}
 
@@ -43,14 +44,9 @@ fn card(name: &str) -> EncoderCard {
         "densenet121" => "121 layers, 1024 features, 6.9 million parameters; cifar stem up to 64 pixels",
         _ => "169 layers, 1664 features, 12.5 million parameters; cifar stem up to 64 pixels",
     };
-    EncoderCard {
-        name: name.into(),
-        summary: summary.into(),
-        licence: env!("CARGO_PKG_LICENSE").into(),
-        citation: "Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks, CVPR 2017".into(),
-        options: Vec::new(),
-        recommended: serde_json::json!({}),
-    }
+    EncoderCard::new(name, summary)
+        .licence(env!("CARGO_PKG_LICENSE"))
+        .citation("Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks, CVPR 2017")
 }
 
 /// Makes the encoder that the request names.
@@ -58,7 +54,7 @@ fn card(name: &str) -> EncoderCard {
 /// # Errors
 /// Unknown names and options, and images that are too small for the stem.
 fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
-    let _: Options = parse_options(&request.options, &[])?;
+    let _: Options = request.options()?;
     let (name, channels) = (&request.name, request.channels);
     let architecture = request.find(&ARCHITECTURES, |architecture| architecture.name)?;
     let (height, width) = request.image_size;

@@ -20,53 +20,33 @@ pub fn card(name: &str) -> Card {
 }
 
 fn rsna() -> Card {
-    Card {
-        name: RSNA.into(),
-        summary: "26 684 frontal chest X-rays of the RSNA Pneumonia Detection Challenge, with or without an opacity."
-            .into(),
-        classes: vec!["Normal".into(), "Opacity".into()],
-        task: Task::Binary,
-        nominal_size: (1024, 1024),
-        splits: vec![Split::Train, Split::Test],
-        licence: "the challenge's own terms (non-commercial); the images are not distributed with this program".into(),
-        citation: "G. Shih et al., Augmenting the National Institutes of Health Chest Radiograph Dataset with Expert \
-                   Annotations of Possible Pneumonia, Radiology: Artificial Intelligence 1(1), 2019"
-            .into(),
-        ..blank(options::rsna())
-    }
+    let summary = "26 684 frontal chest X-rays of the RSNA Pneumonia Detection Challenge, with or without an opacity.";
+    blank(RSNA, summary, options::rsna())
+        .images(1, 8, (1024, 1024))
+        .classes(["Normal", "Opacity"])
+        .splits([Split::Train, Split::Test])
+        .licence("the challenge's own terms (non-commercial); the images are not distributed with this program")
+        .citation(
+            "G. Shih et al., Augmenting the National Institutes of Health Chest Radiograph Dataset with Expert \
+             Annotations of Possible Pneumonia, Radiology: Artificial Intelligence 1(1), 2019",
+        )
 }
 
 fn folder() -> Card {
-    Card {
-        name: FOLDER.into(),
-        summary: "Any folder of DICOM files, with labels from a CSV file or without, grouped by patient.".into(),
-        nominal_size: (512, 512),
-        ..blank(options::folder())
-    }
+    let summary = "Any folder of DICOM files, with labels from a CSV file or without, grouped by patient.";
+    blank(FOLDER, summary, options::folder()).images(1, 8, (512, 512))
 }
 
-fn blank(options: Vec<OptionSpec>) -> Card {
-    Card {
-        name: String::new(),
-        summary: String::new(),
-        classes: Vec::new(),
-        task: Task::None,
-        channels: 1,
-        bit_depth: 8,
-        nominal_size: (0, 0),
-        normalization: None,
-        splits: vec![Split::Train],
-        licence: "the files' own".into(),
-        citation: "none".into(),
-        options,
-        recommended: json!({ "augmentation": {
-            "use_random_crop": true,
-            "random_crop": { "scale": [0.4, 1.0] },
-            "use_random_horizontal_flip": true,
-            "use_random_color": true,
-            "random_color": { "brightness": 0.2, "contrast": 0.2 }
-        } }),
-    }
+fn blank(name: &str, summary: &str, options: Vec<OptionSpec>) -> Card {
+    let mut card = Card::new(name, summary).licence("the files' own").recommended(json!({ "augmentation": {
+        "use_random_crop": true,
+        "random_crop": { "scale": [0.4, 1.0] },
+        "use_random_horizontal_flip": true,
+        "use_random_color": true,
+        "random_color": { "brightness": 0.2, "contrast": 0.2 }
+    } }));
+    card.options = options;
+    card
 }
 
 /// The challenge's card for the files that are there.

@@ -14,9 +14,8 @@
 mod network;
 
 use network::{Architecture, BlockKind, ResNet};
-use selfsame_encoder_api::{
-    Encoder, EncoderCard, EncoderError, EncoderRequest, OptionSpec, Result, Stem, parse_options,
-};
+use schemars::JsonSchema;
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem};
 use serde::Deserialize;
 use tch::Device;
 
@@ -35,15 +34,11 @@ selfsame_encoder_api::export_plugin! {
 const CIFAR_STEM_UP_TO: usize = 64;
 
 /// `encoder.options`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Options {
+    /// Start every residual branch at zero (the last γ of each block).
     zero_init_residual: bool,
-}
-
-fn option_specs() -> Vec<OptionSpec> {
-    let help = "start every residual branch at zero (the last γ of each block): true or false; default false";
-    vec![OptionSpec::new("zero_init_residual", help)]
 }
 
 const BASIC: BlockKind = BlockKind::Basic;
@@ -68,14 +63,10 @@ fn card(name: &str) -> EncoderCard {
         "resnet50" => "50 layers, 2048 features, 23.5 million parameters; cifar stem up to 64 pixels",
         _ => "101 layers, 2048 features, 42.5 million parameters; cifar stem up to 64 pixels",
     };
-    EncoderCard {
-        name: name.into(),
-        summary: summary.into(),
-        licence: env!("CARGO_PKG_LICENSE").into(),
-        citation: "He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016".into(),
-        options: option_specs(),
-        recommended: serde_json::json!({}),
-    }
+    EncoderCard::new(name, summary)
+        .licence(env!("CARGO_PKG_LICENSE"))
+        .citation("He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016")
+        .options::<Options>()
 }
 
 /// Makes the encoder that the request names.
@@ -83,7 +74,7 @@ fn card(name: &str) -> EncoderCard {
 /// # Errors
 /// Unknown names and options, and a stem that the network does not have.
 fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
-    let options: Options = parse_options(&request.options, &option_specs())?;
+    let options: Options = request.options()?;
     let architecture = request.find(&ARCHITECTURES, |architecture| architecture.name)?;
     let stem = stem(request, architecture)?;
     Ok(Box::new(ResNet::new(architecture, request.channels, stem, options.zero_init_residual, device)?))

@@ -10,13 +10,12 @@ mod random;
 
 use outline::{CLASSES, Outline};
 use random::Random;
+use schemars::JsonSchema;
 use selfsame_plugin_api::{
-    Card, Dataset, DatasetRequest, Image, Normalization, OptionSpec, PluginError, Result, Samples, Services, Split,
-    Targets, Task, parse_options,
+    Card, Dataset, DatasetRequest, Image, PluginError, Result, Samples, Services, Split, Targets,
 };
 use serde::Deserialize;
 use serde_json::json;
-use std::ops::RangeInclusive;
 
 selfsame_plugin_api::export_plugin! {
     datasets: { "shapes" => (card, create) },
@@ -25,16 +24,20 @@ selfsame_plugin_api::export_plugin! {
 const NOMINAL_SIZE: usize = 32;
 const VAL_SIZE: usize = 1000;
 const TEST_SIZE: usize = 1000;
-const TRAIN_SIZES: RangeInclusive<usize> = 10..=100_000;
-const IMAGE_SIZES: RangeInclusive<usize> = 16..=256;
 
 /// `dataset.options`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Options {
+    /// Which samples are drawn.
     seed: u64,
+    /// Number of training samples.
+    #[schemars(range(min = 10, max = 100_000))]
     train_size: usize,
+    /// Height and width of an image in pixels.
+    #[schemars(range(min = 16, max = 256))]
     size: usize,
+    /// Whether the classes are told.
     labels: bool,
 }
 
@@ -44,33 +47,15 @@ impl Default for Options {
     }
 }
 
-fn option_specs() -> Vec<OptionSpec> {
-    vec![
-        OptionSpec::new("seed", "which samples are drawn: any whole number from 0; default 0"),
-        OptionSpec::new("train_size", "number of training samples, 10 to 100000; default 6000"),
-        OptionSpec::new("size", "height and width of an image in pixels, 16 to 256; default 32"),
-        OptionSpec::new("labels", "whether the classes are told, true or false; default true"),
-    ]
-}
-
 fn card(name: &str) -> Card {
-    Card {
-        name: name.into(),
-        summary: "Ten shapes in random colours, textures and places, rendered without a download".into(),
-        classes: CLASSES.map(String::from).to_vec(),
-        task: Task::Multiclass,
-        channels: 3,
-        bit_depth: 8,
-        nominal_size: (NOMINAL_SIZE, NOMINAL_SIZE),
-        normalization: Some(Normalization {
-            mean: vec![0.50316, 0.49984, 0.50272],
-            std: vec![0.30869, 0.30674, 0.30691],
-        }),
-        splits: vec![Split::Train, Split::Val, Split::Test],
-        licence: "none needed: the images are computed".into(),
-        citation: "none".into(),
-        options: option_specs(),
-        recommended: json!({
+    Card::new(name, "Ten shapes in random colours, textures and places, rendered without a download")
+        .images(3, 8, (NOMINAL_SIZE, NOMINAL_SIZE))
+        .classes(CLASSES)
+        .splits([Split::Train, Split::Val, Split::Test])
+        .normalization([0.50316, 0.49984, 0.50272], [0.30869, 0.30674, 0.30691])
+        .licence("none needed: the images are computed")
+        .options::<Options>()
+        .recommended(json!({
             "augmentation": {
                 "use_random_crop": true,
                 "random_crop": { "scale": [0.4, 1.0] },
@@ -81,8 +66,7 @@ fn card(name: &str) -> Card {
                 "use_random_grayscale": true,
                 "random_grayscale": { "prob": 0.3 }
             }
-        }),
-    }
+        }))
 }
 
 /// Makes the data set.
@@ -90,20 +74,7 @@ fn card(name: &str) -> Card {
 /// # Errors
 /// Unknown options and values out of range, by name.
 fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
-    let options: Options = parse_options(&request.options, &option_specs())?;
-    check("train_size", options.train_size, &TRAIN_SIZES)?;
-    check("size", options.size, &IMAGE_SIZES)?;
-    Ok(Box::new(Shapes(options)))
-}
-
-fn check(name: &str, value: usize, range: &RangeInclusive<usize>) -> Result<()> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let (low, high) = (range.start(), range.end());
-    Err(PluginError::configuration(format!(
-        "option `{name}` = `{value}`: expected a whole number from {low} to {high}"
-    )))
+    Ok(Box::new(Shapes(request.options()?)))
 }
 
 struct Shapes(Options);
@@ -114,11 +85,8 @@ impl Dataset for Shapes {
     }
 
     fn card(&self) -> Result<Option<Card>> {
-        let sized = Card { nominal_size: (self.0.size, self.0.size), ..card("shapes") };
-        Ok(Some(match self.0.labels {
-            true => sized,
-            false => Card { classes: Vec::new(), task: Task::None, ..sized },
-        }))
+        let sized = card("shapes").images(3, 8, (self.0.size, self.0.size));
+        Ok(Some(if self.0.labels { sized } else { sized.classes([""; 0]) }))
     }
 
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {

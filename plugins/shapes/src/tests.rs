@@ -171,9 +171,9 @@ fn without_labels_the_images_stay_and_the_card_has_no_classes() {
     assert_eq!(samples(unlabelled.clone(), Split::Train).targets(), Targets::None);
     assert_eq!(pixels(unlabelled.clone(), Split::Train, &[3]), pixels(json!({ "train_size": 10 }), Split::Train, &[3]));
     let card = create(&request(unlabelled)).unwrap().card().unwrap().unwrap();
-    assert_eq!((card.task, card.classes.len()), (Task::None, 0));
+    assert_eq!((card.task, card.classes.len()), (selfsame_plugin_api::Task::None, 0));
     let card = create(&request(Value::Null)).unwrap().card().unwrap().unwrap();
-    assert_eq!((card.task, card.nominal_size), (Task::Multiclass, (NOMINAL_SIZE, NOMINAL_SIZE)));
+    assert_eq!((card.task, card.nominal_size), (selfsame_plugin_api::Task::Multiclass, (NOMINAL_SIZE, NOMINAL_SIZE)));
     let card = create(&request(json!({ "size": 128 }))).unwrap().card().unwrap().unwrap();
     assert_eq!(card.nominal_size, (128, 128));
 }

@@ -15,7 +15,8 @@ mod layers;
 mod network;
 
 use network::{Architecture, Pool, VisionTransformer};
-use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, OptionSpec, Result, parse_options};
+use schemars::JsonSchema;
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result};
 use serde::Deserialize;
 use tch::Device;
 
@@ -29,9 +30,10 @@ selfsame_encoder_api::export_plugin! {
 }
 
 /// `encoder.options`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Options {
+    /// What makes the embedding: the class token, or the mean of the patches' tokens.
     pool: Pool,
 }
 
@@ -39,12 +41,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { pool: Pool::Token }
     }
-}
-
-fn option_specs() -> Vec<OptionSpec> {
-    let help =
-        "what makes the embedding: token (the class token) or avg (the mean of the patches' tokens); default token";
-    vec![OptionSpec::new("pool", help)]
 }
 
 const ARCHITECTURES: [Architecture; 4] = [
@@ -61,16 +57,13 @@ fn card(name: &str) -> EncoderCard {
         "vit_tiny_patch16_224" => "12 blocks, patches of 16 pixels, 192 features, 5.5 million parameters",
         _ => "12 blocks, patches of 16 pixels, 384 features, 21.7 million parameters",
     };
-    EncoderCard {
-        name: name.into(),
-        summary: summary.into(),
-        licence: env!("CARGO_PKG_LICENSE").into(),
-        citation: "Dosovitskiy et al.: An Image is Worth 16x16 Words, ICLR 2021; sizes of Touvron et al.: Training \
-                   data-efficient image transformers, ICML 2021"
-            .into(),
-        options: option_specs(),
-        recommended: serde_json::json!({}),
-    }
+    EncoderCard::new(name, summary)
+        .licence(env!("CARGO_PKG_LICENSE"))
+        .citation(
+            "Dosovitskiy et al.: An Image is Worth 16x16 Words, ICLR 2021; sizes of Touvron et al.: Training \
+                   data-efficient image transformers, ICML 2021",
+        )
+        .options::<Options>()
 }
 
 /// Makes the encoder that the request names.
@@ -78,7 +71,7 @@ fn card(name: &str) -> EncoderCard {
 /// # Errors
 /// Unknown names and options, a stem, and images that patches do not tile.
 fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
-    let Options { pool } = parse_options(&request.options, &option_specs())?;
+    let Options { pool } = request.options()?;
     let (name, channels) = (&request.name, request.channels);
     let architecture = request.find(&ARCHITECTURES, |architecture| architecture.name)?;
     if request.stem.is_some() {

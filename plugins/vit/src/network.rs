@@ -1,8 +1,9 @@
 //! The vision transformer itself (Dosovitskiy et al. 2021), normalising before each half of a block.
 
 use crate::layers::{Affine, normal, position_embedding};
+use schemars::JsonSchema;
 use selfsame_encoder_api::{Buffer, Encoder, EncoderError, Parameter, ParameterKind, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 /// Width of the hidden layer of a block's MLP, in units of the embedding.
@@ -22,7 +23,7 @@ pub struct Architecture {
 }
 
 /// Which tokens make the embedding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Pool {
     /// The class token.

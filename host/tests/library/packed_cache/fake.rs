@@ -2,7 +2,7 @@
 
 use selfsame::config::schema::{CachePlace, OnError};
 use selfsame::data::{Damaged, DataError, Loader, Source};
-use selfsame_plugin_api::{Cancelled, Card, Image, PluginError, Result, Samples, Services, Split, Targets, Task};
+use selfsame_plugin_api::{Cancelled, Card, Image, PluginError, Result, Samples, Services, Split, Targets};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -119,21 +119,8 @@ impl Services for Patience {
 
 /// A card whose nominal size makes chunks of one to a few samples.
 pub fn card(fake: &Fake) -> Card {
-    Card {
-        name: "fake".into(),
-        summary: String::new(),
-        classes: vec!["even".into(), "odd".into()],
-        task: Task::Binary,
-        channels: 2,
-        bit_depth: fake.bit_depth,
-        nominal_size: if fake.unequal { (2000, 2000) } else { (3, 2) },
-        normalization: None,
-        splits: vec![Split::Train],
-        licence: String::new(),
-        citation: String::new(),
-        options: Vec::new(),
-        recommended: serde_json::Value::Null,
-    }
+    let size = if fake.unequal { (2000, 2000) } else { (3, 2) };
+    Card::new("fake", "").images(2, fake.bit_depth, size).classes(["even", "odd"])
 }
 
 /// How a test loads.

@@ -9,9 +9,9 @@ mod published_files;
 mod server;
 
 use crate::dataset::Cifar;
-use crate::download::Retry;
 use crate::published::{CIFAR10, PIXELS, Package, Published};
 use flate2::{Compression, write::GzEncoder};
+use selfsame_plugin_api::download::Retry;
 use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Services, Split, Targets};
 use serde_json::{Value, json};
 use std::fs;

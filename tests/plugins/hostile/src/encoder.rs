@@ -6,14 +6,9 @@ use selfsame_encoder_api::{
 use std::sync::atomic::{AtomicU8, Ordering};
 
 pub fn card(name: &str) -> EncoderCard {
-    EncoderCard {
-        name: name.into(),
-        summary: "A bias-free linear layer with three outputs, and faults.".into(),
-        licence: "MIT".into(),
-        citation: "None.".into(),
-        options: options(),
-        recommended: serde_json::json!({}),
-    }
+    let mut card = EncoderCard::new(name, "A bias-free linear layer with three outputs, and faults.").licence("MIT");
+    card.options = options();
+    card
 }
 
 pub fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {

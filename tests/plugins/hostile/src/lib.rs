@@ -5,8 +5,7 @@ mod floats;
 mod samples;
 
 use selfsame_plugin_api::{
-    Card, Dataset, DatasetRequest, Normalization, OptionSpec, PluginError, Result, Samples, Services, Split, Task,
-    parse_options,
+    Card, Dataset, DatasetRequest, OptionSpec, PluginError, Result, Samples, Services, Split, parse_options,
 };
 
 selfsame_encoder_api::export_plugin! {
@@ -45,25 +44,19 @@ fn hang() {
 }
 
 fn card(name: &str) -> Card {
-    Card {
-        name: name.into(),
-        summary: "Four 2×2 images, and faults.".into(),
-        classes: vec!["even".into(), "odd".into()],
-        task: Task::Binary,
-        channels: 1,
-        bit_depth: 8,
-        nominal_size: (2, 2),
-        normalization: Some(Normalization { mean: vec![0.5], std: vec![0.25] }),
-        splits: vec![Split::Train, Split::Test],
-        licence: "MIT".into(),
-        citation: "None.".into(),
-        options: options(),
-        recommended: serde_json::json!({ "augmentation": { "use_random_crop": true } }),
-    }
+    let mut card = Card::new(name, "Four 2×2 images, and faults.")
+        .images(1, 8, (2, 2))
+        .classes(["even", "odd"])
+        .splits([Split::Train, Split::Test])
+        .normalization([0.5], [0.25])
+        .licence("MIT")
+        .recommended(serde_json::json!({ "augmentation": { "use_random_crop": true } }));
+    card.options = options();
+    card
 }
 
 fn bad_card(name: &str) -> Card {
-    Card { normalization: Some(Normalization { mean: vec![0.5], std: vec![0.0] }), ..card(name) }
+    card(name).normalization([0.5], [0.0])
 }
 
 fn panicking_card(_: &str) -> Card {
@@ -71,15 +64,7 @@ fn panicking_card(_: &str) -> Card {
 }
 
 fn floats_card(name: &str) -> Card {
-    Card {
-        summary: "Three images of four channels, float32.".into(),
-        channels: 4,
-        bit_depth: 32,
-        nominal_size: (1, 2),
-        normalization: Some(Normalization { mean: vec![0.1, 0.35, 0.6, 0.9], std: vec![0.1; 4] }),
-        splits: vec![Split::Train],
-        ..card(name)
-    }
+    card(name).images(4, 32, (1, 2)).normalization([0.1, 0.35, 0.6, 0.9], [0.1; 4]).splits([Split::Train])
 }
 
 fn create_floats(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {

@@ -1,8 +1,7 @@
 //! Stripes of unequal sizes: upright ones in class `upright`, level ones in class `level`.
 
 use selfsame_plugin_api::{
-    Card, Dataset, DatasetRequest, Image, OptionSpec, PluginError, Result, Samples, Services, Split, Targets, Task,
-    export_plugin, parse_options,
+    Card, Dataset, DatasetRequest, Image, PluginError, Result, Samples, Services, Split, Targets, export_plugin,
 };
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,14 +12,20 @@ export_plugin! {
     datasets: { "uneven" => (card, create) },
 }
 
-#[derive(serde::Deserialize, Clone)]
+#[derive(serde::Deserialize, schemars::JsonSchema, Clone)]
 #[serde(default)]
 struct Options {
+    /// Training samples.
     count: usize,
+    /// Indices of training samples that cannot be read.
     bad: Vec<usize>,
+    /// Whether the first test image is the first training image.
     leak: bool,
+    /// Whether `level` and `upright` are labels of their own.
     multilabel: bool,
+    /// What the fingerprint says.
     version: u32,
+    /// What reading one image takes, in milliseconds.
     delay_ms: u64,
 }
 
@@ -30,38 +35,18 @@ impl Default for Options {
     }
 }
 
-fn options() -> Vec<OptionSpec> {
-    vec![
-        OptionSpec::new("count", "Training samples; default 48."),
-        OptionSpec::new("bad", "Indices of training samples that cannot be read; default none."),
-        OptionSpec::new("leak", "Whether the first test image is the first training image; default no."),
-        OptionSpec::new("multilabel", "Whether `level` and `upright` are labels of their own; default no."),
-        OptionSpec::new("version", "What the fingerprint says; default 1."),
-        OptionSpec::new("delay_ms", "What reading one image takes, in milliseconds; default 0."),
-    ]
-}
-
 fn card(name: &str) -> Card {
-    Card {
-        name: name.into(),
-        summary: "Stripes of unequal sizes.".into(),
-        classes: vec!["level".into(), "upright".into()],
-        task: Task::Binary,
-        channels: 1,
-        bit_depth: 8,
-        nominal_size: (40, 40),
-        normalization: None,
-        splits: vec![Split::Train, Split::Test],
-        licence: "MIT".into(),
-        citation: "None.".into(),
-        options: options(),
-        recommended: serde_json::json!({ "augmentation": { "use_random_crop": true } }),
-    }
+    Card::new(name, "Stripes of unequal sizes.")
+        .images(1, 8, (40, 40))
+        .classes(["level", "upright"])
+        .splits([Split::Train, Split::Test])
+        .licence("MIT")
+        .options::<Options>()
+        .recommended(serde_json::json!({ "augmentation": { "use_random_crop": true } }))
 }
 
 fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
-    let options = parse_options(&request.options, &options())?;
-    Ok(Box::new(Stripes { options, folder: request.dataset_dir.clone() }))
+    Ok(Box::new(Stripes { options: request.options()?, folder: request.dataset_dir.clone() }))
 }
 
 struct Stripes {
@@ -75,7 +60,7 @@ impl Dataset for Stripes {
     }
 
     fn card(&self) -> Result<Option<Card>> {
-        Ok(self.options.multilabel.then(|| Card { task: Task::Multilabel, ..card("uneven") }))
+        Ok(self.options.multilabel.then(|| card("uneven").labels(["level", "upright"])))
     }
 
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {

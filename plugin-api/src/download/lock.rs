@@ -1,8 +1,7 @@
 //! One process at a time prepares a folder.
 
-use crate::failure::io_error;
-use crate::regular_file;
-use selfsame_plugin_api::{Result, Services};
+use crate::files::{self, failure};
+use crate::{Result, Services};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
@@ -11,10 +10,13 @@ use std::time::Duration;
 
 const POLL: Duration = Duration::from_millis(200);
 
-/// Waits for the lock at `path`; it is held until the file is dropped.
+/// Waits for the lock file at `path`, which is made where there is none; it is held until the returned file is dropped.
+///
+/// # Errors
+/// A lock that cannot be made or held, and a wish to stop.
 pub fn acquire(path: &Path, services: &dyn Services) -> Result<File> {
-    let file = regular_file::opened(File::options().create(true).truncate(false).write(true), path)
-        .map_err(|error| io_error("write", path, &error))?;
+    let file = files::open_with(File::options().create(true).truncate(false).write(true), path)
+        .map_err(|error| failure("write", path, &error))?;
     let mut waiting = false;
     loop {
         match file.try_lock() {
@@ -34,7 +36,7 @@ pub fn acquire(path: &Path, services: &dyn Services) -> Result<File> {
                 tracing::warn!("{}: this file system has no locks; do not prepare twice at once", path.display());
                 return Ok(file);
             }
-            Err(TryLockError::Error(error)) => return Err(io_error("lock", path, &error)),
+            Err(TryLockError::Error(error)) => return Err(failure("lock", path, &error)),
         }
     }
 }

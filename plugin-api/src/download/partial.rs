@@ -1,9 +1,8 @@
 //! Downloads that survive broken connections, cancellation and the end of the process.
 
-use crate::failure::io_error;
-use crate::http::{self, Event, Head};
-use crate::regular_file;
-use selfsame_plugin_api::{PluginError, Result, Services};
+use super::http::{self, Event, Head};
+use crate::files::{self, failure};
+use crate::{PluginError, Result, Services};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -48,6 +47,7 @@ struct Origin {
 pub struct Partial {
     path: PathBuf,
     note: PathBuf,
+    advice: String,
 }
 
 enum Attempt {
@@ -56,9 +56,19 @@ enum Attempt {
 }
 
 impl Partial {
-    /// `{archive}.part` in `folder`.
-    pub fn new(folder: &Path, archive: &str) -> Self {
-        Self { path: folder.join(format!("{archive}.part")), note: folder.join(format!("{archive}.part.json")) }
+    /// `{name}.part` in `folder`.
+    pub fn new(folder: &Path, name: &str) -> Self {
+        Self {
+            path: folder.join(format!("{name}.part")),
+            note: folder.join(format!("{name}.part.json")),
+            advice: "put the files into dataset.dataset_dir".into(),
+        }
+    }
+
+    /// What a user may do where nothing can be fetched.
+    #[must_use]
+    pub fn with_advice(self, advice: &str) -> Self {
+        Self { advice: advice.into(), ..self }
     }
 
     /// The file's path.
@@ -67,10 +77,13 @@ impl Partial {
     }
 
     /// Removes what was downloaded.
+    ///
+    /// # Errors
+    /// A file that cannot be removed.
     pub fn discard(&self) -> Result<()> {
         for path in [&self.note, &self.path] {
             match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error("remove", path, &error)),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failure("remove", path, &error)),
                 _ => {}
             }
         }
@@ -95,8 +108,8 @@ impl Partial {
             if failures >= retry.attempts {
                 return Err(PluginError::data(format!(
                     "could not download {url}: {cause} (after {failures} attempts); run again to go on from here, \
-                     check the network and HTTPS_PROXY, set dataset.options.mirror, or put the files into \
-                     dataset.dataset_dir"
+                     check the network and HTTPS_PROXY, or {}",
+                    self.advice
                 )));
             }
             let wait = retry.wait * 2_u32.saturating_pow(failures - 1);
@@ -110,7 +123,7 @@ impl Partial {
     }
 
     fn resumable(&self, url: &str) -> Option<Origin> {
-        let origin: Origin = serde_json::from_reader(regular_file::open(&self.note).ok()?).ok()?;
+        let origin: Origin = serde_json::from_reader(files::open(&self.note).ok()?).ok()?;
         (origin.url == url && self.len() > 0).then_some(origin)
     }
 
@@ -140,7 +153,7 @@ impl Partial {
         let what = format!("downloading {url}");
         let mut out: Option<File> = None;
         let mut total = origin.as_ref().and_then(|origin| origin.total);
-        let write_error = |error| io_error("write", &self.path, &error);
+        let write_error = |error| failure("write", &self.path, &error);
         loop {
             if let Some(total) = total.filter(|total| *total > LARGEST) {
                 self.discard()?;
@@ -173,8 +186,7 @@ impl Partial {
                             return Ok(Attempt::Again { cause: "the file has changed on the server".into() });
                         }
                         total = total.or(parse_range(&head).and_then(|(_, total)| total));
-                        out =
-                            Some(regular_file::opened(File::options().append(true), &self.path).map_err(write_error)?);
+                        out = Some(files::open_with(File::options().append(true), &self.path).map_err(write_error)?);
                     }
                     416 if origin.is_some() => {
                         if unsatisfied_total(&head) == Some(start) {
@@ -186,7 +198,7 @@ impl Partial {
                     429 | 500..=599 => {
                         return Ok(Attempt::Again { cause: format!("the server answered {}", head.status) });
                     }
-                    status => return Err(refused(url, status)),
+                    status => return Err(refused(url, status, &self.advice)),
                 },
                 Ok(Event::Chunk(chunk)) => {
                     let Some(out) = &mut out else { continue };
@@ -215,10 +227,10 @@ impl Partial {
     /// An empty file, and a note of what it will be.
     fn begin(&self, origin: &Origin) -> Result<File> {
         self.discard()?;
-        let file = File::create_new(&self.path).map_err(|error| io_error("write", &self.path, &error))?;
+        let file = File::create_new(&self.path).map_err(|error| failure("write", &self.path, &error))?;
         let note = serde_json::to_vec(origin).map_err(|error| PluginError::plugin(error.to_string()))?;
         let noted = File::create_new(&self.note).and_then(|mut file| file.write_all(&note));
-        noted.map_err(|error| io_error("write", &self.note, &error))?;
+        noted.map_err(|error| failure("write", &self.note, &error))?;
         Ok(file)
     }
 }
@@ -257,14 +269,13 @@ fn unsatisfied_total(head: &Head) -> Option<u64> {
     head.content_range.as_deref()?.strip_prefix("bytes */")?.parse().ok()
 }
 
-fn refused(url: &str, status: u16) -> PluginError {
+fn refused(url: &str, status: u16, advice: &str) -> PluginError {
     let meaning = match status {
         404 | 410 => " (not there)",
         401 | 403 | 407 => " (not allowed)",
         _ => "",
     };
     PluginError::data(format!(
-        "could not download {url}: the server answered {status}{meaning}; check dataset.options.mirror, or put the \
-         files into dataset.dataset_dir"
+        "could not download {url}: the server answered {status}{meaning}; check the address, or {advice}"
     ))
 }

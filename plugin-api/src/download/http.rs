@@ -1,11 +1,11 @@
 //! One HTTP request on its own thread, so that a silent server never delays progress reports or cancellation.
 
 use std::io::Read;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{sync_channel, Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
-use ureq::Agent;
 use ureq::http::HeaderMap;
+use ureq::Agent;
 
 const CONNECT: Duration = Duration::from_secs(20);
 /// Of the response's head, and of every read of its body.
