@@ -33,6 +33,10 @@ pub struct Card {
     pub citation: String,
     /// The known keys of `dataset.options`.
     pub options: Vec<OptionSpec>,
+    /// Those of them that say which samples there are, and how they are labelled, grouped and split; not how a file becomes
+    /// pixels. Where new images are classified (`selfsame predict`), these are left out.
+    #[serde(default)]
+    pub sample_options: Vec<String>,
     /// Configuration values that suit this data set (a nested mapping in the schema of the run file); they rank below
     /// everything that the user writes.
     pub recommended: serde_json::Value,
@@ -67,6 +71,7 @@ impl Card {
             licence: "none stated".into(),
             citation: "none".into(),
             options: Vec::new(),
+            sample_options: Vec::new(),
             recommended: serde_json::Value::Null,
         }
     }
@@ -125,6 +130,12 @@ impl Card {
     #[must_use]
     pub fn options<T: JsonSchema>(self) -> Self {
         Self { options: option_specs::<T>(), ..self }
+    }
+
+    /// The options that say which samples there are and what is known of them, not how a file becomes pixels.
+    #[must_use]
+    pub fn sample_options<T: Into<String>>(self, names: impl IntoIterator<Item = T>) -> Self {
+        Self { sample_options: names.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// Values of a run file that suit these images: a nested mapping.

@@ -29,7 +29,7 @@ pub mod warp;
 
 pub use draw::{Purpose, ViewKey};
 pub use operation::{Misfit, Operation};
-pub use views::Views;
+pub use views::{Statistics, Views, statistics_for};
 
 use crate::config::schema::ViewError;
 use crate::data::{self, Depth};

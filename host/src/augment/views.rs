@@ -13,7 +13,7 @@ const IMAGENET_MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f64; 3] = [0.229, 0.224, 0.225];
 
 /// Mean and standard deviation of each channel.
-type Statistics = (Vec<f64>, Vec<f64>);
+pub type Statistics = (Vec<f64>, Vec<f64>);
 
 /// What is done to the grey levels of every image first.
 #[derive(Debug, Clone)]
@@ -214,8 +214,16 @@ fn equalization(preprocess: &PreprocessConfig, channels: usize) -> Result<Equali
     Ok(choice)
 }
 
-/// The statistics for views of so many channels; one grey channel's hold for its repetitions.
-fn statistics_for(choice: NormalizeChoice, channels: usize, card: Option<Statistics>) -> Result<Option<Statistics>> {
+/// Mean and standard deviation of each channel that views of so many channels are normalised by, none where they stay in 0–1;
+/// one grey channel's hold for its repetitions. `card`: those of the data set.
+///
+/// # Errors
+/// Statistics of another number of channels.
+pub fn statistics_for(
+    choice: NormalizeChoice,
+    channels: usize,
+    card: Option<Statistics>,
+) -> Result<Option<Statistics>> {
     let repeated = |values: Vec<f64>| if values.len() == 1 { vec![values[0]; channels] } else { values };
     let statistics = match choice {
         NormalizeChoice::None => None,

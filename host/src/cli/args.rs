@@ -299,10 +299,10 @@ pub struct ExportArgs {
     /// What is exported.
     #[command(flatten)]
     pub encoder: EncoderArgs,
-    /// The kind of file [default: by its ending, .safetensors or .pt]
+    /// The kind of file, or of folder for timm [default: by its ending, .safetensors or .pt]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ExportFormat>,
-    /// The file to write
+    /// The file to write, or the folder for timm
     #[arg(long, short, value_name = "FILE", value_parser = path())]
     pub out: PathBuf,
     /// Replace the file where it exists
@@ -317,6 +317,8 @@ pub enum ExportFormat {
     Safetensors,
     /// Network and weights in one file, for libtorch and torch.jit.load.
     Torchscript,
+    /// A folder that `timm.create_model("local-dir:…")` loads: weights, configuration and a model card.
+    Timm,
 }
 
 /// `selfsame config`.

@@ -8,7 +8,7 @@ use super::{data, doctor, embed, evaluate, open, predict, preview, train};
 use crate::config::{self, Sources};
 use crate::conformance;
 use crate::output::host_services::HostServices;
-use crate::output::{report, torchscript};
+use crate::output::{report, timm, torchscript};
 use crate::plugin::{install, listing, remove, search, skeleton};
 use crate::run::{encoder_file, state};
 use crate::train::signals::Stop;
@@ -101,11 +101,14 @@ fn export(cli: &Cli, arguments: &ExportArgs, bars: &MultiProgress) -> Result<(),
         _ => {
             let out = arguments.out.display();
             return Err(Failure::usage(format!(
-                "{out}: expected a name that ends in .safetensors or .pt, or --format"
+                "{out}: expected a name that ends in .safetensors or .pt, or --format (a folder for timm: `--format timm`)"
             )));
         }
     };
-    ensure_new(&arguments.out, arguments.force)?;
+    match format {
+        ExportFormat::Timm => ensure_new(&arguments.out.join("model.safetensors"), arguments.force)?,
+        _ => ensure_new(&arguments.out, arguments.force)?,
+    }
     let registry = open::registry(&cli.common);
     let (run, sets) = open::encoder(&arguments.encoder, &registry, &HostServices::new(bars, &|| false))?;
     if let Some(set) = sets.first() {
@@ -118,13 +121,13 @@ fn export(cli: &Cli, arguments: &ExportArgs, bars: &MultiProgress) -> Result<(),
     match format {
         ExportFormat::Safetensors => {
             let tensors = state::encoder_tensors(method.encoder());
-            encoder_file::export_encoder(
-                out,
-                &tensors,
-                &record.encoder,
-                &run.embedding(method.as_ref()),
-                &record.dataset,
-            )?;
+            let metadata = encoder_file::metadata(record, &run.config, &run.embedding(method.as_ref()))?;
+            encoder_file::export_encoder(out, &tensors, &metadata)?;
+        }
+        ExportFormat::Timm => {
+            let embedding = run.embedding(method.as_ref());
+            let files = timm::export_timm(out, &run, method.encoder(), &embedding, &registry)?;
+            files.iter().try_for_each(|file| say(&file.display().to_string()))?;
         }
         ExportFormat::Torchscript => torchscript::export_torchscript(out, method.encoder(), record.input_size)?,
     }

@@ -28,7 +28,8 @@ pub fn predict(cli: &Cli, arguments: &PredictArgs, bars: &MultiProgress) -> Resu
     let registry = open::registry(&cli.common);
     let services = HostServices::new(bars, &|| false);
     let run = TrainedRun::open(&arguments.run)?;
-    let mut resolved = run.configured(Some((dataset(&run, arguments), Some(&arguments.on))), &sets(&run, arguments))?;
+    let mut resolved =
+        run.configured(Some((dataset(&run, arguments), Some(&arguments.on))), &sets(&run, arguments, &registry)?)?;
     let flag = Origin::Flag(format!("--on {}", arguments.on.display()));
     resolved.origins.insert("dataset.dataset_dir".to_owned(), flag);
     let mut config = resolved.config.clone();
@@ -66,16 +67,18 @@ fn dataset<'a>(run: &'a TrainedRun, arguments: &'a PredictArgs) -> &'a str {
     arguments.dataset.as_deref().unwrap_or(own)
 }
 
-/// The user's values, after the options of the run's own data set, which say how its files become images.
-fn sets(run: &TrainedRun, arguments: &PredictArgs) -> Vec<String> {
+/// The user's values, after those options of the run's own data set that say how its files become images.
+fn sets(run: &TrainedRun, arguments: &PredictArgs, registry: &Registry) -> Result<Vec<String>, Failure> {
     let (head, own) = (&run.config.linear_head.dataset, &run.config.dataset);
     let options = match (&arguments.dataset, &head.name) {
         (Some(_), _) => None,
         (None, Some(_)) => Some(&head.options),
         (None, None) => Some(&own.options),
     };
-    let options = options.into_iter().flatten().map(|(key, value)| format!("dataset.options.{key}={value}"));
-    options.chain(arguments.sets.iter().cloned()).collect()
+    let of_samples = registry.dataset_card(dataset(run, arguments)).map_err(Error::from)?.sample_options;
+    let options = options.into_iter().flatten().filter(|(key, _)| !of_samples.contains(key));
+    let options = options.map(|(key, value)| format!("dataset.options.{key}={value}"));
+    Ok(options.chain(arguments.sets.iter().cloned()).collect())
 }
 
 fn predicted(

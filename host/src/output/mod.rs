@@ -18,4 +18,5 @@ pub mod scores;
 pub mod stats_table;
 pub mod tensorboard;
 pub mod terminal;
+pub mod timm;
 pub mod torchscript;

@@ -191,8 +191,12 @@ impl<'a> Run<'a> {
     fn export(&mut self, method: &dyn Method) -> Result<(), Error> {
         let tensors = state::encoder_tensors(method.encoder());
         let file = self.folder.path().join(ENCODER_FILE);
-        let (encoder, record) = (&self.config.train.self_supervision.encoder_name, &mut self.record);
-        encoder_file::export_encoder(&file, &tensors, encoder, &record.embedding, &record.dataset)?;
+        let record = &mut self.record;
+        encoder_file::export_encoder(
+            &file,
+            &tensors,
+            &encoder_file::metadata(record, self.config, &record.embedding)?,
+        )?;
         record.encoder_sha256 = Some(sha256_of_file(&file)?.0);
         self.folder.write_record(&self.record)
     }

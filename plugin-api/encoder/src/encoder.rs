@@ -33,6 +33,58 @@ pub struct EncoderCard {
     pub options: Vec<OptionSpec>,
     /// Configuration values that suit this encoder; they rank below everything that the user writes.
     pub recommended: serde_json::Value,
+    /// What timm calls this network, in each of its forms; empty where timm has none like it.
+    #[serde(default)]
+    pub timm: Vec<TimmForm>,
+}
+
+/// How `timm.create_model` makes a network with the same parameters, so that `selfsame export --format timm` can say so.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TimmForm {
+    /// timm's name.
+    pub architecture: String,
+    /// Arguments besides the number of channels and classes.
+    pub arguments: serde_json::Map<String, serde_json::Value>,
+    /// A tensor that only this form has, and how its shape ends; none: no other form is like it.
+    pub tensor: Option<(String, Vec<i64>)>,
+    /// Whether the network is made for images of one size.
+    pub fixed_input_size: bool,
+    /// The modules that differ from timm's, in the form for small images.
+    pub small_stem: Option<SmallStem>,
+}
+
+/// The stem [`Stem::Cifar`] in place of [`Stem::Imagenet`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SmallStem {
+    /// The module of the first convolution, which becomes 3×3 with stride 1.
+    pub convolution: String,
+    /// The module of the max-pooling, which goes.
+    pub pooling: String,
+}
+
+impl TimmForm {
+    /// timm's own network of this name.
+    pub fn new(architecture: &str) -> Self {
+        Self { architecture: architecture.into(), ..Self::default() }
+    }
+
+    /// The form that has a tensor of this name whose shape ends so.
+    #[must_use]
+    pub fn told_by(self, tensor: &str, shape_ends: &[i64]) -> Self {
+        Self { tensor: Some((tensor.into(), shape_ends.to_vec())), ..self }
+    }
+
+    /// A convolutional network's two forms: with [`Stem::Imagenet`], as timm's, and with [`Stem::Cifar`]. `convolution` and
+    /// `pooling` are the modules that differ.
+    pub fn with_both_stems(architecture: &str, convolution: &str, pooling: &str) -> Vec<Self> {
+        let weight = format!("{convolution}.weight");
+        let small_stem = Some(SmallStem { convolution: convolution.into(), pooling: pooling.into() });
+        vec![
+            Self::new(architecture).told_by(&weight, &[7, 7]),
+            Self { small_stem, ..Self::new(architecture).told_by(&weight, &[3, 3]) },
+        ]
+    }
 }
 
 impl EncoderCard {
@@ -52,6 +104,7 @@ impl EncoderCard {
             citation: "none".into(),
             options: Vec::new(),
             recommended: serde_json::Value::Null,
+            timm: Vec::new(),
         }
     }
 
@@ -71,6 +124,12 @@ impl EncoderCard {
     #[must_use]
     pub fn options<T: JsonSchema>(self) -> Self {
         Self { options: option_specs::<T>(), ..self }
+    }
+
+    /// What timm calls this network.
+    #[must_use]
+    pub fn timm(self, forms: Vec<TimmForm>) -> Self {
+        Self { timm: forms, ..self }
     }
 
     /// Values of a run file that suit this encoder: a nested mapping.

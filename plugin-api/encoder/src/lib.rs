@@ -8,7 +8,7 @@ mod export;
 mod objects;
 mod tensor;
 
-pub use encoder::{Buffer, Encoder, EncoderCard, EncoderRequest, Parameter, ParameterKind, Stem};
+pub use encoder::{Buffer, Encoder, EncoderCard, EncoderRequest, Parameter, ParameterKind, SmallStem, Stem, TimmForm};
 pub use error::{EncoderError, Result};
 pub use selfsame_plugin_api::{self, option_specs, parse_options, read_options, OptionSpec};
 pub use tch;

@@ -13,7 +13,7 @@ mod network;
 
 use network::{Architecture, DenseNet};
 use schemars::JsonSchema;
-use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem};
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem, TimmForm};
 use serde::Deserialize;
 use tch::Device;
 
@@ -45,6 +45,7 @@ fn card(name: &str) -> EncoderCard {
         _ => "169 layers, 1664 features, 12.5 million parameters; cifar stem up to 64 pixels",
     };
     EncoderCard::new(name, summary)
+        .timm(TimmForm::with_both_stems(name, "features.conv0", "features.pool0"))
         .licence(env!("CARGO_PKG_LICENSE"))
         .citation("Huang, Liu, van der Maaten, Weinberger: Densely Connected Convolutional Networks, CVPR 2017")
 }

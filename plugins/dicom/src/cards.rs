@@ -14,6 +14,19 @@ pub const FOLDER: &str = "DicomFolder";
 /// Classes of the challenge's detailed file, in the order of their labels.
 pub const DETAILED_CLASSES: [&str; 3] = ["Normal", "No Lung Opacity / Not Normal", "Lung Opacity"];
 
+/// The options, of either data set, that do not say how a file becomes pixels.
+const SAMPLE_OPTIONS: [&str; 9] = [
+    "csv",
+    "id_column",
+    "id_kind",
+    "label_column",
+    "split_column",
+    "group_column",
+    "unmatched",
+    "labels",
+    "test_fraction",
+];
+
 /// The card that is known without reading; none of a foreign name.
 pub fn card(name: &str) -> Card {
     if name == RSNA { rsna() } else { folder() }
@@ -45,6 +58,8 @@ fn blank(name: &str, summary: &str, options: Vec<OptionSpec>) -> Card {
         "use_random_color": true,
         "random_color": { "brightness": 0.2, "contrast": 0.2 }
     } }));
+    let names = options.iter().map(|option| option.name.clone());
+    card.sample_options = names.filter(|name| SAMPLE_OPTIONS.contains(&name.as_str())).collect();
     card.options = options;
     card
 }

@@ -15,7 +15,7 @@ mod network;
 
 use network::{Architecture, BlockKind, ResNet};
 use schemars::JsonSchema;
-use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem};
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem, TimmForm};
 use serde::Deserialize;
 use tch::Device;
 
@@ -63,7 +63,12 @@ fn card(name: &str) -> EncoderCard {
         "resnet50" => "50 layers, 2048 features, 23.5 million parameters; cifar stem up to 64 pixels",
         _ => "101 layers, 2048 features, 42.5 million parameters; cifar stem up to 64 pixels",
     };
+    let timm = match name {
+        "resnet8" | "resnet20" => Vec::new(),
+        _ => TimmForm::with_both_stems(name, "conv1", "maxpool"),
+    };
     EncoderCard::new(name, summary)
+        .timm(timm)
         .licence(env!("CARGO_PKG_LICENSE"))
         .citation("He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016")
         .options::<Options>()

@@ -16,7 +16,7 @@ mod network;
 
 use network::{Architecture, Pool, VisionTransformer};
 use schemars::JsonSchema;
-use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result};
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, TimmForm};
 use serde::Deserialize;
 use tch::Device;
 
@@ -58,12 +58,31 @@ fn card(name: &str) -> EncoderCard {
         _ => "12 blocks, patches of 16 pixels, 384 features, 21.7 million parameters",
     };
     EncoderCard::new(name, summary)
+        .timm(timm(name))
         .licence(env!("CARGO_PKG_LICENSE"))
         .citation(
             "Dosovitskiy et al.: An Image is Worth 16x16 Words, ICLR 2021; sizes of Touvron et al.: Training \
                    data-efficient image transformers, ICML 2021",
         )
         .options::<Options>()
+}
+
+/// timm's network of the same width, with other patches; the mean of the patches has a normalisation of its own.
+fn timm(name: &str) -> Vec<TimmForm> {
+    let Some(architecture) = ARCHITECTURES.iter().find(|architecture| architecture.name == name) else {
+        return Vec::new();
+    };
+    let size = if architecture.dim == 192 { "tiny" } else { "small" };
+    let form = |arguments: &[(&str, serde_json::Value)]| {
+        let patch = (architecture.patch != 16).then(|| ("patch_size", architecture.patch.into()));
+        let arguments = arguments.iter().cloned().chain(patch).map(|(name, value)| (name.to_owned(), value)).collect();
+        let fixed_input_size = true;
+        TimmForm { arguments, fixed_input_size, ..TimmForm::new(&format!("vit_{size}_patch16_224")) }
+    };
+    vec![
+        form(&[("global_pool", "avg".into())]).told_by("fc_norm.weight", &[]),
+        form(&[("global_pool", "token".into())]).told_by("norm.weight", &[]),
+    ]
 }
 
 /// Makes the encoder that the request names.

@@ -32,3 +32,14 @@ pub enum StemChoice {
     /// 7×7 convolution, stride 2, max-pooling.
     Imagenet,
 }
+
+impl StemChoice {
+    /// The word of the run file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cifar => "cifar",
+            Self::Imagenet => "imagenet",
+        }
+    }
+}
