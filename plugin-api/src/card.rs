@@ -72,7 +72,7 @@ impl Card {
             citation: "none".into(),
             options: Vec::new(),
             sample_options: Vec::new(),
-            recommended: serde_json::Value::Null,
+            recommended: serde_json::json!({}),
         }
     }
 

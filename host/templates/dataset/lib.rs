@@ -1,8 +1,9 @@
 //! The data set `{{name}}`: upright and level stripes, computed. Put your own images in their place.
 
+use schemars::JsonSchema;
 use selfsame_plugin_api::{
-    Card, Dataset, DatasetRequest, Image, Normalization, OptionSpec, PluginError, Result, Samples,
-    Services, Split, Targets, Task, export_plugin, parse_options,
+    Card, Dataset, DatasetRequest, InMemory, PluginError, Result, Samples, Services, Split,
+    export_plugin,
 };
 use serde::Deserialize;
 
@@ -13,10 +14,12 @@ export_plugin! {
 /// Height and width of an image in pixels.
 const SIZE: usize = 32;
 
-/// `dataset.options`: what users may write, with defaults.
-#[derive(Debug, Clone, Deserialize)]
+/// `dataset.options`: what users may write. Their help, ranges and defaults come from here.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Options {
+    /// Number of training images.
+    #[schemars(range(min = 2))]
     train_size: usize,
 }
 
@@ -26,54 +29,32 @@ impl Default for Options {
     }
 }
 
-fn option_specs() -> Vec<OptionSpec> {
-    vec![OptionSpec::new(
-        "train_size",
-        "number of training images, at least 2; default 1000",
-    )]
-}
-
 /// Facts that are known without reading a file.
 fn card(name: &str) -> Card {
-    Card {
-        name: name.into(),
-        summary: "Upright and level stripes, computed".into(),
-        classes: vec!["level".into(), "upright".into()],
-        task: Task::Binary,
-        channels: 1,
-        bit_depth: 8,
-        nominal_size: (SIZE, SIZE),
-        // Of the training split's pixels, scaled to 0–1.
-        normalization: Some(Normalization {
-            mean: vec![0.5],
-            std: vec![0.25],
-        }),
+    Card::new(name, "Upright and level stripes, computed")
+        .images(1, 8, (SIZE, SIZE))
+        .classes(["level", "upright"])
         // Without a validation split of its own, the host cuts one from the training split.
-        splits: vec![Split::Train, Split::Test],
-        licence: "none needed: the images are computed".into(),
-        citation: "none".into(),
-        options: option_specs(),
+        .splits([Split::Train, Split::Test])
+        // Mean and deviation of the training split's pixels, scaled to 0–1; `selfsame data stats` measures them.
+        .normalization([0.5], [0.25])
+        .licence("none needed: the images are computed")
+        .options::<Options>()
         // Values of a run file that suit these images; whatever the user writes wins. Two views of an image must differ,
         // or there is nothing to learn; stripes are told apart by their direction, so that nothing here turns them.
-        recommended: serde_json::json!({ "augmentation": {
+        .recommended(serde_json::json!({ "augmentation": {
             "use_random_crop": true,
             "random_crop": { "scale": [0.2, 1.0] },
             "use_random_horizontal_flip": true,
             "use_random_color": true,
             "random_color": { "brightness": 0.4, "contrast": 0.4 },
-        } }),
-    }
+        } }))
 }
 
 fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
-    let options: Options = parse_options(&request.options, &option_specs())?;
-    if options.train_size < 2 {
-        return Err(PluginError::configuration(format!(
-            "option `train_size` = `{}`: expected at least 2",
-            options.train_size
-        )));
-    }
-    Ok(Box::new(Stripes { options }))
+    Ok(Box::new(Stripes {
+        options: request.options()?,
+    }))
 }
 
 struct Stripes {
@@ -81,7 +62,8 @@ struct Stripes {
 }
 
 impl Dataset for Stripes {
-    /// Files are found, downloaded and verified here: the user's folder is `DatasetRequest::dataset_dir`.
+    /// Files are found, downloaded and verified here, in `DatasetRequest::folder`: see `files` and `download` of
+    /// `selfsame_plugin_api`.
     fn prepare(&self, _services: &dyn Services) -> Result<()> {
         Ok(())
     }
@@ -92,71 +74,36 @@ impl Dataset for Stripes {
             Split::Test => (1_000_000, 200),
             Split::Val => return Err(PluginError::data("there is no validation split")),
         };
-        Ok(Box::new(Part { first, count }))
+        let pixels = (first..first + count).flat_map(stripes).collect();
+        let labels = (first..first + count).map(|number| number as i64 % 2);
+        let samples = InMemory::new(pixels, 8, [1, SIZE, SIZE])?.with_classes(labels.collect());
+        Ok(Box::new(samples))
     }
 }
 
-/// One split: the images from number `first` on.
-struct Part {
-    first: usize,
-    count: usize,
-}
-
-impl Part {
-    fn is_upright(&self, index: usize) -> bool {
-        index % 2 == 1
-    }
-
-    /// Row-major `[SIZE, SIZE]`; the same bytes whenever it is asked for.
-    fn pixels(&self, index: usize) -> Vec<u8> {
-        let mut random = self.first + index;
-        let mut next = |below: usize| {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (random >> 33) % below
-        };
-        let (width, shift) = (3 + next(4), next(16));
-        let mut pixels = Vec::with_capacity(SIZE * SIZE);
-        for y in 0..SIZE {
-            for x in 0..SIZE {
-                let along = if self.is_upright(index) { x } else { y };
-                let stripe = if (along + shift) / width % 2 == 0 {
-                    64
-                } else {
-                    160
-                };
-                pixels.push((stripe + next(32)) as u8);
-            }
+/// Row-major `[SIZE, SIZE]`; the same bytes whenever it is asked for. Odd numbers have upright stripes.
+fn stripes(number: usize) -> Vec<u8> {
+    let mut random = number;
+    let mut next = |below: usize| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    let (width, shift) = (3 + next(4), next(16));
+    let mut pixels = Vec::with_capacity(SIZE * SIZE);
+    for y in 0..SIZE {
+        for x in 0..SIZE {
+            let along = if number % 2 == 1 { x } else { y };
+            let stripe = if (along + shift) / width % 2 == 0 {
+                64
+            } else {
+                160
+            };
+            pixels.push((stripe + next(32)) as u8);
         }
-        pixels
     }
-}
-
-impl Samples for Part {
-    fn len(&self) -> usize {
-        self.count
-    }
-
-    fn targets(&self) -> Targets {
-        Targets::Classes(
-            (0..self.count)
-                .map(|index| i64::from(self.is_upright(index)))
-                .collect(),
-        )
-    }
-
-    /// May be called from several threads at once.
-    fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
-        let image = |&index: &usize| Image {
-            channels: 1,
-            height: SIZE,
-            width: SIZE,
-            bit_depth: 8,
-            data: self.pixels(index),
-        };
-        Ok(indices.iter().map(image).collect())
-    }
+    pixels
 }
 
 #[cfg(test)]
@@ -165,12 +112,7 @@ mod tests {
 
     #[test]
     fn an_image_is_the_same_twice_and_another_one_is_not() {
-        let part = Part {
-            first: 0,
-            count: 10,
-        };
-        let [first, again, other] = [0, 0, 2].map(|index| part.read(&[index]).unwrap());
-        assert_eq!(first, again);
-        assert_ne!(first, other);
+        assert_eq!(stripes(0), stripes(0));
+        assert_ne!(stripes(0), stripes(2));
     }
 }

@@ -1,20 +1,21 @@
 //! The encoder `{{name}}`: three convolutions and the mean over all places. Put your own network in their place.
 
-use selfsame_encoder_api::tch::{Device, Kind, Tensor};
-use selfsame_encoder_api::{
-    Buffer, Encoder, EncoderCard, EncoderRequest, OptionSpec, Parameter, ParameterKind,
-    EncoderError, Result, export_plugin, parse_options,
-};
+use schemars::JsonSchema;
+use selfsame_encoder_api::layers::{Conv, Layers};
+use selfsame_encoder_api::tch::Device;
+use selfsame_encoder_api::{Encoder, EncoderCard, EncoderRequest, Result, export_plugin};
 use serde::Deserialize;
 
 export_plugin! {
     encoders: { "{{name}}" => (card, create) },
 }
 
-/// `encoder.options`: what users may write, with defaults.
-#[derive(Debug, Clone, Deserialize)]
+/// `encoder.options`: what users may write. Their help, ranges and defaults come from here.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Options {
+    /// Channels after the first convolution.
+    #[schemars(range(min = 1))]
     width: i64,
 }
 
@@ -24,117 +25,25 @@ impl Default for Options {
     }
 }
 
-fn option_specs() -> Vec<OptionSpec> {
-    vec![OptionSpec::new(
-        "width",
-        "channels after the first convolution, at least 1; default 16",
-    )]
-}
-
 fn card(name: &str) -> EncoderCard {
-    EncoderCard {
-        name: name.into(),
-        summary: "Three convolutions and the mean over all places".into(),
-        licence: "none stated".into(),
-        citation: "none".into(),
-        options: option_specs(),
-        recommended: serde_json::json!({}),
-    }
+    EncoderCard::new(name, "Three convolutions and the mean over all places").options::<Options>()
 }
 
+/// Layers are remembered by the names that they are made with, and initialised as torchvision does.
 fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
-    let Options { width } = parse_options(&request.options, &option_specs())?;
-    if width < 1 {
-        return Err(EncoderError::configuration(format!(
-            "option `width` = `{width}`: expected at least 1"
-        )));
-    }
-    let channels = request.channels as i64;
-    let layers = [
-        Convolution::new(channels, width, 1, device)?,
-        Convolution::new(width, 2 * width, 2, device)?,
-        Convolution::new(2 * width, 4 * width, 2, device)?,
-    ];
-    Ok(Box::new(Network {
-        layers,
-        feature_dim: 4 * width as usize,
-    }))
-}
-
-struct Network {
-    layers: [Convolution; 3],
-    feature_dim: usize,
-}
-
-impl Encoder for Network {
-    /// `[B, C, H, W]` to `[B, 4·width]`.
-    fn forward(&self, x: &Tensor, _train: bool) -> Result<Tensor> {
-        let mut x = x.shallow_clone();
-        for layer in &self.layers {
-            x = layer.forward(&x)?.f_relu()?;
-        }
+    let Options { width } = request.options()?;
+    let mut layers = Layers::on(device);
+    let conv1 = layers.conv2d("conv1", Conv::new(request.channels as i64, width, 3))?;
+    let bn1 = layers.batch_norm2d("bn1", width)?;
+    let conv2 = layers.conv2d("conv2", Conv::new(width, 2 * width, 3).stride(2))?;
+    let bn2 = layers.batch_norm2d("bn2", 2 * width)?;
+    let conv3 = layers.conv2d("conv3", Conv::new(2 * width, 4 * width, 3).stride(2))?;
+    let bn3 = layers.batch_norm2d("bn3", 4 * width)?;
+    // `[B, C, H, W]` to `[B, 4·width]`. A network with more to it implements `Encoder` itself.
+    Ok(layers.encoder(4 * width, move |x, train| {
+        let x = bn1.forward_relu(&conv1.forward(x)?, train)?;
+        let x = bn2.forward_relu(&conv2.forward(&x)?, train)?;
+        let x = bn3.forward_relu(&conv3.forward(&x)?, train)?;
         Ok(x.f_mean_dim([2_i64, 3].as_slice(), false, None)?)
-    }
-
-    fn feature_dim(&self) -> usize {
-        self.feature_dim
-    }
-
-    /// Handles, always in the same order: the optimiser keeps them.
-    fn parameters(&self) -> Vec<Parameter> {
-        let named = |(index, layer): (usize, &Convolution)| {
-            let parameter = |name: &str, kind, tensor: &Tensor| Parameter {
-                name: format!("conv{}.{name}", index + 1),
-                kind,
-                tensor: tensor.shallow_clone(),
-            };
-            [
-                parameter("weight", ParameterKind::Weight, &layer.weight),
-                parameter("bias", ParameterKind::Bias, &layer.bias),
-            ]
-        };
-        self.layers.iter().enumerate().flat_map(named).collect()
-    }
-
-    /// What is saved but not trained, such as the running statistics of batch normalisation: nothing here.
-    fn buffers(&self) -> Vec<Buffer> {
-        Vec::new()
-    }
-}
-
-/// A 3×3 convolution.
-struct Convolution {
-    weight: Tensor,
-    bias: Tensor,
-    stride: i64,
-}
-
-impl Convolution {
-    /// Kaiming-normal weights (He et al. 2015), from libtorch's generator, which the program has seeded. They are drawn on
-    /// the CPU, so that a seed gives the same weights on every device.
-    fn new(inputs: i64, outputs: i64, stride: i64, device: Device) -> Result<Self> {
-        let deviation = (2.0 / (9 * inputs) as f64).sqrt();
-        let drawn = Tensor::f_randn([outputs, inputs, 3, 3], (Kind::Float, Device::Cpu))?;
-        let weight = drawn
-            .f_mul_scalar(deviation)?
-            .f_to_device(device)?
-            .f_requires_grad_(true)?;
-        let bias = Tensor::f_zeros([outputs], (Kind::Float, device))?.f_requires_grad_(true)?;
-        Ok(Self {
-            weight,
-            bias,
-            stride,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_conv2d(
-            &self.weight,
-            Some(&self.bias),
-            [self.stride; 2],
-            [1, 1],
-            [1, 1],
-            1,
-        )?)
-    }
+    }))
 }

@@ -103,7 +103,7 @@ impl EncoderCard {
             licence: "none stated".into(),
             citation: "none".into(),
             options: Vec::new(),
-            recommended: serde_json::Value::Null,
+            recommended: serde_json::json!({}),
             timm: Vec::new(),
         }
     }

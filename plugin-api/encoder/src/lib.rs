@@ -5,6 +5,7 @@
 mod encoder;
 mod error;
 mod export;
+pub mod layers;
 mod objects;
 mod tensor;
 

@@ -11,7 +11,7 @@
 
 mod network;
 
-use network::{Architecture, DenseNet};
+use network::{Architecture, densenet};
 use schemars::JsonSchema;
 use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem, TimmForm};
 use serde::Deserialize;
@@ -68,7 +68,7 @@ fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> 
              {width}; see `preprocess` and `encoder.stem`"
         )));
     }
-    Ok(Box::new(DenseNet::new(architecture, channels, stem, device)?))
+    densenet(architecture, channels, stem, device)
 }
 
 #[cfg(test)]

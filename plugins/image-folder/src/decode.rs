@@ -49,17 +49,26 @@ type Outcome<T> = Result<T, String>;
 /// # Errors
 /// Why it cannot be read, without the file's name.
 pub fn header(path: &Path, max_pixels: u64) -> Outcome<Header> {
-    caught(|| {
-        let file = open(path, max_pixels)?;
-        let Opened { decoder, format, orientation, .. } = opened(BufReader::with_capacity(1 << 16, file), max_pixels)?;
-        let (width, height) = decoder.dimensions();
-        let (width, height) = (width as usize, height as usize);
-        let size = if orientation.to_exif() > 4 { (width, height) } else { (height, width) };
-        let colour = decoder.color_type();
-        let channels = usize::from(colour.channel_count());
-        let bits = (colour.bits_per_pixel() / u16::from(colour.channel_count())) as u8;
-        Ok(Header { format, size, channels, bits, orientation: orientation.to_exif() })
-    })
+    caught(|| header_of(BufReader::with_capacity(1 << 16, open(path, max_pixels)?), max_pixels))
+}
+
+/// Reads the header of a file's bytes.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn header_bytes(bytes: &[u8], max_pixels: u64) -> Outcome<Header> {
+    caught(|| header_of(Cursor::new(bytes), max_pixels))
+}
+
+fn header_of<'a>(reader: impl BufRead + Seek + 'a, max_pixels: u64) -> Outcome<Header> {
+    let Opened { decoder, format, orientation, .. } = opened(reader, max_pixels)?;
+    let (width, height) = decoder.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    let size = if orientation.to_exif() > 4 { (width, height) } else { (height, width) };
+    let colour = decoder.color_type();
+    let channels = usize::from(colour.channel_count());
+    let bits = (colour.bits_per_pixel() / u16::from(colour.channel_count())) as u8;
+    Ok(Header { format, size, channels, bits, orientation: orientation.to_exif() })
 }
 
 /// Reads the image in its form.
@@ -67,8 +76,16 @@ pub fn header(path: &Path, max_pixels: u64) -> Outcome<Header> {
 /// # Errors
 /// Why it cannot be read, without the file's name.
 pub fn read(path: &Path, form: &Form) -> Outcome<Image> {
+    caught(|| read_bytes(contents(path, form.max_pixels)?, form))
+}
+
+/// Reads the image that a file's bytes hold, in its form.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn read_bytes(bytes: Vec<u8>, form: &Form) -> Outcome<Image> {
     caught(|| {
-        let image = decode(path, form.max_pixels)?;
+        let image = decode(bytes, form.max_pixels)?;
         let (height, width) = (image.height() as usize, image.width() as usize);
         let data = match &image {
             DynamicImage::ImageLuma8(pixels) => shaped(pixels.as_raw(), 1, form),
@@ -91,8 +108,16 @@ pub fn read(path: &Path, form: &Form) -> Outcome<Image> {
 /// # Errors
 /// Why it cannot be read, without the file's name.
 pub fn is_grey(path: &Path, max_pixels: u64) -> Outcome<bool> {
+    caught(|| is_grey_bytes(contents(path, max_pixels)?, max_pixels))
+}
+
+/// As [`is_grey`], of a file's bytes.
+///
+/// # Errors
+/// Why they cannot be read.
+pub fn is_grey_bytes(bytes: Vec<u8>, max_pixels: u64) -> Outcome<bool> {
     caught(|| {
-        Ok(match decode(path, max_pixels)? {
+        Ok(match decode(bytes, max_pixels)? {
             DynamicImage::ImageRgb8(pixels) => pixels::is_grey(pixels.as_raw(), 3),
             DynamicImage::ImageRgba8(pixels) => pixels::is_grey(pixels.as_raw(), 4),
             DynamicImage::ImageRgb16(pixels) => pixels::is_grey(pixels.as_raw(), 3),
@@ -116,9 +141,13 @@ fn shaped<T: Sample>(samples: &[T], stored: usize, form: &Form) -> Outcome<Vec<u
     Ok(pixels::planar(samples, stored, form.shape))
 }
 
-fn decode(path: &Path, max_pixels: u64) -> Outcome<DynamicImage> {
+fn contents(path: &Path, max_pixels: u64) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path, max_pixels)?.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+fn decode(mut bytes: Vec<u8>, max_pixels: u64) -> Outcome<DynamicImage> {
     name_rgb(&mut bytes);
     let Opened { decoder, format, orientation, alpha } = opened(Cursor::new(bytes.as_slice()), max_pixels)?;
     if format == ImageFormat::Jpeg && !jpeg_is_complete(&bytes) {

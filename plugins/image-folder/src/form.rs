@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 const LOOKED_AT: usize = 256;
 /// Colour files that are decoded to see whether they are coloured.
 const DECODED: usize = 32;
-const DEFAULT_MAX_PIXELS: u64 = 100_000_000;
+/// Pixels of the largest image that is accepted, where the user does not say.
+pub const DEFAULT_MAX_PIXELS: u64 = 100_000_000;
 
 /// The form of all images, and their most common height and width.
 ///
@@ -68,8 +69,8 @@ fn is_coloured(headers: &[(&Entry, Header)], max_pixels: u64, services: &dyn Ser
     Ok(false)
 }
 
-/// The value that occurs most often, the smallest of several.
-fn most_common(sizes: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
+/// The size that occurs most often, the smallest of several.
+pub fn most_common(sizes: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
     let mut counts: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     sizes.for_each(|size| *counts.entry(size).or_default() += 1);
     counts.iter().rev().max_by_key(|(_, count)| **count).map_or((1, 1), |(size, _)| *size)

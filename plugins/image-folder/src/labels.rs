@@ -47,6 +47,11 @@ impl Named {
         Self { classes: options.classes.clone(), positive: options.positive_labels.clone() }
     }
 
+    /// These classes, in label order.
+    pub fn of_classes(classes: impl IntoIterator<Item = String>) -> Self {
+        Self { classes: classes.into_iter().map(Value).collect(), positive: Vec::new() }
+    }
+
     /// Makes `true` and 1 one label, and `false` and 0, where files or options write both; not where the options name
     /// both as classes of their own.
     pub fn unify_truths(&mut self, entries: &mut [Entry]) {

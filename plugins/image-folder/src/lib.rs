@@ -1,4 +1,4 @@
-//! Any folder of images as a data set: a folder per class, no classes, or a CSV list.
+//! Files of encoded images as data sets: any folder (a folder per class, no classes, or a CSV list), and Parquet files.
 
 mod card;
 mod catalogue;
@@ -12,6 +12,7 @@ mod form;
 mod groups;
 mod labels;
 mod options;
+mod parquet;
 mod pixels;
 mod samples;
 mod splits;
@@ -30,5 +31,8 @@ fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
 }
 
 export_plugin! {
-    datasets: { "ImageFolder" => (card::before_reading, create) },
+    datasets: {
+        "ImageFolder" => (card::before_reading, create),
+        "Parquet" => (parquet::card, parquet::create),
+    },
 }

@@ -13,7 +13,7 @@
 
 mod network;
 
-use network::{Architecture, BlockKind, ResNet};
+use network::{Architecture, BlockKind, resnet};
 use schemars::JsonSchema;
 use selfsame_encoder_api::{Encoder, EncoderCard, EncoderError, EncoderRequest, Result, Stem, TimmForm};
 use serde::Deserialize;
@@ -82,7 +82,7 @@ fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> 
     let options: Options = request.options()?;
     let architecture = request.find(&ARCHITECTURES, |architecture| architecture.name)?;
     let stem = stem(request, architecture)?;
-    Ok(Box::new(ResNet::new(architecture, request.channels, stem, options.zero_init_residual, device)?))
+    resnet(architecture, request.channels, stem, options.zero_init_residual, device)
 }
 
 fn stem(request: &EncoderRequest, architecture: &Architecture) -> Result<Stem> {

@@ -1,7 +1,7 @@
 //! The residual network itself (He et al. 2016), with the bottleneck's stride in its 3×3 convolution ("v1.5").
 
-use selfsame_convolution::{BatchNorm2d, Conv2d, Fan};
-use selfsame_encoder_api::{Buffer, Encoder, Parameter, Result, Stem};
+use selfsame_encoder_api::layers::{BatchNorm2d, Conv, Conv2d, Layers};
+use selfsame_encoder_api::{Encoder, Result, Stem};
 use tch::{Device, Tensor};
 
 /// The residual block.
@@ -38,8 +38,6 @@ impl Unit {
 }
 
 struct Block {
-    /// `layer1.0`
-    name: String,
     units: Vec<Unit>,
     downsample: Option<Unit>,
 }
@@ -61,100 +59,62 @@ impl Block {
     }
 }
 
-/// A residual network without its classifier.
-pub struct ResNet {
-    stem: Unit,
-    max_pool: bool,
-    blocks: Vec<Block>,
-    feature_dim: usize,
-}
-
-impl ResNet {
-    /// Draws the initial weights from libtorch's global generator, in the order of [`Encoder::parameters`].
-    ///
-    /// # Errors
-    /// Anything libtorch refuses.
-    pub fn new(
-        architecture: &Architecture,
-        channels: usize,
-        stem: Stem,
-        zero_init_residual: bool,
-        device: Device,
-    ) -> Result<Self> {
-        let unit = |inputs, outputs, kernel, stride, scale| -> Result<Unit> {
-            let conv = Conv2d::new(inputs, outputs, kernel, stride, Fan::Out, device)?;
-            Ok(Unit { conv, norm: BatchNorm2d::new(outputs, scale, device)? })
-        };
-        let last_scale = if zero_init_residual { 0.0 } else { 1.0 };
-        let mut inputs = architecture.stem_width;
-        let (kernel, stride) = if stem == Stem::Imagenet { (7, 2) } else { (3, 1) };
-        let first = unit(channels as i64, inputs, kernel, stride, 1.0)?;
-        let mut blocks = Vec::new();
-        for (stage, &(width, count)) in (1..).zip(architecture.stages) {
-            for index in 0..count {
-                let stride = if stage > 1 && index == 0 { 2 } else { 1 };
-                let (outputs, units) = match architecture.block {
-                    BlockKind::Basic => {
-                        let units = vec![unit(inputs, width, 3, stride, 1.0)?, unit(width, width, 3, 1, last_scale)?];
-                        (width, units)
-                    }
-                    BlockKind::Bottleneck => {
-                        let units = vec![
-                            unit(inputs, width, 1, 1, 1.0)?,
-                            unit(width, width, 3, stride, 1.0)?,
-                            unit(width, 4 * width, 1, 1, last_scale)?,
-                        ];
-                        (4 * width, units)
-                    }
-                };
-                let changes_shape = stride != 1 || inputs != outputs;
-                let downsample = changes_shape.then(|| unit(inputs, outputs, 1, stride, 1.0)).transpose()?;
-                blocks.push(Block { name: format!("layer{stage}.{index}"), units, downsample });
-                inputs = outputs;
+/// A residual network without its classifier; its layers are made in torchvision's order.
+///
+/// # Errors
+/// Anything libtorch refuses.
+pub fn resnet(
+    architecture: &Architecture,
+    channels: usize,
+    stem: Stem,
+    zero_init_residual: bool,
+    device: Device,
+) -> Result<Box<dyn Encoder>> {
+    let mut layers = Layers::on(device);
+    let mut unit = |conv: &str, norm: &str, inputs, outputs, kernel, stride, scale| -> Result<Unit> {
+        let conv = layers.conv2d(conv, Conv::new(inputs, outputs, kernel).stride(stride))?;
+        Ok(Unit { conv, norm: layers.batch_norm2d_scaled(norm, outputs, scale)? })
+    };
+    let last_scale = if zero_init_residual { 0.0 } else { 1.0 };
+    let mut inputs = architecture.stem_width;
+    let (kernel, stride) = if stem == Stem::Imagenet { (7, 2) } else { (3, 1) };
+    let first = unit("conv1", "bn1", channels as i64, inputs, kernel, stride, 1.0)?;
+    let mut blocks = Vec::new();
+    for (stage, &(width, count)) in (1..).zip(architecture.stages) {
+        for index in 0..count {
+            let stride = if stage > 1 && index == 0 { 2 } else { 1 };
+            let name = format!("layer{stage}.{index}");
+            // Outputs, kernel, stride and the scale of the normalisation.
+            let plan: &[(i64, i64, i64, f64)] = match architecture.block {
+                BlockKind::Basic => &[(width, 3, stride, 1.0), (width, 3, 1, last_scale)],
+                BlockKind::Bottleneck => &[(width, 1, 1, 1.0), (width, 3, stride, 1.0), (4 * width, 1, 1, last_scale)],
+            };
+            let (mut units, mut from) = (Vec::new(), inputs);
+            for (number, &(outputs, kernel, stride, scale)) in (1..).zip(plan) {
+                let (conv, norm) = (format!("{name}.conv{number}"), format!("{name}.bn{number}"));
+                units.push(unit(&conv, &norm, from, outputs, kernel, stride, scale)?);
+                from = outputs;
             }
+            let downsample = match stride != 1 || inputs != from {
+                true => {
+                    let (conv, norm) = (format!("{name}.downsample.0"), format!("{name}.downsample.1"));
+                    Some(unit(&conv, &norm, inputs, from, 1, stride, 1.0)?)
+                }
+                false => None,
+            };
+            blocks.push(Block { units, downsample });
+            inputs = from;
         }
-        Ok(Self { stem: first, max_pool: stem == Stem::Imagenet, blocks, feature_dim: inputs as usize })
     }
-
-    /// Every unit in torchvision's order, with the names of its convolution and of its normalisation.
-    fn units(&self) -> Vec<(String, String, &Unit)> {
-        let mut all = vec![("conv1".to_string(), "bn1".to_string(), &self.stem)];
-        for Block { name, units, downsample } in &self.blocks {
-            for (number, unit) in (1..).zip(units) {
-                all.push((format!("{name}.conv{number}"), format!("{name}.bn{number}"), unit));
-            }
-            if let Some(unit) = downsample {
-                all.push((format!("{name}.downsample.0"), format!("{name}.downsample.1"), unit));
-            }
-        }
-        all
-    }
-}
-
-impl Encoder for ResNet {
-    fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        let mut x = self.stem.forward(x, train)?.f_relu_()?;
-        if self.max_pool {
+    let max_pool = stem == Stem::Imagenet;
+    Ok(layers.encoder(inputs, move |x, train| {
+        let mut x = first.forward(x, train)?.f_relu_()?;
+        if max_pool {
             x = x.f_max_pool2d([3, 3], [2, 2], [1, 1], [1, 1], false)?;
         }
-        for block in &self.blocks {
+        for block in &blocks {
             x = block.forward(&x, train)?;
         }
         Ok(x.f_mean_dim([2, 3].as_slice(), false, None)?)
-    }
-
-    fn feature_dim(&self) -> usize {
-        self.feature_dim
-    }
-
-    fn parameters(&self) -> Vec<Parameter> {
-        let units = self.units().into_iter();
-        units
-            .flat_map(|(conv, norm, unit)| unit.conv.parameters(&conv).into_iter().chain(unit.norm.parameters(&norm)))
-            .collect()
-    }
-
-    fn buffers(&self) -> Vec<Buffer> {
-        self.units().into_iter().flat_map(|(_, norm, unit)| unit.norm.buffers(&norm)).collect()
-    }
+    }))
 }

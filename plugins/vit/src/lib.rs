@@ -11,7 +11,6 @@
 //! Initialisation, as timm's: linear weights and position embedding N(0, 0.02²), class token N(0, 10⁻¹²), the patch
 //! convolution by PyTorch's default, biases 0, normalisation γ = 1 and β = 0.
 
-mod layers;
 mod network;
 
 use network::{Architecture, Pool, VisionTransformer};

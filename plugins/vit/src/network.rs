@@ -1,14 +1,19 @@
 //! The vision transformer itself (Dosovitskiy et al. 2021), normalising before each half of a block.
 
-use crate::layers::{Affine, normal, position_embedding};
 use schemars::JsonSchema;
+use selfsame_encoder_api::layers::{Conv, Conv2d, Init, LayerNorm, Layers, Linear};
 use selfsame_encoder_api::{Buffer, Encoder, EncoderError, Parameter, ParameterKind, Result};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Width of the hidden layer of a block's MLP, in units of the embedding.
 const MLP_RATIO: i64 = 4;
 const DEPTH: usize = 12;
+/// Standard deviation of linear weights and position embeddings.
+const DEVIATION: f64 = 0.02;
+const INIT: Init = Init::Normal(DEVIATION);
+/// Of layer normalisation.
+const EPSILON: f64 = 1e-6;
 
 /// What distinguishes one network from another.
 pub struct Architecture {
@@ -33,63 +38,56 @@ pub enum Pool {
 }
 
 struct Block {
-    norm1: Affine,
-    qkv: Affine,
-    proj: Affine,
-    norm2: Affine,
-    fc1: Affine,
-    fc2: Affine,
+    norm1: LayerNorm,
+    qkv: Linear,
+    proj: Linear,
+    norm2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    dim: i64,
 }
 
 impl Block {
-    fn new(dim: i64, device: Device) -> Result<Self> {
+    fn new(layers: &mut Layers, name: &str, dim: i64) -> Result<Self> {
+        let of = |part: &str| format!("{name}.{part}");
         Ok(Self {
-            norm1: Affine::norm(dim, device)?,
-            qkv: Affine::linear(dim, 3 * dim, device)?,
-            proj: Affine::linear(dim, dim, device)?,
-            norm2: Affine::norm(dim, device)?,
-            fc1: Affine::linear(dim, MLP_RATIO * dim, device)?,
-            fc2: Affine::linear(MLP_RATIO * dim, dim, device)?,
+            norm1: layers.layer_norm(&of("norm1"), dim, EPSILON)?,
+            qkv: layers.linear(&of("attn.qkv"), dim, 3 * dim, INIT)?,
+            proj: layers.linear(&of("attn.proj"), dim, dim, INIT)?,
+            norm2: layers.layer_norm(&of("norm2"), dim, EPSILON)?,
+            fc1: layers.linear(&of("mlp.fc1"), dim, MLP_RATIO * dim, INIT)?,
+            fc2: layers.linear(&of("mlp.fc2"), MLP_RATIO * dim, dim, INIT)?,
+            dim,
         })
     }
 
     /// `[B, N, D]` to the same; the batch's size is never read, so that the network can be traced.
     fn forward(&self, x: &Tensor, tokens: i64, heads: i64) -> Result<Tensor> {
-        let dim = self.norm1.bias.size()[0];
-        let qkv = self.qkv.apply_linear(&self.norm1.apply_norm(x)?)?;
+        let dim = self.dim;
+        let qkv = self.qkv.forward(&self.norm1.forward(x)?)?;
         let qkv = qkv.f_reshape([-1, tokens, 3, heads, dim / heads])?.f_permute([2, 0, 3, 1, 4])?;
         let (q, k, v) = (qkv.f_select(0, 0)?, qkv.f_select(0, 1)?, qkv.f_select(0, 2)?);
         let mixed = Tensor::f_scaled_dot_product_attention(&q, &k, &v, None::<&Tensor>, 0.0, false, None, false)?;
         let mixed = mixed.f_transpose(1, 2)?.f_reshape([-1, tokens, dim])?;
-        let x = x.f_add(&self.proj.apply_linear(&mixed)?)?;
-        let hidden = self.fc1.apply_linear(&self.norm2.apply_norm(&x)?)?.f_gelu("none")?;
-        Ok(x.f_add(&self.fc2.apply_linear(&hidden)?)?)
-    }
-
-    fn parameters(&self, name: &str) -> Vec<Parameter> {
-        let named = [
-            ("norm1", &self.norm1),
-            ("attn.qkv", &self.qkv),
-            ("attn.proj", &self.proj),
-            ("norm2", &self.norm2),
-            ("mlp.fc1", &self.fc1),
-            ("mlp.fc2", &self.fc2),
-        ];
-        named.into_iter().flat_map(|(part, layer)| layer.parameters(&format!("{name}.{part}"))).collect()
+        let x = x.f_add(&self.proj.forward(&mixed)?)?;
+        let hidden = self.fc1.forward(&self.norm2.forward(&x)?)?.f_gelu("none")?;
+        Ok(x.f_add(&self.fc2.forward(&hidden)?)?)
     }
 }
 
 /// A vision transformer without its classifier.
 pub struct VisionTransformer {
+    layers: Layers,
     cls_token: Tensor,
     pos_embed: Tensor,
-    patch_embed: Affine,
+    patch_embed: Conv2d,
     blocks: Vec<Block>,
-    norm: Affine,
+    norm: LayerNorm,
     name: &'static str,
     /// Rows and columns of patches that `pos_embed` was made for.
     grid: [i64; 2],
     patch: i64,
+    dim: i64,
     heads: i64,
     pool: Pool,
 }
@@ -109,18 +107,20 @@ impl VisionTransformer {
     ) -> Result<Self> {
         let Architecture { name, patch, dim, heads } = *architecture;
         let grid = [grid.0 as i64, grid.1 as i64];
-        Ok(Self {
-            cls_token: normal(&[1, 1, dim], 1e-6, device)?,
-            pos_embed: position_embedding(1 + grid[0] * grid[1], dim, device)?,
-            patch_embed: Affine::patches(channels as i64, dim, patch as i64, device)?,
-            blocks: (0..DEPTH).map(|_| Block::new(dim, device)).collect::<Result<_>>()?,
-            norm: Affine::norm(dim, device)?,
-            name,
-            grid,
-            patch: patch as i64,
-            heads,
-            pool,
-        })
+        let mut layers = Layers::on(device);
+        let mut embedding = |name: &str, tokens: i64, deviation: f64| -> Result<Tensor> {
+            let mut values = Tensor::f_empty([1, tokens, dim], (Kind::Float, Device::Cpu))?;
+            layers.parameter(name, ParameterKind::Embedding, &values.f_normal_(0.0, deviation)?)
+        };
+        let cls_token = embedding("cls_token", 1, 1e-6)?;
+        let pos_embed = embedding("pos_embed", 1 + grid[0] * grid[1], DEVIATION)?;
+        let patches = Conv::new(channels as i64, dim, patch as i64).stride(patch as i64).padding(0);
+        let patch_embed = layers.conv2d("patch_embed.proj", patches.with_bias().init(Init::Uniform))?;
+        let block = |number| Block::new(&mut layers, &format!("blocks.{number}"), dim);
+        let blocks = (0..DEPTH).map(block).collect::<Result<_>>()?;
+        let norm = layers.layer_norm(if pool == Pool::Token { "norm" } else { "fc_norm" }, dim, EPSILON)?;
+        let patch = patch as i64;
+        Ok(Self { layers, cls_token, pos_embed, patch_embed, blocks, norm, name, grid, patch, dim, heads, pool })
     }
 
     /// Rows and columns of patches of images `[B, C, H, W]`.
@@ -153,9 +153,7 @@ impl VisionTransformer {
 impl Encoder for VisionTransformer {
     fn forward(&self, x: &Tensor, _train: bool) -> Result<Tensor> {
         let grid = self.grid_of(x)?;
-        let (weight, bias) = (&self.patch_embed.weight, Some(&self.patch_embed.bias));
-        let patches =
-            x.f_conv2d(weight, bias, [self.patch; 2], [0, 0], [1, 1], 1)?.f_flatten(2, -1)?.f_transpose(1, 2)?;
+        let patches = self.patch_embed.forward(x)?.f_flatten(2, -1)?.f_transpose(1, 2)?;
         // Of another kind under autocast; libtorch's `cat` takes both.
         let class = self.cls_token.f_expand_as(&patches.f_slice(1, 0, 1, 1)?)?;
         let mut x = Tensor::f_cat(&[class, patches], 1)?.f_add(&self.positions(grid)?)?;
@@ -165,31 +163,20 @@ impl Encoder for VisionTransformer {
         }
         match self.pool {
             // Each token is normalised by itself, so that the others need not be.
-            Pool::Token => self.norm.apply_norm(&x.f_select(1, 0)?),
-            Pool::Avg => self.norm.apply_norm(&x.f_slice(1, 1, None, 1)?.f_mean_dim(1, false, None)?),
+            Pool::Token => self.norm.forward(&x.f_select(1, 0)?),
+            Pool::Avg => self.norm.forward(&x.f_slice(1, 1, None, 1)?.f_mean_dim(1, false, None)?),
         }
     }
 
     fn feature_dim(&self) -> usize {
-        self.norm.bias.size()[0] as usize
+        self.dim as usize
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        let embedding = |name: &str, tensor: &Tensor| Parameter {
-            name: name.into(),
-            kind: ParameterKind::Embedding,
-            tensor: tensor.shallow_clone(),
-        };
-        let mut all = vec![embedding("cls_token", &self.cls_token), embedding("pos_embed", &self.pos_embed)];
-        all.extend(self.patch_embed.parameters("patch_embed.proj"));
-        for (number, block) in self.blocks.iter().enumerate() {
-            all.extend(block.parameters(&format!("blocks.{number}")));
-        }
-        all.extend(self.norm.parameters(if self.pool == Pool::Token { "norm" } else { "fc_norm" }));
-        all
+        self.layers.parameters()
     }
 
     fn buffers(&self) -> Vec<Buffer> {
-        Vec::new()
+        self.layers.buffers()
     }
 }

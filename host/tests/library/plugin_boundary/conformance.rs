@@ -5,7 +5,7 @@ use selfsame::conformance::{self, Report, Status};
 fn check(only: &str, fault: &str) -> Report {
     let sets = ["dataset", "encoder"].map(|of| format!("{of}.options.fault={fault}"));
     let config: Config = config::load(&Sources { sets: sets.into(), ..Sources::default() }).unwrap().config;
-    conformance::check(&hostile(), &[only.to_owned()], &config).unwrap()
+    conformance::check(&hostile(), &[only.to_owned()], &config, &[]).unwrap()
 }
 
 /// The checks that failed, and what they say.
@@ -107,6 +107,6 @@ fn each_broken_promise_of_an_encoder_fails_the_check_that_is_about_it() {
 #[test]
 fn a_name_that_the_plugin_does_not_provide_is_refused() {
     let config = Config::default();
-    let error = conformance::check(&hostile(), &["tinny".to_owned()], &config).unwrap_err().to_string();
+    let error = conformance::check(&hostile(), &["tinny".to_owned()], &config, &[]).unwrap_err().to_string();
     assert!(error.contains("`tinny`") && error.contains("tiny"), "{error}");
 }

@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 /// The reason why the only file of `folder` cannot be used.
 fn reason(folder: &Path) -> String {
     let registry = scan(folder);
-    registry.files()[0].manifest.clone().expect_err("the file should be unusable")
+    registry.files()[0].provided.as_ref().err().cloned().expect("the file should be unusable")
 }
 
 #[test]
