@@ -43,7 +43,7 @@ impl Default for Options {
             classes: Vec::new(),
             channels: None,
             bit_depth: None,
-            max_pixels: crate::form::DEFAULT_MAX_PIXELS,
+            max_pixels: selfsame_plugin_api::images::MAX_PIXELS,
         }
     }
 }
