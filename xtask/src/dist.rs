@@ -62,7 +62,7 @@ fn contents(root: &Path, packages: &Packages) -> Result<Vec<(PathBuf, PathBuf)>>
     Ok(files)
 }
 
-fn files_below(folder: &Path, name: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Result<()> {
+pub fn files_below(folder: &Path, name: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Result<()> {
     let cannot = || format!("cannot list {}", folder.display());
     for entry in fs::read_dir(folder).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;

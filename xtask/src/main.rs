@@ -8,11 +8,13 @@ mod build;
 mod demo;
 mod dist;
 mod external;
+mod glibc;
 mod prerequisites;
 mod runpath;
 mod setup;
 mod test;
 mod unpack;
+mod wheel;
 mod wheels;
 mod workspace;
 
@@ -63,6 +65,8 @@ enum Task {
     },
     /// Build, then pack binary, plugins, configurations and licences into target/dist
     Dist,
+    /// Build, then pack program, plugins and configurations as a Python wheel into target/dist
+    Wheel,
 }
 
 fn main() -> ExitCode {
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
         Task::Test { args, harness } => test::run(&workspace, &args, &harness),
         Task::Bench { python } => bench::run(&workspace, &python).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Wheel => wheel::run(&workspace).map(|()| ExitCode::SUCCESS),
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

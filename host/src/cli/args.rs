@@ -41,7 +41,7 @@ pub struct Common {
 /// Where a run's configuration comes from.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// A run file; may be given several times, later ones win
+    /// A run file, or the name of a shipped one; may be given several times, later ones win
     #[arg(long = "config", short, value_name = "FILE", value_parser = path())]
     pub files: Vec<PathBuf>,
     /// One value, as `train.batch_size=64`; may be given several times, wins over files and environment

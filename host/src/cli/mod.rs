@@ -15,6 +15,7 @@ mod plugin_args;
 mod predict;
 mod preview;
 mod print;
+mod shipped;
 mod startup;
 mod train;
 mod values;

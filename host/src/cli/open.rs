@@ -3,6 +3,7 @@
 use super::args::{Common, ConfigArgs, EncoderArgs};
 use super::failure::Failure;
 use super::own_config;
+use super::shipped;
 use crate::config::{self, Config, ConfigError, Origin, Recommended, Resolved, Sources};
 use crate::evaluate::TrainedRun;
 use crate::plugin::{PluginFailure, Registry, search};
@@ -100,7 +101,7 @@ enum Absent {
 
 fn resolve(arguments: &ConfigArgs, extra: &[String], registry: &Registry, absent: Absent) -> Result<Resolved, Failure> {
     let mut sources = Sources {
-        files: arguments.files.clone(),
+        files: shipped::resolved(&arguments.files)?,
         sets: arguments.sets.iter().chain(extra).cloned().collect(),
         env: environment()?,
         ..Sources::default()

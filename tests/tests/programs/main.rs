@@ -33,4 +33,5 @@ mod resume;
 mod save_now;
 mod startup;
 mod train;
+mod wheel;
 mod wrong_configurations;

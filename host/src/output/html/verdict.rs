@@ -123,7 +123,7 @@ mod tests {
         let mut record = example_record();
         record.metrics.insert("untrained/knn/val/accuracy".into(), 0.25);
         let text = verdict(&record, &[]);
-        let said = "resnet8 was trained by simclr on CIFAR10 (45000 images of 3 × 32 × 32 an epoch): 20 of 20 epochs in 60 min, \
+        let said = "resnet8 was trained by simclr on CIFAR10 (45000 images of 3 × 32 × 32 an epoch): 20 of 20 epochs in 61 min, \
                     completed.";
         assert!(text.contains(said), "{text}");
         assert!(text.contains("kNN top-1: <b>75.0 %</b>, untrained 25.0 %."), "{text}");

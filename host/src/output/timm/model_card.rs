@@ -25,12 +25,12 @@ pub(super) fn text(run: &TrainedRun, embedding: &str, module: Option<&str>) -> R
     text.push_str(&data(record));
     let _ = write!(
         text,
-        "\n## Recipe\n\n| | |\n|---|---|\n| method | {method} |\n| epochs | {} of {} |\n| batch | {} |\n| optimiser | {:?}, \
+        "\n## Recipe\n\n| | |\n|---|---|\n| method | {method} |\n| epochs | {} of {} |\n| batch | {} |\n| optimiser | {}, \
          learning rate {} |\n| seed | {} |\n| software | selfsame {}, libtorch {} |\n| device | {}, {} |\n",
         record.epochs_done,
         record.epochs,
         config.train.batch_size,
-        config.optimizer.name,
+        format!("{:?}", config.optimizer.name).to_lowercase(),
         config.train.base_lr,
         record.seed,
         plain(&record.selfsame_version),
@@ -43,8 +43,11 @@ pub(super) fn text(run: &TrainedRun, embedding: &str, module: Option<&str>) -> R
     }
     text.push_str(&scores(run)?);
     text.push_str(USE);
-    for warning in record.warnings.iter() {
-        let _ = writeln!(text, "* {}", plain(warning));
+    if !record.warnings.is_empty() {
+        text.push_str("\nWhat has to be known of the scores:\n\n");
+        record.warnings.iter().for_each(|warning| {
+            let _ = writeln!(text, "* {}", plain(warning));
+        });
     }
     text.push_str("\n## Files\n\n");
     if let Some(digest) = &record.encoder_sha256 {
@@ -135,7 +138,7 @@ fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '|' | '<' | '>' | '`' | '[' | ']' | '\\' => {
+            '|' | '<' | '>' | '[' | ']' | '\\' => {
                 safe.push('\\');
                 safe.push(c);
             }

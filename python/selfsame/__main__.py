@@ -1,0 +1,5 @@
+"""``python -m selfsame``."""
+
+from . import main
+
+main()
