@@ -79,9 +79,9 @@ pub struct CheckArgs {
 /// Written into a TOML file as it is.
 fn git_address(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_graphic() && !"\"\\".contains(c);
-    if text.chars().all(plain) {
+    if !text.is_empty() && text.chars().all(plain) {
         Ok(text.to_owned())
     } else {
-        Err("expected letters, digits and signs of an address".into())
+        Err("expected an address of letters, digits and signs".into())
     }
 }

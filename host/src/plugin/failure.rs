@@ -13,6 +13,12 @@ pub enum PluginFailure {
         /// One sentence.
         reason: String,
     },
+    /// A file that was named does not exist.
+    #[error("plugin file {}: no such file", path.display())]
+    Absent {
+        /// As it was named.
+        path: PathBuf,
+    },
     /// A plugin of the same file name is installed.
     #[error("{} is there already ({installed}; this one is {new}); replace it with --force", path.display())]
     Occupied {
@@ -53,7 +59,9 @@ impl PluginFailure {
         match self {
             PluginFailure::Failed(error) => error.kind,
             // The name is a value that the user wrote; the message also says which files could not be used.
-            PluginFailure::Unknown(_) | PluginFailure::Occupied { .. } => ErrorKind::Configuration,
+            PluginFailure::Unknown(_) | PluginFailure::Absent { .. } | PluginFailure::Occupied { .. } => {
+                ErrorKind::Configuration
+            }
             PluginFailure::Unusable { .. } | PluginFailure::Ambiguous { .. } => ErrorKind::Plugin,
         }
     }
