@@ -49,7 +49,8 @@ pub enum PluginsCommand {
         /// The name of a plugin, or of a data set or an encoder that it provides
         name: String,
     },
-    /// Check one plugin file (`*.so`, `*.dataset.yaml`) and copy it into your data folder, where every run finds it
+    /// Open one plugin file (`*.so`, `*.dataset.yaml`), read its cards, and copy it with its digest into your data folder, where
+    /// every run finds it
     Install {
         /// The plugin file
         file: PathBuf,

@@ -251,7 +251,7 @@ impl Samples for PluginSamples {
 
     fn block(&self) -> Option<&[u8]> {
         self.checked_block().unwrap_or_else(|error| {
-            tracing::error!("{error}; reading images one batch at a time instead");
+            tracing::error!("{error}; reading images one by one instead");
             None
         })
     }
