@@ -93,7 +93,7 @@ mod tests {
             (right().images(usize::MAX, 8, (4, 4)), "18446744073709551615 channels, expected 1 to 4096"),
             (right().images(3, 12, (4, 4)), "bit depth 12, expected 8, 16 or 32"),
             (right().images(3, 8, (0, 4)), "nominal size (0, 4)"),
-            (right().splits([]), "expected at least one, each once"),
+            (right().splits(Vec::new()), "expected at least one, each once"),
             (right().splits([Split::Train, Split::Train]), "expected at least one, each once"),
             (task(Task::Binary, &[]), "0 classes for task Binary, expected 2 classes"),
             (task(Task::Binary, &["a", "b", "c"]), "3 classes for task Binary, expected 2 classes"),
