@@ -43,6 +43,12 @@ pub const MACRO_F1: Metric = score("macro_f1", "macro F1", "F1", false);
 pub const AUROC: Metric = score("auroc", "AUROC", "AUROC", true);
 /// Average precision.
 pub const AUPRC: Metric = score("auprc", "AUPRC", "AUPRC", true);
+/// The largest sensitivity (recall of the second class of two) of any threshold whose specificity is at least 90 %.
+pub const SENSITIVITY_AT_90: Metric =
+    score("sensitivity_at_90_specificity", "sensitivity at 90 % specificity", "Sensitivity", false);
+/// The same at a specificity of at least 95 %.
+pub const SENSITIVITY_AT_95: Metric =
+    score("sensitivity_at_95_specificity", "sensitivity at 95 % specificity", "Sensitivity", false);
 /// The online head's loss.
 pub const HEAD_LOSS: Metric = quantity("loss", "loss", "Loss of the head", Some(Better::Down));
 

@@ -12,7 +12,10 @@ pub mod download;
 mod error;
 mod export;
 pub mod files;
+#[cfg(feature = "images")]
+pub mod images;
 mod in_memory;
+pub mod jpeg;
 mod manifest;
 mod options;
 mod sdk;

@@ -89,18 +89,23 @@ fn help(schema: &Value) -> String {
     parts.extend(range(schema));
     match schema.get("default") {
         None | Some(Value::Null) => {}
+        Some(Value::Array(none)) if none.is_empty() => {}
         Some(Value::String(text)) => parts.push(format!("default `{text}`")),
         Some(default) => parts.push(format!("default {default}")),
     }
     parts.join("; ")
 }
 
-/// The words that an enumeration takes, in backticks.
+/// The values that an enumeration takes: numbers, and words in backticks.
 fn words(schema: &Value) -> Vec<String> {
     let listed = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
     let documented = listed("oneOf").filter_map(|one| one.get("const"));
-    let plain = listed("enum").chain(documented).filter_map(Value::as_str);
-    plain.map(|word| format!("`{word}`")).collect()
+    let shown = |value: &Value| match value {
+        Value::String(word) => Some(format!("`{word}`")),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    listed("enum").chain(documented).filter_map(shown).collect()
 }
 
 /// What a value may be, where the schema says.
@@ -132,9 +137,11 @@ fn check_range(schema: &Value, value: &Value) -> std::result::Result<(), String>
     });
     let least = schema.get("minLength").and_then(Value::as_u64).unwrap_or(0);
     let is_long = value.as_str().is_none_or(|text| text.chars().count() as u64 >= least);
-    match is_inside && is_long {
-        true => Ok(()),
-        false => Err(range(schema).unwrap_or_default()),
+    let is_listed = |list: &Vec<Value>| list.contains(value);
+    match schema.get("enum").and_then(Value::as_array).is_none_or(is_listed) {
+        true if is_inside && is_long => Ok(()),
+        true => Err(range(schema).unwrap_or_default()),
+        false => Err(words(schema).join(" or ")),
     }
 }
 
@@ -191,6 +198,9 @@ mod tests {
         mirror: Option<String>,
         #[schemars(range(max = 9))]
         size: u32,
+        /// One of two.
+        #[schemars(extend("enum" = [8, 16]))]
+        depth: Option<u8>,
         /// A share.
         #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
         share: f64,
@@ -198,7 +208,7 @@ mod tests {
 
     impl Default for Options {
         fn default() -> Self {
-            Self { check: Check::Official, mirror: None, size: 3, share: 0.5 }
+            Self { check: Check::Official, mirror: None, size: 3, depth: None, share: 0.5 }
         }
     }
 
@@ -211,13 +221,14 @@ mod tests {
             lines,
             [
                 "check: How files are checked; `official` or `none`; default `official`",
+                "depth: One of two; 8 or 16",
                 "mirror: Where they come from; not empty",
                 "share: A share; above 0 and at most 1; default 0.5",
                 "size: at most 9; default 3",
             ]
         );
         let options: Options = read_options(&json!({ "size": 9, "mirror": null })).unwrap();
-        assert_eq!((options.size, options.share, options.mirror), (9, 0.5, None));
+        assert_eq!((options.size, options.share, options.mirror, options.depth), (9, 0.5, None, None));
     }
 
     #[test]
@@ -226,6 +237,7 @@ mod tests {
             (json!({ "size": 10 }), "option `size` = `10`: expected at most 9"),
             (json!({ "share": 0 }), "option `share` = `0`: expected above 0 and at most 1"),
             (json!({ "mirror": "" }), "option `mirror` = `\"\"`: expected not empty"),
+            (json!({ "depth": 9 }), "option `depth` = `9`: expected 8 or 16"),
             (json!({ "check": "md5" }), "option `check`"),
             (json!({ "sise": 1 }), "unknown option `sise`; known options: "),
         ] {

@@ -1,7 +1,7 @@
 //! Reads every layer of a configuration, in order.
 
 use super::error::Problem;
-use super::node::{Entry, Node};
+use super::node::{Entry, Node, Plain};
 use super::origin::Origin;
 use super::sources::{Sources, Texts};
 use super::yaml;
@@ -32,6 +32,7 @@ pub(super) fn read(sources: &Sources, problems: &mut Vec<Problem>) -> Vec<Layer>
         let origin = Origin::Recommended(by.origin.clone());
         match Node::from(&by.values) {
             node @ Node::Map(_) => layers.push(Layer { origin, node }),
+            node if node.plain() == Some(Plain::Null) => {}
             node => {
                 let message = format!("expected keys and values, found {}", node.brief());
                 problems.push(Problem::Source { origin, message });

@@ -10,7 +10,7 @@ use crate::regular_file;
 use crate::run::record::PluginFile;
 use crate::samples::Skipped;
 use crate::storage::{Disk, Naming, sha256_of_bytes, write_atomically};
-use selfsame_plugin_api::{Card, Split};
+use selfsame_plugin_api::{Card, Split, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -75,6 +75,9 @@ pub struct Evaluation {
     pub classes: Vec<ClassResult>,
     /// Row by true class, column by predicted class: counts, summed over seeds. Empty for multilabel.
     pub confusion: Vec<Vec<u64>>,
+    /// Of the second class of two, for the first seed; none for other tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curves: Option<ThresholdCurves>,
     /// Each seed alone.
     pub seeds: Vec<SeedResult>,
     /// The protocol's settings.
@@ -99,6 +102,36 @@ pub struct Evaluation {
     pub versions: BTreeMap<String, String>,
     /// The plugin files that were opened.
     pub plugins: Vec<PluginFile>,
+}
+
+/// What every threshold of the second class's probability comes to; at most about 400 points of each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdCurves {
+    /// False positive rate and true positive rate (sensitivity).
+    pub roc: Vec<[f64; 2]>,
+    /// Recall and precision.
+    pub precision_recall: Vec<[f64; 2]>,
+}
+
+impl ThresholdCurves {
+    fn of(scored: &ScoredPredictions) -> Option<Self> {
+        let ranking = (scored.task() == Task::Binary).then(|| scored.rankings().get(1)?.as_ref()).flatten()?;
+        Some(Self { roc: thinned(ranking.roc()?), precision_recall: thinned(ranking.precision_recall()?) })
+    }
+}
+
+/// The curve without points that lie closer to the one before than an eye can see; its ends stay.
+fn thinned(curve: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
+    const CLOSE: f64 = 0.005;
+    let mut kept: Vec<[f64; 2]> = Vec::new();
+    let last = curve.len().saturating_sub(1);
+    for (at, point) in curve.into_iter().enumerate() {
+        let near = kept.last().is_some_and(|kept| (0..2).all(|axis| (point[axis] - kept[axis]).abs() < CLOSE));
+        if !near || at == last {
+            kept.push(point);
+        }
+    }
+    kept
 }
 
 /// A score over seeds.
@@ -227,6 +260,7 @@ impl Evaluation {
             },
             classes: class_results(&subject.card.classes, &all),
             confusion: confusion(subject.card, &all),
+            curves: all.first().and_then(|first| ThresholdCurves::of(first)),
             seeds,
             recipe: recipe.clone(),
             settings: subject.settings,
@@ -340,7 +374,7 @@ fn class_results(names: &[String], all: &[&ScoredPredictions]) -> Vec<ClassResul
 }
 
 fn confusion(card: &Card, all: &[&ScoredPredictions]) -> Vec<Vec<u64>> {
-    if card.task == selfsame_plugin_api::Task::Multilabel {
+    if card.task == Task::Multilabel {
         return Vec::new();
     }
     let counts: Vec<_> = all.iter().map(|scored| scored.confusion(&|_| 1.0)).collect();
@@ -352,6 +386,17 @@ fn confusion(card: &Card, all: &[&ScoredPredictions]) -> Vec<Vec<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thinned_curve_keeps_its_ends_and_its_corners() {
+        let dense: Vec<[f64; 2]> = (0..=10_000).map(|at| [f64::from(at) / 1e4, (f64::from(at) / 1e4).sqrt()]).collect();
+        let thin = thinned(dense.clone());
+        assert!(thin.len() < 400, "{}", thin.len());
+        assert_eq!((thin.first(), thin.last()), (dense.first(), dense.last()));
+        let corner = [[0.0, 0.0], [0.0, 1.0], [0.001, 1.0], [1.0, 1.0]];
+        assert_eq!(thinned(corner.to_vec()), [[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]]);
+        assert_eq!(thinned(Vec::new()), Vec::<[f64; 2]>::new());
+    }
 
     #[test]
     fn the_deviation_over_seeds_is_that_of_a_sample() {

@@ -12,7 +12,7 @@ mod trained;
 pub use classifier::{AboutClassifier, CLASSIFIER_SUFFIX, Classifier, kept};
 pub use evaluation::{
     ClassResult, EVALUATIONS_DIR, EvaluatedModel, Evaluation, Intervals, MetricSummary, Prediction, ProtocolOutput,
-    SeedResult, read_all, with_ending,
+    SeedResult, ThresholdCurves, read_all, with_ending,
 };
 pub use protocol::Protocol;
 pub use protocol_runner::{ProtocolRunner, Recipes, views};

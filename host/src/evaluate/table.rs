@@ -5,6 +5,9 @@ use crate::metric::{ACCURACY, AUROC, LABEL_ACCURACY, Metric};
 use crate::probe::SCORES;
 use comfy_table::{CellAlignment, Table, presets};
 
+/// Columns of a terminal.
+const TERMINAL: usize = 80;
+
 /// From this many classes on, class tables are left to the file.
 const MANY_CLASSES: usize = 21;
 
@@ -28,14 +31,38 @@ pub fn rows(results: &[(String, Evaluation)]) -> (Vec<&'static str>, Vec<Vec<Str
     (titles, results.iter().map(row).collect())
 }
 
-/// [`rows`] as a table.
+/// [`rows`] as tables that fit a terminal: a result a column, as many beside each other as there is room for.
 pub fn summary(results: &[(String, Evaluation)]) -> String {
     let (titles, rows) = rows(results);
-    let mut table = new_table();
-    table.set_header(titles);
-    table.add_rows(rows);
-    align_right(&mut table);
-    table.to_string()
+    let width = |cells: &mut dyn Iterator<Item = &str>| {
+        cells.flat_map(str::lines).map(|line| line.chars().count()).max().unwrap_or(0) + 3
+    };
+    let first = width(&mut titles.iter().copied());
+    let mut tables: Vec<Vec<&Vec<String>>> = Vec::new();
+    let mut room = 0;
+    for row in &rows {
+        let needed = width(&mut row.iter().map(String::as_str));
+        match tables.last_mut().filter(|_| needed <= room) {
+            Some(table) => table.push(row),
+            None => {
+                tables.push(vec![row]);
+                room = TERMINAL.saturating_sub(first + 1);
+            }
+        }
+        room = room.saturating_sub(needed);
+    }
+    let drawn = tables.iter().map(|columns| {
+        let mut table = new_table();
+        let line =
+            |at: usize| [titles[at].to_owned()].into_iter().chain(columns.iter().map(move |column| column[at].clone()));
+        table.set_header(line(0));
+        (1..titles.len()).for_each(|at| {
+            table.add_row(line(at));
+        });
+        align_right(&mut table);
+        table.to_string()
+    });
+    drawn.collect::<Vec<_>>().join("\n")
 }
 
 /// The tables of one result: each class against the others, and true against predicted classes.

@@ -1,6 +1,7 @@
 //! Curves over steps as inline SVG.
 
 use plotters::prelude::*;
+use std::ops::Range;
 
 /// The colours of a chart's lines, in order (Okabe & Ito 2008, distinguishable by colour-blind readers).
 pub(super) const COLORS: [(u8, u8, u8); 4] = [(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167)];
@@ -25,20 +26,41 @@ pub(super) fn svg(series: &[Series]) -> Option<String> {
     Some(out)
 }
 
-fn draw(
+/// Draws lines in the square from (0, 0) to (1, 1); none when there is no finite point.
+pub(super) fn unit_square(series: &[Series]) -> Option<String> {
+    let mut finite = series.iter().flat_map(|s| &s.points).filter(|(x, y)| x.is_finite() && y.is_finite());
+    finite.next()?;
+    let mut out = String::new();
+    draw_shares(&mut out, series).ok()?;
+    Some(out)
+}
+
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+fn draw(out: &mut String, series: &[Series], x_max: f64, y: Range<f64>) -> Drawn {
+    let digits = decimals(y.end - y.start);
+    draw_with(out, series, (0.0..x_max, y), &|x| format!("{x:.0}"), &|y| format!("{y:.digits$}"))
+}
+
+fn draw_shares(out: &mut String, series: &[Series]) -> Drawn {
+    let percent = |share: &f64| format!("{:.0} %", 100.0 * share);
+    draw_with(out, series, (0.0..1.0, 0.0..1.02), &percent, &percent)
+}
+
+fn draw_with(
     out: &mut String,
     series: &[Series],
-    x_max: f64,
-    y: std::ops::Range<f64>,
-) -> Result<(), Box<dyn std::error::Error>> {
+    (x, y): (Range<f64>, Range<f64>),
+    x_label: &dyn Fn(&f64) -> String,
+    y_label: &dyn Fn(&f64) -> String,
+) -> Drawn {
     let root = SVGBackend::with_string(out, (520, 260)).into_drawing_area();
-    let digits = decimals(y.end - y.start);
     let mut chart = ChartBuilder::on(&root)
         .margin(10)
         .margin_right(24)
         .x_label_area_size(28)
         .y_label_area_size(58)
-        .build_cartesian_2d(0.0..x_max, y)?;
+        .build_cartesian_2d(x, y)?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -48,8 +70,8 @@ fn draw(
         .label_style(("sans-serif", 13, &BLACK.mix(0.75)))
         .x_labels(6)
         .y_labels(5)
-        .x_label_formatter(&|x| format!("{x:.0}"))
-        .y_label_formatter(&|y| format!("{y:.digits$}"))
+        .x_label_formatter(&x_label)
+        .y_label_formatter(&y_label)
         .draw()?;
     for (Series { points, .. }, (r, g, b)) in series.iter().zip(COLORS) {
         let color = RGBColor(r, g, b);

@@ -57,6 +57,15 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// A page that cannot be written costs no run.
+    fn write_page(&self) {
+        if let Err(error) = report::write_html(&self.run_dir) {
+            tracing::warn!("the page cannot be written: {error}");
+        }
+    }
+}
+
 impl Observer for Recorder {
     fn step(&self, epoch: usize, within: usize) {
         self.progress.step(epoch as u64, within as u64);
@@ -94,6 +103,7 @@ impl Observer for Recorder {
             let loss = metrics.get(metric::EPOCH_LOSS.name).copied().unwrap_or(pace.loss);
             self.progress.epoch(epoch as u64, &StepReport { loss, ..pace.clone() }, &values);
         }
+        self.write_page();
         Ok(())
     }
 
@@ -103,9 +113,7 @@ impl Observer for Recorder {
     }
 
     fn ended(&mut self) {
-        if let Err(error) = report::write_html(&self.run_dir) {
-            tracing::warn!("the page cannot be written: {error}");
-        }
+        self.write_page();
     }
 }
 

@@ -5,10 +5,11 @@ use super::html;
 use super::scores::scores;
 use crate::error::Error;
 use crate::evaluate;
+use crate::metric;
 use crate::regular_file;
 use crate::run::files::CONFIG_FILE;
 use crate::run::metrics;
-use crate::run::record::RunRecord;
+use crate::run::record::{RunRecord, RunStatus};
 use crate::storage::{Disk, Naming, write_atomically};
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,7 @@ fn warned<'a>(warnings: impl Iterator<Item = &'a String>) -> String {
 
 /// A run in words: how it ended, what ran, its scores and its last metrics.
 pub fn summary(run_dir: &Path) -> Result<String, Error> {
-    let record = RunRecord::read(run_dir)?;
+    let record = so_far(RunRecord::read(run_dir)?, &metrics::read(run_dir)?);
     let mut text = String::new();
     for (name, value) in facts(&record) {
         text.push_str(&format!("{name:<12}{value}\n"));
@@ -62,14 +63,30 @@ pub fn summary(run_dir: &Path) -> Result<String, Error> {
 
 /// Writes a run's page, which needs no other file and no network, and says where it is.
 pub fn write_html(run_dir: &Path) -> Result<PathBuf, Error> {
-    let record = RunRecord::read(run_dir)?;
+    let log = metrics::read(run_dir)?;
+    let record = so_far(RunRecord::read(run_dir)?, &log);
     let config_path = run_dir.join(CONFIG_FILE);
     let config = regular_file::read_text(&config_path).naming("read", &config_path)?;
     let evaluations = evaluate::read_all(run_dir)?;
-    let page = html::page(&record, &config, &metrics::read(run_dir)?, &evaluations);
+    let page = html::page(&record, &config, &log, &evaluations);
     let path = run_dir.join(REPORT_FILE);
     write_atomically(&Disk, &path, page.as_bytes())?;
     Ok(path)
+}
+
+/// The record of a run that goes on or was killed, with what its log knows already.
+fn so_far(mut record: RunRecord, log: &[metrics::Record]) -> RunRecord {
+    if record.status == RunStatus::Running {
+        for line in log.iter().filter(|line| line.event != "step") {
+            let named = |(name, value): (&String, &f64)| match line.event.as_str() {
+                "untrained" => (metric::untrained(name), *value),
+                _ => (name.clone(), *value),
+            };
+            record.metrics.extend(line.metrics.iter().map(named));
+            record.epochs_done = record.epochs_done.max(line.epoch as usize);
+        }
+    }
+    record
 }
 
 #[cfg(test)]
@@ -125,6 +142,17 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_goes_on_is_told_from_its_log() {
+        let dir = run("a: 1\n");
+        let mut record = RunRecord::read(dir.path()).unwrap();
+        (record.status, record.epochs_done, record.finished) = (RunStatus::Running, 0, None);
+        record.metrics.clear();
+        RunFolder::open(dir.path(), false).unwrap().write_record(&record).unwrap();
+        let page = std::fs::read_to_string(write_html(dir.path()).unwrap()).unwrap();
+        assert!(page.contains("20 of 20 epochs, running") && page.contains("kNN top-1: <b>75.0 %</b>"), "{page}");
+    }
+
+    #[test]
     fn the_page_has_every_curve_and_nothing_from_a_config_runs() {
         let dir = run("name: \"<script>alert('&')</script>\"\n");
         let path = write_html(dir.path()).unwrap();
@@ -133,6 +161,7 @@ mod tests {
         assert!(page.contains("configs/&lt;cifar&gt;.yaml"));
         assert!(!page.contains("<script") && !page.contains("http-equiv=\"refresh\""));
         assert_eq!(page.matches("<svg").count(), 5);
+        assert!(page.contains("<details><summary>Configuration</summary>"));
         assert!(!page.contains("src=") && !page.contains("href="), "needs no other file");
     }
 }

@@ -80,7 +80,8 @@ impl ScoredPredictions {
         Ok(Self { task, classes, truth, single, flags, rankings })
     }
 
-    pub(super) fn task(&self) -> Task {
+    /// What the labels mean.
+    pub fn task(&self) -> Task {
         self.task
     }
 
@@ -105,7 +106,7 @@ impl ScoredPredictions {
     }
 
     /// The samples by the score of each class; none where it has no samples or all.
-    pub(super) fn rankings(&self) -> &[Option<Ranking>] {
+    pub fn rankings(&self) -> &[Option<Ranking>] {
         &self.rankings
     }
 

@@ -3,7 +3,10 @@
 use super::confusion::{ClassScore, balanced_accuracy, macro_f1, mean};
 use super::metrics::Ranking;
 use super::scored_predictions::ScoredPredictions;
-use crate::metric::{ACCURACY, AUPRC, AUROC, BALANCED_ACCURACY, LABEL_ACCURACY, MACRO_F1, Metric, TOP5_ACCURACY};
+use crate::metric::{
+    ACCURACY, AUPRC, AUROC, BALANCED_ACCURACY, LABEL_ACCURACY, MACRO_F1, Metric, SENSITIVITY_AT_90, SENSITIVITY_AT_95,
+    TOP5_ACCURACY,
+};
 use selfsame_plugin_api::Task;
 use std::cell::OnceCell;
 
@@ -19,7 +22,7 @@ pub struct Score {
 }
 
 /// All scores.
-pub static SCORES: [Score; 7] = [
+pub static SCORES: [Score; 9] = [
     Score {
         metric: &ACCURACY,
         of: |it| it.is_single().then(|| Some(it.share(|predictions, at| predictions.is_right(at)))),
@@ -36,6 +39,8 @@ pub static SCORES: [Score; 7] = [
     Score { metric: &MACRO_F1, of: |it| Some(macro_f1(it.class_scores())) },
     Score { metric: &AUROC, of: |it| it.ranked(&|ranking| ranking.auroc(it.weight)) },
     Score { metric: &AUPRC, of: |it| it.ranked(&|ranking| ranking.average_precision(it.weight)) },
+    Score { metric: &SENSITIVITY_AT_90, of: |it| it.binary(&|ranking| ranking.sensitivity_at(0.9, it.weight)) },
+    Score { metric: &SENSITIVITY_AT_95, of: |it| it.binary(&|ranking| ranking.sensitivity_at(0.95, it.weight)) },
 ];
 
 impl Score {
@@ -82,6 +87,11 @@ impl<'a> Weighted<'a> {
         let right = |sample| (self.weight)(sample) * self.predictions.right_labels(sample) as f64;
         let right: f64 = (0..self.predictions.samples()).map(right).sum();
         right / (self.total() * self.predictions.classes() as f64)
+    }
+
+    /// A score of the ranking by the second class of two.
+    fn binary(&self, score: &dyn Fn(&Ranking) -> Option<f64>) -> Option<Option<f64>> {
+        (self.predictions.task() == Task::Binary).then(|| self.ranked(score)).flatten()
     }
 
     /// A score of rankings: that of the second class of two, or the mean over labels.

@@ -42,7 +42,7 @@ pub fn metadata(record: &RunRecord, config: &Config, embedding: &str) -> Result<
 ///
 /// # Errors
 /// Statistics that do not go with the encoder's channels.
-pub fn statistics(record: &RunRecord, config: &Config) -> Result<Option<(Vec<f64>, Vec<f64>)>, Error> {
+pub fn statistics(record: &RunRecord, config: &Config) -> Result<Option<augment::Statistics>, Error> {
     let own = record.normalization.as_ref().map(|own| (own.mean.clone(), own.std.clone()));
     Ok(augment::statistics_for(config.augmentation.normalize, record.input_size[0], own)?)
 }

@@ -1,8 +1,8 @@
 //! Facts about the data set, before and after its files have been looked at.
 
 use crate::catalogue::Catalogue;
-use crate::decode::Form;
 use crate::options;
+use selfsame_plugin_api::images::Form;
 use selfsame_plugin_api::{Card, Task};
 use serde_json::json;
 

@@ -2,10 +2,10 @@
 
 use crate::card;
 use crate::catalogue::Catalogue;
-use crate::decode::Form;
 use crate::form;
 use crate::options::Options;
 use crate::samples::FolderSamples;
+use selfsame_plugin_api::images::Form;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,6 +1,6 @@
 //! Which images lie below a folder, and where a listed image is.
 
-use crate::content::{Content, FIRST};
+use selfsame_plugin_api::images::{Content, FIRST};
 use selfsame_plugin_api::{PluginError, Result, Services};
 use selfsame_tables::files::{LeftOut, Links, printable};
 use selfsame_tables::hints;

@@ -1,9 +1,8 @@
 //! The form that all images get, decided from some of the files where the user does not say.
 
-use crate::decode::{self, Form, Header};
 use crate::entry::Entry;
 use crate::options::Options;
-use crate::pixels::Shape;
+use selfsame_plugin_api::images::{self, Form, Header, Shape};
 use selfsame_plugin_api::{PluginError, Result, Services};
 use std::collections::BTreeMap;
 
@@ -11,8 +10,6 @@ use std::collections::BTreeMap;
 const LOOKED_AT: usize = 256;
 /// Colour files that are decoded to see whether they are coloured.
 const DECODED: usize = 32;
-/// Pixels of the largest image that is accepted, where the user does not say.
-pub const DEFAULT_MAX_PIXELS: u64 = 100_000_000;
 
 /// The form of all images, and their most common height and width.
 ///
@@ -23,14 +20,14 @@ pub const DEFAULT_MAX_PIXELS: u64 = 100_000_000;
 /// # Errors
 /// None of the files looked at can be read; the first one is named.
 pub fn decide(entries: &[Entry], options: &Options, services: &dyn Services) -> Result<(Form, (usize, usize))> {
-    let max_pixels = options.max_pixels.unwrap_or(DEFAULT_MAX_PIXELS);
+    let max_pixels = options.max_pixels.unwrap_or(images::MAX_PIXELS);
     let count = entries.len().min(LOOKED_AT);
     let looked_at: Vec<&Entry> = (0..count).map(|place| &entries[place * entries.len() / count]).collect();
     let mut headers: Vec<(&Entry, Header)> = Vec::with_capacity(count);
     let mut failure = None;
     for (done, entry) in looked_at.iter().enumerate() {
         services.items("image headers", done as u64, Some(count as u64))?;
-        match decode::header(&entry.path, max_pixels) {
+        match images::header(&entry.path, max_pixels) {
             Ok(header) => headers.push((entry, header)),
             Err(cause) => failure = failure.or(Some((entry, cause))),
         }
@@ -62,7 +59,7 @@ fn is_coloured(headers: &[(&Entry, Header)], max_pixels: u64, services: &dyn Ser
         services.items("images decoded", place as u64, Some(count as u64))?;
         let (entry, _) = could_be[place * could_be.len() / count];
         // A file that cannot be decoded decides nothing; it fails where it is read.
-        if decode::is_grey(&entry.path, max_pixels) == Ok(false) {
+        if images::is_grey(&entry.path, max_pixels) == Ok(false) {
             return Ok(true);
         }
     }

@@ -2,10 +2,8 @@
 
 mod card;
 mod catalogue;
-mod content;
 mod csv_list;
 mod dataset;
-mod decode;
 mod entry;
 mod file_index;
 mod form;
@@ -13,10 +11,8 @@ mod groups;
 mod labels;
 mod options;
 mod parquet;
-mod pixels;
 mod samples;
 mod splits;
-mod tiff_bands;
 mod tree;
 mod values;
 

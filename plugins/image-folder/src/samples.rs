@@ -1,8 +1,8 @@
 //! One split, opened.
 
 use crate::catalogue::Catalogue;
-use crate::decode::{self, Form};
 use crate::entry::Entry;
+use selfsame_plugin_api::images::{self, Form};
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Split, Targets};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ fn failure(index: usize, entry: &Entry, cause: &str) -> PluginError {
 /// times.
 fn fingerprint(entries: &[Entry], form: &Form) -> Result<String> {
     let mut digest = Sha256::new();
-    digest.update(format!("{}\n{form:?}\n", decode::VERSION));
+    digest.update(format!("{}\n{form:?}\n", images::VERSION));
     for entry in entries {
         let gone = |error: std::io::Error| PluginError::data(format!("{}: {error}", entry.path.display()));
         let metadata = fs::metadata(&entry.path).map_err(gone)?;
@@ -77,7 +77,7 @@ impl Samples for FolderSamples {
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
         let read = |&index: &usize| {
             let entry = self.entry(index)?;
-            decode::read(&entry.path, &self.form).map_err(|cause| failure(index, entry, &cause))
+            images::read(&entry.path, &self.form).map_err(|cause| failure(index, entry, &cause))
         };
         indices.iter().map(read).collect()
     }
@@ -89,7 +89,7 @@ impl Samples for FolderSamples {
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
         let entry = self.entry(index)?;
         let header =
-            decode::header(&entry.path, self.form.max_pixels).map_err(|cause| failure(index, entry, &cause))?;
+            images::header(&entry.path, self.form.max_pixels).map_err(|cause| failure(index, entry, &cause))?;
         let colours = match header.channels {
             1 => "grey",
             2 => "grey with alpha",

@@ -1,10 +1,9 @@
 //! What the data sets of files share: the CSV reader, labels as they are compared, names in messages, what to do about input
-//! that does not fit, what is odd about labels and files, and which colours a JPEG image holds.
+//! that does not fit, and what is odd about labels and files.
 
 pub mod balance;
 pub mod files;
 pub mod hints;
-pub mod jpeg;
 pub mod labels;
 pub mod names;
 pub mod policy;

@@ -16,6 +16,7 @@ mod documents;
 mod download;
 mod evaluate;
 mod evaluate_data_sets;
+mod example_plugins;
 mod going_on;
 mod image_folder;
 mod initial_weights;

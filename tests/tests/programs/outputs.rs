@@ -75,3 +75,53 @@ fn what_a_run_made_is_replaced_only_when_asked() {
     sandbox.run("evaluate nowhere").failed(3, &["nowhere", "name a run's folder"]);
     sandbox.run("report .").failed(3, &["holds no run"]);
 }
+
+#[test]
+fn a_folder_for_timm_says_what_the_network_is_and_what_it_came_from() {
+    let sandbox = Sandbox::new();
+    let small = "--set scheduler.epochs=1 --set data.limit.train=16 --set data.limit.val=8 --set preprocess.resize=16";
+    let train = |encoder: &str, more: &str| {
+        let encoder_name = format!("--set train.self_supervision.encoder_name={encoder}");
+        sandbox.run(&format!("train {TINY} {small} {encoder_name} {more} --output-dir {encoder}")).succeeded();
+        format!("export {encoder} --format timm --out {encoder}-timm")
+    };
+    let export = train("vit_tiny_patch4_32", "--set encoder.options.pool=avg");
+    sandbox.run(&export).succeeded();
+    let read = |path: &str| std::fs::read_to_string(sandbox.path(path)).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&read("vit_tiny_patch4_32-timm/config.json")).unwrap();
+    assert_eq!(config["architecture"], "vit_tiny_patch16_224");
+    assert_eq!(config["model_args"], serde_json::json!({ "global_pool": "avg", "patch_size": 4 }));
+    assert_eq!((&config["num_classes"], &config["num_features"]), (&0.into(), &192.into()));
+    let expected = &config["pretrained_cfg"];
+    assert_eq!(expected["input_size"], serde_json::json!([3, 16, 16]));
+    assert_eq!((&expected["fixed_input_size"], &expected["crop_pct"]), (&true.into(), &1.0.into()));
+    let record: serde_json::Value = serde_json::from_str(&read("vit_tiny_patch4_32/run.json")).unwrap();
+    assert_eq!(
+        (&expected["mean"], &expected["std"]),
+        (&record["normalization"]["mean"], &record["normalization"]["std"])
+    );
+    let card = read("vit_tiny_patch4_32-timm/README.md");
+    for part in ["trained with simclr on shapes", "1 of 1", "knn/val/accuracy", "Intended use and limits", "SHA-256"] {
+        assert!(card.contains(part), "`{part}` is not in:\n{card}");
+    }
+    let weights = |path: &str| {
+        let bytes = std::fs::read(sandbox.path(path)).unwrap();
+        let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let mut tensors: Vec<_> = read.tensors().into_iter().map(|(name, t)| (name, t.data().to_vec())).collect();
+        tensors.sort();
+        tensors
+    };
+    let exported = weights("vit_tiny_patch4_32-timm/model.safetensors");
+    assert!(exported == weights("vit_tiny_patch4_32/encoder.safetensors"));
+    sandbox.run(&export).failed(2, &["model.safetensors exists", "--force"]);
+
+    // The stem for small images is not timm's.
+    sandbox.run(&train("resnet18", "")).succeeded();
+    let config: serde_json::Value = serde_json::from_str(&read("resnet18-timm/config.json")).unwrap();
+    assert_eq!(config["architecture"], "resnet18_small_stem");
+    let python = read("resnet18-timm/small_stem.py");
+    for part in ["def resnet18_small_stem(", "create_model(\"resnet18\"", "get_submodule(\"conv1\")", "\"maxpool\""] {
+        assert!(python.contains(part), "`{part}` is not in:\n{python}");
+    }
+    sandbox.run(&train("resnet8", "")).failed(2, &["timm has no network like encoder `resnet8`", "torchscript"]);
+}

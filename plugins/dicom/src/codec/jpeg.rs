@@ -6,7 +6,7 @@ use crate::layout::Layout;
 use libjpeg_turbo_rs::decode::marker::MarkerReader;
 use libjpeg_turbo_rs::precision::{decompress_12bit_with_limits, decompress_lossless_arbitrary};
 use libjpeg_turbo_rs::{ColorSpace, DecodeLimits, Decoder, JpegError};
-use selfsame_tables::jpeg::{self, Start};
+use selfsame_plugin_api::jpeg::{self, Start};
 
 /// Decodes a frame.
 ///

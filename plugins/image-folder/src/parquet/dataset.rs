@@ -6,12 +6,11 @@ use super::options::Options;
 use super::rows::Rows;
 use super::samples::{ParquetSamples, Place, fingerprint};
 use crate::catalogue::Catalogue;
-use crate::decode::{self, Form, Header};
 use crate::entry::{Entry, Given};
 use crate::form::most_common;
 use crate::labels::{self, Named};
-use crate::pixels::Shape;
 use crate::{card, groups};
+use selfsame_plugin_api::images::{self, Form, Header, Shape};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use selfsame_tables::files::printable;
 use selfsame_tables::policy::Policy;
@@ -158,8 +157,8 @@ impl Parquet {
                 // An image that cannot be read decides nothing; it fails where it is asked for.
                 let about = |cause: String| format!("{}, row {row}: {cause}", file.table.path.display());
                 let looked = file.image(row).map_err(|error| error.message).and_then(|bytes| {
-                    let header = decode::header_bytes(&bytes, max_pixels).map_err(about)?;
-                    let is_coloured = header.channels >= 3 && decode::is_grey_bytes(bytes, max_pixels) == Ok(false);
+                    let header = images::header_bytes(&bytes, max_pixels).map_err(about)?;
+                    let is_coloured = header.channels >= 3 && images::is_grey_bytes(bytes, max_pixels) == Ok(false);
                     Ok((header, is_coloured))
                 });
                 match looked {

@@ -21,11 +21,11 @@ pub struct Options {
     pub group_column: Option<String>,
     /// Names of the classes in label order; without it, those in the file's metadata, else those that occur, sorted.
     pub classes: Vec<String>,
-    /// 1 or 3; without it, 1 when the images looked at are grey, else 3.
-    #[schemars(range(min = 1, max = 3))]
+    /// Channels of all images; without it, 1 when the images looked at are grey, else 3.
+    #[schemars(extend("enum" = [1, 3]))]
     pub channels: Option<usize>,
-    /// 8 or 16; without it, 16 when there are images with 16 bits, else 8.
-    #[schemars(range(min = 8, max = 16))]
+    /// Bits of all images; without it, 16 when there are images with 16 bits, else 8.
+    #[schemars(extend("enum" = [8, 16]))]
     pub bit_depth: Option<u8>,
     /// Pixels of the largest image that is accepted.
     #[schemars(range(min = 1, max = 4_294_967_296_u64))]
@@ -43,7 +43,7 @@ impl Default for Options {
             classes: Vec::new(),
             channels: None,
             bit_depth: None,
-            max_pixels: crate::form::DEFAULT_MAX_PIXELS,
+            max_pixels: selfsame_plugin_api::images::MAX_PIXELS,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One split of Parquet files, opened.
 
 use super::rows::Rows;
-use crate::decode::{self, Form};
+use selfsame_plugin_api::images::{self, Form};
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets, files};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub struct ParquetSamples {
 /// Files that are gone since they were looked at.
 pub fn fingerprint(rows: &[Rows], places: &[Place], form: &Form, column: &str) -> Result<String> {
     let mut digest = Sha256::new();
-    digest.update(format!("parquet 1, {}\n{form:?}\n{column}\n", decode::VERSION));
+    digest.update(format!("parquet 1, {}\n{form:?}\n{column}\n", images::VERSION));
     for file in rows {
         let path = &file.table.path;
         let gone = |error: std::io::Error| files::failure("read", path, &error);
@@ -81,7 +81,7 @@ impl Samples for ParquetSamples {
 
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
         let read = |&index: &usize| {
-            decode::read_bytes(self.bytes(index)?, &self.form).map_err(|cause| self.failure(index, &cause))
+            images::read_bytes(self.bytes(index)?, &self.form).map_err(|cause| self.failure(index, &cause))
         };
         indices.iter().map(read).collect()
     }
@@ -91,7 +91,7 @@ impl Samples for ParquetSamples {
     }
 
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
-        let header = decode::header_bytes(&self.bytes(index)?, self.form.max_pixels);
+        let header = images::header_bytes(&self.bytes(index)?, self.form.max_pixels);
         let header = header.map_err(|cause| self.failure(index, &cause))?;
         let facts = [
             ("format", format!("{:?}", header.format)),

@@ -1,18 +1,21 @@
 //! One image file: its header, and its pixels. The format is told from the content; the ending means nothing.
 
-use crate::content::{Content, FIRST, FORMATS};
-use crate::pixels::{self, Sample, Shape};
-use crate::tiff_bands::{self, Alpha};
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, metadata::Orientation};
-use selfsame_plugin_api::Image;
-use selfsame_tables::jpeg::Start;
+use super::content::{Content, FIRST, FORMATS};
+use super::pixels::{self, Sample, Shape};
+use super::tiff_bands::{self, Alpha};
+use crate::jpeg::Start;
+use crate::Image;
+use image::{metadata::Orientation, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 
 /// What turns files into pixels; changes whenever the same file could give others.
 pub const VERSION: &str = "image-folder 3, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
+
+/// Pixels of the largest image that is accepted, where the user does not say.
+pub const MAX_PIXELS: u64 = 100_000_000;
 
 /// How files become images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +28,14 @@ pub struct Form {
     pub depth_is_asked: bool,
     /// Pixels of the largest image that is accepted.
     pub max_pixels: u64,
+}
+
+impl Form {
+    /// These channels (1 or 3) and bits (8 or 16), whatever files have, and images of at most [`MAX_PIXELS`].
+    pub fn new(channels: usize, bit_depth: u8) -> Self {
+        let shape = Shape { channels, bit_depth };
+        Self { shape, channels_are_asked: true, depth_is_asked: true, max_pixels: MAX_PIXELS }
+    }
 }
 
 /// What a file says about itself.

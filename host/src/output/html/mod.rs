@@ -1,4 +1,8 @@
-//! The page of a run: static, one file, no scripts.
+//! The page of a run: static, one file, no scripts. It says first what came of the run, then how; what few look for is
+//! folded.
+
+mod evaluation;
+mod verdict;
 
 use super::curves::{COLORS, Series, svg};
 use super::facts::{evaluation_warnings, facts};
@@ -29,19 +33,7 @@ fn charts() -> [(&'static Metric, Vec<String>); 7] {
     ]
 }
 
-const STYLE: &str = "
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 1120px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; } th { text-align: left; font-weight: 600; white-space: nowrap; }
-td, th { padding: .25rem 1.5rem .25rem 0; vertical-align: top; } td { overflow-wrap: anywhere; }
-.scores td, .scores th { border-bottom: 1px solid #d8dee6; } .scores td + td, .scores th + th { text-align: right; padding: .25rem 0 .25rem 1.5rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 1.5rem; }
-figure { margin: 0; border: 1px solid #d8dee6; border-radius: 6px; padding: .75rem; }
-figcaption { font-weight: 600; } .key { white-space: nowrap; font-weight: 400; font-size: .85rem; margin-left: .75rem; }
-.key i { display: inline-block; width: .9em; height: .2em; margin-right: .35em; vertical-align: middle; }
-svg { display: block; width: 100%; height: auto; } .axis { text-align: center; font-size: .8rem; color: #5b6875; }
-pre { background: #f4f6f8; border-radius: 6px; padding: 1rem; overflow-x: auto; font-size: .85rem; }
-";
+const STYLE: &str = include_str!("style.css");
 
 /// The page's HTML.
 pub(super) fn page(
@@ -62,15 +54,29 @@ pub(super) fn page(
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-         {scores}{warnings}{evaluations}<h2>Run</h2>\n<table>\n{facts_rows}</table>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+         {verdict}{warnings}{scores}{evaluations}\
          <h2>Curves</h2>\n<div class=\"charts\">\n{charts}</div>\n\
-         <h2>Configuration</h2>\n<pre>{config}</pre>\n</body>\n</html>\n",
+         <h2>Run</h2>\n<table class=\"facts\">\n{facts_rows}</table>\n\
+         <details><summary>Configuration</summary>\n<pre>{config}</pre></details>\n</body>\n</html>\n",
+        verdict = verdict::verdict(record, evaluations),
         scores = scores(record),
-        warnings = list("Warnings", record.warnings.iter()),
+        warnings = warnings(record, evaluations),
         evaluations = evaluated(evaluations),
         config = escape(config),
     )
+}
+
+/// What is worth a look before the numbers are believed.
+fn warnings(record: &RunRecord, evaluations: &[(String, Evaluation)]) -> String {
+    let of_evaluations = evaluation_warnings(evaluations);
+    let all = record.warnings.iter().chain(&of_evaluations);
+    let items: String = all.map(|text| format!("<li>{}</li>\n", escape(text))).collect();
+    match items.is_empty() {
+        true => items,
+        false => format!("<div class=\"warnings\"><b>Worth a look</b>\n<ul>\n{items}</ul></div>\n"),
+    }
 }
 
 fn scores(record: &RunRecord) -> String {
@@ -79,7 +85,7 @@ fn scores(record: &RunRecord) -> String {
         return String::new();
     }
     let ScoreRows { titles, rows, better } = score_rows(&untrained, &trained);
-    table("Scores", &titles, &rows, &better)
+    table(Some("Scores"), &titles, &rows, &better)
 }
 
 fn evaluated(evaluations: &[(String, Evaluation)]) -> String {
@@ -87,17 +93,12 @@ fn evaluated(evaluations: &[(String, Evaluation)]) -> String {
         return String::new();
     }
     let (titles, rows) = evaluate::rows(evaluations);
-    let warnings = evaluation_warnings(evaluations);
-    table("Evaluations", &titles, &rows, &[]) + &list("Warnings about evaluations", warnings.iter())
-}
-
-fn list<'a>(title: &str, texts: impl Iterator<Item = &'a String>) -> String {
-    let items: String = texts.map(|text| format!("<li>{}</li>\n", escape(text))).collect();
-    if items.is_empty() { items } else { format!("<h2>{title}</h2>\n<ul>\n{items}</ul>\n") }
+    let details = evaluations.iter().enumerate().map(|(at, (name, result))| evaluation::details(name, result, at == 0));
+    table(Some("Evaluations"), &titles, &rows, &[]) + &details.collect::<String>()
 }
 
 /// A table of numbers; the first column names the rows, and cells (row and column) that are better than others stand out.
-fn table(title: &str, titles: &[impl AsRef<str>], rows: &[Vec<String>], better: &[(usize, usize)]) -> String {
+fn table(title: Option<&str>, titles: &[impl AsRef<str>], rows: &[Vec<String>], better: &[(usize, usize)]) -> String {
     let text = |cell: &str| escape(cell).replace('\n', "<br>");
     let head: String = titles.iter().map(|title| format!("<th>{}</th>", text(title.as_ref()))).collect();
     let cell = |at: (usize, usize), cell: &str| match better.contains(&at) {
@@ -109,7 +110,8 @@ fn table(title: &str, titles: &[impl AsRef<str>], rows: &[Vec<String>], better: 
         format!("<tr>{cells}</tr>\n")
     };
     let body: String = rows.iter().enumerate().map(line).collect();
-    format!("<h2>{title}</h2>\n<table class=\"scores\">\n<tr>{head}</tr>\n{body}</table>\n")
+    let title = title.map(|title| format!("<h2>{title}</h2>\n")).unwrap_or_default();
+    format!("{title}<div class=\"wide\"><table class=\"scores\">\n<tr>{head}</tr>\n{body}</table></div>\n")
 }
 
 fn chart(shown: &Metric, names: &[String], metrics: &[Record]) -> String {

@@ -1,0 +1,31 @@
+//! Encoded images, PNG, JPEG, TIFF, WebP and BMP, as what a data set answers: EXIF's orientation is applied, alpha laid over
+//! black, and channels and depth are those of a [`Form`]. The format is told from the content.
+//!
+//! ```no_run
+//! use selfsame_plugin_api::{images, Image, Result};
+//! use std::path::Path;
+//!
+//! fn leaf(path: &Path) -> Result<Image> {
+//!     images::read_file(path, &images::Form::new(3, 8))
+//! }
+//! ```
+
+mod content;
+mod decode;
+mod pixels;
+mod tiff_bands;
+
+pub use content::{Content, FIRST, FORMATS};
+pub use decode::{header, header_bytes, is_grey, is_grey_bytes, read, read_bytes, Form, Header, MAX_PIXELS, VERSION};
+pub use pixels::{planar, Sample, Shape};
+
+use crate::{Image, PluginError, Result};
+use std::path::Path;
+
+/// As [`read`], with an error that names the file.
+///
+/// # Errors
+/// Why the image cannot be read.
+pub fn read_file(path: &Path, form: &Form) -> Result<Image> {
+    read(path, form).map_err(|cause| PluginError::data(format!("{}: {cause}", path.display())))
+}
