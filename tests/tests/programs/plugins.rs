@@ -244,6 +244,8 @@ fn an_encoder_that_cannot_learn_is_named_after_its_first_step() {
         let ran = train("unused", more).succeeded();
         let warning = "1 of 2 parameters received no gradient in the first step and stay as they are: spare.weight";
         assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
-        assert!(!train("none", more).succeeded().stderr.contains("gradient"), "{more}");
+        for fault in ["none", "frozen"] {
+            assert!(!train(fault, more).succeeded().stderr.contains("gradient"), "{fault} {more}");
+        }
     }
 }
