@@ -87,7 +87,7 @@ impl Opened {
             card: &self.card,
             side: None,
             cache_dir: "unused".into(),
-            place: CachePlace::Memory,
+            place: CachePlace::Host,
             device: Device::Cpu,
             on_error: OnError::Stop,
             workers,
