@@ -14,7 +14,8 @@ pub const TARGET: &str = env!("SELFSAME_TARGET");
 pub struct Manifest {
     /// [`ABI_VERSION`] of the SDK it was built with.
     pub abi: u32,
-    /// [`LAYOUT_DIGEST`] of that version.
+    /// [`LAYOUT_DIGEST`] of that version; empty in files from before it was frozen.
+    #[serde(default)]
     pub layout: String,
     /// The plugin crate's name.
     pub name: String,

@@ -74,14 +74,26 @@ fn install_folder() -> Result<PathBuf, Failure> {
     })
 }
 
+/// What `plugins check` may be told by `--set`, each alone or with what is below it.
+const CHECKED: [&str; 3] = ["dataset.dataset_dir", "dataset.options", "encoder.options"];
+
 /// Prints the verdicts; a failed one is the plugin's failure.
 fn check(cli: &Cli, arguments: &CheckArgs) -> Result<(), Failure> {
+    let is_checked = |set: &&String| {
+        let key = set.split('=').next().unwrap_or_default().trim();
+        CHECKED.iter().any(|known| key.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    };
+    if let Some(other) = arguments.sets.iter().find(|set| !is_checked(set)) {
+        return Err(Failure::usage(format!("--set {other}: a check of a plugin only takes {}", CHECKED.join(", "))));
+    }
     let sources = Sources { sets: arguments.sets.clone(), ..Sources::default() };
     let config = config::load(&sources)?.config;
-    // The first wish to stop is told which call is waited for, the second one ends the process.
-    let _stop = Stop::install()?;
+    let stop = Stop::install()?;
+    let is_stopped = || stop.requested().is_some();
     let file = open::registry(&cli.common).locate(&arguments.file)?;
-    let report = conformance::check(&file, &arguments.only, &config, &search::directories(&cli.common.plugins))?;
+    let dirs = search::directories(&cli.common.plugins);
+    let report = conformance::check(&file, &arguments.only, &config, &dirs, &is_stopped);
+    let report = report.map_err(|error| Failure::from(error).signalled(&stop))?;
     say(&if arguments.json { pretty(&serde_json::json!(report)) } else { report.text() })?;
     match report.failed() {
         0 => Ok(()),

@@ -49,7 +49,8 @@ pub enum PluginsCommand {
         /// The name of a plugin, or of a data set or an encoder that it provides
         name: String,
     },
-    /// Check one plugin file (`*.so`, `*.dataset.yaml`) and copy it into your data folder, where every run finds it
+    /// Open one plugin file (`*.so`, `*.dataset.yaml`), read its cards, and copy it with its digest into your data folder, where
+    /// every run finds it
     Install {
         /// The plugin file
         file: PathBuf,
@@ -79,9 +80,9 @@ pub struct CheckArgs {
 /// Written into a TOML file as it is.
 fn git_address(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_graphic() && !"\"\\".contains(c);
-    if text.chars().all(plain) {
+    if !text.is_empty() && text.chars().all(plain) {
         Ok(text.to_owned())
     } else {
-        Err("expected letters, digits and signs of an address".into())
+        Err("expected an address of letters, digits and signs".into())
     }
 }

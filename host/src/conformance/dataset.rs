@@ -1,18 +1,17 @@
 //! The contract of data sets.
 
-use super::verdict::Verdicts;
+use super::outcome::{Outcome, UNKNOWN_OPTION, refuses_unknown, text};
+use super::verdict::{IsStopped, Verdicts};
+use crate::data::{Depth, Moments};
 use crate::plugin::{self, Registry};
 use crate::random;
 use selfsame_plugin_api::{
     Cancelled, Card, Dataset, DatasetRequest, ErrorKind, Image, ReadHints, Result, Samples, Services, Split,
 };
-use std::fmt::Display;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// An option that no data set has.
-pub(super) const UNKNOWN_OPTION: &str = "no_such_option";
 /// After which a call must have answered a wish to stop.
 const STOP: Duration = Duration::from_secs(2);
 /// Samples of a split that are read twice, besides the first and the last.
@@ -24,51 +23,41 @@ const TOLERANCE: f64 = 0.1;
 /// Threads that read at once.
 const THREADS: usize = 4;
 
-type Outcome<T> = std::result::Result<(T, String), String>;
+/// Answers every report with whether to stop.
+struct Wish<'a>(&'a IsStopped<'a>);
 
-/// Answers every report with one wish.
-struct Wish(std::result::Result<(), Cancelled>);
-
-impl Services for Wish {
+impl Services for Wish<'_> {
     fn progress(&self, _: &str, _: u64, _: Option<u64>) -> std::result::Result<(), Cancelled> {
-        self.0
+        if (self.0)() { Err(Cancelled) } else { Ok(()) }
     }
-}
-
-fn text(error: impl Display) -> String {
-    error.to_string()
 }
 
 /// Checks the data set that `request` names.
-pub(super) fn check(registry: &Registry, request: &DatasetRequest, verdicts: &mut Verdicts) {
-    let card = registry.dataset_card(&request.name).map(|card| (card, String::new()));
+pub(super) fn check(registry: &Registry, request: &DatasetRequest, is_stopped: &IsStopped, verdicts: &mut Verdicts) {
+    let card = || registry.dataset_card(&request.name).map(|card| (card, String::new()));
     if verdicts.note("card", card).is_none() {
         return;
     }
-    verdicts.note("an unknown option is refused", refuses_unknown(registry, request));
-    let made = registry.create_dataset(request).map(|made| (made, String::new()));
+    let unknown = || refuses_unknown(registry.create_dataset(&with_unknown_option(request)));
+    verdicts.note("an unknown option is refused", unknown);
+    let made = || registry.create_dataset(request).map(|made| (made, String::new()));
     let Some(dataset) = verdicts.note("it is made", made) else { return };
-    if verdicts.note("a wish to stop is answered within 2 s", stops(registry, request)).is_none() {
+    if verdicts.note("a wish to stop is answered within 2 s", || stops(registry, request)).is_none() {
         return verdicts.skip("everything else", "`prepare` may not come back");
     }
-    let Some(card) = verdicts.note("it is prepared, twice", prepare(dataset.as_ref())) else { return };
+    let prepared = || prepare(dataset.as_ref(), &Wish(is_stopped));
+    let Some(card) = verdicts.note("it is prepared, twice", prepared) else { return };
     for split in &card.splits {
         check_split(dataset.as_ref(), &card, *split, verdicts);
     }
 }
 
-fn refuses_unknown(registry: &Registry, request: &DatasetRequest) -> Outcome<()> {
+fn with_unknown_option(request: &DatasetRequest) -> DatasetRequest {
     let mut request = request.clone();
     if let Some(options) = request.options.as_object_mut() {
         options.insert(UNKNOWN_OPTION.into(), 1.into());
     }
-    match registry.create_dataset(&request) {
-        Err(error) if error.kind() == ErrorKind::Configuration && error.to_string().contains(UNKNOWN_OPTION) => {
-            Ok(((), String::new()))
-        }
-        Err(error) => Err(format!("expected a configuration error that names `{UNKNOWN_OPTION}`, got: {error}")),
-        Ok(_) => Err(format!("the option `{UNKNOWN_OPTION}` was accepted; read options with `parse_options`")),
-    }
+    request
 }
 
 /// Prepares under a wish to stop, on a thread that is left behind where it does not come back.
@@ -77,7 +66,7 @@ fn stops(registry: &Registry, request: &DatasetRequest) -> Outcome<()> {
     let (done, answer) = mpsc::channel();
     thread::spawn(move || {
         // Nobody listens any more where it took too long.
-        let _ = done.send(dataset.prepare(&Wish(Err(Cancelled))));
+        let _ = done.send(dataset.prepare(&Wish(&|| true)));
     });
     match answer.recv_timeout(STOP) {
         Ok(Err(error)) if error.kind == ErrorKind::Cancelled => Ok(((), "stopped".into())),
@@ -91,10 +80,10 @@ fn stops(registry: &Registry, request: &DatasetRequest) -> Outcome<()> {
     }
 }
 
-fn prepare(dataset: &dyn Dataset) -> Outcome<Card> {
+fn prepare(dataset: &dyn Dataset, services: &dyn Services) -> Outcome<Card> {
     let mut cards = Vec::new();
     for _ in 0..2 {
-        dataset.prepare(&Wish(Ok(()))).map_err(text)?;
+        dataset.prepare(services).map_err(text)?;
         cards.push(dataset.card().map_err(text)?);
     }
     match (cards.pop().flatten(), cards.pop().flatten()) {
@@ -106,22 +95,22 @@ fn prepare(dataset: &dyn Dataset) -> Outcome<Card> {
 fn check_split(dataset: &dyn Dataset, card: &Card, split: Split, verdicts: &mut Verdicts) {
     let name = split.name();
     // Opening checks labels, groups, ids and the block against the card.
-    let opened = open(dataset, split);
+    let opened = || open(dataset, split);
     let Some(samples) = verdicts.note(&format!("{name}: labels, groups and ids"), opened) else { return };
     let samples = samples.as_ref();
     let chosen = chosen(samples.len());
-    let images = verdicts.note(&format!("{name}: images are read"), images(samples, &chosen));
+    let images = verdicts.note(&format!("{name}: images are read"), || images(samples, &chosen));
     let Some(images) = images else { return };
-    verdicts.note(&format!("{name}: read again, from several threads"), reads_again(samples, &chosen, &images));
-    verdicts.note(&format!("{name}: several images a call"), reads_at_once(samples, &chosen, &images));
-    verdicts.note(&format!("{name}: no image is smaller than hinted"), keeps_hints(samples, &chosen, &images));
+    verdicts.note(&format!("{name}: read again, from several threads"), || reads_again(samples, &chosen, &images));
+    verdicts.note(&format!("{name}: several images a call"), || reads_at_once(samples, &chosen, &images));
+    verdicts.note(&format!("{name}: no image is smaller than hinted"), || keeps_hints(samples, &chosen, &images));
     match samples.block() {
-        Some(block) => drop(verdicts.note(&format!("{name}: the block"), block_agrees(block, &chosen, &images))),
+        Some(block) => drop(verdicts.note(&format!("{name}: the block"), || block_agrees(block, &chosen, &images))),
         None => verdicts.skip(&format!("{name}: the block"), "it has none"),
     }
-    verdicts.note(&format!("{name}: facts"), facts(samples, &chosen));
+    verdicts.note(&format!("{name}: facts"), || facts(samples, &chosen));
     if split == Split::Train {
-        verdicts.note(&format!("{name}: the card's mean and deviation"), statistics(samples, card));
+        verdicts.note(&format!("{name}: the card's mean and deviation"), || statistics(samples, card));
     }
 }
 
@@ -229,28 +218,11 @@ fn facts(samples: &dyn Samples, chosen: &[usize]) -> Outcome<()> {
 /// Mean and deviation of each channel, of samples spread over the split.
 fn statistics(samples: &dyn Samples, card: &Card) -> Outcome<()> {
     let count = samples.len().min(MEASURED);
-    let (mut n, mut sums, mut squares) = (0.0, vec![0.0; card.channels], vec![0.0; card.channels]);
+    let mut moments = Moments::new(card.channels, Depth::of(card));
     for at in 0..count {
-        let image = one(samples, at * samples.len() / count).map_err(text)?;
-        let plane = image.data.len() / image.channels;
-        for (channel, plane) in image.data.chunks_exact(plane).enumerate() {
-            let mut add = |value: f64| {
-                sums[channel] += value;
-                squares[channel] += value * value;
-            };
-            match image.bit_depth {
-                8 => plane.iter().for_each(|value| add(f64::from(*value) / f64::from(u8::MAX))),
-                _ => plane
-                    .as_chunks::<2>()
-                    .0
-                    .iter()
-                    .for_each(|two| add(f64::from(u16::from_le_bytes(*two)) / f64::from(u16::MAX))),
-            }
-        }
-        n += (image.height * image.width) as f64;
+        moments.add(&one(samples, at * samples.len() / count).map_err(text)?);
     }
-    let mean: Vec<f64> = sums.iter().map(|sum| sum / n).collect();
-    let std: Vec<f64> = squares.iter().zip(&mean).map(|(sum, mean)| (sum / n - mean * mean).max(0.0).sqrt()).collect();
+    let (mean, std) = (moments.mean(), moments.std());
     let measured = format!("measured on {count} images: mean {mean:.4?}, deviation {std:.4?}");
     let Some(stated) = &card.normalization else { return Ok(((), format!("{measured}; the card states none"))) };
     let both = format!("{measured}; the card says {:.4?} and {:.4?}", stated.mean, stated.std);

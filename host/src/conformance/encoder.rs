@@ -1,13 +1,12 @@
 //! The contract of encoders, on the CPU.
 
-use super::dataset::UNKNOWN_OPTION;
+use super::outcome::{Outcome, UNKNOWN_OPTION, refuses_unknown, text};
 use super::verdict::Verdicts;
 use crate::native;
 use crate::plugin::{PluginFailure, Registry};
 use selfsame_encoder_api::{Encoder, EncoderRequest};
 use selfsame_plugin_api::ErrorKind;
 use serde_json::{Map, Value};
-use std::fmt::Display;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Channels, and height and width in pixels, of the encoders that are made.
@@ -19,15 +18,9 @@ const ROUNDING: f64 = 1e-4;
 /// The seed of most encoders here, and that of another one.
 const SEEDS: (i64, i64) = (7, 8);
 
-type Outcome<T> = Result<(T, String), String>;
-
-fn text(error: impl Display) -> String {
-    error.to_string()
-}
-
 /// Checks the encoder `name`.
 pub(super) fn check(registry: &Registry, name: &str, options: &Map<String, Value>, verdicts: &mut Verdicts) {
-    let card = registry.encoder_card(name).map(|card| (card, String::new()));
+    let card = || registry.encoder_card(name).map(|card| (card, String::new()));
     if verdicts.note("card", card).is_none() {
         return;
     }
@@ -39,38 +32,29 @@ pub(super) fn check(registry: &Registry, name: &str, options: &Map<String, Value
         let request = EncoderRequest { name, channels, image_size: (side, side), stem: None, options };
         registry.create_encoder(&request, Device::Cpu)
     };
-    verdicts.note("an unknown option is refused", refuses_unknown(make(INPUTS[0], SEEDS.0, Some(UNKNOWN_OPTION))));
-    let made = make_all(|input| make(input, SEEDS.0, None));
+    let unknown = || refuses_unknown(make(INPUTS[0], SEEDS.0, Some(UNKNOWN_OPTION)));
+    verdicts.note("an unknown option is refused", unknown);
+    let made = || make_all(|input| make(input, SEEDS.0, None));
     let Some(made) = verdicts.note("it is made for several inputs", made) else { return };
     let mut whole = true;
     for (input, encoder) in &made {
         let check = format!("embeddings of {} × {1} × {1}", input.0, input.1);
-        whole &= verdicts.note(&check, embeds(encoder.as_ref(), *input)).is_some();
+        whole &= verdicts.note(&check, || embeds(encoder.as_ref(), *input)).is_some();
     }
     let Some((input, encoder)) = made.first().filter(|_| whole) else {
         return verdicts.skip("everything else", "embeddings come first");
     };
     let (input, encoder) = (*input, encoder.as_ref());
-    verdicts.note("eval is deterministic", is_deterministic(encoder, input));
-    verdicts.note("an embedding does not depend on the batch", is_independent(encoder, input));
-    verdicts.note("channels-last input", takes_channels_last(encoder, input));
-    verdicts.note("bfloat16 autocast", takes_autocast(encoder, input));
-    let again = make(input, SEEDS.0, None).map_err(text);
-    verdicts.note("the seed decides the weights", again.and_then(|again| has_equal_weights(encoder, again.as_ref())));
-    verdicts.note("buffers move only in training", moves_buffers_in_training(encoder, input));
-    verdicts.note("a gradient reaches every parameter", reaches_parameters(encoder, input));
-    let fresh = make(input, SEEDS.1, None).map_err(text);
-    verdicts.note("saved and loaded", fresh.and_then(|fresh| loads(encoder, fresh.as_ref(), input)));
-}
-
-fn refuses_unknown(made: Result<Box<dyn Encoder>, PluginFailure>) -> Outcome<()> {
-    match made {
-        Err(error) if error.kind() == ErrorKind::Configuration && error.to_string().contains(UNKNOWN_OPTION) => {
-            Ok(((), String::new()))
-        }
-        Err(error) => Err(format!("expected a configuration error that names `{UNKNOWN_OPTION}`, got: {error}")),
-        Ok(_) => Err(format!("the option `{UNKNOWN_OPTION}` was accepted; read options with `parse_options`")),
-    }
+    verdicts.note("eval is deterministic", || is_deterministic(encoder, input));
+    verdicts.note("an embedding does not depend on the batch", || is_independent(encoder, input));
+    verdicts.note("channels-last input", || takes_channels_last(encoder, input));
+    verdicts.note("bfloat16 autocast", || takes_autocast(encoder, input));
+    let equal = || has_equal_weights(encoder, make(input, SEEDS.0, None).map_err(text)?.as_ref());
+    verdicts.note("the seed decides the weights", equal);
+    verdicts.note("buffers move only in training", || moves_buffers_in_training(encoder, input));
+    verdicts.note("a gradient reaches every parameter", || reaches_parameters(encoder, input));
+    let load = || loads(encoder, make(input, SEEDS.1, None).map_err(text)?.as_ref(), input);
+    verdicts.note("saved and loaded", load);
 }
 
 type Made = Vec<((usize, usize), Box<dyn Encoder>)>;
@@ -104,6 +88,10 @@ fn embed(encoder: &dyn Encoder, x: &Tensor) -> Result<Tensor, String> {
     no_grad(|| encoder.forward(x, false)).map_err(text)
 }
 
+fn is_equal(a: &Tensor, b: &Tensor) -> Result<bool, String> {
+    Ok(a.size() == b.size() && a.f_equal(b).map_err(text)?)
+}
+
 /// Largest difference, relative to the largest value of `a`.
 fn difference(a: &Tensor, b: &Tensor) -> f64 {
     let largest = |tensor: &Tensor| tensor.to_kind(Kind::Double).abs().max().double_value(&[]);
@@ -123,7 +111,7 @@ fn embeds(encoder: &dyn Encoder, input: (usize, usize)) -> Outcome<()> {
     for count in BATCHES {
         let (x, before) = (images(count, input), images(count, input));
         let _embedded = embed(encoder, &x)?;
-        if !x.equal(&before) {
+        if !is_equal(&x, &before)? {
             return Err("`forward` changed its input; it may only read it".into());
         }
     }
@@ -170,27 +158,34 @@ fn has_equal_weights(encoder: &dyn Encoder, again: &dyn Encoder) -> Outcome<()> 
     if names(&first) != names(&second) {
         return Err("two encoders have other parameters or buffers, or another order of them".into());
     }
-    match first.iter().zip(&second).find(|((_, a), (_, b))| !a.equal(b)) {
-        Some(((name, _), _)) => Err(format!("`{name}` differs under the same seed of libtorch's generator")),
-        None => Ok(((), String::new())),
+    for ((name, a), (_, b)) in first.iter().zip(&second) {
+        if !is_equal(a, b)? {
+            return Err(format!("`{name}` differs under the same seed of libtorch's generator"));
+        }
     }
+    Ok(((), String::new()))
 }
 
 fn moves_buffers_in_training(encoder: &dyn Encoder, input: (usize, usize)) -> Outcome<()> {
     let buffers = encoder.buffers();
     let copies = || buffers.iter().map(|buffer| buffer.tensor.copy()).collect::<Vec<_>>();
-    let moved = |before: &[Tensor]| -> Vec<&str> {
-        let pairs = buffers.iter().zip(before);
-        pairs.filter(|(now, before)| !now.tensor.equal(before)).map(|(now, _)| now.name.as_str()).collect()
+    let moved = |before: &[Tensor]| -> Result<Vec<&str>, String> {
+        let mut moved = Vec::new();
+        for (now, before) in buffers.iter().zip(before) {
+            if !is_equal(&now.tensor, before)? {
+                moved.push(now.name.as_str());
+            }
+        }
+        Ok(moved)
     };
     let before = copies();
     let _embedded = embed(encoder, &images(4, input))?;
-    let wrong = moved(&before);
+    let wrong = moved(&before)?;
     if !wrong.is_empty() {
         return Err(format!("they change in eval: {}", wrong.join(", ")));
     }
     let _embedded = no_grad(|| encoder.forward(&images(4, input), true)).map_err(text)?;
-    Ok(((), format!("{} of {} move in training", moved(&before).len(), buffers.len())))
+    Ok(((), format!("{} of {} move in training", moved(&before)?.len(), buffers.len())))
 }
 
 fn reaches_parameters(encoder: &dyn Encoder, input: (usize, usize)) -> Outcome<()> {
@@ -203,12 +198,21 @@ fn reaches_parameters(encoder: &dyn Encoder, input: (usize, usize)) -> Outcome<(
         // A weighted sum, because normalisation makes the gradient of a plain one vanish.
         (&embedded * (embedded.detach() * 3.0 + 1.0).sin()).sum(Kind::Float).f_backward().map_err(text)?;
     }
+    let (frozen, learning): (Vec<_>, Vec<_>) = parameters.iter().partition(|p| encoder.is_frozen(&p.name));
     let reached = |tensor: &Tensor| tensor.grad().defined();
-    let missed: Vec<_> = parameters.iter().filter(|p| !reached(&p.tensor)).map(|p| p.name.as_str()).collect();
+    if let Some(parameter) = frozen.iter().find(|p| reached(&p.tensor)) {
+        return Err(format!("`{}` is declared frozen, and a gradient reaches it", parameter.name));
+    }
+    let missed: Vec<_> = learning.iter().filter(|p| !reached(&p.tensor)).map(|p| p.name.as_str()).collect();
+    let aside = if frozen.is_empty() { String::new() } else { format!(", {} declared frozen", frozen.len()) };
     match missed.len() {
-        0 => Ok(((), format!("{} parameters", parameters.len()))),
-        count if count == parameters.len() => Err(format!("none of its {count} parameters; is the answer detached?")),
-        count => Err(format!("{count} of {} parameters are missed: {}", parameters.len(), missed.join(", "))),
+        0 => Ok(((), format!("{} parameters{aside}", learning.len()))),
+        count if count == learning.len() => Err(format!("none of its {count} parameters; is the answer detached?")),
+        count => Err(format!(
+            "{count} of {} parameters are missed: {}; declare in `is_frozen` what is not to learn",
+            learning.len(),
+            missed.join(", ")
+        )),
     }
 }
 

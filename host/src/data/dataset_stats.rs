@@ -3,6 +3,7 @@
 use super::decode::{Damaged, Decoder, lock, name};
 use super::depth::Depth;
 use super::error::DataError;
+use super::moments::Moments;
 use super::size::Size;
 use selfsame_plugin_api::{Image, Targets, Task};
 use serde::Serialize;
@@ -97,14 +98,6 @@ pub fn measure(decoder: &Decoder) -> Result<DatasetStats, DataError> {
         Some(groups) => same.iter().map(|&index| &groups[index]).collect::<BTreeSet<_>>().len() > 1,
         None => false,
     };
-    let largest = depth.full_scale();
-    let pixels = found.pixels as f64;
-    let mean = |channel: usize| found.sums[channel] as f64 / pixels;
-    let deviation = |channel: usize| (found.squares[channel] as f64 / pixels - mean(channel).powi(2)).max(0.0).sqrt();
-    let scaled = |of: &dyn Fn(usize) -> f64| match found.pixels {
-        0 => Vec::new(),
-        _ => (0..card.channels).map(|channel| of(channel) / largest).collect(),
-    };
     Ok(DatasetStats {
         samples: all.len(),
         labels: balance(&card.classes, card.task, &samples.targets()),
@@ -112,9 +105,9 @@ pub fn measure(decoder: &Decoder) -> Result<DatasetStats, DataError> {
         groups: groups.as_deref().map(count_groups),
         sizes: sizes(&found.sizes),
         bit_depth: depth,
-        range: (found.pixels > 0).then_some(found.range),
-        mean: scaled(&mean),
-        std: scaled(&deviation),
+        range: found.moments.range(),
+        mean: found.moments.mean(),
+        std: found.moments.std(),
         facts: std::mem::take(&mut found.facts),
         duplicates: duplicates
             .into_iter()
@@ -155,14 +148,10 @@ pub fn leaks(splits: &BTreeMap<String, DatasetStats>) -> Vec<Leak> {
     places.into_values().filter(|leak| leak.len() > 1).collect()
 }
 
-/// Sums over some samples; integers, so that no order of adding matters.
+/// Counts over some samples; no order of adding matters.
 struct Found {
-    depth: Depth,
+    moments: Moments,
     sizes: BTreeMap<Size, usize>,
-    range: (u16, u16),
-    pixels: u64,
-    sums: Vec<u128>,
-    squares: Vec<u128>,
     facts: BTreeMap<String, BTreeMap<String, usize>>,
     digests: BTreeMap<[u8; 32], Vec<usize>>,
     damaged: Vec<Damaged>,
@@ -171,12 +160,8 @@ struct Found {
 impl Found {
     fn new(channels: usize, depth: Depth) -> Self {
         Self {
-            depth,
+            moments: Moments::new(channels, depth),
             sizes: BTreeMap::new(),
-            range: (u16::MAX, 0),
-            pixels: 0,
-            sums: vec![0; channels],
-            squares: vec![0; channels],
             facts: BTreeMap::new(),
             digests: BTreeMap::new(),
             damaged: Vec::new(),
@@ -207,31 +192,14 @@ impl Found {
         let shape = [size.height, size.width].map(|side| (side as u64).to_le_bytes()).concat();
         let digest = Sha256::new().chain_update(shape).chain_update(&image.data).finalize();
         self.digests.entry(digest.into()).or_default().push(index);
-        let bytes = self.depth.bytes();
-        let area = size.area();
-        self.pixels += area as u64;
-        for (channel, plane) in image.data.chunks_exact(area * bytes).enumerate() {
-            let (mut sum, mut squares, mut range) = (0u64, 0u128, self.range);
-            for value in plane.chunks_exact(bytes) {
-                let value = value.iter().rev().fold(0u16, |value, byte| value << 8 | u16::from(*byte));
-                sum += u64::from(value);
-                squares += u128::from(u64::from(value).pow(2));
-                range = (range.0.min(value), range.1.max(value));
-            }
-            self.sums[channel] += u128::from(sum);
-            self.squares[channel] += squares;
-            self.range = range;
-        }
+        self.moments.add(&image);
     }
 
     fn merge(&mut self, other: Found) {
         for (size, count) in other.sizes {
             *self.sizes.entry(size).or_default() += count;
         }
-        self.range = (self.range.0.min(other.range.0), self.range.1.max(other.range.1));
-        self.pixels += other.pixels;
-        self.sums.iter_mut().zip(other.sums).for_each(|(sum, more)| *sum += more);
-        self.squares.iter_mut().zip(other.squares).for_each(|(sum, more)| *sum += more);
+        self.moments.merge(other.moments);
         for (fact, values) in other.facts {
             let counts = self.facts.entry(fact).or_default();
             values.into_iter().for_each(|(value, count)| *counts.entry(value).or_default() += count);

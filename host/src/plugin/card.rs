@@ -5,6 +5,10 @@ use selfsame_plugin_api::{Card, Normalization, Task};
 use std::collections::HashSet;
 use std::hash::Hash;
 
+/// The most channels of an image that are believed. Hyperspectral cameras have several hundred; whoever states more has
+/// confused channels with something else, and sums of each channel would not fit into memory.
+const MAX_CHANNELS: usize = 4096;
+
 pub(super) fn is_unique<T: Eq + Hash>(items: impl IntoIterator<Item = T>) -> bool {
     let mut seen = HashSet::new();
     items.into_iter().all(|item| seen.insert(item))
@@ -25,8 +29,8 @@ fn check_name(card: &str, asked: &str) -> Result<(), String> {
 pub(super) fn check(card: &Card, name: &str) -> Result<(), String> {
     check_name(&card.name, name)?;
     check_recommended(&card.recommended)?;
-    if card.channels == 0 {
-        return Err("card: 0 channels, expected at least 1".into());
+    if !(1..=MAX_CHANNELS).contains(&card.channels) {
+        return Err(format!("card: {} channels, expected 1 to {MAX_CHANNELS}", card.channels));
     }
     if ![8, 16, 32].contains(&card.bit_depth) {
         return Err(format!("card: bit depth {}, expected 8, 16 or 32 (float32)", card.bit_depth));
@@ -65,4 +69,43 @@ fn check_normalization(Normalization { mean, std }: &Normalization, channels: us
 pub(super) fn check_encoder(card: &EncoderCard, name: &str) -> Result<(), String> {
     check_name(&card.name, name)?;
     check_recommended(&card.recommended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selfsame_plugin_api::Split;
+
+    #[test]
+    fn each_broken_promise_of_a_card_is_named() {
+        let right = || Card::new("x", "").images(3, 8, (4, 4)).classes(["a", "b"]).splits([Split::Train]);
+        let values = |mean: [f64; 3], std: [f64; 3]| right().normalization(mean, std);
+        let task = |task: Task, classes: &[&str]| {
+            let mut card = right().classes(classes.iter().copied());
+            card.task = task;
+            card
+        };
+        assert_eq!(check(&right(), "x"), Ok(()));
+        assert_eq!(check(&right().images(4096, 32, (1, 1)), "x"), Ok(()));
+        for (card, expected) in [
+            (Card::new("y", "").images(3, 8, (4, 4)).splits([Split::Train]), "its name is `y`"),
+            (right().images(0, 8, (4, 4)), "0 channels, expected 1 to 4096"),
+            (right().images(usize::MAX, 8, (4, 4)), "18446744073709551615 channels, expected 1 to 4096"),
+            (right().images(3, 12, (4, 4)), "bit depth 12, expected 8, 16 or 32"),
+            (right().images(3, 8, (0, 4)), "nominal size (0, 4)"),
+            (right().splits(Vec::new()), "expected at least one, each once"),
+            (right().splits([Split::Train, Split::Train]), "expected at least one, each once"),
+            (task(Task::Binary, &[]), "0 classes for task Binary, expected 2 classes"),
+            (task(Task::Binary, &["a", "b", "c"]), "3 classes for task Binary, expected 2 classes"),
+            (task(Task::Multiclass, &["a", "b", "a"]), "3 classes for task Multiclass"),
+            (task(Task::Multilabel, &[]), "expected at least 1 class"),
+            (values([f64::NAN, 0.0, 0.0], [1.0; 3]), "expected 3 finite values each"),
+            (values([0.0; 3], [1.0, 0.0, 1.0]), "positive std"),
+            (right().normalization([0.5], [0.5]), "expected 3 finite values each"),
+            (right().recommended(serde_json::json!(["a"])), "expected a mapping"),
+        ] {
+            let reason = check(&card, "x").unwrap_err();
+            assert!(reason.contains(expected), "{reason}");
+        }
+    }
 }

@@ -154,15 +154,16 @@ impl PluginSamples {
             && bit_depth == self.card.bit_depth
             && !data.is_empty()
             && Some(data.len()) == expected;
-        let id = self.ids.as_ref().map(|ids| format!(" (`{}`)", ids[index])).unwrap_or_default();
+        let id = || self.ids.as_ref().map(|ids| format!(" (`{}`)", ids[index])).unwrap_or_default();
         if is_right {
             let image = Image { channels, height, width, bit_depth, data: data.as_slice().to_vec() };
             let held = float_pixels::held_image(image);
-            return held.map_err(|message| self.context.broken(format!("sample {index}{id} {message}")));
+            return held.map_err(|message| self.context.broken(format!("sample {index}{} {message}", id())));
         }
         Err(self.context.broken(format!(
-            "sample {index}{id} is {channels} × {height} × {width} of {bit_depth} bits in {} bytes; the card says {} \
+            "sample {index}{} is {channels} × {height} × {width} of {bit_depth} bits in {} bytes; the card says {} \
              channels of {} bits",
+            id(),
             data.len(),
             self.card.channels,
             self.card.bit_depth
@@ -250,7 +251,7 @@ impl Samples for PluginSamples {
 
     fn block(&self) -> Option<&[u8]> {
         self.checked_block().unwrap_or_else(|error| {
-            tracing::error!("{error}; reading images one batch at a time instead");
+            tracing::error!("{error}; reading images one by one instead");
             None
         })
     }

@@ -6,6 +6,7 @@ use selfsame_abi::EncoderObject;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter, ParameterKind, Result, borrow_tensor, take_tensor};
 use serde::Deserialize;
 use std::cell::Cell;
+use std::collections::HashSet;
 use tch::{Device, Kind, TchError, Tensor};
 
 /// The longest embedding that is believed.
@@ -16,6 +17,8 @@ pub(super) struct PluginEncoder {
     object: EncoderObject,
     feature_dim: usize,
     parameters: Vec<Parameter>,
+    /// Names of those that are not to learn.
+    frozen: HashSet<String>,
     buffers: Vec<Buffer>,
     /// Whether an embedding in eval mode has been looked at.
     is_seen: Cell<bool>,
@@ -25,6 +28,9 @@ pub(super) struct PluginEncoder {
 struct ParameterMetadata {
     name: String,
     kind: ParameterKind,
+    /// Absent in plugins of older SDKs.
+    #[serde(default)]
+    frozen: bool,
 }
 
 #[derive(Deserialize)]
@@ -36,9 +42,12 @@ impl PluginEncoder {
     pub(super) fn new(context: PluginContext, object: EncoderObject) -> selfsame_plugin_api::Result<Self> {
         let damaged = |error: serde_json::Error| context.broken(format!("metadata of a tensor: {error}"));
         let feature_dim = context.call("Encoder::feature_dim", |_| object.feature_dim())?;
-        let mut parameters = Vec::new();
+        let (mut parameters, mut frozen_names) = (Vec::new(), HashSet::new());
         for named in context.call("Encoder::parameters", |_| object.parameters())? {
-            let ParameterMetadata { name, kind } = serde_json::from_str(&named.metadata).map_err(damaged)?;
+            let ParameterMetadata { name, kind, frozen } = serde_json::from_str(&named.metadata).map_err(damaged)?;
+            if frozen {
+                frozen_names.insert(name.clone());
+            }
             parameters.push(Parameter { name, kind, tensor: take_tensor(named.tensor) });
         }
         let mut buffers = Vec::new();
@@ -57,7 +66,7 @@ impl PluginEncoder {
             let name = &parameter.name;
             return Err(context.broken(format!("parameter `{name}` is not a leaf that requires gradients")));
         }
-        Ok(Self { context, object, feature_dim, parameters, buffers, is_seen: Cell::new(false) })
+        Ok(Self { context, object, feature_dim, parameters, frozen: frozen_names, buffers, is_seen: Cell::new(false) })
     }
 }
 
@@ -125,5 +134,9 @@ impl Encoder for PluginEncoder {
     fn buffers(&self) -> Vec<Buffer> {
         let handle = |b: &Buffer| Buffer { name: b.name.clone(), tensor: b.tensor.shallow_clone() };
         self.buffers.iter().map(handle).collect()
+    }
+
+    fn is_frozen(&self, name: &str) -> bool {
+        self.frozen.contains(name)
     }
 }

@@ -1,6 +1,7 @@
 //! Notices a plugin, or a C library in it, that ends the process: the exit code would say that all went well.
 
 use super::slow_call;
+use crate::output::terminal;
 use std::io::Write;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,7 @@ extern "C" fn judge() {
         return;
     }
     let Some((plugin, method)) = slow_call::under_way() else { return };
+    let plugin = terminal::in_one_line(&plugin);
     let _ = writeln!(
         std::io::stderr(),
         "error: plugin `{plugin}` ended the process in `{method}` (it called `exit`); nothing was completed. Report it to \

@@ -13,6 +13,12 @@ pub enum PluginFailure {
         /// One sentence.
         reason: String,
     },
+    /// A file that was named does not exist.
+    #[error("plugin file {}: no such file", path.display())]
+    Absent {
+        /// As it was named.
+        path: PathBuf,
+    },
     /// A plugin of the same file name is installed.
     #[error("{} is there already ({installed}; this one is {new}); replace it with --force", path.display())]
     Occupied {
@@ -22,6 +28,21 @@ pub enum PluginFailure {
         installed: String,
         /// Name and version of the plugin that was to be installed.
         new: String,
+    },
+    /// Another installed plugin provides the name.
+    #[error(
+        "`{name}` is provided by {} already ({installed}); remove that with `selfsame plugins remove {plugin}` first",
+        path.display()
+    )]
+    Taken {
+        /// The data set or encoder.
+        name: String,
+        /// The file that provides it.
+        path: PathBuf,
+        /// Its plugin's name and version.
+        installed: String,
+        /// Its plugin's name.
+        plugin: String,
     },
     /// No plugin provides the name.
     #[error("{0}")]
@@ -53,7 +74,10 @@ impl PluginFailure {
         match self {
             PluginFailure::Failed(error) => error.kind,
             // The name is a value that the user wrote; the message also says which files could not be used.
-            PluginFailure::Unknown(_) | PluginFailure::Occupied { .. } => ErrorKind::Configuration,
+            PluginFailure::Unknown(_)
+            | PluginFailure::Absent { .. }
+            | PluginFailure::Occupied { .. }
+            | PluginFailure::Taken { .. } => ErrorKind::Configuration,
             PluginFailure::Unusable { .. } | PluginFailure::Ambiguous { .. } => ErrorKind::Plugin,
         }
     }

@@ -4,7 +4,6 @@ use super::registry::Conflict;
 use super::{PluginFailure, Provided, Registry, SearchDir, description, digest, listing};
 use crate::regular_file;
 use crate::storage::sha256_of_bytes;
-use selfsame_plugin_api::PluginError;
 use std::fs::{self, Permissions};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -68,13 +67,12 @@ fn ensure_own_names(ours: &Provided, path: &Path, folder: &Path) -> Result<(), P
         let shared = |ours: &[String], theirs: &[String]| ours.iter().find(|name| theirs.contains(name)).cloned();
         let name = shared(ours.datasets(), theirs.datasets()).or(shared(ours.encoders(), theirs.encoders()));
         if let Some(name) = name {
-            return Err(PluginError::configuration(format!(
-                "`{name}` is provided by {} already ({}); remove that with `selfsame plugins remove {}` first",
-                other.path.display(),
-                theirs.label(),
-                theirs.name()
-            ))
-            .into());
+            return Err(PluginFailure::Taken {
+                name,
+                path: other.path.clone(),
+                installed: theirs.label(),
+                plugin: theirs.name().to_owned(),
+            });
         }
     }
     Ok(())

@@ -53,6 +53,12 @@ fn section<'data>(data: impl ReadRef<'data>) -> Result<&'data [u8], String> {
 
 fn judge(manifest: &Manifest) -> Result<(), String> {
     let Manifest { layout, target, panic, libtorch, .. } = manifest;
+    if layout.is_empty() {
+        return Err(format!(
+            "built before plugin ABI {ABI_VERSION} was frozen: its manifest has no `layout`; build it with the \
+             selfsame-plugin-api of this host"
+        ));
+    }
     if layout != LAYOUT_DIGEST {
         return Err(format!(
             "its types of plugin ABI {ABI_VERSION} are laid out differently from this host's (layout {layout}, this host \

@@ -1,5 +1,6 @@
 //! Finds plugins, judges them without running them, and shows the rest of the host plain traits.
 
+mod allowed;
 mod card;
 mod dataset;
 mod described;

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{
     collections::HashSet,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -139,7 +140,10 @@ impl Registry {
     /// A file that cannot be used.
     pub fn of_file(file: &Path, dirs: &[SearchDir]) -> Result<(Self, Provided), PluginFailure> {
         let unusable = |reason: String| PluginFailure::Unusable { path: file.to_owned(), reason };
-        let path = file.canonicalize().map_err(|error| unusable(format!("cannot be opened: {error}")))?;
+        let path = file.canonicalize().map_err(|error| match error.kind() {
+            ErrorKind::NotFound => PluginFailure::Absent { path: file.to_owned() },
+            _ => unusable(format!("cannot be opened: {error}")),
+        })?;
         let folder = SearchDir::new(path.parent().unwrap_or(Path::new("/")), "the file's own folder");
         let scanned = ScannedFile::read(path, 0, &folder);
         let provided = scanned.provided.clone().map_err(unusable)?;
@@ -279,11 +283,12 @@ impl Registry {
         }
     }
 
-    /// The file that provides a name: that of the folder which is searched first. One that is passed over for it is told
-    /// of; copies do not count.
+    /// The file that provides a name: that of the folder which is searched first. What is passed over for it is told of:
+    /// files that cannot be used, and other providers; copies do not count.
     fn find(&self, kind: Kind, name: &str) -> Result<&ScannedFile, PluginFailure> {
         let mut providers = self.files.iter().filter(|file| file.provides(kind, name));
         let Some(first) = providers.next() else { return Err(self.unknown(kind, name)) };
+        self.tell_of_unusable(first, kind, name);
         let Some(second) = providers.find(|file| !same_content(&first.path, &file.path)) else {
             return Ok(first);
         };
@@ -316,6 +321,23 @@ impl Registry {
             );
         }
         Ok(first)
+    }
+
+    /// Warns, once, of each file that cannot be used and that would come before `found`, or be ambiguous with it, should it
+    /// provide the same name: what a file that cannot be read provides, nobody knows.
+    fn tell_of_unusable(&self, found: &ScannedFile, kind: Kind, name: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in self.files.iter().filter(|file| file.folder <= found.folder) {
+            let Err(reason) = &file.provided else { continue };
+            if told.insert(file.path.clone()) {
+                tracing::warn!(
+                    "plugin file {} is passed over: {reason}; the {} `{name}` is that of {}",
+                    file.path.display(),
+                    kind.what(),
+                    found.path.display()
+                );
+            }
+        }
     }
 
     /// The first data set or encoder of `file` whose name stands for another file's, or for none.

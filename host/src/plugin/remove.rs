@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 /// Removes the plugin file in `folder` that has this file name, or provides the plugin, data set or encoder of this name, and
-/// returns what was removed, for people.
+/// returns what was removed, for people. Of a file that links lead to, the links in the folder are removed, and the file only
+/// where it lies there itself.
 ///
 /// # Errors
 /// A name that no file or several files have, and files that cannot be removed.
 pub fn remove(name: &str, folder: &Path) -> Result<String, PluginFailure> {
     let installed = Registry::scan(&[SearchDir::new(folder, "installed")]);
-    let of_name = |file: &&ScannedFile| file.path.file_name().is_some_and(|own| own == name);
+    let of_name =
+        |file: &&ScannedFile| entries_of(file, folder).iter().any(|entry| entry.file_name() == Some(name.as_ref()));
     let mut found: Vec<_> = installed.files().iter().filter(of_name).collect();
     if found.is_empty() {
         found = installed.providers(name).collect();
@@ -42,23 +44,24 @@ pub fn remove(name: &str, folder: &Path) -> Result<String, PluginFailure> {
         path: file.path.clone(),
         reason: format!("cannot be removed: {error}"),
     };
-    let entry = entry_of(file, folder).map_err(unremovable)?;
-    fs::remove_file(&entry).map_err(unremovable)?;
-    match fs::remove_file(digest::beside(&entry)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unremovable(error)),
-        _ => Ok(format!("{} is removed ({})", entry.display(), provided(file))),
-    }
-}
-
-/// The name in the folder that leads to the file: where that is a link, the link is what is installed.
-fn entry_of(file: &ScannedFile, folder: &Path) -> io::Result<PathBuf> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.canonicalize().unwrap_or_else(|_| path.clone()) == file.path {
-            return Ok(path);
+    let entries = entries_of(file, folder);
+    for entry in &entries {
+        fs::remove_file(entry).map_err(unremovable)?;
+        match fs::remove_file(digest::beside(entry)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unremovable(error)),
+            _ => {}
         }
     }
-    Err(io::Error::from(io::ErrorKind::NotFound))
+    let removed: Vec<_> = entries.iter().map(|entry| entry.display().to_string()).collect();
+    let kept =
+        if file.path.exists() { format!("; {} stays, a link led to it", file.path.display()) } else { String::new() };
+    Ok(format!("{} is removed ({}){kept}", removed.join(", "), provided(file)))
+}
+
+/// The names in the folder that lead to the file: its own, and links.
+fn entries_of(file: &ScannedFile, folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    entries.filter(|path| path.canonicalize().unwrap_or_else(|_| path.clone()) == file.path).collect()
 }
 
 fn provided(file: &ScannedFile) -> String {

@@ -1,8 +1,9 @@
 //! Keeps standard output for results: what a plugin prints goes to standard error.
 
+use rustix::stdio::dup2_stdout;
 use std::fs::File;
 use std::io::{self, Write, stderr, stdout};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 
 /// Takes standard output for the caller alone; whatever else is printed, by plugins above all, goes to standard error.
 ///
@@ -11,9 +12,6 @@ use std::os::fd::{AsFd, AsRawFd};
 pub fn reserve() -> io::Result<File> {
     stdout().flush()?;
     let own = stdout().as_fd().try_clone_to_owned()?;
-    // SAFETY: both descriptors belong to the process for good; `dup2` replaces the first in one step.
-    if unsafe { libc::dup2(stderr().as_raw_fd(), stdout().as_raw_fd()) } < 0 {
-        return Err(io::Error::last_os_error());
-    }
+    dup2_stdout(stderr())?;
     Ok(File::from(own))
 }

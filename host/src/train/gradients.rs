@@ -13,12 +13,12 @@ const NAMED: usize = 5;
 /// An encoder of which no parameter has a gradient: it would stay as it is.
 pub fn ensure_received(name: &str, encoder: &dyn Encoder) -> Result<(), Error> {
     let mut parameters = encoder.parameters();
-    // What the method keeps as it was at the start.
-    parameters.retain(|parameter| parameter.tensor.requires_grad());
+    // What the method keeps as it was at the start, and what the plugin says is not to learn.
+    parameters.retain(|parameter| parameter.tensor.requires_grad() && !encoder.is_frozen(&parameter.name));
     let without: Vec<_> = parameters.iter().filter(|parameter| !parameter.tensor.grad().defined()).collect();
     if without.len() == parameters.len() {
         let reason = match parameters.len() {
-            0 => "it has no parameters: `parameters` returns an empty list".to_owned(),
+            0 => "it has no parameters that are to learn".to_owned(),
             count => format!(
                 "none of its {count} parameters received a gradient in the first step: `forward` returns a tensor that does \
                  not depend on what `parameters` returns (a detached tensor, or copies instead of handles)"

@@ -228,4 +228,11 @@ pub trait Encoder: Send {
 
     /// All saved tensors that are not trained, in a fixed order.
     fn buffers(&self) -> Vec<Buffer>;
+
+    /// Whether the parameter of this name is not to learn, so that no gradient reaching it is right. The host asks for every
+    /// parameter, once.
+    fn is_frozen(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
 }

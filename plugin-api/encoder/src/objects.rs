@@ -76,9 +76,10 @@ impl EncoderAbi for EncoderShim {
 
     fn parameters(&self) -> RawResult<RVec<NamedTensor>> {
         guard("Encoder::parameters", || {
-            let named = self.0.parameters().into_iter().map(|parameter| NamedTensor {
-                metadata: json!({"name": parameter.name, "kind": parameter.kind}).to_string().into(),
-                tensor: own_tensor(parameter.tensor),
+            let named = self.0.parameters().into_iter().map(|parameter| {
+                let frozen = self.0.is_frozen(&parameter.name);
+                let metadata = json!({"name": parameter.name, "kind": parameter.kind, "frozen": frozen});
+                NamedTensor { metadata: metadata.to_string().into(), tensor: own_tensor(parameter.tensor) }
             });
             Ok(named.collect())
         })

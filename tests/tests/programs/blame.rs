@@ -44,19 +44,31 @@ fn a_data_set_that_breaks_its_contract_is_named_with_the_method() {
         ("exit:read", 4, "ended the process in `Samples::read`"),
         ("missing", 3, "`images.bin` is missing; download it"),
         ("escapes", 3, r"\u001b]0;pwned\u0007`im"),
+        ("payload", 4, "`Dataset::prepare` panicked at"),
+        ("wrong:len", 4, "for 18446744073709551615 samples"),
+        ("error:configuration", 2, "no"),
+        ("error:empty", 3, "data set `hostile`"),
+        ("error:plugin", 4, "no"),
+        ("error:device", 5, "no"),
+        ("error:cancelled", 130, "no"),
     ];
     for (fault, code, part) in cases {
         let set = format!("--set dataset.name=hostile --set dataset.options.fault={fault}");
         blames(&sandbox.run(&format!("data verify {set}")), code, &[PLUGIN, part]);
     }
-    // A decoder that panics has met a strange file: that is said of the sample.
-    for fault in ["panic:read", "wrong:facts", "panic:facts"] {
-        let command = if fault == "panic:read" { "verify" } else { "stats" };
+    // A decoder that panics has met a strange file: that is said of each sample.
+    for (fault, command, method) in [
+        ("panic:read", "verify", "`Samples::read` panicked"),
+        ("panic:facts", "stats", "`Samples::facts` panicked"),
+        ("wrong:facts", "stats", "the header is cut off"),
+    ] {
         let ran =
             sandbox.run(&format!("data {command} --set dataset.name=hostile --set dataset.options.fault={fault}"));
         let said = ran.stdout + &ran.stderr;
-        assert!(said.contains("selfsame-hostile-plugin") && said.contains('a'), "{fault}: {said}");
-        assert!(said.contains("panicked") || said.contains("the header is cut off"), "{fault}: {said}");
+        for sample in ["(`a`)", "(`d`)"] {
+            let named = said.lines().find(|line| line.contains(sample));
+            assert!(named.is_some_and(|line| line.contains(method) && line.contains(PLUGIN)), "{fault}: {said}");
+        }
     }
 }
 
@@ -84,6 +96,48 @@ fn an_encoder_that_breaks_its_contract_is_named_with_the_method() {
 }
 
 #[test]
+fn a_check_ends_at_the_first_wish_to_stop_and_where_a_call_blocks_at_the_second() {
+    let sandbox = sandbox();
+    for (fault, command, method) in [
+        ("busy", "plugins check hostile --only hostile --set dataset.options.fault=busy", None),
+        (
+            "hang:read",
+            "plugins check hostile --only hostile --set dataset.options.fault=hang:read",
+            Some("Samples::read"),
+        ),
+    ] {
+        let log = sandbox.path(&fault.replace(':', "-"));
+        let mut command = sandbox.command(command);
+        command.stderr(std::fs::File::create(&log).unwrap());
+        let mut running = Running::start(&mut command);
+        // Preparing under a wish to stop comes first: the second call of `busy` goes on until it is told.
+        let calls = if method.is_some() { 1 } else { 2 };
+        wait_for("the call", &log, |said| said.matches("hanging").count() >= calls);
+        running.signal(libc::SIGINT);
+        if let Some(method) = method {
+            wait_for("the method", &log, |said| said.contains(&format!("waiting for `{method}` of {PLUGIN}")));
+            running.signal(libc::SIGINT);
+        }
+        assert_eq!(running.wait().unwrap().code(), Some(130));
+        assert_eq!(std::fs::read_to_string(&log).unwrap().contains("stopped at the user's request"), method.is_none());
+    }
+}
+
+/// Waits until the log says so.
+#[track_caller]
+fn wait_for(what: &str, log: &std::path::Path, is_said: impl Fn(&str) -> bool) {
+    let start = Instant::now();
+    loop {
+        let said = std::fs::read_to_string(log).unwrap();
+        if is_said(&said) {
+            return;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}: {said}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn a_plugin_that_hangs_is_named_at_the_first_wish_to_stop_and_ended_at_the_second() {
     let sandbox = sandbox();
     for (fault, method) in [("hang", "Dataset::prepare"), ("hang:read", "Samples::read")] {
@@ -92,18 +146,10 @@ fn a_plugin_that_hangs_is_named_at_the_first_wish_to_stop_and_ended_at_the_secon
         let mut command = sandbox.command(&format!("data verify {set}"));
         command.stderr(std::fs::File::create(&log).unwrap());
         let mut running = Running::start(&mut command);
-        let said = |part: &str| std::fs::read_to_string(&log).unwrap().contains(part);
-        let wait = |what: &str, is_there: &dyn Fn() -> bool| {
-            let start = Instant::now();
-            while !is_there() {
-                assert!(start.elapsed() < Duration::from_secs(60), "{what}: {:?}", std::fs::read_to_string(&log));
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        };
-        wait("the call", &|| said("hanging"));
+        wait_for("the call", &log, |said| said.contains("hanging"));
         running.signal(libc::SIGINT);
         let named = format!("waiting for `{method}` of {PLUGIN}; press Ctrl-C again to end the process at once");
-        wait(&named, &|| said(&named));
+        wait_for(&named, &log, |said| said.contains(&named));
         running.signal(libc::SIGINT);
         assert_eq!(running.wait().unwrap().code(), Some(130));
     }
@@ -129,4 +175,53 @@ fn a_file_name_that_steers_a_terminal_is_shown_escaped() {
         assert!(!said.contains('\x1b') && !said.contains('\x07'), "{said:?}");
         assert!(said.contains(r"\u001b]0;pwned\u0007"), "{said:?}");
     }
+}
+
+#[test]
+fn no_text_of_a_plugin_steers_a_terminal_or_a_page() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("plugins")).unwrap();
+    let evil = r"\e]0;pwned\a\e[2J\x9B31m\u202E\r";
+    sandbox.write(
+        "plugins/evil.dataset.yaml",
+        &format!(
+            "name: \"n{evil}\"\nversion: \"v{evil}\"\nreader: shapes\nsummary: \"s{evil}\"\nlicence: \"l{evil}\"\n\
+             citation: \"c{evil}\"\noptions: {{train_size: 64}}\n"
+        ),
+    );
+    let run_file = format!("dataset: {{name: \"n{evil}\", options: {{}}}}\n");
+    sandbox.write("evil.yaml", &run_file);
+    let small = TINY.replace("--set dataset.name=shapes --set dataset.options.train_size=64", "--config evil.yaml");
+    let file = "plugins/evil.dataset.yaml";
+    for command in [
+        "plugins list",
+        "plugins list --json",
+        &format!("plugins inspect {file}"),
+        &format!("plugins inspect {file} --json"),
+        &format!("plugins check {file}"),
+        &format!("plugins check {file} --json"),
+        &format!("plugins install {file}"),
+        "config show --config evil.yaml",
+        "data verify --config evil.yaml",
+        "data stats --config evil.yaml",
+        "data stats --json --config evil.yaml",
+        &format!("train {small} --set scheduler.epochs=1 --output-dir run"),
+        "report run",
+        "evaluate run --protocol knn",
+    ] {
+        let ran = sandbox.run(command).succeeded();
+        let said = ran.stdout + &ran.stderr;
+        assert!(!said.contains(is_raw), "{command}: {said:?}");
+        assert!(
+            said.contains("]0;pwned") || command.ends_with("run") || command.contains("evaluate"),
+            "{command}: {said}"
+        );
+    }
+    let page = std::fs::read_to_string(sandbox.path("run/report.html")).unwrap();
+    assert!(!page.contains(is_raw) && page.contains(r"l\u001b]0;pwned\u0007"), "{page}");
+}
+
+/// What steers a terminal, or the direction of writing.
+fn is_raw(c: char) -> bool {
+    (c.is_control() && !"\n\t".contains(c)) || c == '\u{202e}'
 }

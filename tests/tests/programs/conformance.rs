@@ -27,6 +27,18 @@ fn the_shipped_plugins_keep_their_contracts() {
     let ran = sandbox.run("plugins check shapes --json --set dataset.options.train_size=16").succeeded();
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(report["verdicts"][0]["check"], "card");
+    // What the user wrote is the user's mistake.
+    for (arguments, parts) in [
+        ("nowhere.so", &["nowhere.so", "no such file"][..]),
+        ("shaqes", &["`shaqes`", "did you mean `shapes`?"]),
+        ("shapes --only circles", &["`circles`", "it provides: shapes"]),
+        ("shapes --set dataset.options.sides=7", &["`dataset.options.sides`", "train_size"]),
+        ("shapes --set dataset.option.sides=7", &["dataset.option.sides", "dataset.options"]),
+        ("shapes --set train.batch_size=7", &["train.batch_size", "only takes dataset.dataset_dir"]),
+        ("shapes --set dataset.options", &["has no `=`"]),
+    ] {
+        sandbox.run(&format!("plugins check {arguments}")).failed(2, parts);
+    }
     let hostile = test_plugin("hostile");
     let ran = sandbox.run(&format!("plugins check {} --json", hostile.display()));
     assert_eq!(ran.code, Some(4), "{}", ran.stderr);

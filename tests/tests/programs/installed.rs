@@ -49,9 +49,26 @@ fn an_installed_plugin_is_found_from_everywhere_and_not_replaced_by_accident() {
     assert!(removed.stdout.contains("libselfsame_plugin_shapes.so is removed"), "{}", removed.stdout);
     assert_eq!(std::fs::read_dir(sandbox.path("data-home/selfsame/plugins")).unwrap().count(), 0);
     run(&sandbox, "plugins remove shapes").failed(2, &["nothing is installed"]);
-    // Where the name is that of another file, this is said at once.
-    let overruled = run(&sandbox, "plugins install own/libother.so --plugins own").succeeded();
-    assert!(!overruled.stdout.contains("but `shapes`"), "copies do not count: {}", overruled.stdout);
+    // Where the name is that of another file, this is said at once; copies do not count.
+    let copied = run(&sandbox, "plugins install own/libother.so --plugins own").succeeded();
+    assert!(!copied.stdout.contains("but `shapes`"), "{}", copied.stdout);
+    place_shapes(&sandbox.path("named/libother.so"), 0o755, 0o644);
+    let overruled = run(&sandbox, "plugins install named/libother.so --force --plugins own").succeeded();
+    assert!(overruled.stdout.contains("but `shapes` is that of"), "{}", overruled.stdout);
+    run(&sandbox, "plugins remove libother.so").succeeded();
+
+    // A link is what is installed: it goes by its own name, and by those of the file that it leads to, which stays.
+    let link = sandbox.path("data-home/selfsame/plugins/liblink.so");
+    for name in ["liblink.so", "shapes"] {
+        std::os::unix::fs::symlink(sandbox.path(file), &link).unwrap();
+        let removed = run(&sandbox, &format!("plugins remove {name}")).succeeded();
+        assert!(
+            removed.stdout.contains("liblink.so is removed") && removed.stdout.contains("stays"),
+            "{}",
+            removed.stdout
+        );
+        assert!(link.symlink_metadata().is_err() && sandbox.path(file).exists());
+    }
 }
 
 #[test]
@@ -101,6 +118,29 @@ fn plugins_that_others_can_change_are_warned_of_and_refused_where_that_is_asked_
         let file = listed.as_array().unwrap().iter().find(|file| file["path"].as_str().unwrap().ends_with("liba.so"));
         assert_eq!(file.unwrap()["ok"], false);
     }
+}
+
+#[test]
+fn with_a_list_of_digests_only_what_is_on_it_is_used() {
+    let sandbox = Sandbox::new();
+    place_shapes(&sandbox.path("named/liba.so"), 0o755, 0o644);
+    let with_list = |command: &str| {
+        Running::start(sandbox.command(command).env("SELFSAME_ALLOWED_PLUGINS", sandbox.path("list"))).finish()
+    };
+    let digest = |file: &std::path::Path| {
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(std::fs::read(file).unwrap());
+        base16ct::lower::encode_string(&digest)
+    };
+    let (own, resnet) = (digest(&sandbox.path("named/liba.so")), plugins().join("libselfsame_plugin_resnet.so"));
+    let check =
+        "config check --set dataset.name=shapes --set train.self_supervision.encoder_name=resnet8 --plugins named";
+    with_list(check).failed(2, &["named/liba.so", "SELFSAME_ALLOWED_PLUGINS", "cannot be read"]);
+    sandbox.write("list", &format!("{}  libselfsame_plugin_resnet.so\n", digest(&resnet)));
+    with_list(check).failed(2, &["named/liba.so", &own, "SELFSAME_ALLOWED_PLUGINS"]);
+    with_list("plugins inspect named/liba.so").failed(4, &["named/liba.so", &own]);
+    with_list("plugins install named/liba.so").failed(4, &["named/liba.so", &own]);
+    sandbox.write("list", &format!("{}  libselfsame_plugin_resnet.so\n{own}  liba.so\n", digest(&resnet)));
+    with_list(check).succeeded();
 }
 
 /// Another file with the plugin `shapes`, and the permissions of its folder and of itself.

@@ -47,7 +47,7 @@ fn plugins_can_be_listed_and_inspected() {
     }
     assert!(sandbox.run("plugins inspect resnet18").succeeded().stdout.contains("encoder resnet18"));
     sandbox.run("plugins inspect resnet_18").failed(2, &["`resnet_18`", "did you mean `resnet18`?"]);
-    sandbox.run("plugins inspect nowhere.so").failed(4, &["nowhere.so", "cannot be opened"]);
+    sandbox.run("plugins inspect nowhere.so").failed(2, &["nowhere.so", "no such file"]);
 }
 
 #[test]
@@ -71,12 +71,25 @@ fn a_pipe_in_a_plugin_folder_is_named_and_waited_for_by_no_command() {
     std::fs::create_dir(sandbox.path("plugins")).unwrap();
     let made = std::process::Command::new("mkfifo").arg(sandbox.path("plugins/libpipe.so")).status().unwrap();
     assert!(made.success());
+    for (link, to) in [("libzero.so", "/dev/zero"), ("libloop.so", "libloop.so"), ("libdangling.so", "nowhere")] {
+        std::os::unix::fs::symlink(to, sandbox.path("plugins").join(link)).unwrap();
+    }
     let expected = "a named pipe, expected a regular file";
     // Killed when it hangs, as it does when a pipe is opened and nobody writes.
     let run = |arguments: &str| Running::within(Duration::from_secs(60), &mut sandbox.command(arguments)).finish();
     let listed = run("plugins list --json").succeeded();
     assert!(listed.stdout.contains("libpipe.so") && listed.stdout.contains(expected), "{}", listed.stdout);
+    for (file, reason) in [("/dev/zero", "a device"), ("libloop.so", "cannot be"), ("libdangling.so", "cannot be")] {
+        let listed: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+        let of_file = |one: &&serde_json::Value| one["path"].as_str().is_some_and(|path| path.ends_with(file));
+        let found = listed.as_array().unwrap().iter().find(of_file).expect(file);
+        assert!(found["reason"].as_str().unwrap().contains(reason), "{found}");
+    }
     run("doctor").succeeded();
+    // Whoever looks for a name there is told, once, of what may have been meant to provide it.
+    let ran = run("config check --set dataset.name=shapes").succeeded();
+    let told = |line: &&str| line.contains("libpipe.so is passed over") && line.contains("`shapes` is that of");
+    assert_eq!(ran.stderr.lines().filter(told).count(), 1, "{}", ran.stderr);
     run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
     for command in ["inspect", "install"] {
         run(&format!("plugins {command} plugins/libpipe.so")).failed(4, &["libpipe.so", expected]);
@@ -205,6 +218,7 @@ fn a_new_plugin_is_a_folder_of_its_own() {
     sandbox.run("plugins new other --dataset --encoder").failed(2, &["--encoder"]);
     sandbox.run("plugins new other --rev 1a2b").failed(2, &["--git"]);
     sandbox.run("plugins new other --git \" --rev 1a2b").failed(2, &["--git"]);
+    Running::start(sandbox.command("plugins new other --git").arg("")).finish().failed(2, &["--git"]);
     assert!(!sandbox.path("other").exists());
 }
 
@@ -230,6 +244,8 @@ fn an_encoder_that_cannot_learn_is_named_after_its_first_step() {
         let ran = train("unused", more).succeeded();
         let warning = "1 of 2 parameters received no gradient in the first step and stay as they are: spare.weight";
         assert_eq!(ran.stderr.matches(warning).count(), 1, "{}", ran.stderr);
-        assert!(!train("none", more).succeeded().stderr.contains("gradient"), "{more}");
+        for fault in ["none", "frozen"] {
+            assert!(!train(fault, more).succeeded().stderr.contains("gradient"), "{fault} {more}");
+        }
     }
 }

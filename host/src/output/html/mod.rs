@@ -7,6 +7,7 @@ mod verdict;
 use super::curves::{COLORS, Series, svg};
 use super::facts::{evaluation_warnings, facts};
 use super::scores::{ScoreRows, Scores, score_rows};
+use super::terminal;
 use crate::evaluate::{self, Evaluation};
 use crate::metric::{self, Better, Metric, Probe};
 use crate::run::metrics::Record;
@@ -138,9 +139,10 @@ fn series(name: &str, metrics: &[Record]) -> Series {
     Series { name: name.to_owned(), points }
 }
 
+/// Foreign text: nothing in it is a tag, ends a line's direction or is passed over by a browser.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in terminal::shown(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

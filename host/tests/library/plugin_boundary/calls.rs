@@ -43,11 +43,13 @@ fn a_panic_in_any_method_of_a_data_set_is_an_error_with_its_place() {
     let cases = [
         ("create", "create", "lib.rs"),
         ("prepare", "Dataset::prepare", "lib.rs"),
+        ("dataset_card", "Dataset::card", "lib.rs"),
         ("open", "Dataset::open", "lib.rs"),
         ("len", "Samples::len", "lib.rs"),
         ("targets", "Samples::targets", "lib.rs"),
         ("groups", "Samples::groups", "lib.rs"),
         ("ids", "Samples::ids", "lib.rs"),
+        ("fingerprint", "Samples::fingerprint", "lib.rs"),
         ("block", "Samples::block", "lib.rs"),
         ("read", "Samples::read", "lib.rs"),
     ];
@@ -60,6 +62,11 @@ fn a_panic_in_any_method_of_a_data_set_is_an_error_with_its_place() {
     assert_place(&error.to_string(), "card", "lib.rs");
     assert!(error.to_string().ends_with("no card today"), "{error}");
     exercise("panic:drop").unwrap();
+    for fault in ["payload", "payload:drop"] {
+        let error = exercise(fault).unwrap_err();
+        assert_place(&error.to_string(), "Dataset::prepare", "lib.rs");
+        assert!(error.to_string().ends_with("no message"), "{error}");
+    }
 }
 
 #[test]
@@ -67,6 +74,9 @@ fn answers_that_break_the_contract_are_errors() {
     let cases = [
         ("targets", "`targets` has 3 labels for 4 samples"),
         ("class", "sample 3 has label 2, expected 0 to 1"),
+        ("negative", "sample 1 has label -1, expected 0 to 1"),
+        ("largest", "sample 2 has label 9223372036854775807, expected 0 to 1"),
+        ("len", "`targets` has 4 labels for 18446744073709551615 samples"),
         ("task", "do not fit the card's task Binary"),
         ("groups", "`groups` has 0 entries for 4 samples"),
         ("ids", "`ids` names a sample twice"),
@@ -76,6 +86,10 @@ fn answers_that_break_the_contract_are_errors() {
         ("height", "sample 2 (`c`) is 1 × 0 × 2 of 8 bits in 4 bytes"),
         ("overflow", "sample 2 (`c`) is 1 × 18446744073709551615 × 2 of 8 bits in 4 bytes"),
         ("depth", "sample 2 (`c`) is 1 × 2 × 2 of 16 bits in 4 bytes; the card says 1 channels of 8 bits"),
+        ("no_depth", "sample 2 (`c`) is 1 × 2 × 2 of 0 bits in 4 bytes"),
+        ("no_channels", "sample 2 (`c`) is 0 × 2 × 2 of 8 bits in 4 bytes"),
+        ("long", "sample 2 (`c`) is 1 × 2 × 2 of 8 bits in 16 bytes"),
+        ("empty", "sample 2 (`c`) is 1 × 2 × 2 of 8 bits in 0 bytes"),
         ("bytes", "sample 2 (`c`) is 1 × 2 × 2 of 8 bits in 3 bytes"),
         ("channels", "sample 2 (`c`) is 3 × 2 × 2 of 8 bits in 4 bytes; the card says 1 channels"),
     ];

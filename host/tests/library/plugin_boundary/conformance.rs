@@ -5,7 +5,7 @@ use selfsame::conformance::{self, Report, Status};
 fn check(only: &str, fault: &str) -> Report {
     let sets = ["dataset", "encoder"].map(|of| format!("{of}.options.fault={fault}"));
     let config: Config = config::load(&Sources { sets: sets.into(), ..Sources::default() }).unwrap().config;
-    conformance::check(&hostile(), &[only.to_owned()], &config, &[]).unwrap()
+    conformance::check(&hostile(), &[only.to_owned()], &config, &[], &|| false).unwrap()
 }
 
 /// The checks that failed, and what they say.
@@ -93,6 +93,7 @@ fn each_broken_promise_of_an_encoder_fails_the_check_that_is_about_it() {
         ("copies", "a gradient reaches every parameter", "none of its 1 parameters"),
         ("no_parameters", "a gradient reaches every parameter", "it has no parameters"),
         ("unused", "a gradient reaches every parameter", "1 of 2 parameters are missed: spare.weight"),
+        ("frozen:reached", "a gradient reaches every parameter", "`fc.weight` is declared frozen"),
         ("copies", "saved and loaded", "differ by"),
     ];
     for (fault, check_name, part) in cases {
@@ -101,12 +102,14 @@ fn each_broken_promise_of_an_encoder_fails_the_check_that_is_about_it() {
         let found = failures.iter().any(|(name, detail)| *name == check_name && detail.contains(part));
         assert!(found, "{fault}:\n{}", report.text());
     }
-    assert_eq!(check("tiny", "none").failed(), 0, "{}", check("tiny", "none").text());
+    for fault in ["none", "frozen"] {
+        assert_eq!(check("tiny", fault).failed(), 0, "{}", check("tiny", fault).text());
+    }
 }
 
 #[test]
 fn a_name_that_the_plugin_does_not_provide_is_refused() {
     let config = Config::default();
-    let error = conformance::check(&hostile(), &["tinny".to_owned()], &config, &[]).unwrap_err().to_string();
+    let error = conformance::check(&hostile(), &["tinny".to_owned()], &config, &[], &|| false).unwrap_err().to_string();
     assert!(error.contains("`tinny`") && error.contains("tiny"), "{error}");
 }

@@ -58,6 +58,20 @@ fn a_library_for_another_machine_is_named() {
 }
 
 #[test]
+fn libraries_of_other_kinds_are_named() {
+    let whole = fs::read(hostile()).unwrap();
+    for (offset, byte, expected) in [
+        (4, 1, "not a 64-bit little-endian library"),
+        (5, 2, "not a 64-bit little-endian library"),
+        (16, 2, "an ELF file, but not a dynamic library"),
+    ] {
+        let mut bytes = whole.clone();
+        bytes[offset] = byte;
+        assert_eq!(reason(folder_with(&bytes).path()), expected);
+    }
+}
+
+#[test]
 fn files_that_are_no_plugins_are_named() {
     assert_eq!(reason(folder_with(b"hello, I am text").path()), "not an ELF library");
     assert_eq!(reason(folder_with(b"").path()), "empty file");
@@ -93,6 +107,8 @@ fn each_difference_of_the_manifest_is_named_with_both_values() {
     let cases = [
         ("\"abi\":1", "\"abi\":9", ["plugin ABI 9", "this host has 1"]),
         (LAYOUT_DIGEST, "0123456789abcdef", ["layout 0123456789abcdef", LAYOUT_DIGEST]),
+        // As a manifest of before the freeze: without the key.
+        ("\"layout\"", "\"xayout\"", ["before plugin ABI 1 was frozen", "build it"]),
         (LIBTORCH_VERSION, "2.10.0", ["libtorch 2.10.0", LIBTORCH_VERSION]),
         ("\"unwind\"", "\"abort\" ", ["`abort`", "`unwind`"]),
         ("linux-gnu\"", "linux-abc\"", ["linux-abc", "linux-gnu"]),

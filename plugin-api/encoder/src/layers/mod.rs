@@ -44,12 +44,14 @@ pub struct Layers {
     device: Device,
     parameters: Vec<Parameter>,
     buffers: Vec<Buffer>,
+    /// Beginnings of the names of parameters that are not to learn.
+    frozen: Vec<String>,
 }
 
 impl Layers {
     /// None yet, on this device.
     pub fn on(device: Device) -> Self {
-        Self { device, parameters: Vec::new(), buffers: Vec::new() }
+        Self { device, parameters: Vec::new(), buffers: Vec::new(), frozen: Vec::new() }
     }
 
     /// A convolution: `name.weight`, and `name.bias` where it has one.
@@ -113,6 +115,11 @@ impl Layers {
         Ok(tensor)
     }
 
+    /// Declares that parameters whose names begin so are not to learn; `forward` keeps gradients from them.
+    pub fn freeze(&mut self, beginning: &str) {
+        self.frozen.push(beginning.into());
+    }
+
     /// Handles of all trainable tensors, for [`Encoder::parameters`].
     pub fn parameters(&self) -> Vec<Parameter> {
         let handle =
@@ -162,5 +169,9 @@ impl<F: Fn(&Tensor, bool) -> Result<Tensor> + Send> Encoder for Assembled<F> {
 
     fn buffers(&self) -> Vec<Buffer> {
         self.layers.buffers()
+    }
+
+    fn is_frozen(&self, name: &str) -> bool {
+        self.layers.frozen.iter().any(|beginning| name.starts_with(beginning))
     }
 }

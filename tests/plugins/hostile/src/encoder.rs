@@ -91,10 +91,17 @@ impl Encoder for Tiny {
         match self.fault.as_str() {
             "no_parameters" => Vec::new(),
             "wrong:names" => vec![parameter(), parameter()],
-            "unused" => {
+            "unused" | "frozen" => {
                 vec![parameter(), Parameter { name: "spare.weight".into(), tensor: self.spare(), ..parameter() }]
             }
             _ => vec![parameter()],
+        }
+    }
+
+    fn is_frozen(&self, name: &str) -> bool {
+        match self.fault.as_str() {
+            "frozen" => name == "spare.weight",
+            other => other == "frozen:reached",
         }
     }
 

@@ -5,7 +5,7 @@ mod floats;
 mod samples;
 
 use selfsame_plugin_api::{
-    Card, Dataset, DatasetRequest, OptionSpec, PluginError, Result, Samples, Services, Split, parse_options,
+    Card, Dataset, DatasetRequest, ErrorKind, OptionSpec, PluginError, Result, Samples, Services, Split, parse_options,
 };
 
 selfsame_encoder_api::export_plugin! {
@@ -79,6 +79,15 @@ fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
     Ok(Box::new(Hostile { fault }))
 }
 
+/// What a panic carries; panics once more when it is dropped.
+struct Payload;
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        panic!("in a payload")
+    }
+}
+
 struct Hostile {
     fault: String,
 }
@@ -90,6 +99,20 @@ impl Dataset for Hostile {
             "thread" => drop(std::thread::spawn(|| panic!("in a thread")).join()),
             "missing" => return Err(PluginError::data("`images.bin` is missing; download it")),
             "escapes" => return Err(PluginError::data("\x1b]0;pwned\x07`im\nages.bin`\r\nerror: fake")),
+            "payload" => std::panic::panic_any(7),
+            "payload:drop" => std::panic::panic_any(Payload),
+            "error:configuration" => return Err(PluginError::configuration("no")),
+            "error:plugin" => return Err(PluginError::plugin("no")),
+            "error:device" => return Err(PluginError { kind: ErrorKind::Device, message: "no".into() }),
+            "error:cancelled" => return Err(PluginError { kind: ErrorKind::Cancelled, message: "no".into() }),
+            "error:empty" => return Err(PluginError::data("")),
+            "busy" => {
+                tracing::warn!("hanging");
+                loop {
+                    std::thread::sleep(std::time::Duration::from_millis(10));
+                    services.progress("busy", 1, None)?;
+                }
+            }
             "print" => println!("I write on standard output"),
             "exit" => std::process::exit(0),
             "exit:thread" => std::thread::spawn(|| std::process::exit(0)).join().unwrap_or(()),
@@ -99,6 +122,11 @@ impl Dataset for Hostile {
         services.progress("files", 1, Some(2))?;
         services.progress("files", 2, Some(2))?;
         Ok(())
+    }
+
+    fn card(&self) -> Result<Option<Card>> {
+        may_panic(&self.fault, "dataset_card");
+        Ok(None)
     }
 
     fn open(&self, _: Split) -> Result<Box<dyn Samples>> {

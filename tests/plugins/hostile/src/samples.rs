@@ -26,7 +26,11 @@ impl Four {
 impl Samples for Four {
     fn len(&self) -> usize {
         may_panic(&self.fault, "len");
-        4
+        match self.fault.as_str() {
+            "wrong:len" => usize::MAX,
+            "none" => 0,
+            _ => 4,
+        }
     }
 
     fn targets(&self) -> Targets {
@@ -34,6 +38,8 @@ impl Samples for Four {
         match self.fault.as_str() {
             "wrong:targets" => Targets::Classes(vec![0, 1, 0]),
             "wrong:class" => Targets::Classes(vec![0, 1, 0, 2]),
+            "wrong:negative" => Targets::Classes(vec![0, -1, 0, 1]),
+            "wrong:largest" => Targets::Classes(vec![0, 1, i64::MAX, 1]),
             "wrong:task" => Targets::Multilabel(vec![0; 8]),
             _ => Targets::Classes(vec![0, 1, 0, 1]),
         }
@@ -57,15 +63,28 @@ impl Samples for Four {
             _ => {}
         }
         let image = |&index: &usize| Image {
-            channels: if self.wrong("channels") { 3 } else { 1 },
+            channels: match self.fault.as_str() {
+                "wrong:channels" => 3,
+                "wrong:no_channels" => 0,
+                _ => 1,
+            },
             height: match self.fault.as_str() {
                 "wrong:height" => 0,
                 "wrong:overflow" => usize::MAX,
                 _ => 2,
             },
             width: 2,
-            bit_depth: if self.wrong("depth") { 16 } else { 8 },
-            data: PIXELS[4 * index..][..if self.wrong("bytes") { 3 } else { 4 }].to_vec(),
+            bit_depth: match self.fault.as_str() {
+                "wrong:depth" => 16,
+                "wrong:no_depth" => 0,
+                _ => 8,
+            },
+            data: match self.fault.as_str() {
+                "wrong:bytes" => PIXELS[4 * index..][..3].to_vec(),
+                "wrong:long" => PIXELS.to_vec(),
+                "wrong:empty" => Vec::new(),
+                _ => PIXELS[4 * index..][..4].to_vec(),
+            },
         };
         let mut images: Vec<_> = indices.iter().map(image).collect();
         match self.fault.as_str() {
@@ -84,6 +103,11 @@ impl Samples for Four {
             Some(least) if self.wrong("hints") => Err(PluginError::data(format!("asked for {least} pixels at least"))),
             _ => Ok(images),
         }
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        may_panic(&self.fault, "fingerprint");
+        None
     }
 
     fn facts(&self, _: usize) -> Result<BTreeMap<String, String>> {
