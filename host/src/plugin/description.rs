@@ -22,12 +22,10 @@ pub(super) fn is_named_so(path: &Path) -> bool {
 #[serde(default, deny_unknown_fields)]
 pub struct DescriptionFile {
     /// The name that users write in `dataset.name`.
-    #[schemars(length(min = 1))]
     pub name: String,
     /// Its version, for people and for `run.json`.
     pub version: String,
     /// The data set of a plugin that reads the files, such as `ImageFolder`, `DicomFolder`, `Parquet`, `Idx` or `Npz`.
-    #[schemars(length(min = 1))]
     pub reader: String,
     /// Folder with the data, relative to this file; without it, users set `dataset.dataset_dir`.
     #[schemars(length(min = 1))]
@@ -45,7 +43,7 @@ pub struct DescriptionFile {
     /// What the labels mean; it is an error when the files say otherwise.
     pub task: Option<StatedTask>,
     /// Usual height and width in pixels; it is an error when the files say otherwise.
-    pub size: Option<[usize; 2]>,
+    pub size: Option<[f64; 2]>,
     /// Mean of each channel, of values scaled to 0–1.
     pub mean: Option<Vec<f64>>,
     /// Standard deviation of each channel.
@@ -94,12 +92,17 @@ impl Description {
     pub(super) fn read(path: &Path) -> std::result::Result<Self, String> {
         let text = regular_file::read_text(path).map_err(|error| format!("cannot be read: {error}"))?;
         digest::check(path)?;
-        let document = Document::read(path, &text).map_err(|error| error.to_string())?;
+        let name = Path::new(path.file_name().unwrap_or(path.as_os_str()));
+        let document = Document::read(name, &text).map_err(|error| error.to_string())?;
         let description = Self { document, path: path.to_owned() };
         for (key, value) in [("name", &description.file().name), ("reader", &description.file().reader)] {
             if value.is_empty() {
                 return Err(format!("the key `{key}` is missing"));
             }
+        }
+        let is_side = |side: &f64| *side >= 1.0 && side.fract() == 0.0 && *side <= f64::from(u32::MAX);
+        if !description.file().size.iter().flatten().all(is_side) {
+            return Err(format!("`size` ({}): expected two whole numbers from 1", description.place("size")));
         }
         match (&description.file().mean, &description.file().std) {
             (Some(_), None) | (None, Some(_)) => Err("`mean` and `std` go together".into()),
@@ -117,8 +120,17 @@ impl Description {
         &self.path
     }
 
+    /// File, line and column of a key.
     fn place(&self, key: &str) -> Origin {
-        self.document.place(key)
+        match self.document.place(key) {
+            Origin::File { line, column, .. } => Origin::File { path: self.path.clone(), line, column },
+            other => other,
+        }
+    }
+
+    /// The height and width that the file states.
+    fn size(&self) -> Option<(usize, usize)> {
+        self.file().size.map(|[height, width]| (height as usize, width as usize))
     }
 
     /// The folder of the data from the root, where the file names one.
@@ -204,12 +216,20 @@ impl Description {
         let mut card = self.described(reader);
         let open = |option: &OptionSpec| !file.options.contains_key(&option.name);
         card.options.retain(open);
-        if !file.classes.is_empty() {
-            card.classes.clone_from(&file.classes);
-            card.task = if file.classes.len() == 2 { Task::Binary } else { Task::Multiclass };
+        let count = file.classes.len();
+        let usual = if count == 2 { Task::Binary } else { Task::Multiclass };
+        let task = file.task.map_or(usual, StatedTask::task);
+        // What does not go together is told once the files are read.
+        let goes_together = match task {
+            Task::None => count == 0,
+            Task::Binary => count == 2,
+            Task::Multiclass => count >= 2,
+            Task::Multilabel => count >= 1,
+        };
+        if goes_together {
+            (card.classes, card.task) = (file.classes.clone(), task);
         }
-        card.task = file.task.map_or(card.task, StatedTask::task);
-        card.nominal_size = file.size.map_or(card.nominal_size, |[height, width]| (height, width));
+        card.nominal_size = self.size().unwrap_or(card.nominal_size);
         card
     }
 
@@ -242,10 +262,9 @@ impl Description {
             }
             _ => {}
         }
-        match file.size {
-            Some([height, width]) if (height, width) != size => {
-                return differs("size", format!("{height} × {width}"), format!("{} × {}", size.0, size.1));
-            }
+        let shown = |(height, width): (usize, usize)| format!("{height} × {width}");
+        match self.size() {
+            Some(stated) if stated != size => differs("size", shown(stated), shown(size)),
             _ => Ok(card),
         }
     }

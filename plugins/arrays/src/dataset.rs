@@ -4,6 +4,7 @@ use crate::part::{Labels, Part};
 use selfsame_plugin_api::{
     Card, Dataset, DatasetRequest, InMemory, PluginError, Result, Samples, Services, Split, Targets,
 };
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -79,6 +80,17 @@ impl<S: Source> ArrayDataset<S> {
     }
 }
 
+/// Groups that stand in more than one split, sorted.
+fn shared_groups(parts: &[(Split, Part)]) -> BTreeSet<&String> {
+    let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
+    for (_, part) in parts {
+        let own: BTreeSet<&String> = part.groups.iter().flatten().collect();
+        shared.extend(own.intersection(&seen).copied());
+        seen.extend(own);
+    }
+    shared
+}
+
 impl<S: Source> Dataset for ArrayDataset<S> {
     fn prepare(&self, services: &dyn Services) -> Result<()> {
         let mut parts: Vec<(Split, Part)> = Vec::new();
@@ -91,6 +103,15 @@ impl<S: Source> Dataset for ArrayDataset<S> {
         if parts.first().is_none_or(|(split, _)| *split != Split::Train) {
             let root = self.root.display();
             return Err(PluginError::data(format!("{root}: there is no training split; see dataset.options")));
+        }
+        let shared = shared_groups(&parts);
+        if !shared.is_empty() {
+            let (root, count) = (self.root.display(), shared.len());
+            let shown: Vec<String> = shared.iter().take(5).map(|group| format!("`{group}`")).collect();
+            return Err(PluginError::data(format!(
+                "{root}: {count} groups (patients) stand in more than one split: {}; correct the splits",
+                shown.join(", ")
+            )));
         }
         *self.parts.lock().unwrap_or_else(PoisonError::into_inner) = parts;
         Ok(())

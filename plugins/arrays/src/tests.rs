@@ -154,6 +154,13 @@ fn what_is_wrong_is_named_with_its_file() {
         assert!(message.contains(part), "`{part}` is not in: {message}");
     }
     let folder = tempfile::tempdir().unwrap();
+    for split in ["train", "test"] {
+        let path = folder.path().join(format!("{split}.npz"));
+        npz(&path, &[("images", images()), ("groups", npy("|u1", &[2], &[7, split.len() as u8]))]);
+    }
+    let message = prepared("Npz", folder.path(), json!({})).err().unwrap().message;
+    assert!(message.contains("1 groups (patients) stand in more than one split: `7`"), "{message}");
+    let folder = tempfile::tempdir().unwrap();
     for (bytes, part) in [
         (idx(8, &[2, 1, 2], &[1, 2, 3]), "3 bytes or more behind the header, expected 4"),
         (idx(8, &[2, 1, 2], &[1; 9]), "5 bytes or more behind the header, expected 4"),

@@ -112,13 +112,7 @@ fn a_description_is_listed_inspected_checked_installed_and_removed_like_a_plugin
     let checked = sandbox.run("plugins check gratings.dataset.yaml").succeeded();
     assert!(checked.stdout.contains("train: labels, groups and ids"), "{}", checked.stdout);
     let inspected = sandbox.run("plugins inspect gratings.dataset.yaml").succeeded().stdout;
-    for part in [
-        "gratings 1.0.0",
-        "reader    Npz",
-        "data set gratings",
-        "level, upright".split(',').next().unwrap(),
-        "option    layout",
-    ] {
+    for part in ["gratings 1.0.0", "reader    Npz", "data set gratings", "option    layout"] {
         assert!(inspected.contains(part), "`{part}` is not in: {inspected}");
     }
 

@@ -82,11 +82,7 @@ impl Reader {
 fn the_tutorial_of_a_data_set_leads_to_a_trained_run() {
     let mut reader = Reader::new();
     let table = reader.follow("plugins.md", "## A data set, from an empty folder to a trained run", 6);
-    // Of the untrained and of the trained encoder: training on the recommended views helps.
-    let row = table.lines().find(|line| line.contains("kNN")).expect("a row of kNN");
-    let numbers: Vec<f64> =
-        row.split(|c: char| !c.is_ascii_digit() && c != '.').filter_map(|word| word.parse().ok()).collect();
-    println!("{table}\n{numbers:?}");
+    assert!(table.contains("untrained") && table.contains("trained"), "{table}");
     assert!(reader.sandbox.path("my-data/runs/my-data/report.html").exists());
 }
 

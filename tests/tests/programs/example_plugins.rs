@@ -61,8 +61,8 @@ fn the_examples_keep_their_contracts_and_train_together() {
     ] {
         sandbox.run(&format!("{train} {options} --output-dir refused")).failed(2, &[part]);
     }
-    std::fs::write(sandbox.path("data/test-images.idx"), "text").unwrap();
-    sandbox.run(&format!("{train} --output-dir other")).failed(3, &["test-images.idx", "expected an IDX file"]);
+    std::fs::write(sandbox.path("data/train-images.idx"), "text").unwrap();
+    sandbox.run(&format!("{train} --output-dir other")).failed(3, &["train-images.idx", "expected an IDX file"]);
 }
 
 #[test]
