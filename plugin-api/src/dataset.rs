@@ -150,6 +150,34 @@ impl ReadHints {
 
 /// The samples of one split; reading an index twice (under the same hints) gives the same bytes. The host asks for
 /// everything but pixels once, when the split is opened.
+///
+/// [`InMemory`](crate::InMemory) is enough where all pixels fit into memory. Others read what they are asked for:
+///
+/// ```
+/// use selfsame_plugin_api::{files, Image, Result, Samples, Targets};
+/// use std::path::PathBuf;
+///
+/// /// Files of 64 × 64 grey values.
+/// struct RawFiles(Vec<PathBuf>);
+///
+/// impl Samples for RawFiles {
+///     fn len(&self) -> usize {
+///         self.0.len()
+///     }
+///
+///     fn targets(&self) -> Targets {
+///         Targets::None
+///     }
+///
+///     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
+///         let image = |&index: &usize| {
+///             let data = files::read(&self.0[index])?;
+///             Ok(Image { channels: 1, height: 64, width: 64, bit_depth: 8, data })
+///         };
+///         indices.iter().map(image).collect()
+///     }
+/// }
+/// ```
 pub trait Samples: Send + Sync {
     /// Number of samples.
     fn len(&self) -> usize;

@@ -1,13 +1,21 @@
 /// Names what a plugin provides. Write it once, in the crate root.
 ///
-/// ```ignore
-/// selfsame_plugin_api::export_plugin! {
+/// ```
+/// use selfsame_plugin_api::{export_plugin, Card, Dataset, DatasetRequest, PluginError, Result};
+///
+/// export_plugin! {
 ///     datasets: {
-///         // fn card(name: &str) -> Card
-///         // fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>>
 ///         "CIFAR10" => (card, create),
 ///         "CIFAR100" => (card, create),
 ///     },
+/// }
+///
+/// fn card(name: &str) -> Card {
+///     Card::new(name, "Small natural images")
+/// }
+///
+/// fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+///     Err(PluginError::plugin(format!("{} is not written yet", request.name)))
 /// }
 /// ```
 ///

@@ -4,6 +4,42 @@
 //! plain Rust traits [`Dataset`] and [`Samples`], and name them once in [`export_plugin!`]; encoders are made with
 //! `selfsame-encoder-api`, which adds libtorch. What crosses the boundary, panic catching and version checks are these
 //! crates' business.
+//!
+//! A whole plugin, with its data in memory:
+//!
+//! ```
+//! use selfsame_plugin_api::{
+//!     export_plugin, Card, Dataset, DatasetRequest, InMemory, Result, Samples, Services, Split,
+//! };
+//!
+//! export_plugin! {
+//!     datasets: { "dots" => (card, create) },
+//! }
+//!
+//! fn card(name: &str) -> Card {
+//!     Card::new(name, "Dark and light dots").images(1, 8, (1, 1)).classes(["dark", "light"])
+//! }
+//!
+//! fn create(_request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
+//!     Ok(Box::new(Dots))
+//! }
+//!
+//! struct Dots;
+//!
+//! impl Dataset for Dots {
+//!     fn prepare(&self, _services: &dyn Services) -> Result<()> {
+//!         Ok(())
+//!     }
+//!
+//!     fn open(&self, _split: Split) -> Result<Box<dyn Samples>> {
+//!         let labels: Vec<i64> = (0..100).map(|dot| dot % 2).collect();
+//!         let pixels = labels.iter().map(|label| 50 + 150 * *label as u8).collect();
+//!         Ok(Box::new(InMemory::new(pixels, 8, [1, 1, 1])?.with_classes(labels)))
+//!     }
+//! }
+//! ```
+//!
+//! `docs/plugins.md` of the repository has tutorials, and the contract of every method.
 
 mod card;
 mod dataset;

@@ -1,12 +1,24 @@
 /// Names what a plugin with encoders provides. Write it once, in the crate root.
 ///
-/// ```ignore
-/// selfsame_encoder_api::export_plugin! {
-///     encoders: {
-///         // fn encoder_card(name: &str) -> EncoderCard
-///         // fn build(request: &EncoderRequest, device: tch::Device) -> Result<Box<dyn Encoder>>
-///         "resnet18" => (encoder_card, build),
-///     },
+/// ```no_run
+/// use selfsame_encoder_api::layers::{Conv, Layers};
+/// use selfsame_encoder_api::tch::Device;
+/// use selfsame_encoder_api::{export_plugin, Encoder, EncoderCard, EncoderRequest, Result};
+///
+/// export_plugin! {
+///     encoders: { "one-layer" => (card, create) },
+/// }
+///
+/// fn card(name: &str) -> EncoderCard {
+///     EncoderCard::new(name, "One convolution")
+/// }
+///
+/// fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
+///     let mut layers = Layers::on(device);
+///     let conv = layers.conv2d("conv", Conv::new(request.channels as i64, 8, 3))?;
+///     Ok(layers.encoder(8, move |x, _train| {
+///         Ok(conv.forward(x)?.f_mean_dim([2, 3].as_slice(), false, None)?)
+///     }))
 /// }
 /// ```
 ///
