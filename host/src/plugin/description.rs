@@ -159,7 +159,7 @@ impl Description {
     ///
     /// # Errors
     /// A folder that is written so that no line can be put in its place.
-    pub(super) fn from_anywhere(&self) -> std::result::Result<String, PluginFailure> {
+    pub(super) fn relocatable(&self) -> std::result::Result<String, PluginFailure> {
         let unreadable = |error: std::io::Error| self.unusable(format!("cannot be read: {error}"));
         let text = regular_file::read_text(&self.path).map_err(unreadable)?;
         let Some(folder) =

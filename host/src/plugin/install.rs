@@ -41,7 +41,7 @@ pub fn install(file: &Path, folder: &Path, force: bool, dirs: &[SearchDir]) -> R
         path.exists().then(|| Provided::read(&path).map_or_else(|reason| reason, |old| Provided::label(&old)));
     let moved = match &inspection.provided {
         Provided::Library(_) => None,
-        Provided::Description(description) => Some(description.from_anywhere()?),
+        Provided::Description(description) => Some(description.relocatable()?),
     };
     let copied = match &moved {
         None => regular_file::open(file).and_then(|file| copy(file, folder, &path, force, &inspection.sha256)),

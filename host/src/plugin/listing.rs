@@ -139,7 +139,8 @@ impl Inspection {
         writeln!(text, "  file      {}", self.path.display())?;
         writeln!(text, "  sha256    {}", self.sha256)?;
         match &self.provided {
-            Provided::Library(Manifest { abi, layout, rustc, target, libtorch, .. }) => {
+            Provided::Library(manifest) => {
+                let Manifest { abi, layout, rustc, target, libtorch, .. } = &**manifest;
                 writeln!(text, "  abi       {abi}, layout {layout}")?;
                 writeln!(text, "  built by  {rustc} for {target}")?;
                 writeln!(text, "  libtorch  {}", libtorch.as_deref().unwrap_or("none"))?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub enum Provided {
     /// A compiled plugin.
-    Library(Manifest),
+    Library(Box<Manifest>),
     /// A data set without code.
     Description(Arc<Description>),
 }
@@ -23,7 +23,7 @@ impl Provided {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         match description::is_named_so(path) {
             true => Description::read(path).map(|description| Self::Description(description.into())),
-            false => manifest::read(path).map(Self::Library),
+            false => manifest::read(path).map(|manifest| Self::Library(manifest.into())),
         }
     }
 
