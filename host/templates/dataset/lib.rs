@@ -1,4 +1,4 @@
-//! The data set `{{name}}`: upright and level stripes, computed. Put your own images in their place.
+//! The data set `{{name}}`: upright and level stripes in uneven light, computed. Put your own images in their place.
 
 use schemars::JsonSchema;
 use selfsame_plugin_api::{
@@ -31,13 +31,13 @@ impl Default for Options {
 
 /// Facts that are known without reading a file.
 fn card(name: &str) -> Card {
-    Card::new(name, "Upright and level stripes, computed")
+    Card::new(name, "Upright and level stripes in uneven light, computed")
         .images(1, 8, (SIZE, SIZE))
         .classes(["level", "upright"])
         // Without a validation split of its own, the host cuts one from the training split.
         .splits([Split::Train, Split::Test])
         // Mean and deviation of the training split's pixels, scaled to 0–1; `selfsame data stats` measures them.
-        .normalization([0.5], [0.25])
+        .normalization([0.51], [0.14])
         .licence("none needed: the images are computed")
         .options::<Options>()
         // Values of a run file that suit these images; whatever the user writes wins. Two views of an image must differ,
@@ -90,17 +90,15 @@ fn stripes(number: usize) -> Vec<u8> {
             .wrapping_add(1_442_695_040_888_963_407);
         (random >> 33) % below
     };
-    let (width, shift) = (3 + next(4), next(16));
+    let (width, shift, strength) = (2 + next(4), next(16), 16 + next(48));
+    let (shade, slope_x, slope_y) = (32 + next(64), next(4), next(4));
     let mut pixels = Vec::with_capacity(SIZE * SIZE);
     for y in 0..SIZE {
         for x in 0..SIZE {
             let along = if number % 2 == 1 { x } else { y };
-            let stripe = if (along + shift) / width % 2 == 0 {
-                64
-            } else {
-                160
-            };
-            pixels.push((stripe + next(32)) as u8);
+            let stripe = (along + shift) / width % 2 * strength;
+            let light = shade + (slope_x * x + slope_y * y) / 2;
+            pixels.push((light + stripe + next(48)).min(255) as u8);
         }
     }
     pixels
