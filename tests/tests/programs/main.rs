@@ -30,4 +30,5 @@ mod resume;
 mod save_now;
 mod startup;
 mod train;
+mod world;
 mod wrong_configurations;
