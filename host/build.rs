@@ -6,21 +6,22 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    compile_shim();
+    compile_native();
     link_libtorch();
 }
 
-/// Compiles `native/shim.cpp`, which reaches what tch does not expose.
-fn compile_shim() {
-    println!("cargo::rerun-if-changed=native/shim.cpp");
+/// Compiles the files of `native/`, which reach what tch does not expose.
+fn compile_native() {
+    println!("cargo::rerun-if-changed=native");
     let mut build = cc::Build::new();
-    build.cpp(true).std("c++17").define("_GLIBCXX_USE_CXX11_ABI", "1").file("native/shim.cpp");
-    // It passes calls on, as torch-sys does.
+    build.cpp(true).std("c++17").define("_GLIBCXX_USE_CXX11_ABI", "1").include("native");
+    build.files(["native/shim.cpp", "native/world.cpp"]);
+    // They pass calls on, as torch-sys does.
     build.debug(false).opt_level(0);
     for folder in libtorch_include_folders() {
         build.flag("-isystem").flag(folder);
     }
-    build.compile("selfsame_shim");
+    build.compile("selfsame_native");
 }
 
 /// The folders of libtorch's headers, found the way that torch-sys finds them.

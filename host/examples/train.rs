@@ -9,6 +9,7 @@ use selfsame::plugin::{Registry, SearchDir};
 use selfsame::train::Run;
 use selfsame::train::observer::{Observer, StepReport};
 use selfsame::train::signals::Stop;
+use selfsame::world::World;
 use selfsame_plugin_api::{Cancelled, Services};
 use std::collections::BTreeMap;
 
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let config = config::load(&sources)?.config;
 
-    let mut run = Run::open(&config, &registry, &Print, Stop::install()?)?;
+    let mut run = Run::open(&config, &registry, &Print, Stop::install()?, World::alone())?;
     let record = run.train(&mut Print)?;
     println!("done: {} epochs, kNN accuracy {:?}", record.epochs_done, record.metrics.get("knn/val/accuracy"));
     Ok(())

@@ -4,6 +4,8 @@
 // for success.
 // Tensors cross as at::Tensor*, as in tch's own C interface.
 
+#include "guarded.h"
+
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/detail/CUDAHooksInterface.h>
@@ -21,7 +23,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <exception>
 #include <string>
 #include <vector>
 
@@ -39,19 +40,6 @@ TORCH_API int decrement_nesting();
 namespace {
 
 using Tensors = at::Tensor *const *;
-
-template <typename F> char *guarded(F &&body) {
-  try {
-    body();
-    return nullptr;
-  } catch (const c10::Error &e) {
-    return strdup(e.what_without_backtrace());
-  } catch (const std::exception &e) {
-    return strdup(e.what());
-  } catch (...) {
-    return strdup("unknown C++ exception");
-  }
-}
 
 // libtorch refuses empty lists, for which there is nothing to do.
 template <typename F> char *for_list(size_t n, F &&body) { return n == 0 ? nullptr : guarded(body); }

@@ -189,6 +189,11 @@ fn cuda(gpus: &dyn Gpus, asked: &str, index: usize) -> Result<Selected, DeviceEr
     Ok(Selected { device: Device::Cuda(index), bfloat16, note })
 }
 
+/// Number of GPUs to compute on; 0 where there is no way to.
+pub fn gpu_count() -> usize {
+    Libtorch.load("auto").map_or(0, |()| Libtorch.count())
+}
+
 /// The GPUs that libtorch sees.
 struct Libtorch;
 

@@ -8,6 +8,7 @@ use crate::model;
 use crate::native::NativeError;
 use crate::plugin::PluginFailure;
 use crate::storage::FileError;
+use crate::world::WorldError;
 use selfsame_encoder_api::EncoderError;
 use selfsame_plugin_api::{ErrorKind, PluginError, lacks_memory};
 
@@ -74,6 +75,7 @@ with_kind! {
     ConfigError => |_| ErrorKind::Configuration,
     DataError => |error| error.kind,
     NativeError => |_| ErrorKind::Device,
+    WorldError => |_| ErrorKind::Device,
     PluginError => |error| error.kind,
     PluginFailure => |error| error.kind(),
     AugmentError => |error| error.kind(),

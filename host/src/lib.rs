@@ -27,3 +27,4 @@ pub mod run;
 pub mod samples;
 pub mod storage;
 pub mod train;
+pub mod world;

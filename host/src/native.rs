@@ -3,8 +3,9 @@
 //!
 //! An operation on an empty list does nothing.
 //!
-//! The C++ half is `native/shim.cpp`.
+//! The C++ half is `native/shim.cpp`; `c10d` has its own.
 
+pub mod c10d;
 pub mod driver;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};

@@ -4,7 +4,7 @@
 
 use selfsame::config::Config;
 use selfsame::config::schema::{MethodName, ProjectionConfig};
-use selfsame::method::{StepContext, cached_gradient_step};
+use selfsame::method::{StepContext, Together, cached_gradient_step};
 use selfsame::model::Result;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter, ParameterKind};
 use std::sync::{Arc, Mutex};
@@ -63,7 +63,7 @@ fn dropout_repeats_in_the_second_pass() {
         train: true,
         autocast: false,
     };
-    cached_gradient_step(method.as_mut(), 2, piece, &context).unwrap();
+    cached_gradient_step(method.as_mut(), 2, piece, &context, &mut Together::alone()).unwrap();
 
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), 4);

@@ -1,10 +1,12 @@
 //! The words of the command line.
 
 use super::plugin_args::PluginsCommand;
-pub use super::values::{Resume, SplitChoice};
-use super::values::{path, positive, positive_number, resume, scored_split, split_choice};
+pub use super::values::{Processes, Resume, SplitChoice};
+use super::values::{path, positive, positive_number, processes, resume, scored_split, split_choice};
+use crate::device;
 use crate::evaluate::Protocol;
 use crate::output::logging::Color;
+use crate::world::Asked;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use selfsame_plugin_api::Split;
 use std::path::PathBuf;
@@ -88,6 +90,14 @@ impl Command {
         }
     }
 
+    /// What is asked for of several processes.
+    pub fn asked(&self) -> Asked {
+        match self {
+            Self::Train(arguments) => arguments.asked(),
+            _ => Asked::default(),
+        }
+    }
+
     /// Whether a program reads the answer.
     pub fn answers_in_json(&self) -> bool {
         match self {
@@ -123,6 +133,30 @@ pub struct TrainArgs {
     /// nothing to continue
     #[arg(long, value_name = "RUN|must", num_args = 0..=1, default_missing_value = "", value_parser = resume())]
     pub resume: Option<Resume>,
+    /// Train with N processes on this machine, `auto` for one on each GPU; they compute what one computes. Of other
+    /// launchers (torchrun, srun, mpirun) the variables are read. 1 trains alone whatever they say
+    #[arg(long, value_name = "N|auto", value_parser = processes())]
+    pub processes: Option<Processes>,
+    /// Number of machines that each run this command with `--processes`
+    #[arg(long, value_name = "N", requires = "processes", requires = "node", requires = "master", value_parser = positive(65536))]
+    pub nodes: Option<usize>,
+    /// The number of this machine among them, from 0
+    #[arg(long, value_name = "N", requires = "nodes")]
+    pub node: Option<usize>,
+    /// Where machine 0 is reached by the others, at a free port
+    #[arg(long, value_name = "HOST:PORT", requires = "nodes")]
+    pub master: Option<String>,
+}
+
+impl TrainArgs {
+    /// What is asked for of several processes.
+    pub fn asked(&self) -> Asked {
+        let processes = self.processes.map(|processes| match processes {
+            Processes::Number(number) => number,
+            Processes::Auto => device::gpu_count().max(1),
+        });
+        Asked { processes, nodes: self.nodes.zip(self.node), master: self.master.clone() }
+    }
 }
 
 /// `selfsame preview`.

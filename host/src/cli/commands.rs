@@ -12,15 +12,27 @@ use crate::output::{report, timm, torchscript};
 use crate::plugin::{install, listing, remove, search, skeleton};
 use crate::run::{encoder_file, state};
 use crate::train::signals::Stop;
+use crate::world::Start;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::ErrorKind;
 use std::path::{Path, PathBuf};
 use tch::Device;
 
 /// Runs the command.
-pub fn dispatch(cli: &Cli, bars: &MultiProgress) -> Result<(), Failure> {
+pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Failure> {
     match &cli.command {
-        Command::Train(arguments) => say(&train::train(cli, arguments, bars)?)?,
+        Command::Train(arguments) => return train::train(cli, arguments, start, bars),
+        Command::Doctor(_) => {}
+        command if command.computes() && matches!(start, Start::Member(_)) => {
+            return Err(Failure::usage(
+                "only `selfsame train` works with several processes, and this is one of several (RANK and WORLD_SIZE, or a \
+                 step of Slurm or mpirun); start the command once",
+            ));
+        }
+        _ => {}
+    }
+    match &cli.command {
+        Command::Train(_) => {}
         Command::Evaluate(arguments) => say(&evaluate::evaluate(cli, arguments, bars)?)?,
         Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?)?,
         Command::Predict(arguments) => say(&predict::predict(cli, arguments, bars)?)?,

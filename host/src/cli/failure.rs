@@ -66,8 +66,16 @@ impl Failure {
         }
     }
 
+    /// An end that another process tells of.
+    pub fn told_elsewhere(code: u8) -> Self {
+        Self { message: String::new(), code }
+    }
+
     /// Prints the message to standard error, where there is one.
     pub fn print(&self) {
+        if self.message.is_empty() {
+            return;
+        }
         let _ = writeln!(std::io::stderr(), "error: {}", terminal::message(&self.message));
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: words in, one exit code out.
 //!
-//! 0 done; 2 usage or configuration; 3 data; 4 plugin; 5 device or memory; 129, 130 and 143 stopped by a signal.
+//! 0 done; 2 usage or configuration; 3 data; 4 plugin; 5 device or memory; 6 a process of several is lost; 129, 130 and 143
+//! stopped by a signal.
 
 mod args;
 mod commands;
@@ -23,6 +24,8 @@ mod values;
 pub use startup::restart_prepared;
 
 use crate::plugin;
+use crate::world::Start;
+use failure::Failure;
 use std::process::ExitCode;
 
 /// Runs the program on the process's own arguments.
@@ -32,12 +35,18 @@ pub fn run() -> ExitCode {
     if cli.command.computes() {
         restart_prepared();
     }
-    let bars = startup::set_up_logging(&cli.common);
+    let start = startup::start(&cli.command.asked());
+    let speaks = match &start {
+        Ok(Start::Member(launch)) => launch.rank == 0,
+        Ok(Start::Fleet(_)) => false,
+        Ok(Start::Alone) | Err(_) => true,
+    };
+    let bars = startup::set_up_logging(&cli.common, speaks);
     let outcome = startup::guarded(|| {
         if cli.command.answers_in_json() {
             print::reserve_stdout()?;
         }
-        commands::dispatch(&cli, &bars)
+        commands::dispatch(&cli, start.map_err(|error| Failure::usage(error.to_string()))?, &bars)
     });
     plugin::expect_exit();
     match outcome {

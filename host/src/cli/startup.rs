@@ -5,6 +5,7 @@ use super::failure::Failure;
 use crate::output::logging::{self, Verbosity};
 use crate::output::terminal;
 use crate::train::signals;
+use crate::world::{self, Asked, LaunchError, Start};
 use clap::Parser;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::io::Write;
@@ -29,7 +30,12 @@ const VARIABLES: [(&str, &str); 4] = [
 /// Starts the process again, once, with the environment variables that libtorch and the allocator read before `main`; a
 /// user's own values win.
 pub fn restart_prepared() {
-    let missing: Vec<_> = VARIABLES.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    let mut missing: Vec<(&str, String)> = VARIABLES.map(|(name, value)| (name, value.to_owned())).into();
+    if let Ok(Start::Member(launch)) = start(&Asked::default()) {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        missing.push(("OMP_NUM_THREADS", (cores / launch.local_size).max(1).to_string()));
+    }
+    missing.retain(|(name, _)| std::env::var_os(name).is_none());
     let Ok(program) = std::env::current_exe() else { return };
     if missing.is_empty() {
         return;
@@ -39,6 +45,11 @@ pub fn restart_prepared() {
     let error = Command::new(program).arg0(name).args(arguments).envs(missing).exec();
     let _ =
         writeln!(std::io::stderr(), "warning: the program could not restart itself ({error}); training may be slow");
+}
+
+/// Whether this process is alone, one of several, or to start them.
+pub fn start(asked: &Asked) -> Result<Start, LaunchError> {
+    world::start(&|name| std::env::var(name).ok(), asked)
 }
 
 /// Reads the process's own arguments; ends the process where they are no command, or ask for help.
@@ -57,14 +68,17 @@ pub fn outlive_save_requests() {
     }
 }
 
-/// Sends log lines to standard error as the flags ask; progress goes to the returned bars.
-pub fn set_up_logging(common: &Common) -> MultiProgress {
+/// Sends log lines to standard error as the flags ask, or hardly any where another process `speaks`; progress goes to the
+/// returned bars.
+pub fn set_up_logging(common: &Common, speaks: bool) -> MultiProgress {
     let verbosity = match (common.quiet, common.verbose) {
-        (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,
+        _ if !speaks => Verbosity::Silent,
+        (true, _) => Verbosity::Quiet,
         _ => Verbosity::Normal,
     };
-    let target = if common.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let hidden = common.quiet || !speaks;
+    let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bars = MultiProgress::with_draw_target(target);
     logging::init(verbosity, common.color, &bars);
     bars

@@ -4,22 +4,28 @@ use super::args::{Cli, Resume, TrainArgs};
 use super::failure::Failure;
 use super::open::{self, PathFlag};
 use super::own_config;
+use super::print::say;
 use crate::config::Config;
 use crate::error::Error;
 use crate::home;
+use crate::native::c10d;
 use crate::output::host_services::HostServices;
 use crate::output::recorder::Recorder;
 use crate::output::report;
 use crate::plugin::Registry;
 use crate::run::without_checkpoint;
 use crate::train::Run;
+use crate::train::observer::Silent;
 use crate::train::signals::Stop;
+use crate::world::{self, Launch, Start, Verdict, World};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{ErrorKind, PluginError, Services, Split};
+use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
-/// Resolves the configuration, trains, and returns the closing table.
-pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<String, Failure> {
+/// Resolves the configuration, trains, alone or with others, and prints the closing table.
+pub fn train(cli: &Cli, arguments: &TrainArgs, start: Start, bars: &MultiProgress) -> Result<(), Failure> {
     let registry = open::registry(&cli.common);
     let mut config = arguments.config.clone();
     let (flag, folder) = match (&arguments.resume, &arguments.output_dir) {
@@ -44,15 +50,89 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, bars: &MultiProgress) -> Result<S
             home::absolute(folder).display()
         )));
     }
+    let launch = match start {
+        Start::Alone => None,
+        Start::Member(launch) => Some(launch),
+        Start::Fleet(fleet) => {
+            ensure_divisible(&resolved.config, fleet.size)?;
+            return match world::spawn(&fleet, &without_processes(std::env::args_os().skip(1)))? {
+                0 => Ok(()),
+                code => Err(Failure::told_elsewhere(code)),
+            };
+        }
+    };
     let stop = Stop::install()?;
-    let trained = run(&resolved.config, &registry, bars, &stop);
-    trained.map_err(|error| open::naming_path(&resolved, Failure::from(error).signalled(&stop)))
+    let world = launch.map_or(Ok(World::alone()), |launch| join(&resolved.config, launch))?;
+    let trained = run(&resolved.config, &registry, bars, &stop, world.clone());
+    let (speaks, was_stopped) = (world.is_first(), matches!(trained, Err(Error::Stopped { .. })));
+    let outcome = trained.map_err(|error| open::naming_path(&resolved, Failure::from(error).signalled(&stop)));
+    match outcome {
+        Ok(table) => {
+            world.leave();
+            if speaks { Ok(say(&table)?) } else { Ok(()) }
+        }
+        Err(failure) if was_stopped => {
+            world.leave();
+            Err(if speaks { failure } else { Failure::told_elsewhere(failure.code) })
+        }
+        Err(failure) => {
+            let verdict = match c10d::is_broken() {
+                true => world.lost(&failure.message),
+                false => world.tell(failure.code, &failure.message),
+            };
+            Err(match verdict {
+                Verdict::Show => failure,
+                Verdict::Silent(code) => Failure::told_elsewhere(code),
+            })
+        }
+    }
 }
 
-fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) -> Result<String, Error> {
+/// The words of the command line that each of several processes gets.
+fn without_processes(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    const FLAGS: [&str; 4] = ["--processes", "--nodes", "--node", "--master"];
+    let (mut kept, mut skips) = (Vec::new(), false);
+    for word in words {
+        let text = word.to_string_lossy();
+        let (is_flag, has_value) =
+            (FLAGS.contains(&&*text), FLAGS.iter().any(|flag| text.starts_with(&format!("{flag}="))));
+        if !(std::mem::replace(&mut skips, is_flag) || is_flag || has_value) {
+            kept.push(word);
+        }
+    }
+    kept
+}
+
+/// Every process has as many rows of a batch as the others, so that no key changes its meaning with their number.
+fn ensure_divisible(config: &Config, processes: usize) -> Result<(), Failure> {
+    let train = &config.train;
+    let sizes = [("train.batch_size", Some(train.batch_size)), ("train.micro_batch_size", train.micro_batch_size)];
+    let wrong =
+        sizes.into_iter().find_map(|(key, size)| Some((key, size.filter(|size| !size.is_multiple_of(processes))?)));
+    match wrong {
+        None => Ok(()),
+        Some((key, size)) => Err(Failure::usage(format!(
+            "`{key}` is {size}, which {processes} processes cannot share equally; choose a multiple of {processes} (it is the \
+             size over all processes)"
+        ))),
+    }
+}
+
+/// Meets the other processes.
+fn join(config: &Config, launch: Launch) -> Result<World, Failure> {
+    ensure_divisible(config, launch.size)?;
+    let timeout = Duration::from_secs(config.train.collective_timeout);
+    let announce = |message: &str| Failure { message: message.to_owned(), code: world::LOST }.print();
+    let world = World::join(launch, timeout, Box::new(announce));
+    world::end_with_parent();
+    world.map_err(|error| Failure { message: error.to_string(), code: world::LOST })
+}
+
+fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop, world: World) -> Result<String, Error> {
     let stopped = || stop.requested().is_some();
     let services = HostServices::new(bars, &stopped);
-    let mut run = Run::open(config, registry, &services, stop.clone())?;
+    let is_first = world.is_first();
+    let mut run = Run::open(config, registry, &services, stop.clone(), world)?;
     let Some((plan, steps_done)) = run.plan() else {
         return Ok(format!(
             "The run in {} is complete, all {} epochs are done. Nothing was changed.\n\n{}",
@@ -61,6 +141,9 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop) 
             report::final_report(run.record(), run.folder(), &[])
         ));
     };
+    if !is_first {
+        return run.train(&mut Silent).map(|_| String::new());
+    }
     services.items("opening the run's folder", 0, None).map_err(PluginError::from)?;
     let mut recorder = Recorder::open(run.folder(), steps_done, bars, plan)?;
     services.clear();

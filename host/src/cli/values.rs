@@ -25,6 +25,23 @@ pub(super) fn resume() -> impl TypedValueParser<Value = Resume> {
     })
 }
 
+/// How many processes train together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Processes {
+    /// One for each GPU.
+    Auto,
+    /// So many.
+    Number(usize),
+}
+
+pub(super) fn processes() -> impl TypedValueParser<Value = Processes> {
+    |word: &str| match (word, word.parse::<usize>()) {
+        ("auto", _) => Ok(Processes::Auto),
+        (_, Ok(number @ 1..=4096)) => Ok(Processes::Number(number)),
+        _ => Err("expected a number from 1 to 4096, or `auto`"),
+    }
+}
+
 /// A path in which `~` is expanded, which shells leave in `--option=~/…`.
 pub(super) fn path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| home::expanded(&path))

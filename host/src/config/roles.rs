@@ -44,7 +44,7 @@ mod tests {
     use serde::Deserialize;
 
     /// Keys, or whole sections, that a run may be continued with other values of.
-    const FREE: [&str; 13] = [
+    const FREE: [&str; 14] = [
         "data.cache",
         "data.cache_dir",
         "dataset.dataset_dir",
@@ -55,13 +55,14 @@ mod tests {
         "linear_head.dataset.num_workers",
         "train.checkpoint_every_steps",
         "train.checkpoint_period",
+        "train.collective_timeout",
         "train.device",
         "train.output_dir",
         "train.resume_from_last_checkpoint",
     ];
 
     /// What keys, or whole sections, are to an evaluation; the first that fits a key counts, and other keys are noted.
-    const TO_AN_EVALUATION: [(&str, InEvaluation); 31] = [
+    const TO_AN_EVALUATION: [(&str, InEvaluation); 32] = [
         ("augmentation.normalize", Fixed),
         ("dataset.name", Fixed),
         ("dataset.options", OfTheImages),
@@ -84,6 +85,7 @@ mod tests {
         ("train.base_lr", OfTraining),
         ("train.checkpoint_every_steps", OfTraining),
         ("train.checkpoint_period", OfTraining),
+        ("train.collective_timeout", OfTraining),
         ("train.output_dir", OfTraining),
         ("train.resume_from_last_checkpoint", OfTraining),
         ("data.cache", Indifferent),

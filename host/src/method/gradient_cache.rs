@@ -1,7 +1,9 @@
 //! Batches that pass the network in pieces, with the loss of the whole batch (Gao et al. 2021, GradCache).
 
+use super::together::{Gathered, Together};
 use super::{Loss, Method, Outputs, Seen, StepContext, StepOutput};
 use crate::model::{Error, Result, Snapshot};
+use crate::native::c10d::Reducer;
 use tch::{Kind, Tensor};
 
 /// Adds the gradient of a batch's loss to the method's parameters, with the activations of one micro-batch in memory at a
@@ -15,6 +17,9 @@ use tch::{Kind, Tensor};
 /// `prepare` returns the views of the micro-batch with this index in 0..`micro_batches`, and seeds libtorch's generator. It
 /// is called twice for each and must do the same both times. Running statistics move in the second pass alone.
 ///
+/// Of several processes, each passes its own rows of every micro-batch, all compute the loss of all rows, and `together` adds
+/// up the gradients.
+///
 /// # Errors
 /// What `prepare` returns, and what the encoder's plugin or libtorch refuses.
 pub fn cached_gradient_step<E: From<Error>>(
@@ -22,25 +27,89 @@ pub fn cached_gradient_step<E: From<Error>>(
     micro_batches: usize,
     mut prepare: impl FnMut(usize) -> Result<Vec<Tensor>, E>,
     context: &StepContext,
+    together: &mut Together,
 ) -> Result<StepOutput, E> {
     let mut statistics = Snapshot::new(method.running_statistics())?;
-    let Gathered { projections, targets, features } = gather(method, micro_batches, &mut prepare, context)?;
+    let gathered = gather(method, micro_batches, &mut prepare, context, together)?;
     statistics.restore()?;
     drop(statistics);
-
-    let leaf = |whole: Tensor| -> Result<Tensor> { Ok(whole.f_set_requires_grad(true)?) };
-    let leaves = projections.into_iter().map(leaf).collect::<Result<Vec<_>>>()?;
-    let Loss { value, metrics } = method.loss(&leaves, &targets, context)?;
-    value.f_backward().map_err(Error::from)?;
-
+    let leaves = Leaves::of(method, gathered, context)?;
     let mut row = 0;
     for index in 0..micro_batches {
         let views = prepare(index)?;
-        let Outputs { projections, .. } = method.outputs(&views, context)?;
-        row += send_back(&projections, &leaves, row)?;
+        let Outputs { projections, .. } = {
+            let _synchronised = together.synchronised(context)?;
+            method.outputs(&views, context)?
+        };
+        let first = together.first_row(index).unwrap_or(row);
+        row = first + leaves.send_back(&projections, first, together.last(index, micro_batches))?;
     }
-    let projections = leaves.iter().map(Tensor::f_detach).collect::<Result<_, _>>().map_err(Error::from)?;
-    Ok(StepOutput { loss: value.detach(), features, seen: Seen { projections, targets }, metrics })
+    leaves.output().map_err(E::from)
+}
+
+/// A training step of several processes whose batch passes the network in one piece, each process's rows in its own: as
+/// [`cached_gradient_step`], with one pass.
+///
+/// # Errors
+/// What the encoder's plugin or libtorch refuses.
+pub fn shared_step(
+    method: &mut dyn Method,
+    views: &[Tensor],
+    context: &StepContext,
+    together: &mut Together,
+) -> Result<StepOutput> {
+    let (outputs, by_others) = {
+        let _synchronised = together.synchronised(context)?;
+        (method.outputs(views, context)?, method.targets(views, context)?)
+    };
+    let projections = outputs.projections.iter().map(Tensor::f_detach).collect::<Result<_, _>>()?;
+    let targets = outputs.targets.into_iter().chain(by_others.projections).collect();
+    let features = by_others.features.unwrap_or(outputs.features);
+    let leaves = Leaves::of(method, together.gathered(projections, targets, features)?, context)?;
+    let first = together.first_row(0).unwrap_or(0);
+    leaves.send_back(&outputs.projections, first, together.last(0, 1))?;
+    leaves.output()
+}
+
+/// The projections of a whole batch, cut off from the network, and the loss that has given each its gradient.
+struct Leaves {
+    projections: Vec<Tensor>,
+    targets: Vec<Tensor>,
+    features: Tensor,
+    loss: Loss,
+}
+
+impl Leaves {
+    fn of(method: &dyn Method, gathered: Gathered, context: &StepContext) -> Result<Self> {
+        let Gathered { projections, targets, features } = gathered;
+        let leaf = |whole: Tensor| -> Result<Tensor> { Ok(whole.f_set_requires_grad(true)?) };
+        let projections = projections.into_iter().map(leaf).collect::<Result<Vec<_>>>()?;
+        let loss = method.loss(&projections, &targets, context)?;
+        loss.value.f_backward()?;
+        Ok(Self { projections, targets, features, loss })
+    }
+
+    /// Lets the gradients from `row` on flow back through the projections of one micro-batch; returns its number of rows.
+    /// With `reducer`, the gradients of all processes are added up on the way.
+    fn send_back(&self, projections: &[Tensor], row: i64, reducer: Option<&mut Reducer>) -> Result<i64> {
+        let mut rows = 0;
+        let mut product = Tensor::f_zeros([0_i64; 0], (Kind::Float, self.projections[0].device()))?;
+        for (projection, leaf) in projections.iter().zip(&self.projections) {
+            rows = projection.size2()?.0;
+            // The gradient of Σ z·g by z is g.
+            let gradient = leaf.f_grad()?.f_narrow(0, row, rows)?;
+            product = product.f_add(&projection.f_mul(&gradient)?.f_sum(Kind::Float)?)?;
+        }
+        reducer.map_or(Ok(()), |reducer| reducer.arm(&product))?;
+        product.f_backward()?;
+        Ok(rows)
+    }
+
+    fn output(self) -> Result<StepOutput> {
+        let projections = self.projections.iter().map(Tensor::f_detach).collect::<Result<_, _>>()?;
+        let seen = Seen { projections, targets: self.targets };
+        Ok(StepOutput { loss: self.loss.value.detach(), features: self.features, seen, metrics: self.loss.metrics })
+    }
 }
 
 /// The loss of a batch without gradients, such as in validation, where `context.train` is off and no running statistics
@@ -53,18 +122,11 @@ pub fn loss_in_pieces<E: From<Error>>(
     micro_batches: usize,
     prepare: impl FnMut(usize) -> Result<Vec<Tensor>, E>,
     context: &StepContext,
+    together: &Together,
 ) -> Result<Tensor, E> {
     let _no_grad = tch::no_grad_guard();
-    let Gathered { projections, targets, .. } = gather(method, micro_batches, prepare, context)?;
+    let Gathered { projections, targets, .. } = gather(method, micro_batches, prepare, context, together)?;
     Ok(method.loss(&projections, &targets, context)?.value)
-}
-
-/// What a whole batch was mapped to, piece by piece, without graphs.
-struct Gathered {
-    projections: Vec<Tensor>,
-    targets: Vec<Tensor>,
-    /// Embeddings view by view, one above the other.
-    features: Tensor,
 }
 
 fn gather<E: From<Error>>(
@@ -72,7 +134,9 @@ fn gather<E: From<Error>>(
     micro_batches: usize,
     mut prepare: impl FnMut(usize) -> Result<Vec<Tensor>, E>,
     context: &StepContext,
+    together: &Together,
 ) -> Result<Gathered, E> {
+    let _synchronised = together.synchronised(context)?;
     let (mut projections, mut targets, mut features) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..micro_batches {
         let views = prepare(index)?;
@@ -83,8 +147,7 @@ fn gather<E: From<Error>>(
         targets.push(outputs.targets.into_iter().chain(by_others.projections).collect());
         features.push(by_others.features.unwrap_or(outputs.features));
     }
-    let features = Tensor::f_cat(&stacked(&features)?, 0).map_err(Error::from)?;
-    Ok(Gathered { projections: stacked(&projections)?, targets: stacked(&targets)?, features })
+    Ok(together.gathered(stacked(&projections)?, stacked(&targets)?, stacked(&features)?)?)
 }
 
 /// Each tensor of the whole batch, from those of the micro-batches.
@@ -92,19 +155,4 @@ fn stacked(micro_batches: &[Vec<Tensor>]) -> Result<Vec<Tensor>> {
     let tensors = micro_batches.first().map_or(0, Vec::len);
     let whole = |place| Ok(Tensor::f_cat(&micro_batches.iter().map(|micro| &micro[place]).collect::<Vec<_>>(), 0)?);
     (0..tensors).map(whole).collect()
-}
-
-/// Lets the gradients that `leaves` hold from `row` on flow back through the projections of one micro-batch; returns its
-/// number of rows.
-fn send_back(projections: &[Tensor], leaves: &[Tensor], row: i64) -> Result<i64> {
-    let mut rows = 0;
-    let mut product = Tensor::f_zeros([0_i64; 0], (Kind::Float, leaves[0].device()))?;
-    for (projection, leaf) in projections.iter().zip(leaves) {
-        rows = projection.size2()?.0;
-        // The gradient of Σ z·g by z is g.
-        let gradient = leaf.f_grad()?.f_narrow(0, row, rows)?;
-        product = product.f_add(&projection.f_mul(&gradient)?.f_sum(Kind::Float)?)?;
-    }
-    product.f_backward()?;
-    Ok(rows)
 }

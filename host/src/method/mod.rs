@@ -19,6 +19,7 @@ mod registry;
 mod sigreg;
 mod simclr;
 mod simsiam;
+mod together;
 mod vicreg;
 
 pub use barlow_twins::{BarlowTwins, BarlowTwinsConfig, barlow_twins_loss};
@@ -26,7 +27,7 @@ pub use byol::{Byol, ByolConfig, ByolEmbedding, byol_loss};
 pub use dino::{Dino, DinoConfig, DinoEmbedding};
 pub use dino_loss::{centre_of, dino_loss};
 pub use ema_encoder::EmaEncoder;
-pub use gradient_cache::{cached_gradient_step, loss_in_pieces};
+pub use gradient_cache::{cached_gradient_step, loss_in_pieces, shared_step};
 pub use info_nce::{batch_loss, queue_loss};
 pub use lejepa::{LeJepa, LeJepaConfig};
 pub use moco_v2::{MoCoV2, MoCoV2Config};
@@ -38,6 +39,7 @@ pub use registry::{MethodConfig, MethodName};
 pub use sigreg::{lejepa_prediction, sigreg};
 pub use simclr::SimClr;
 pub use simsiam::{SimSiam, SimSiamConfig};
+pub use together::Together;
 pub use vicreg::{VicReg, VicRegConfig, vicreg_terms};
 
 use crate::model::{Error, Network, ParameterGroup, ProjectionConfig, Result};

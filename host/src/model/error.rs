@@ -3,6 +3,7 @@
 use crate::augment::AugmentError;
 use crate::data::DataError;
 use crate::native::NativeError;
+use crate::world::WorldError;
 use selfsame_encoder_api::EncoderError;
 use selfsame_plugin_api::{ErrorKind, PluginError, without_backtrace};
 use tch::TchError;
@@ -25,6 +26,9 @@ pub enum Error {
     /// Samples cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The processes that compute together cannot.
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// Saved state does not belong to what it is loaded into.
     #[error("saved state: {0}")]
     State(String),
@@ -41,7 +45,7 @@ impl Error {
             Self::Encoder(error) => error.kind,
             Self::Views(error) => error.kind(),
             Self::Data(error) => error.kind,
-            Self::Libtorch(_) => ErrorKind::Device,
+            Self::Libtorch(_) | Self::World(_) => ErrorKind::Device,
             Self::State(_) | Self::Input(_) => ErrorKind::Data,
         }
     }

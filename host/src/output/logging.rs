@@ -13,6 +13,8 @@ use tracing_subscriber::registry::LookupSpan;
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verbosity {
+    /// What only this process knows (one of several that train together, of which another one speaks).
+    Silent,
     /// Warnings and errors (`--quiet`).
     Quiet,
     /// What a person wants to follow.
@@ -25,6 +27,7 @@ pub enum Verbosity {
 impl Verbosity {
     fn directives(self) -> &'static str {
         match self {
+            Self::Silent => "error,selfsame::world=warn",
             Self::Quiet => "warn",
             Self::Normal => "info",
             Self::Verbose => "debug,ureq=info,ureq_proto=info,rustls=info",

@@ -48,7 +48,15 @@ impl Embedder<'_> {
 
     /// The embeddings of all samples in order, plainly resized and cropped, a batch `[B, D]` at a time.
     pub fn batches<'a>(&'a self, source: &'a Source) -> impl Iterator<Item = Result<Tensor>> + 'a {
-        let places: Vec<usize> = (0..source.len()).collect();
+        self.batches_of(source, &(0..source.len()).collect::<Vec<_>>())
+    }
+
+    /// As [`Embedder::batches`], of the samples at these places.
+    pub fn batches_of<'a>(
+        &'a self,
+        source: &'a Source,
+        places: &[usize],
+    ) -> impl Iterator<Item = Result<Tensor>> + use<'a> {
         let plan = places.chunks(self.batch).map(<[usize]>::to_vec).collect();
         source.batches(plan, self.device).map(|batch| self.frozen(&self.views.eval(&batch?.images)?))
     }

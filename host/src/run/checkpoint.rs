@@ -31,7 +31,7 @@ const TENSORS: &str = ".safetensors";
 pub type Tensors = BTreeMap<String, Tensor>;
 
 /// What a checkpoint holds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Contents {
     /// The tensors of each group, on the CPU.
     pub groups: BTreeMap<String, Tensors>,

@@ -11,11 +11,12 @@ use crate::storage::{Disk, Naming, remove_temporaries, write_atomically};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A run's folder that this process alone may write to.
+/// A run's folder that this process alone may write to, or another one that it computes with.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    lock: RunLock,
+    /// None: another process has it, and nothing is written here.
+    lock: Option<RunLock>,
 }
 
 impl RunFolder {
@@ -35,7 +36,17 @@ impl RunFolder {
         for name in [RUN_FILE, CONFIG_FILE, METRICS_FILE, DAMAGED_FILE, ENCODER_FILE] {
             remove_temporaries(&path.join(name))?;
         }
-        Ok(Self { path: path.to_owned(), lock })
+        Ok(Self { path: path.to_owned(), lock: Some(lock) })
+    }
+
+    /// The folder of a run that another process writes.
+    pub fn of_another_process(path: &Path) -> Self {
+        Self { path: path.to_owned(), lock: None }
+    }
+
+    /// Whether this process writes.
+    pub(super) fn is_ours(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// The folder.
@@ -43,18 +54,24 @@ impl RunFolder {
         &self.path
     }
 
-    /// The writer of this run's checkpoints.
-    pub fn checkpoints(&self) -> Result<CheckpointWriter, Error> {
-        CheckpointWriter::open(&self.path, &self.lock)
+    /// The writer of this run's checkpoints; none: another process writes them.
+    pub fn checkpoints(&self) -> Result<Option<CheckpointWriter>, Error> {
+        self.lock.as_ref().map(|lock| CheckpointWriter::open(&self.path, lock)).transpose()
     }
 
     /// Writes the resolved configuration, replacing an earlier one in one step.
     pub fn write_config(&self, yaml: &str) -> Result<(), Error> {
+        if !self.is_ours() {
+            return Ok(());
+        }
         Ok(write_atomically(&Disk, &self.path.join(CONFIG_FILE), yaml.as_bytes())?)
     }
 
     /// Writes the record, replacing an earlier one in one step.
     pub fn write_record(&self, record: &RunRecord) -> Result<(), Error> {
+        if !self.is_ours() {
+            return Ok(());
+        }
         let path = self.path.join(RUN_FILE);
         let mut json = serde_json::to_string_pretty(record).map_err(|error| alien(&path, &error))?;
         json.push('\n');

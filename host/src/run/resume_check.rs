@@ -24,12 +24,18 @@ const SHOWN: usize = 5;
 ///
 /// # Errors
 /// A value that decides what is learnt and differs; names key and both values.
-pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), Error> {
+pub fn check(state: &Value, config: &Config, device: Device, processes: usize) -> Result<(), Error> {
     let (then, now) = (&state["threads"], tch::get_num_threads());
     if device == Device::Cpu && *then != now {
         tracing::warn!(
             "the run was started with {then} threads and continues with {now} (OMP_NUM_THREADS): results will not be the \
              same to the last bit"
+        );
+    }
+    let (then, now) = (state["processes"].as_u64().unwrap_or(1), processes as u64);
+    if then != now {
+        tracing::warn!(
+            "the run was saved by {then} processes and continues with {now}: results will not be the same to the last bit"
         );
     }
     compare_values(&state["config"], config, &FOLLOWED)?;
@@ -43,6 +49,16 @@ pub fn check(state: &Value, config: &Config, device: Device) -> Result<(), Error
         )));
     }
     Ok(())
+}
+
+/// Every value that processes which train together must have alike, by key, as it is written.
+///
+/// # Errors
+/// A configuration that cannot be written.
+pub fn common_values(config: &Config) -> Result<Vec<(String, String)>, Error> {
+    let (roles, all) = (Roles::read(), value(config)?);
+    let common = flat(&all).into_iter().filter(|(key, _)| !roles.of(key).is_some_and(Role::may_change_on_resume));
+    Ok(common.map(|(key, value)| (format!("`{key}`"), value.to_string())).collect())
 }
 
 /// Compares the samples that a run was started with and those that there are now.

@@ -49,6 +49,9 @@ impl RunFolder {
     /// # Errors
     /// A list that cannot be written.
     pub fn write_skipped(&self, skipped: &Skipped) -> Result<(), Error> {
+        if !self.is_ours() {
+            return Ok(());
+        }
         let path = self.path().join(DAMAGED_FILE);
         if skipped.is_empty() {
             // An earlier start in this folder may have got no further than its list.

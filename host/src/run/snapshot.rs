@@ -8,8 +8,8 @@ use tch::Tensor;
 
 /// What a checkpoint of this step holds. The tensors are the run's own, so it is good until the next step.
 pub struct Snapshot {
-    /// Writes it.
-    pub writer: Rc<CheckpointWriter>,
+    /// Writes it; none: another process does.
+    pub writer: Option<Rc<CheckpointWriter>>,
     /// Optimiser steps done.
     pub step: u64,
     /// Tensors by group.
@@ -24,7 +24,7 @@ impl Snapshot {
     /// # Errors
     /// A folder that cannot be written to.
     pub fn write(&self, keep: bool) -> Result<(), Error> {
-        self.writer.save(self.step, &self.groups, &self.state, keep)?;
-        Ok(())
+        let Some(writer) = &self.writer else { return Ok(()) };
+        writer.save(self.step, &self.groups, &self.state, keep).map(drop)
     }
 }

@@ -3,15 +3,14 @@
 use crate::config::{Config, flat};
 use crate::error::Error;
 use crate::method::MethodName;
-use crate::run::checkpoint::CheckpointWriter;
 use serde_json::Value;
 
 /// Powers of ten by which a setting has to be off its default before it is named in place of the learning rate.
 const FAR: f64 = 2.0;
 
 /// Ends a run of which `what` is not finite.
-pub fn diverged(what: &str, config: &Config, checkpoints: &CheckpointWriter) -> Error {
-    let saved = match checkpoints.has_any() {
+pub fn diverged(what: &str, config: &Config, has_checkpoint: bool) -> Error {
+    let saved = match has_checkpoint {
         true => "The last checkpoint is untouched",
         false => "There is no checkpoint yet, so nothing was saved",
     };

@@ -10,18 +10,19 @@ use super::log_window::LogWindow;
 use super::observer::{Observer, StepReport};
 use super::plan::Plan;
 use super::position::Position;
-use super::signals::Stop;
+use super::signals::{Stop, Wishes};
 use crate::config::{self, Config};
 use crate::data::Batch;
 use crate::error::Error;
-use crate::method::{self, Method, StepContext, StepOutput};
+use crate::method::{self, Method, StepContext, StepOutput, Together};
 use crate::metric;
 use crate::optim::{self, DecaySchedule, Groups, Rates, Schedule};
 use crate::probe::{LinearHead, Warnings};
-use crate::run::checkpoint::{Checkpoint, CheckpointWriter};
+use crate::run::checkpoint::{CheckpointWriter, Contents};
 use crate::run::snapshot::Snapshot;
 use crate::run::state;
 use crate::samples::{RunData, RunViews};
+use crate::world::{Share, World};
 use crate::{native, random};
 use selfsame_plugin_api::Split;
 use std::collections::BTreeMap;
@@ -50,6 +51,10 @@ pub struct Engine<'a> {
     compute: Compute,
     data: &'a RunData,
     views: &'a RunViews,
+    world: World,
+    /// This process's rows of every batch.
+    share: Share,
+    together: Together,
     method: Box<dyn Method>,
     optimizer: Groups,
     plan: Plan,
@@ -58,7 +63,8 @@ pub struct Engine<'a> {
     head: Option<LinearHead>,
     head_batches: Option<HeadBatches<'a>>,
     position: Position,
-    checkpoints: Rc<CheckpointWriter>,
+    /// None: another process writes them.
+    checkpoints: Option<Rc<CheckpointWriter>>,
     observer: &'a mut dyn Observer,
     stop: Stop,
     last_metrics: BTreeMap<String, f64>,
@@ -80,10 +86,15 @@ impl<'a> Engine<'a> {
         views: &'a RunViews,
         method: Box<dyn Method>,
         head: Option<LinearHead>,
-        checkpoints: CheckpointWriter,
+        checkpoints: Option<CheckpointWriter>,
         observer: &'a mut dyn Observer,
         stop: Stop,
+        world: World,
     ) -> Result<Self, Error> {
+        let train = &config.train;
+        let share = Share::new(train.batch_size, train.micro_batch_size.unwrap_or(train.batch_size), world.ranks());
+        world.broadcast(state::model_tensors(method.as_ref()).into_iter().map(|(_, tensor)| tensor))?;
+        let together = Together::new(&world, share.clone(), method.parameters())?;
         let optimizer = Groups::new(&config.optimizer, method.parameter_groups())?;
         let plan = Plan::new(config, data);
         let schedule = Schedule::new(
@@ -100,6 +111,9 @@ impl<'a> Engine<'a> {
             compute,
             data,
             views,
+            world,
+            share,
+            together,
             method,
             optimizer,
             plan,
@@ -108,7 +122,7 @@ impl<'a> Engine<'a> {
             head,
             head_batches: HeadBatches::new(config, data, views),
             position,
-            checkpoints: Rc::new(checkpoints),
+            checkpoints: checkpoints.map(Rc::new),
             observer,
             stop,
             last_metrics: BTreeMap::new(),
@@ -121,8 +135,7 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// A checkpoint that does not fit this run.
-    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        let mut contents = checkpoint.load()?;
+    pub fn restore(&mut self, mut contents: Contents) -> Result<(), Error> {
         let mut group = |name: &str| contents.groups.remove(name).unwrap_or_default();
         state::restore(&state::model_tensors(self.method.as_ref()), &group("model"))?;
         self.optimizer.load_state(&group("optimizer"))?;
@@ -132,7 +145,8 @@ impl<'a> Engine<'a> {
             head.load_train_metrics(&group("head-metrics"))?;
         }
         self.position = serde_json::from_value(contents.state["position"].take())
-            .map_err(|error| Error::data(format!("{}: state.json: `position`: {error}", checkpoint.path.display())))?;
+            .map_err(|error| Error::data(format!("the checkpoint's state.json: `position`: {error}")))?;
+        self.world.saved(self.position.step);
         Ok(())
     }
 
@@ -148,6 +162,7 @@ impl<'a> Engine<'a> {
             compute: self.compute,
             data: self.data,
             views: self.views,
+            world: &self.world,
             context: self.context(),
             stop: self.stop.clone(),
             state: self.snapshot()?,
@@ -197,19 +212,21 @@ impl<'a> Engine<'a> {
         self.observer.step(self.position.epoch, self.position.step_in_epoch);
         let order = self.data.mixture.epoch(self.config.train.seed, self.position.epoch as u64);
         let mut window = LogWindow::new(self.position.step, self.compute);
-        let plan = order.chunks_exact(batch_size).skip(self.position.step_in_epoch).map(<[_]>::to_vec).collect();
+        let plan = order.chunks_exact(batch_size).skip(self.position.step_in_epoch).map(|picks| self.share.of(picks));
+        let plan = plan.collect();
         let mut batches = self.data.train_batches(plan, self.compute.device);
         loop {
             let started = Instant::now();
             let Some(batch) = batches.next() else { break };
             let batch = batch?;
+            let wishes = self.stop.agree(&self.world)?;
             let pass = self.config.train.micro_batch_size.unwrap_or(batch_size).min(batch_size);
             self.step(&batch, started, &mut window).map_err(|error| error.in_pass_of(pass))?;
             self.observer.step(self.position.epoch, self.position.step_in_epoch);
             if self.position.step.is_multiple_of(LOG_EVERY) || self.position.step_in_epoch == steps {
                 self.log(&mut window)?;
             }
-            self.save_if_due(&mut window, steps)?;
+            self.save_if_due(wishes.wait(&self.stop)?, &mut window, steps)?;
         }
         self.finish_epoch(steps)
     }
@@ -242,7 +259,7 @@ impl<'a> Engine<'a> {
         self.train_head(&output.features, batch.labels.as_ref(), window)?;
         window.losses = window.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
         window.features = Some(output.features);
-        window.images += batch.ids.len();
+        window.images += self.config.train.batch_size;
         self.position.step += 1;
         self.position.step_in_epoch += 1;
         Ok(())
@@ -251,22 +268,29 @@ impl<'a> Engine<'a> {
     /// Leaves the gradients of the batch's loss at the method's parameters.
     fn gradients(&mut self, batch: &Batch, context: &StepContext, window: &mut LogWindow) -> Result<StepOutput, Error> {
         let (views, seed, epoch) = (&self.views.encoder, self.config.train.seed, self.position.epoch as u64);
-        let micro_batches = batch.parts(self.config.train.micro_batch_size.unwrap_or(batch.ids.len()));
+        let micro_batches = batch.parts(self.share.piece());
+        let own_draw = self.world.own_draw();
         let mut prepare = |index: usize, draw: &[u64]| -> Result<Vec<Tensor>, Error> {
             let started = Instant::now();
             let Batch { images, ids, .. } = &micro_batches[index];
             let views = views.crops(images, ids, seed, epoch)?;
             window.waited += started.elapsed();
-            tch::manual_seed(random::derive_seed(seed, "step", draw) as i64);
+            let draw: Vec<u64> = draw.iter().copied().chain(own_draw).collect();
+            tch::manual_seed(random::derive_seed(seed, "step", &draw) as i64);
             Ok(views)
         };
-        if micro_batches.len() == 1 {
-            let output = self.method.step(&prepare(0, &[context.step])?, context)?;
+        let method = self.method.as_mut();
+        if micro_batches.len() > 1 {
+            let prepare = |index| prepare(index, &[context.step, index as u64]);
+            return method::cached_gradient_step(method, micro_batches.len(), prepare, context, &mut self.together);
+        }
+        let views = prepare(0, &[context.step])?;
+        if self.together.is_alone() {
+            let output = method.step(&views, context)?;
             output.loss.f_backward()?;
             return Ok(output);
         }
-        let prepare = |index| prepare(index, &[context.step, index as u64]);
-        method::cached_gradient_step(self.method.as_mut(), micro_batches.len(), prepare, context)
+        Ok(method::shared_step(method, &views, context, &mut self.together)?)
     }
 
     /// One step of the head: on its own batch, with the encoder frozen, or on the features of the encoder's views.
@@ -274,15 +298,17 @@ impl<'a> Engine<'a> {
         let Some(head) = &mut self.head else { return Ok(()) };
         if let Some(own) = &mut self.head_batches {
             let started = Instant::now();
-            let batch = own.batch(self.position.step, self.compute.device)?;
+            let batch = own.batch(self.position.step, self.compute.device, &self.world)?;
             window.waited += started.elapsed();
-            if let Some((images, labels)) = batch {
+            if let Some((images, labels, share)) = batch {
                 let embedder = self.compute.embedder(self.method.encoder(), self.views.probe());
-                head.train_step(&embedder.frozen(&images)?, &labels)?;
+                let whole = self.world.gather_rows(vec![embedder.frozen(&images)?, labels], &share)?;
+                head.train_step(&whole[0], &whole[1])?;
             }
         } else if let Some(labels) = labels {
-            let views = features.size()[0] / labels.size()[0];
-            head.train_step(features, &Tensor::f_cat(&vec![labels; views as usize], 0)?)?;
+            let labels = self.world.gather_rows(vec![labels.shallow_clone()], &self.share)?;
+            let views = features.size()[0] / labels[0].size()[0];
+            head.train_step(features, &Tensor::f_cat(&vec![&labels[0]; views as usize], 0)?)?;
         }
         Ok(())
     }
@@ -298,7 +324,7 @@ impl<'a> Engine<'a> {
             let (since, step) = (window.since, self.position.step);
             let lr = self.schedule.lr(step - 1);
             let what = format!("the loss is {sum} between steps {since} and {step} (learning rate {lr:.3e})");
-            return Err(divergence::diverged(&what, self.config, &self.checkpoints));
+            return Err(divergence::diverged(&what, self.config, self.has_checkpoint()));
         }
         self.position.loss_sum += sum;
         let seconds = window.started.elapsed().as_secs_f64();
@@ -320,19 +346,19 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    fn save_if_due(&mut self, window: &mut LogWindow, steps: usize) -> Result<(), Error> {
+    fn save_if_due(&mut self, wishes: Wishes, window: &mut LogWindow, steps: usize) -> Result<(), Error> {
         let every = self.config.train.checkpoint_every_steps;
-        let due = (every > 0 && self.position.step.is_multiple_of(every)) || self.stop.save_requested();
-        let stop = self.stop.requested();
+        let Wishes { stop, save } = wishes;
+        let due = (every > 0 && self.position.step.is_multiple_of(every)) || save;
         // The end of the epoch saves anyway, after its measurements.
         let saves_soon = self.position.step_in_epoch == steps && stop.is_none();
         if (due && !saves_soon) || stop.is_some() {
             self.log(window)?;
-            self.save(false)?;
+            self.save(save, false)?;
             window.started = Instant::now();
         }
         match stop {
-            Some(code) => Err(Error::Stopped { code: code as u8, step: self.position.step }),
+            Some(code) => Err(Error::Stopped { code, step: self.position.step }),
             None => Ok(()),
         }
     }
@@ -346,6 +372,7 @@ impl<'a> Engine<'a> {
             compute: self.compute,
             data: self.data,
             views: self.views,
+            world: &self.world,
             context: self.context(),
             stop: self.stop.clone(),
             state: self.snapshot()?,
@@ -367,7 +394,7 @@ impl<'a> Engine<'a> {
         self.position.step_in_epoch = 0;
         self.position.loss_sum = 0.0;
         let period = self.config.train.checkpoint_period;
-        self.save(period > 0 && epoch.is_multiple_of(period))
+        self.save(self.stop.save_requested(), period > 0 && epoch.is_multiple_of(period))
     }
 
     /// Batch norm by batch can keep the training loss finite while the encoder's own statistics are not.
@@ -377,16 +404,21 @@ impl<'a> Engine<'a> {
             None => Ok(()),
             Some(name) => {
                 let what = format!("`{name}` is not finite after epoch {epoch}: training has diverged");
-                Err(divergence::diverged(&what, self.config, &self.checkpoints))
+                Err(divergence::diverged(&what, self.config, self.has_checkpoint()))
             }
         }
     }
 
-    /// Writes a checkpoint; `keep` holds it for good.
-    fn save(&self, keep: bool) -> Result<(), Error> {
-        let is_asked = self.stop.take_save_request();
+    fn has_checkpoint(&self) -> bool {
+        self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.has_any())
+    }
+
+    /// Writes a checkpoint, because somebody has asked for it (`is_asked`) or not; `keep` holds it for good.
+    fn save(&self, is_asked: bool, keep: bool) -> Result<(), Error> {
+        self.stop.take_save_request();
         self.observer.phase("saving a checkpoint", 0, 0);
         self.snapshot()?.write(keep)?;
+        self.world.saved(self.position.step);
         if is_asked {
             tracing::info!("saved the state after step {}", self.position.step);
         }
@@ -405,7 +437,8 @@ impl<'a> Engine<'a> {
             "position": self.position,
             "config": config::absolute(self.config),
             "threads": tch::get_num_threads(),
+            "processes": self.world.size(),
         });
-        Ok(Snapshot { writer: Rc::clone(&self.checkpoints), step: self.position.step, groups, state })
+        Ok(Snapshot { writer: self.checkpoints.clone(), step: self.position.step, groups, state })
     }
 }

@@ -2,16 +2,17 @@
 
 use super::compute::Compute;
 use super::observer::Observer;
-use super::signals::Stop;
+use super::signals::{Stop, Wishes};
 use crate::augment::Views;
 use crate::config::Config;
 use crate::data::{Batch, Source};
 use crate::error::Error;
-use crate::method::{self, Method, StepContext};
+use crate::method::{self, Method, StepContext, Together};
 use crate::metric::{self, Metric};
 use crate::probe::{self, HeadMetrics, LinearHead, Objective, ScoredPredictions, Spread};
 use crate::run::snapshot::Snapshot;
 use crate::samples::{RunData, RunViews};
+use crate::world::{Share, World};
 use selfsame_encoder_api::Encoder;
 use selfsame_plugin_api::{Split, Task};
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub struct Evaluator<'a> {
     pub data: &'a RunData,
     /// The run's views.
     pub views: &'a RunViews,
+    /// The processes that measure together.
+    pub world: &'a World,
     /// Where the run stands.
     pub context: StepContext,
     /// Looked at between batches.
@@ -117,7 +120,12 @@ impl Evaluator<'_> {
 
     fn knn(&self, bank: &Tensor, known: &Tensor, features: &Tensor) -> Result<Tensor, Error> {
         self.observer.phase("nearest neighbours", 0, 0);
-        Ok(probe::knn_votes(&self.config.knn, self.data.probe_data().card.classes.len(), (bank, known), features)?)
+        let classes = self.data.probe_data().card.classes.len();
+        let share = self.share(features.size2()?.0 as usize);
+        let own = share.pieces().iter().map(|rows| features.f_narrow(0, rows.start as i64, rows.len() as i64));
+        let own = Tensor::f_cat(&own.collect::<Result<Vec<_>, _>>()?, 0)?;
+        let votes = probe::knn_votes(&self.config.knn, classes, (bank, known), &own)?;
+        self.whole(votes, &share)
     }
 
     /// The scores that are recorded while the encoder trains.
@@ -141,33 +149,52 @@ impl Evaluator<'_> {
         let context = StepContext { train: false, ..self.context };
         let picks = self.data.validation_picks(train.seed);
         let (mut sum, mut count) = (0.0, 0);
-        let plan = picks.chunks(train.batch_size).filter(|picks| picks.len() > 1);
-        for batch in self.data.validation_batches(plan.map(<[_]>::to_vec).collect(), device) {
+        let piece = train.micro_batch_size.unwrap_or(train.batch_size);
+        let plan: Vec<_> = picks.chunks(train.batch_size).filter(|picks| picks.len() > 1).collect();
+        let shares: Vec<_> = plan.iter().map(|picks| Share::new(picks.len(), piece, self.world.ranks())).collect();
+        let own = plan.iter().zip(&shares).map(|(picks, share)| share.of(picks)).collect();
+        for ((batch, picked), share) in self.data.validation_batches(own, device).zip(&plan).zip(shares) {
             self.heed_signals()?;
             self.observer.phase("validation loss", count, picks.len());
-            let batch = batch?;
-            let pieces = batch.parts(train.micro_batch_size.unwrap_or(train.batch_size));
+            let pieces = batch?.parts(share.piece());
             let views = |index: usize| -> Result<Vec<Tensor>, Error> {
                 let Batch { images, ids, .. } = &pieces[index];
                 Ok(self.views.encoder.crops(images, ids, train.seed, VALIDATION_EPOCH)?)
             };
-            let loss = method::loss_in_pieces(method, pieces.len(), views, &context)?;
-            sum += f64::try_from(&loss.to_kind(Kind::Double))? * batch.ids.len() as f64;
-            count += batch.ids.len();
+            let together = Together::new(self.world, share, Vec::new())?;
+            let loss = method::loss_in_pieces(method, pieces.len(), views, &context, &together)?;
+            sum += f64::try_from(&loss.to_kind(Kind::Double))? * picked.len() as f64;
+            count += picked.len();
         }
         Ok((count > 0).then(|| sum / count as f64))
     }
 
-    /// Saves where a signal asks to; a resumed run measures again.
+    /// Saves where a signal asks any of the processes to; a resumed run measures again. All call it at the same places.
     fn heed_signals(&self) -> Result<(), Error> {
-        let is_asked = self.stop.take_save_request();
-        if is_asked || self.stop.requested().is_some() {
+        let Wishes { stop, save } = self.stop.agree(self.world)?.wait(&self.stop)?;
+        if save || stop.is_some() {
+            self.stop.take_save_request();
             self.state.write(false)?;
+            self.world.saved(self.state.step);
         }
-        if is_asked {
+        if save {
             tracing::info!("saved the state after step {}", self.state.step);
         }
-        self.stop.check(self.state.step)
+        match stop {
+            Some(code) => Err(Error::Stopped { code, step: self.state.step }),
+            None => Ok(()),
+        }
+    }
+
+    /// This process's share of so many rows.
+    fn share(&self, rows: usize) -> Share {
+        Share::new(rows, rows.max(1), self.world.ranks())
+    }
+
+    /// The rows of all processes.
+    fn whole(&self, own: Tensor, share: &Share) -> Result<Tensor, Error> {
+        let whole = self.world.gather_rows(vec![own], share)?;
+        whole.into_iter().next().ok_or_else(|| Error::data("no rows were gathered"))
     }
 
     /// Embeds every sample of `source`, which is this split, plainly resized and cropped, in order: float32 `[N, D]` on the
@@ -175,16 +202,22 @@ impl Evaluator<'_> {
     fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views, split: Split) -> Result<Tensor, Error> {
         let embedder = self.compute.embedder(encoder, views);
         let (what, mut done) = (format!("embedding {} images", split.name()), 0);
-        let mut features = Vec::new();
+        let share = self.share(source.len());
+        let places: Vec<usize> = share.pieces().iter().cloned().flatten().collect();
+        // As many rounds on each process as the largest share takes.
+        let rounds = share.gathered().map_or(places.len(), |gathered| gathered.each).div_ceil(embedder.batch);
+        let mut features = Vec::with_capacity(rounds);
         self.observer.phase(&what, 0, source.len());
-        for embedded in embedder.batches(source) {
+        let mut batches = embedder.batches_of(source, &places);
+        for _ in 0..rounds {
             self.heed_signals()?;
+            let Some(embedded) = batches.next() else { continue };
             let embedded = embedded?;
             done += embedded.size()[0] as usize;
-            self.observer.phase(&what, done, source.len());
+            self.observer.phase(&what, source.len().min(done * self.world.size()), source.len());
             features.push(embedded);
         }
-        Ok(Tensor::f_cat(&features, 0)?)
+        self.whole(Tensor::f_cat(&features, 0)?, &share)
     }
 }
 

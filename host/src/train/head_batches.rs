@@ -6,6 +6,7 @@ use crate::data::Source;
 use crate::error::Error;
 use crate::random;
 use crate::samples::{RunData, RunViews};
+use crate::world::{Share, World};
 use tch::{Device, Tensor};
 
 /// Draws the batches. Which images a step gets, and their views, is a function of seed and step alone.
@@ -30,16 +31,23 @@ impl<'a> HeadBatches<'a> {
         })
     }
 
-    /// One view of each image of the batch of `step` (from 0), `[B, C, h, w]`, and the labels; none without labels.
+    /// One view of each image of this process's share of the batch of `step` (from 0), `[B, C, h, w]`, and their labels; none
+    /// without labels.
     ///
     /// # Errors
     /// What the views or libtorch refuse.
-    pub fn batch(&mut self, step: u64, device: Device) -> Result<Option<(Tensor, Tensor)>, Error> {
+    pub fn batch(
+        &mut self,
+        step: u64,
+        device: Device,
+        world: &World,
+    ) -> Result<Option<(Tensor, Tensor, Share)>, Error> {
         let (cycle, places) = self.cycles.places(step);
-        let batch = self.source.batch(places, device)?;
+        let share = Share::new(places.len(), places.len(), world.ranks());
+        let batch = self.source.batch(&share.of(places), device)?;
         let Some(labels) = batch.labels else { return Ok(None) };
         let key = ViewKey { seed: self.cycles.seed, epoch: cycle, purpose: Purpose::Head };
-        Ok(Some((self.views.crop(&batch.images, &batch.ids, key)?, labels)))
+        Ok(Some((self.views.crop(&batch.images, &batch.ids, key)?, labels, share)))
     }
 }
 

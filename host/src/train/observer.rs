@@ -52,3 +52,24 @@ pub trait Observer {
     /// The run has ended, whichever way, and its record is written.
     fn ended(&mut self) {}
 }
+
+/// Records and shows nothing: another process does.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn step(&self, _: usize, _: usize) {}
+
+    fn phase(&self, _: &str, _: usize, _: usize) {}
+
+    fn steps(&mut self, _: &StepReport) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn epoch(&mut self, _: u64, _: usize, _: &BTreeMap<String, f64>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn trained(&mut self, _: u64, _: usize, _: &BTreeMap<String, f64>) -> Result<(), Error> {
+        Ok(())
+    }
+}

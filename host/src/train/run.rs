@@ -11,24 +11,29 @@ use crate::config::{self, Config};
 use crate::error::Error;
 use crate::method::Method;
 use crate::metric;
+use crate::native;
 use crate::plugin::Registry;
 use crate::probe::LinearHead;
-use crate::run::checkpoint::{self, Checkpoint};
+use crate::run::checkpoint::{self, Checkpoint, Contents};
 use crate::run::encoder_file::{self, ENCODER_FILE};
 use crate::run::new_record::{data_sets, new_record};
 use crate::run::record::RunStatus;
 use crate::run::{RunFolder, RunRecord, resume_check, state, without_checkpoint};
 use crate::samples::{self, RunData, RunViews, Skipped};
 use crate::storage::sha256_of_file;
+use crate::world::World;
 use jiff::Timestamp;
 use selfsame_plugin_api::{PluginError, Services, Split, Task};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// A run whose folder this process alone may write to.
+/// A run whose folder this process alone may write to, or the first of the processes that it computes with.
 pub struct Run<'a> {
     config: &'a Config,
     stop: Stop,
+    world: World,
     folder: RunFolder,
     record: RunRecord,
     /// What is trained; none: all of it has been done.
@@ -47,33 +52,46 @@ struct Parts {
 }
 
 impl<'a> Run<'a> {
-    /// Locks the run's folder, finds out whether there is a run to resume, reads the samples and builds the networks.
+    /// Locks the run's folder, finds out whether there is a run to resume, reads the samples and builds the networks; with the
+    /// other processes of `world`, of which the first does what concerns the folder.
     ///
     /// `services` shows what goes on meanwhile; `stop` is looked at between the steps of [`train`](Self::train).
     ///
     /// # Errors
-    /// A folder that is in use, or holds a run that is not to be resumed or cannot be; whatever the stages before training
-    /// refuse.
-    pub fn open(config: &'a Config, registry: &Registry, services: &dyn Services, stop: Stop) -> Result<Self, Error> {
-        let is_resumed = config.train.resume_from_last_checkpoint;
+    /// A folder that is in use, or holds a run that is not to be resumed or cannot be; processes that do not agree on the run;
+    /// whatever the stages before training refuse.
+    pub fn open(
+        config: &'a Config,
+        registry: &Registry,
+        services: &dyn Services,
+        stop: Stop,
+        world: World,
+    ) -> Result<Self, Error> {
         let compute = Compute::select(config)?;
-        let folder = RunFolder::open(&config.train.output_dir, is_resumed)?;
-        let checkpoint = if is_resumed { checkpoint::latest(folder.path())? } else { None };
-        match &checkpoint {
-            Some(checkpoint) => resume_check::check(&checkpoint.load()?.state, config, compute.device)?,
-            None if is_resumed => {
-                if let Some(record) = without_checkpoint::complete_run(folder.path(), config)? {
-                    return Ok(Self { config, stop, folder, record, parts: None });
-                }
-            }
-            None => {}
+        agree_on(&world, &common_facts(config)?)?;
+        let (folder, found) = if world.is_first() {
+            let (folder, found) = Found::look(config, compute, world.size())?;
+            (folder, world.broadcast_json(json(&found)?).map(|_| found)?)
+        } else {
+            let found = world.broadcast_json(Value::Null)?;
+            (RunFolder::of_another_process(&config.train.output_dir), from_json(found)?)
+        };
+        if let Some(record) = found.complete {
+            return Ok(Self { config, stop, world, folder, record, parts: None });
         }
+        let checkpoint = found.checkpoint.map(|(step, path)| Checkpoint { step, path });
         let wanted = &config.train.self_supervision;
         let init = wanted.init.as_deref().filter(|_| checkpoint.is_none());
         let init = init.map(|path| InitialWeights::read(INIT, path, wanted.init_prefix.as_deref())).transpose()?;
-        // The record of a start that came to nothing is replaced, but not its command line.
-        let begun = is_resumed.then(|| RunRecord::find(folder.path())).transpose()?.flatten();
-        let (data, earlier) = load(config, registry, services, compute, &folder, checkpoint.is_some())?;
+        let data = world.first_on_node("reading the samples", || {
+            samples::load(config, registry, services, compute.device, &found.skipped)
+        })?;
+        if let Some(earlier) = &found.earlier {
+            resume_check::check_samples(&earlier.data_sets, &data_sets(&data))?;
+            folder.ensure_same_skipped(&found.skipped, &data.skipped())?;
+        }
+        agree_on(&world, &sample_facts(&data)?)?;
+        folder.write_skipped(&data.skipped())?;
         services.items("building the encoder", 0, None).map_err(PluginError::from)?;
         let views = samples::views(config, &data)?;
         let (channels, size) = (views.encoder.output_channels(), views.encoder.output_size());
@@ -86,15 +104,16 @@ impl<'a> Run<'a> {
         record.embedding = method.embedding();
         record.init = init.as_ref().map(InitialWeights::file);
         data.caveats(config)?.into_iter().for_each(|caveat| record.warnings.warn(caveat));
-        match (earlier, begun) {
+        match (found.earlier, found.begun) {
             (Some(earlier), _) => record.continue_from(earlier),
             (None, begun) => record.follow(begun.map(|begun| begun.commands).unwrap_or_default()),
         }
-        if let Some(changed) = checkpoint.as_ref().and_then(|checkpoint| checkpoint.changed_metrics(folder.path())) {
+        let changed = checkpoint.as_ref().filter(|_| world.is_first());
+        if let Some(changed) = changed.and_then(|checkpoint| checkpoint.changed_metrics(folder.path())) {
             record.warnings.warn(changed);
         }
         let parts = Some(Parts { compute, data, views, method, head, checkpoint });
-        Ok(Self { config, stop, folder, record, parts })
+        Ok(Self { config, stop, world, folder, record, parts })
     }
 
     /// The run's folder.
@@ -137,10 +156,11 @@ impl<'a> Run<'a> {
         let yaml = config::to_yaml(&config::absolute(self.config))?;
         self.folder.write_config(&yaml)?;
         self.folder.write_record(&self.record)?;
+        let (stop, world) = (self.stop.clone(), self.world.clone());
         let mut engine =
-            Engine::new(self.config, compute, &data, &views, method, head, checkpoints, observer, self.stop.clone())?;
+            Engine::new(self.config, compute, &data, &views, method, head, checkpoints, observer, stop, world)?;
         if let Some(checkpoint) = &checkpoint {
-            engine.restore(checkpoint)?;
+            engine.restore(contents(&self.world, checkpoint)?)?;
             tracing::info!("continuing after step {}", checkpoint.step);
         }
         let outcome = engine.run();
@@ -189,6 +209,9 @@ impl<'a> Run<'a> {
 
     /// Writes the trained encoder, and the record with its digest.
     fn export(&mut self, method: &dyn Method) -> Result<(), Error> {
+        if !self.world.is_first() {
+            return Ok(());
+        }
         let tensors = state::encoder_tensors(method.encoder());
         let file = self.folder.path().join(ENCODER_FILE);
         let record = &mut self.record;
@@ -202,25 +225,91 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Reads the samples, and lists those that are skipped; with the record of the run that goes on, where one does.
-///
-/// # Errors
-/// What the plugins say; other samples than the run was started with.
-fn load(
-    config: &Config,
-    registry: &Registry,
-    services: &dyn Services,
-    compute: Compute,
-    folder: &RunFolder,
-    goes_on: bool,
-) -> Result<(RunData, Option<RunRecord>), Error> {
-    let skipped = if goes_on { folder.skipped()? } else { Skipped::new() };
-    let data = samples::load(config, registry, services, compute.device, &skipped)?;
-    let earlier = goes_on.then(|| RunRecord::read(folder.path())).transpose()?;
-    if let Some(earlier) = &earlier {
-        resume_check::check_samples(&earlier.data_sets, &data_sets(&data))?;
-        folder.ensure_same_skipped(&skipped, &data.skipped())?;
+/// What a run's folder holds for this start, found out by the process that has it.
+#[derive(Default, Serialize, Deserialize)]
+struct Found {
+    /// Step and folder of the checkpoint that training goes on from.
+    checkpoint: Option<(u64, PathBuf)>,
+    /// The record of a run of which nothing is left to do.
+    complete: Option<RunRecord>,
+    /// Samples that the run has skipped so far.
+    skipped: Skipped,
+    /// The record of the run that goes on.
+    earlier: Option<RunRecord>,
+    /// That of a start that came to nothing: it is replaced, but not its command line.
+    begun: Option<RunRecord>,
+}
+
+impl Found {
+    /// Locks the folder and looks.
+    fn look(config: &Config, compute: Compute, processes: usize) -> Result<(RunFolder, Self), Error> {
+        let is_resumed = config.train.resume_from_last_checkpoint;
+        let folder = RunFolder::open(&config.train.output_dir, is_resumed)?;
+        let mut found = Self::default();
+        if !is_resumed {
+            return Ok((folder, found));
+        }
+        let Some(checkpoint) = checkpoint::latest(folder.path())? else {
+            found.complete = without_checkpoint::complete_run(folder.path(), config)?;
+            found.begun = RunRecord::find(folder.path())?;
+            return Ok((folder, found));
+        };
+        resume_check::check(&checkpoint.load()?.state, config, compute.device, processes)?;
+        found.skipped = folder.skipped()?;
+        found.earlier = Some(RunRecord::read(folder.path())?);
+        found.checkpoint = Some((checkpoint.step, checkpoint.path));
+        Ok((folder, found))
     }
-    folder.write_skipped(&data.skipped())?;
-    Ok((data, earlier))
+}
+
+fn json(value: &impl Serialize) -> Result<Value, Error> {
+    serde_json::to_value(value).map_err(|error| Error::data(format!("what the run's folder holds: {error}")))
+}
+
+fn from_json<T: for<'a> Deserialize<'a>>(value: Value) -> Result<T, Error> {
+    serde_json::from_value(value)
+        .map_err(|error| Error::data(format!("what process 0 says of the run's folder: {error}")))
+}
+
+/// What a checkpoint holds, read by the first process.
+fn contents(world: &World, checkpoint: &Checkpoint) -> Result<Contents, Error> {
+    let Contents { mut groups, state } = if world.is_first() { checkpoint.load()? } else { Contents::default() };
+    let names = world.broadcast_json(json(&groups.keys().collect::<Vec<_>>())?)?;
+    let mut of_all = BTreeMap::new();
+    for name in from_json::<Vec<String>>(names)? {
+        let tensors = world.broadcast_named(groups.remove(&name).unwrap_or_default())?;
+        of_all.insert(name, tensors);
+    }
+    Ok(Contents { groups: of_all, state: world.broadcast_json(state)? })
+}
+
+/// What all processes of a run need alike before they read its samples.
+fn common_facts(config: &Config) -> Result<Vec<(String, String)>, Error> {
+    let mut facts = vec![
+        ("selfsame".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("libtorch".to_owned(), native::libtorch_version().to_owned()),
+    ];
+    facts.extend(resume_check::common_values(config)?);
+    Ok(facts)
+}
+
+/// What the samples of all processes have to be alike in.
+fn sample_facts(data: &RunData) -> Result<Vec<(String, String)>, Error> {
+    let sets = data.encoder.iter().chain(&data.head).enumerate();
+    let mut facts: Vec<(String, String)> = sets
+        .map(|(index, set)| (format!("the samples of data set {index} ({})", set.label), set.samples_sha256.clone()))
+        .collect();
+    facts.push(("the samples that are skipped".to_owned(), json(&data.skipped())?.to_string()));
+    Ok(facts)
+}
+
+/// Refuses processes that would not compute the same run.
+fn agree_on(world: &World, facts: &[(String, String)]) -> Result<(), Error> {
+    match world.differing(facts)? {
+        differing if differing.is_empty() => Ok(()),
+        differing => Err(Error::configuration(format!(
+            "the processes of a run need the same program, configuration and samples, and these differ: {}",
+            differing.join("; ")
+        ))),
+    }
 }

@@ -1,8 +1,8 @@
 //! Ctrl-C, `kill` and a terminal that goes away: the first signal asks the run to save and stop, the second ends the process
 //! at once. SIGUSR1 asks it to save and go on.
 
-use crate::error::Error;
 use crate::plugin;
+use crate::world::{Agreement, World, WorldError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use std::io;
@@ -62,16 +62,43 @@ impl Stop {
             code => Some(code as i32),
         }
     }
+}
 
-    /// An error once a signal has come, after `step` steps.
+/// What somebody wants of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wishes {
+    /// That it stops, with this exit code.
+    pub stop: Option<u8>,
+    /// That it saves.
+    pub save: bool,
+}
+
+/// Wishes of all processes, on the way.
+#[must_use = "all processes wait for it at the same place"]
+pub struct CommonWishes(Agreement<2>);
+
+impl CommonWishes {
+    /// What somebody wants of any process; of one process alone, what is wanted of it now.
     ///
     /// # Errors
-    /// [`Error::Stopped`].
-    pub fn check(&self, step: u64) -> Result<(), Error> {
-        match self.requested() {
-            Some(code) => Err(Error::Stopped { code: code as u8, step }),
-            None => Ok(()),
-        }
+    /// A process that is gone.
+    pub fn wait(self, stop: &Stop) -> Result<Wishes, WorldError> {
+        let [code, save] = self.0.wait(|| stop.wishes())?;
+        Ok(Wishes { stop: u8::try_from(code).ok().filter(|code| *code > 0), save: save > 0 })
+    }
+}
+
+impl Stop {
+    /// Begins to find out what is wanted of any process; all call it at the same place.
+    ///
+    /// # Errors
+    /// A process that is gone.
+    pub fn agree(&self, world: &World) -> Result<CommonWishes, WorldError> {
+        Ok(CommonWishes(world.agree(|| self.wishes())?))
+    }
+
+    fn wishes(&self) -> [i64; 2] {
+        [self.exit_code.load(Ordering::SeqCst) as i64, self.save_requested().into()]
     }
 }
 

@@ -34,4 +34,5 @@ mod save_now;
 mod startup;
 mod train;
 mod wheel;
+mod world;
 mod wrong_configurations;

@@ -44,6 +44,10 @@ pub struct TrainConfig {
     /// Write a checkpoint every N steps besides the one at the end of each epoch; 0 does not.
     #[schemars(extend("x-role" = "upkeep"))]
     pub checkpoint_every_steps: u64,
+    /// Of several processes: seconds after which one that does not answer ends the run, at least 1; twice that for the
+    /// first meeting.
+    #[schemars(range(min = 1), extend("x-role" = "upkeep"))]
+    pub collective_timeout: u64,
     /// Arithmetic of encoder and heads: `fp32`, `bf16` (autocast; losses stay in float32), or `auto` (bf16 on
     /// GPUs from compute capability 8.0, fp32 elsewhere).
     #[schemars(extend("x-role" = "setting"))]
@@ -67,6 +71,7 @@ impl Default for TrainConfig {
             resume_from_last_checkpoint: false,
             checkpoint_period: 200,
             checkpoint_every_steps: 0,
+            collective_timeout: 300,
             precision: Precision::Auto,
             device: "auto".into(),
             self_supervision: SelfSupervisionConfig::default(),

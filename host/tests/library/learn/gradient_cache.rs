@@ -3,7 +3,7 @@
 use super::support::{assert_close, elements, method, saved, small, views};
 use selfsame::config::Config;
 use selfsame::config::schema::MethodName;
-use selfsame::method::{Method, StepContext, StepOutput, cached_gradient_step, loss_in_pieces};
+use selfsame::method::{Method, StepContext, StepOutput, Together, cached_gradient_step, loss_in_pieces};
 use selfsame::model::Result;
 use tch::{Tensor, no_grad};
 
@@ -17,7 +17,7 @@ fn rows(views: &[Tensor], from: i64, rows: i64) -> Vec<Tensor> {
 fn in_pieces(method: &mut dyn Method, views: &[Tensor], sizes: &[i64]) -> StepOutput {
     let from = |index: usize| sizes[..index].iter().sum();
     let prepare = |index: usize| -> Result<_> { Ok(rows(views, from(index), sizes[index])) };
-    cached_gradient_step(method, sizes.len(), prepare, &TRAIN).unwrap()
+    cached_gradient_step(method, sizes.len(), prepare, &TRAIN, &mut Together::alone()).unwrap()
 }
 
 /// Two methods with equal weights; copied, since other tests draw from the same global generator as their initialisation.
@@ -85,7 +85,7 @@ fn the_validation_loss_in_pieces_is_that_of_the_whole_batch_and_leaves_no_trace(
         let before = saved(method.as_ref());
         let whole = method.step(&views, &context).unwrap().loss;
         let pieces = |index: usize| -> Result<_> { Ok(rows(&views, 5 * index as i64, [5, 5, 2][index])) };
-        let loss = loss_in_pieces(method.as_mut(), 3, pieces, &context).unwrap();
+        let loss = loss_in_pieces(method.as_mut(), 3, pieces, &context, &Together::alone()).unwrap();
         assert!(!loss.requires_grad());
         assert_close(&elements(&loss), &elements(&whole), 1e-5);
         assert_eq!(saved(method.as_ref()), before, "{name}");

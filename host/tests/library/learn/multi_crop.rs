@@ -3,7 +3,7 @@
 use super::support::{TRAIN, elements, saved, small};
 use selfsame::config::Config;
 use selfsame::config::schema::MethodName;
-use selfsame::method::{Method, cached_gradient_step};
+use selfsame::method::{Method, Together, cached_gradient_step};
 use selfsame::model::{BatchNorm1d, Layer, Linear, Network, Result, prefix_buffers, prefix_parameters};
 use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -112,7 +112,7 @@ fn in_pieces_loss_and_gradients_are_those_of_the_whole_batch() {
         expected.loss.backward();
         let piece =
             |index: usize| -> Result<_> { Ok(views.iter().map(|view| view.narrow(0, 4 * index as i64, 4)).collect()) };
-        let found = cached_gradient_step(pieces.as_mut(), 3, piece, &TRAIN).unwrap();
+        let found = cached_gradient_step(pieces.as_mut(), 3, piece, &TRAIN, &mut Together::alone()).unwrap();
         assert!(found.loss.allclose(&expected.loss, 1e-5, 1e-5, false), "{name}");
         assert!(found.features.allclose(&expected.features, 1e-5, 1e-6, false), "{name}");
         for (p, q) in whole.parameters().iter().zip(pieces.parameters()) {

@@ -10,6 +10,7 @@ use selfsame::train::compute::Compute;
 use selfsame::train::engine::Engine;
 use selfsame::train::observer::{Observer, StepReport};
 use selfsame::train::signals::Stop;
+use selfsame::world::World;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -82,7 +83,8 @@ fn whoever_watches_a_run_is_told_of_every_step_and_phase() {
     let (checkpoints, stop) = (run.checkpoints().unwrap(), Stop::install().unwrap());
     let mut record = Record::default();
     let mut engine =
-        Engine::new(&config, compute, &data, &views, method, None, checkpoints, &mut record, stop).unwrap();
+        Engine::new(&config, compute, &data, &views, method, None, checkpoints, &mut record, stop, World::alone())
+            .unwrap();
     engine.run().unwrap();
     drop(engine);
     // Every step at once, while the loss waits for the end of the epoch.
@@ -101,7 +103,7 @@ fn a_library_user_trains_in_a_few_lines_and_finds_the_run_complete_afterwards() 
     let mut config = configuration(folder.path());
     config.train.output_dir = folder.path().join("run");
     let mut watched = Record::default();
-    let mut run = Run::open(&config, registry(), &Quiet, Stop::default()).unwrap();
+    let mut run = Run::open(&config, registry(), &Quiet, Stop::default(), World::alone()).unwrap();
     let (plan, done) = run.plan().unwrap();
     assert_eq!((plan.epochs, plan.steps_per_epoch, done), (2, 2, None));
     let record = run.train(&mut watched).unwrap().clone();
@@ -119,7 +121,7 @@ fn a_library_user_trains_in_a_few_lines_and_finds_the_run_complete_afterwards() 
     std::fs::remove_dir_all(run.folder().join("checkpoints")).unwrap();
     drop(run);
     config.train.resume_from_last_checkpoint = true;
-    let mut run = Run::open(&config, registry(), &Quiet, Stop::default()).unwrap();
+    let mut run = Run::open(&config, registry(), &Quiet, Stop::default(), World::alone()).unwrap();
     assert!(run.plan().is_none());
     assert_eq!(run.train(&mut watched).unwrap(), &record);
     assert_eq!(watched.ended, 1);
