@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+/// That of the workspace, so that what it has compiled fits.
+const PROFILE: &str = "[profile.release]\nstrip = \"debuginfo\"\n[profile.release.package.torch-sys]\nopt-level = 0\n";
+
 /// The lines of the `sh` blocks below a heading of a document, without comments.
 fn commands(document: &str, heading: &str) -> Vec<String> {
     let text = std::fs::read_to_string(repository().join("docs").join(document)).unwrap();
@@ -41,6 +44,8 @@ impl Reader {
                 let target = binary().ancestors().nth(2).unwrap().to_owned();
                 std::os::unix::fs::symlink(target, self.folder.join("target")).unwrap();
                 std::fs::copy(repository().join("Cargo.lock"), self.folder.join("Cargo.lock")).unwrap();
+                std::fs::create_dir(self.folder.join(".cargo")).unwrap();
+                std::fs::write(self.folder.join(".cargo/config.toml"), PROFILE).unwrap();
             }
             return String::new();
         }
@@ -61,7 +66,6 @@ impl Reader {
             .current_dir(&self.folder)
             .env("PATH", format!("{programs}:{}", std::env::var("PATH").unwrap()))
             .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
