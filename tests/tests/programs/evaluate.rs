@@ -68,7 +68,7 @@ fn evaluating_writes_the_same_results_twice_and_changes_nothing_else() {
     let report = sandbox.run("report run").succeeded();
     assert!(report.stdout.contains("linear-shapes-test"), "{}", report.stdout);
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
-    assert!(page.contains("<h2>Evaluations</h2>") && page.contains("<td>linear-shapes-test</td>"));
+    assert!(page.contains("<h2>Evaluations</h2>") && page.contains("<th>linear-shapes-test</th>"));
 }
 
 #[test]

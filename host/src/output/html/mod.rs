@@ -72,7 +72,7 @@ pub(super) fn page(
 fn warnings(record: &RunRecord, evaluations: &[(String, Evaluation)]) -> String {
     let of_evaluations = evaluation_warnings(evaluations);
     let all = record.warnings.iter().chain(&of_evaluations);
-    let items: String = all.map(|text| format!("<li>{}</li>\n", escape(text))).collect();
+    let items: String = all.map(|text| format!("<li>{}</li>\n", with_code(text))).collect();
     match items.is_empty() {
         true => items,
         false => format!("<div class=\"warnings\"><b>Worth a look</b>\n<ul>\n{items}</ul></div>\n"),
@@ -88,13 +88,34 @@ fn scores(record: &RunRecord) -> String {
     table(Some("Scores"), &titles, &rows, &better)
 }
 
+/// Escaped, with what stands between backticks as code.
+fn with_code(text: &str) -> String {
+    let parts: Vec<_> = text.split('`').map(escape).collect();
+    // An odd one out is a backtick and no more.
+    if parts.len() % 2 == 0 {
+        return parts.join("`");
+    }
+    let part = |(at, part): (usize, &String)| match at % 2 {
+        0 => part.clone(),
+        _ => format!("<code>{part}</code>"),
+    };
+    parts.iter().enumerate().map(part).collect()
+}
+
 fn evaluated(evaluations: &[(String, Evaluation)]) -> String {
     if evaluations.is_empty() {
         return String::new();
     }
     let (titles, rows) = evaluate::rows(evaluations);
-    let details = evaluations.iter().enumerate().map(|(at, (name, result))| evaluation::details(name, result, at == 0));
-    table(Some("Evaluations"), &titles, &rows, &[]) + &details.collect::<String>()
+    // A result a column: there are more scores than results.
+    let line = |at: usize| rows.iter().map(|row| row[at].clone()).collect::<Vec<_>>();
+    let head: Vec<_> = [titles[0].to_owned()].into_iter().chain(line(0)).collect();
+    let scores = (1..titles.len()).map(|at| [titles[at].to_owned()].into_iter().chain(line(at)).collect());
+    let told = verdict::told(evaluations);
+    let details = evaluations
+        .iter()
+        .map(|(name, result)| evaluation::details(name, result, told.is_some_and(|told| std::ptr::eq(told, result))));
+    table(Some("Evaluations"), &head, &scores.collect::<Vec<_>>(), &[]) + &details.collect::<String>()
 }
 
 /// A table of numbers; the first column names the rows, and cells (row and column) that are better than others stand out.
@@ -122,7 +143,10 @@ fn chart(shown: &Metric, names: &[String], metrics: &[Record]) -> String {
     let mut key = String::new();
     if series.len() > 1 {
         for (Series { name, .. }, (r, g, b)) in series.iter().zip(COLORS) {
-            key.push_str(&format!("<span class=\"key\"><i style=\"background:rgb({r},{g},{b})\"></i>{name}</span>"));
+            key.push_str(&format!(
+                "<span class=\"key\"><i style=\"background:rgb({r},{g},{b})\"></i>{}</span>",
+                legend(name)
+            ));
         }
     }
     let better = match shown.better {
@@ -132,6 +156,21 @@ fn chart(shown: &Metric, names: &[String], metrics: &[Record]) -> String {
     };
     let title = shown.axis;
     format!("<figure><figcaption>{title}{better}{key}</figcaption>\n{drawing}<div class=\"axis\">step</div></figure>\n")
+}
+
+/// What a line is of, where the figure's title says of which quantity.
+fn legend(name: &str) -> String {
+    let parts: Vec<_> = name.split('/').collect();
+    match parts.as_slice() {
+        ["knn", split, _] => format!("kNN, {split}"),
+        ["linear", split, _] => format!("linear probe, {split}"),
+        ["online", split, _] => format!("online head, {split}"),
+        ["ssl", "train", _] => "training".to_owned(),
+        ["ssl", "val", _] => "validation".to_owned(),
+        ["features", "train", _] => "training batch".to_owned(),
+        ["features", _] => "images that are scored".to_owned(),
+        _ => name.to_owned(),
+    }
 }
 
 fn series(name: &str, metrics: &[Record]) -> Series {
@@ -153,4 +192,28 @@ fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_in_a_warning_is_code_on_the_page_and_nothing_else_is_markup() {
+        assert_eq!(with_code("set `knn.k=9` or <b>"), "set <code>knn.k=9</code> or &lt;b&gt;");
+        assert_eq!(with_code("class `a"), "class `a");
+        assert_eq!(with_code("`<script>`"), "<code>&lt;script&gt;</code>");
+    }
+
+    #[test]
+    fn lines_have_names_that_people_read() {
+        for (name, expected) in [
+            ("knn/val/accuracy", "kNN, val"),
+            ("ssl/train/loss", "training"),
+            ("features/train/std", "training batch"),
+            ("optim/lr", "optim/lr"),
+        ] {
+            assert_eq!(legend(name), expected);
+        }
+    }
 }

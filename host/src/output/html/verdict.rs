@@ -49,23 +49,29 @@ fn duration(seconds: i64) -> String {
     }
 }
 
+/// An evaluation without settings of its own.
+fn of(evaluations: &[(String, Evaluation)], protocol: Protocol, untrained: bool) -> Option<&Evaluation> {
+    let fits = |result: &&Evaluation| {
+        result.settings.is_empty() && result.protocol == protocol && (result.weights.file == "untrained") == untrained
+    };
+    evaluations.iter().map(|(_, result)| result).find(fits)
+}
+
+/// The evaluation that the verdict is about.
+pub(super) fn told(evaluations: &[(String, Evaluation)]) -> Option<&Evaluation> {
+    let kinds = [Protocol::Linear, Protocol::Knn, Protocol::LinearAug, Protocol::Finetune];
+    kinds.into_iter().find_map(|protocol| of(evaluations, protocol, false))
+}
+
 /// The main score of the best kind of evaluation there is, trained beside untrained.
 fn evaluated(evaluations: &[(String, Evaluation)]) -> Option<String> {
-    let kinds = [Protocol::Linear, Protocol::Knn, Protocol::LinearAug, Protocol::Finetune];
-    let plain = |result: &&Evaluation| result.settings.is_empty();
-    let of = |protocol: Protocol, untrained: bool| {
-        let fits = move |result: &&Evaluation| {
-            result.protocol == protocol && (result.weights.file == "untrained") == untrained
-        };
-        evaluations.iter().map(|(_, result)| result).filter(plain).find(fits)
-    };
-    let result = kinds.into_iter().find_map(|protocol| of(protocol, false))?;
+    let result = told(evaluations)?;
     let main = main_score(|name| result.metrics.contains_key(name))?;
     let with_interval = |summary: &MetricSummary| {
         let interval = summary.interval.map(|[low, high]| format!(" [{:.1}, {:.1}]", 100.0 * low, 100.0 * high));
         format!("{}{}", main.text(summary.mean), interval.unwrap_or_default())
     };
-    let before = of(result.protocol, true).filter(|before| before.split == result.split);
+    let before = of(evaluations, result.protocol, true).filter(|before| before.split == result.split);
     let before = before.and_then(|before| before.metrics.get(main.name)).map(&with_interval);
     let after = with_interval(result.metrics.get(main.name)?);
     Some(format!(
