@@ -82,11 +82,10 @@ fn help(schema: &Value) -> String {
     if let Some(text) = schema.get("description").and_then(Value::as_str) {
         parts.push(text.replace('\n', " ").trim_end_matches('.').to_owned());
     }
-    let words = words(schema);
-    if !words.is_empty() {
-        parts.push(words.join(" or "));
+    match words(schema).join(" or ") {
+        none if none.is_empty() => parts.extend(range(schema)),
+        words => parts.push(words),
     }
-    parts.extend(range(schema));
     match schema.get("default") {
         None | Some(Value::Null) => {}
         Some(Value::Array(none)) if none.is_empty() => {}
