@@ -133,7 +133,7 @@ fn with_a_list_of_digests_only_what_is_on_it_is_used() {
     };
     let (own, resnet) = (digest(&sandbox.path("named/liba.so")), plugins().join("libselfsame_plugin_resnet.so"));
     let check =
-        "config check --set dataset.name=shapes --set train.self_supervision.encoder_name=resnet8 --plugins named";
+        "config show --set dataset.name=shapes --set train.self_supervision.encoder_name=resnet8 --plugins named";
     with_list(check).failed(2, &["named/liba.so", "SELFSAME_ALLOWED_PLUGINS", "cannot be read"]);
     sandbox.write("list", &format!("{}  libselfsame_plugin_resnet.so\n", digest(&resnet)));
     with_list(check).failed(2, &["named/liba.so", &own, "SELFSAME_ALLOWED_PLUGINS"]);
