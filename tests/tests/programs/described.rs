@@ -27,7 +27,7 @@ fn json(text: &str) -> Value {
 
 /// Level and upright stripes as a folder of each class, with a list; or as IDX files.
 fn write_images(folder: &Path) {
-    let stripe = |index: u32, x: u32, y: u32| ((if index % 2 == 0 { y } else { x }) + index) / 4 % 2 * 160;
+    let stripe = |index: u32, x: u32, y: u32| ((if index.is_multiple_of(2) { y } else { x }) + index) / 4 % 2 * 160;
     let mut list = "file,class,patient\n".to_owned();
     let mut pixels = Vec::new();
     for index in 0..64 {

@@ -11,7 +11,7 @@ fn write_gratings(folder: &Path) {
         [0, 0, 8, shape.len() as u8].into_iter().chain(lengths).chain(values).collect()
     };
     let pixel = |image: u32, at: u32| {
-        let along = if image % 2 == 0 { at / 16 } else { at % 16 };
+        let along = if image.is_multiple_of(2) { at / 16 } else { at % 16 };
         (64 + (along + image % 7) / 4 % 2 * 96) as u8
     };
     let mut patients = "split,patient\n".to_owned();
