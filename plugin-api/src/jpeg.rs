@@ -23,7 +23,8 @@ pub struct Start {
 }
 
 impl Start {
-    /// Reads the segments up to the first scan; none of something else than an image.
+    /// Reads the segments up to the first scan; none of something else than an image. What lies between segments is passed
+    /// over, as decoders do (libjpeg's "extraneous bytes before marker").
     pub fn read(code: &[u8]) -> Option<Self> {
         let mut start = Self::default();
         let mut at = 2;
@@ -31,12 +32,16 @@ impl Start {
             match *code.get(at..)? {
                 [0xff, 0xff, ..] => at += 1,
                 [0xff, 0xda, ..] => return (!start.ids.is_empty()).then_some(start),
+                [0xff, 0xd9, ..] => return None,
+                // Markers that stand alone, and a stuffed byte that is none.
+                [0xff, 0x00 | 0x01 | 0xd0..=0xd8, ..] => at += 2,
                 [0xff, marker, high, low, ..] => {
                     let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
                     start.take(marker, code.get(at + 4..end)?, at);
                     at = end;
                 }
-                _ => return None,
+                [0xff] | [0xff, _] | [0xff, _, _] | [] => return None,
+                [..] => at += 1,
             }
         }
     }
@@ -107,6 +112,22 @@ mod tests {
         ids.iter().for_each(|id| code.extend([*id, 0x11, 0]));
         code.extend([0xff, 0xda, 0, 2]);
         code
+    }
+
+    #[test]
+    fn bytes_between_segments_are_passed_over() {
+        let whole = code(&[1, 2, 3], Some(0), false);
+        let stray: [&[u8]; 4] = [&[0, 7, 9], &[0xff, 0], &[0xff, 0xd0, 3], &[0xff, 0xff, 0xff]];
+        for bytes in stray {
+            // After the start of image, and after the Adobe segment's 18 bytes.
+            for place in [2, 18] {
+                let mut code = whole.clone();
+                code.splice(place..place, bytes.iter().copied());
+                let start = Start::read(&code).unwrap_or_else(|| panic!("{bytes:?} at {place}"));
+                assert_eq!((start.colours(), start.ids), (Some(Colours::Rgb), vec![1, 2, 3]), "{bytes:?} at {place}");
+            }
+        }
+        assert_eq!(Start::read(&whole[..30]), None);
     }
 
     #[test]
