@@ -25,7 +25,7 @@ pub struct Card {
     pub nominal_size: (usize, usize),
     /// Statistics for `augmentation.normalize: dataset`; none: pixels stay in 0–1.
     pub normalization: Option<Normalization>,
-    /// The splits that [`Dataset::open`] takes.
+    /// The splits that [`Dataset::open`](crate::Dataset::open) takes.
     pub splits: Vec<Split>,
     /// Licence, or that none is stated.
     pub licence: String,
