@@ -130,7 +130,8 @@ fn idx_files_are_read_zipped_or_not() {
 #[test]
 fn what_is_wrong_is_named_with_its_file() {
     let images = || npy("|u1", &[2, 1, 1], &[1, 2]);
-    let cases: &[(&[(&str, Vec<u8>)], Value, &str)] = &[
+    type Arrays = [(&'static str, Vec<u8>)];
+    let cases: &[(&Arrays, Value, &str)] = &[
         (&[("pictures", images())], json!({}), "train.npz has no array `images`; it has `pictures`"),
         (&[("images", npy("<f8", &[1, 1, 1], &[0; 8]))], json!({}), "train.npz: `images` has values of kind Float(8)"),
         (&[("images", npy("|u1", &[4], &[0; 4]))], json!({}), "`images` is [4], expected [N, H, W]"),
