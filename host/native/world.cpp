@@ -105,10 +105,13 @@ struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
     if (running_var.defined())
       running_var.mul_(1 - momentum).add_((squares_of_all / (total - 1)).to(running_var.scalar_type()), momentum);
     auto scale = weight.defined() ? weight : at::ones({channels}, x.options().dtype(kind));
+    auto offset = bias.defined() ? bias : at::zeros({channels}, x.options().dtype(kind));
     auto m = mean_of_all.to(kind), v = (squares_of_all / total).to(kind);
-    auto y = std::get<0>(at::native_batch_norm(x, scale, bias, m, v, false, momentum, eps));
+    auto y = std::get<0>(at::native_batch_norm(x, scale, offset, m, v, false, momentum, eps));
     context->save_for_backward({x, scale, m, v, total});
     context->saved_data["eps"] = eps;
+    context->saved_data["weight"] = weight.defined();
+    context->saved_data["bias"] = bias.defined();
     context->saved_data["group"] = c10::IValue::make_capsule(group);
     return y;
   }
@@ -133,6 +136,10 @@ struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
     shape[1] = x.size(1);
     dx = (dx.to(kind) - (shift - slope * mean).view(shape) - x.to(kind) * slope.view(shape)).to(x.scalar_type());
     // The sums of scale and bias over the processes are taken with those of all parameters.
+    if (!context->saved_data["weight"].toBool())
+      dscale = Tensor();
+    if (!context->saved_data["bias"].toBool())
+      dbias = Tensor();
     return {dx, dscale, dbias, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };

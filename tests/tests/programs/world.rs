@@ -90,14 +90,25 @@ fn measured(run: &Path) -> BTreeMap<String, f64> {
     all
 }
 
-/// Trains with one and with several processes and compares all that came of it.
+/// Trains with one and with several processes and compares all that came of it. Tensors may differ by `tensors`, or by four
+/// times what another number of threads changes: sums in another order, and a ReLU that they push over.
 #[track_caller]
 fn equals_one_process(sandbox: &Sandbox, processes: usize, more: &str, tensors: f64, values: f64) {
     let one = train(sandbox, 1, "one", more);
     let several = train(sandbox, processes, "several", more);
     let (worst, name) = difference(&one, &several);
-    assert!(worst <= tensors, "{more}: {name} differs by {worst:e}");
+    if worst > tensors {
+        let mut command = sandbox.command(&format!("train {TINY} {more} --output-dir threads"));
+        Running::start(command.env("OMP_NUM_THREADS", "2")).finish().succeeded();
+        let threads = sandbox.path("threads");
+        let floor = difference(&one, &threads);
+        assert!(worst <= 4.0 * floor.0, "{more}: {name} differs by {worst:e}, threads change {floor:?}");
+        std::fs::remove_dir_all(threads).expect("the run is removed");
+    }
     let (one_measured, several_measured) = (measured(&one), measured(&several));
+    let first = |measured: &BTreeMap<String, f64>| measured.get("1 step ssl/train/loss").copied().unwrap_or_default();
+    let (loss, other) = (first(&one_measured), first(&several_measured));
+    assert!((loss - other).abs() <= 1e-6 * loss.abs(), "{more}: loss {loss} and {other}");
     assert!(one_measured.keys().eq(several_measured.keys()), "{more}");
     for (name, value) in &one_measured {
         let other = several_measured[name];
@@ -116,7 +127,7 @@ fn equals_one_process(sandbox: &Sandbox, processes: usize, more: &str, tensors: 
 fn one_step(methods: &[&str], processes: usize, more: &str) {
     let sandbox = Sandbox::new();
     for method in methods {
-        equals_one_process(&sandbox, processes, &format!("{method} {more} {ONE_STEP}"), 1e-6, 1e-5);
+        equals_one_process(&sandbox, processes, &format!("{method} {more} {ONE_STEP}"), 1e-6, 1e-4);
     }
 }
 
@@ -144,9 +155,7 @@ fn one_step_of_further_methods_in_pieces_is_that_of_one_process() {
 fn four_processes_and_a_transformer_are_no_other() {
     one_step(&METHODS[1..2], 4, "");
     one_step(&METHODS[3..4], 4, "--set train.micro_batch_size=8");
-    let vit = "--set train.self_supervision.encoder_name=vit_ti --set preprocess.resize=32 \
-               --set encoder.options.patch_size=16 --set encoder.options.depth=1";
-    one_step(&METHODS[..1], 2, vit);
+    one_step(&METHODS[..1], 2, "--set train.self_supervision.encoder_name=vit_tiny_patch4_32");
 }
 
 #[test]
@@ -288,15 +297,20 @@ fn a_process_that_hangs_ends_all_and_is_named() {
 #[test]
 fn a_run_goes_on_with_another_number_of_processes() {
     let sandbox = Sandbox::new();
-    let straight = train(&sandbox, 1, "straight", "--set scheduler.epochs=3");
-    for (processes, epochs) in [(2, 1), (1, 2), (4, 3)] {
-        // The schedule is that of the longer run from the start.
-        let more = format!("--set scheduler.epochs={epochs} --resume");
-        let ran = start(&sandbox, processes, "run", &more).finish().succeeded();
-        assert_eq!(ran.stderr.contains("processes and continues with"), epochs > 1, "{}", ran.stderr);
+    let ends = |run: &str, processes: [usize; 3]| {
+        for (epochs, processes) in (1..).zip(processes) {
+            let ran = start(&sandbox, processes, run, &format!("--set scheduler.epochs={epochs} --resume"));
+            let (ran, warns) = (ran.finish().succeeded(), epochs > 1 && run == "changed");
+            assert_eq!(ran.stderr.contains("processes and continues with"), warns, "{}", ran.stderr);
+        }
+        measured(&sandbox.path(run))
+    };
+    let (same, changed) = (ends("same", [1, 1, 1]), ends("changed", [2, 1, 4]));
+    assert!(same.keys().eq(changed.keys()));
+    for (name, value) in same.iter().filter(|(name, _)| name.ends_with("ssl/train/loss")) {
+        let other = changed[name];
+        assert!((value - other).abs() <= 0.01 * value, "{name}: {value} and {other}");
     }
-    let run = sandbox.path("run");
-    assert_eq!(state(&straight).len(), state(&run).len());
 }
 
 #[test]
