@@ -46,7 +46,7 @@ fn the_archive_looks_for_libtorch_beside_itself_and_says_what_it_lacks() {
     assert_eq!(runpath(&folder.join("bin/selfsame")), "$ORIGIN/../lib:$ORIGIN/../libtorch/lib");
     let plugins: Vec<_> =
         std::fs::read_dir(folder.join("bin/plugins")).unwrap().map(|file| file.unwrap().path()).collect();
-    assert_eq!(plugins.len(), 7);
+    assert_eq!(plugins.len(), 8);
     for plugin in &plugins {
         let is_encoder =
             ["resnet", "densenet", "vit"].iter().any(|name| plugin.ends_with(format!("libselfsame_plugin_{name}.so")));
@@ -62,7 +62,7 @@ fn the_archive_looks_for_libtorch_beside_itself_and_says_what_it_lacks() {
 
     let libtorch = std::env::var_os("LIBTORCH").map_or_else(|| repository().join(".libtorch"), PathBuf::from);
     let named = run(launcher(&folder, "plugins list").env("SELFSAME_LIBTORCH", &libtorch)).succeeded();
-    assert_eq!(named.stdout.matches(" ok ").count(), 7, "{}", named.stdout);
+    assert_eq!(named.stdout.matches(" ok ").count(), 8, "{}", named.stdout);
     run(launcher(&folder, "--version").env("LD_LIBRARY_PATH", libtorch.join("lib"))).succeeded();
     std::os::unix::fs::symlink(&libtorch, folder.join("libtorch")).unwrap();
     let card = run(&mut launcher(&folder, "plugins inspect resnet8")).succeeded();

@@ -40,7 +40,7 @@ fn a_folder_without_the_files_and_without_a_network_says_what_to_do() {
             "CIFAR10",
             "127.0.0.1:9",
             "run again",
-            "set dataset.options.mirror, or put the files into dataset.dataset_dir",
+            "set dataset.options.mirror to another address, or put the files into dataset.dataset_dir",
         ],
     );
 }
