@@ -77,9 +77,10 @@ thread_local c10::intrusive_ptr<c10d::ProcessGroup> synchronised_over;
 
 // Batch norm over the rows of all processes, in training.
 struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
-  static Tensor forward(torch::autograd::AutogradContext *context, const Tensor &x, const Tensor &weight,
-                        const Tensor &bias, const Tensor &running_mean, const Tensor &running_var, double momentum,
-                        double eps) {
+  // Undefined tensors are no variables of a function, so that scale and bias are always there.
+  static Tensor forward(torch::autograd::AutogradContext *context, const Tensor &x, const Tensor &scale,
+                        const Tensor &bias, const std::optional<Tensor> &mean_in, const std::optional<Tensor> &var_in,
+                        double momentum, double eps) {
     at::AutoDispatchBelowAutograd below;
     auto group = synchronised_over;
     std::vector<int64_t> over;
@@ -88,10 +89,8 @@ struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
         over.push_back(dimension);
     const auto channels = x.size(1);
     const auto rows = static_cast<double>(x.numel() / channels);
-    // The kind of the statistics, which autocast leaves at float32 where x is bfloat16.
-    const auto kind = weight.defined()         ? weight.scalar_type()
-                      : running_mean.defined() ? running_mean.scalar_type()
-                                               : at::toOpMathType(x.scalar_type());
+    const auto kind = scale.scalar_type();
+    const auto running_mean = mean_in.value_or(Tensor()), running_var = var_in.value_or(Tensor());
     auto [var, mean] = at::var_mean(x.to(at::toOpMathType(x.scalar_type())), at::IntArrayRef(over), 0, false);
     auto options = x.options().dtype(at::kDouble);
     auto mine = at::stack({mean.to(at::kDouble), var.to(at::kDouble) * rows, at::full({channels}, rows, options)});
@@ -104,14 +103,10 @@ struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
       running_mean.mul_(1 - momentum).add_(mean_of_all.to(running_mean.scalar_type()), momentum);
     if (running_var.defined())
       running_var.mul_(1 - momentum).add_((squares_of_all / (total - 1)).to(running_var.scalar_type()), momentum);
-    auto scale = weight.defined() ? weight : at::ones({channels}, x.options().dtype(kind));
-    auto offset = bias.defined() ? bias : at::zeros({channels}, x.options().dtype(kind));
     auto m = mean_of_all.to(kind), v = (squares_of_all / total).to(kind);
-    auto y = std::get<0>(at::native_batch_norm(x, scale, offset, m, v, false, momentum, eps));
+    auto y = std::get<0>(at::native_batch_norm(x, scale, bias, m, v, false, momentum, eps));
     context->save_for_backward({x, scale, m, v, total});
     context->saved_data["eps"] = eps;
-    context->saved_data["weight"] = weight.defined();
-    context->saved_data["bias"] = bias.defined();
     context->saved_data["group"] = c10::IValue::make_capsule(group);
     return y;
   }
@@ -136,10 +131,6 @@ struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
     shape[1] = x.size(1);
     dx = (dx.to(kind) - (shift - slope * mean).view(shape) - x.to(kind) * slope.view(shape)).to(x.scalar_type());
     // The sums of scale and bias over the processes are taken with those of all parameters.
-    if (!context->saved_data["weight"].toBool())
-      dscale = Tensor();
-    if (!context->saved_data["bias"].toBool())
-      dbias = Tensor();
     return {dx, dscale, dbias, Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
@@ -150,9 +141,14 @@ Tensor batch_norm(const Tensor &x, Maybe weight, Maybe bias, Maybe running_mean,
                   double momentum, double eps, bool cudnn) {
   if (!train || !synchronised_over)
     return at::native::batch_norm(x, weight, bias, running_mean, running_var, train, momentum, eps, cudnn);
-  auto or_none = [](Maybe tensor) { return tensor.value_or(Tensor()); };
-  return SyncBatchNorm::apply(x, or_none(weight), or_none(bias), or_none(running_mean), or_none(running_var),
-                              momentum, eps);
+  auto defined = [](Maybe tensor) { return tensor.has_value() && tensor->defined(); };
+  // The kind of the statistics, which autocast leaves at float32 where x is bfloat16.
+  auto options = x.options().dtype(defined(weight)         ? weight->scalar_type()
+                                   : defined(running_mean) ? running_mean->scalar_type()
+                                                           : at::toOpMathType(x.scalar_type()));
+  auto scale = defined(weight) ? *weight : at::ones({x.size(1)}, options);
+  auto shift = defined(bias) ? *bias : at::zeros({x.size(1)}, options);
+  return SyncBatchNorm::apply(x, scale, shift, running_mean, running_var, momentum, eps);
 }
 
 // It normalises each image by itself, and calls batch norm to do so.
@@ -311,17 +307,11 @@ char *world_wait(Work *work) {
   return guarded([&] { wait_for(owned->work); });
 }
 
-char *world_send(Group *group, const Tensor *tensor, int to) {
+// Waits for something from a process that sends nothing, which fails when it is gone.
+char *world_watch(Group *group, int process) {
   return guarded([&] {
-    std::vector<Tensor> list{*tensor};
-    group->group->send(list, to, 0)->wait();
-  });
-}
-
-char *world_receive(Group *group, const Tensor *tensor, int from) {
-  return guarded([&] {
-    std::vector<Tensor> list{*tensor};
-    group->group->recv(list, from, 0)->wait();
+    std::vector<Tensor> list{at::zeros({1}, at::kByte)};
+    group->group->recv(list, process, 0)->wait();
   });
 }
 

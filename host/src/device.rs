@@ -89,6 +89,24 @@ pub enum DeviceError {
         /// Number of GPUs.
         count: usize,
     },
+    /// One GPU for several processes.
+    #[error(
+        "train.device: `{0}` would be the device of every process of this machine; say `cuda` or `auto`, and each takes its own"
+    )]
+    SameForAll(String),
+    /// Fewer GPUs than processes.
+    #[error(
+        "train.device: `{asked}`: this machine has {processes} processes and {count} GPUs; start as many as there are \
+         (`--processes auto`)"
+    )]
+    TooFew {
+        /// The device asked for.
+        asked: String,
+        /// Number of GPUs.
+        count: usize,
+        /// Number of processes.
+        processes: usize,
+    },
     /// A GPU that does not compute.
     #[error(
         "train.device: `{asked}`: GPU {index} does not compute: {reason}; {KERNELS}. Choose another GPU (`cuda:N`, or \
@@ -145,6 +163,33 @@ pub fn select(name: &str) -> Result<Selected, DeviceError> {
     select_among(&Libtorch, name)
 }
 
+/// As [`select`], for one process of several on this machine: with its own number, from 0, and theirs. Each takes the GPU of its
+/// number, or the only one that it sees.
+pub fn select_own(name: &str, local: (usize, usize)) -> Result<Selected, DeviceError> {
+    own_among(&Libtorch, name, local)
+}
+
+fn own_among(gpus: &dyn Gpus, name: &str, (rank, processes): (usize, usize)) -> Result<Selected, DeviceError> {
+    let wish = parse(name)?;
+    if processes == 1 || wish == Wish::Cpu {
+        return select_among(gpus, name);
+    }
+    if name.starts_with("cuda:") {
+        return Err(DeviceError::SameForAll(name.to_owned()));
+    }
+    let own = gpus.load(name).and_then(|()| match gpus.count() {
+        0 | 1 => cuda(gpus, name, 0),
+        count if count < processes => Err(DeviceError::TooFew { asked: name.to_owned(), count, processes }),
+        _ => cuda(gpus, name, rank),
+    });
+    match own {
+        Err(why) if wish == Wish::Auto && !matches!(why, DeviceError::TooFew { .. }) => {
+            Ok(Selected::cpu(Some(format!("computing on the CPU: {}", why.reason()))))
+        }
+        own => own,
+    }
+}
+
 fn select_among(gpus: &dyn Gpus, name: &str) -> Result<Selected, DeviceError> {
     match parse(name)? {
         Wish::Cpu => Ok(Selected::cpu(None)),
@@ -162,7 +207,7 @@ impl DeviceError {
             Self::DoesNotLoad { reason, .. } => format!("{LIBTORCH_CUDA} does not load: {reason}"),
             Self::NoDriver { .. } => format!("there is no NVIDIA driver ({DRIVER})"),
             Self::DoesNotCompute { index, reason, .. } => format!("GPU {index} does not compute: {reason}"),
-            Self::NoGpu { .. } | Self::NoSuchGpu { .. } | Self::Name(_) => {
+            Self::NoGpu { .. } | Self::NoSuchGpu { .. } | Self::TooFew { .. } | Self::SameForAll(_) | Self::Name(_) => {
                 "the NVIDIA driver shows no usable GPU".to_owned()
             }
         }
@@ -333,6 +378,23 @@ mod tests {
         let error = select_among(&old, "cuda:2").unwrap_err().to_string();
         assert!(error.contains("there are 2 GPUs, numbered from 0"), "{error}");
         assert!(select_among(&Machine(vec![]), "cuda").unwrap_err().to_string().contains("no usable GPU"));
+    }
+
+    #[test]
+    fn each_process_of_a_machine_takes_its_own_gpu() {
+        let four = Machine(vec![9.0; 4]);
+        for name in ["cuda", "auto"] {
+            assert_eq!(own_among(&four, name, (3, 4)).unwrap().device, Device::Cuda(3), "{name}");
+            let one = Machine(vec![9.0]);
+            assert_eq!(own_among(&one, name, (1, 2)).unwrap().device, Device::Cuda(0), "the only one that it sees");
+            let error = own_among(&four, name, (0, 8)).unwrap_err().to_string();
+            assert!(error.contains("8 processes and 4 GPUs"), "{error}");
+        }
+        assert_eq!(own_among(&four, "cpu", (1, 2)).unwrap().device, Device::Cpu);
+        assert_eq!(own_among(&Machine(vec![]), "auto", (1, 2)).unwrap().device, Device::Cpu);
+        assert_eq!(own_among(&four, "cuda:2", (0, 1)).unwrap().device, Device::Cuda(2));
+        let error = own_among(&four, "cuda:2", (0, 2)).unwrap_err();
+        assert_eq!(error, DeviceError::SameForAll("cuda:2".into()));
     }
 
     #[test]

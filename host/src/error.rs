@@ -81,7 +81,7 @@ with_kind! {
     AugmentError => |error| error.kind(),
     FileError => |_| ErrorKind::Data,
     DeviceError => |error| match error {
-        DeviceError::Name(_) => ErrorKind::Configuration,
+        DeviceError::Name(_) | DeviceError::SameForAll(_) => ErrorKind::Configuration,
         _ => ErrorKind::Device,
     },
     model::Error => |error| error.kind(),

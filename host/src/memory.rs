@@ -2,13 +2,23 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Processes that compute together on this machine.
+static PROCESSES: AtomicUsize = AtomicUsize::new(1);
+
+/// From now on, what is free is divided by so many processes.
+pub fn share_with(processes: usize) {
+    PROCESSES.store(processes.max(1), Ordering::SeqCst);
+}
 
 /// Free bytes: what the system calls available, or what the process's control group still allows, whichever is less. None
 /// where neither can be read.
 pub fn available() -> Option<usize> {
     let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| system_available(&text));
     let group = group_available(Path::new("/sys/fs/cgroup"));
-    [system, group].into_iter().flatten().min()
+    let free = [system, group].into_iter().flatten().min()?;
+    Some(free / PROCESSES.load(Ordering::SeqCst))
 }
 
 fn system_available(meminfo: &str) -> Option<usize> {

@@ -56,8 +56,7 @@ unsafe extern "C" {
     fn world_broadcast(group: *mut RawGroup, tensor: *const C_tensor) -> *mut c_char;
     fn world_max(group: *mut RawGroup, tensor: *const C_tensor, out: *mut *mut RawWork) -> *mut c_char;
     fn world_wait(work: *mut RawWork) -> *mut c_char;
-    fn world_send(group: *mut RawGroup, tensor: *const C_tensor, to: c_int) -> *mut c_char;
-    fn world_receive(group: *mut RawGroup, tensor: *const C_tensor, from: c_int) -> *mut c_char;
+    fn world_watch(group: *mut RawGroup, process: c_int) -> *mut c_char;
     fn world_synchronise(group: *mut RawGroup) -> *mut c_char;
     fn world_reducer(
         group: *mut RawGroup,
@@ -271,22 +270,13 @@ impl Group {
         Ok(Pending { tensor, work: out })
     }
 
-    /// Sends a tensor to one process.
+    /// Waits until a process is gone, which is the error: nothing is ever sent.
     ///
     /// # Errors
-    /// As [`gather`](Self::gather).
-    pub fn send(&self, tensor: &Tensor, to: usize) -> Result<()> {
-        // SAFETY: group and tensor outlive the call.
-        unsafe { check(world_send(self.0, tensor.as_ptr(), to as c_int)) }
-    }
-
-    /// Replaces the tensor by what one process sends.
-    ///
-    /// # Errors
-    /// As [`gather`](Self::gather).
-    pub fn receive(&self, tensor: &mut Tensor, from: usize) -> Result<()> {
-        // SAFETY: as in `sum`.
-        unsafe { check(world_receive(self.0, tensor.as_mut_ptr(), from as c_int)) }
+    /// Its end, or that of the group's patience.
+    pub fn watch(&self, process: usize) -> Result<()> {
+        // SAFETY: the group outlives the call.
+        unsafe { check(world_watch(self.0, process as c_int)) }
     }
 }
 

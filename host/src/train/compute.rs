@@ -29,7 +29,15 @@ impl Compute {
     /// # Errors
     /// A device that was asked for by name and does not work.
     pub fn select(config: &Config) -> Result<Self, Error> {
-        let selected = device::select(&config.train.device)?;
+        Self::of_process(config, (0, 1))
+    }
+
+    /// As [`select`](Self::select), for one process of several on this machine: with its own number, from 0, and theirs.
+    ///
+    /// # Errors
+    /// As [`select`](Self::select); fewer GPUs than processes.
+    pub fn of_process(config: &Config, local: (usize, usize)) -> Result<Self, Error> {
+        let selected = device::select_own(&config.train.device, local)?;
         if let Some(note) = &selected.note {
             tracing::info!("{note}");
         }

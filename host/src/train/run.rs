@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
         stop: Stop,
         world: World,
     ) -> Result<Self, Error> {
-        let compute = Compute::select(config)?;
+        let compute = Compute::of_process(config, world.local_ranks())?;
         agree_on(&world, &common_facts(config)?)?;
         let (folder, found) = if world.is_first() {
             let (folder, found) = Found::look(config, compute, world.size())?;

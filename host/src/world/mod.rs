@@ -14,6 +14,7 @@ pub use share::Share;
 pub use spawn::{end_with_parent, spawn};
 pub use watch::{Announce, LOST, Verdict};
 
+use crate::memory;
 use crate::native::NativeError;
 use crate::native::c10d::{Group, Server, Store};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
@@ -64,6 +65,7 @@ impl World {
     /// Processes that do not come, or cannot be reached.
     pub fn join(launch: Launch, timeout: Duration, announce: Announce) -> Result<Self> {
         let limit = Instant::now() + 2 * timeout;
+        memory::share_with(launch.local_size);
         let store = meet(&launch, timeout, limit)?;
         let waiting = Store::open(&launch.host, launch.port, Server::Elsewhere, timeout)?;
         let address = own_address(&launch)?;
@@ -80,6 +82,12 @@ impl World {
     #[must_use]
     pub fn ranks(&self) -> (usize, usize) {
         self.0.as_ref().map_or((0, 1), |member| (member.launch.rank, member.launch.size))
+    }
+
+    /// This process's number among those of its machine, from 0, and their number.
+    #[must_use]
+    pub fn local_ranks(&self) -> (usize, usize) {
+        self.0.as_ref().map_or((0, 1), |member| (member.launch.local_rank, member.launch.local_size))
     }
 
     /// Number of processes.

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use tch::{Device, Kind, Tensor};
 
 /// The exit code where a process is lost or does not answer.
 pub const LOST: u8 = 6;
@@ -179,8 +178,7 @@ impl Watch {
     /// Ends all when the neighbour in the ring dies without a word.
     fn watch_neighbour(&self) {
         let neighbour = (self.rank + 1) % self.size;
-        let mut goodbye = Tensor::zeros([1], (Kind::Uint8, Device::Cpu));
-        if self.ring.receive(&mut goodbye, neighbour).is_ok() || self.over.load(Ordering::SeqCst) {
+        if self.ring.watch(neighbour).is_ok() || self.over.load(Ordering::SeqCst) {
             return;
         }
         // One that failed has said why before it went; the listener has it, or the store went with process 0.
