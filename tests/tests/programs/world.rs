@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Four steps of 16 images in two epochs, with batch norm; what is measured is small.
 const TINY: &str = "--set dataset.name=shapes --set dataset.options.train_size=36 --set data.limit.train=32 \
-                    --set data.val_fraction=0.1 --set train.self_supervision.encoder_name=resnet8 \
+                    --set data.limit.val=20 --set train.self_supervision.encoder_name=resnet8 \
                     --set train.batch_size=16 --set method.projection.hidden_dim=16 --set method.projection.output_dim=8 \
                     --set train.device=cpu --set knn.k=5 --set scheduler.epochs=2 --set optimizer.name=sgd \
                     --set train.base_lr=0.1 --set optimizer.lr_scaling=none --set train.collective_timeout=60";
@@ -113,11 +113,9 @@ fn equals_one_process(sandbox: &Sandbox, processes: usize, more: &str, tensors: 
     for (name, value) in &one_measured {
         let other = several_measured[name];
         let off = (value - other).abs() / value.abs().max(1.0);
-        // Scores of a few validation images may take another one for the nearest.
-        assert!(
-            off <= values || name.contains("knn/") || name.contains("linear/"),
-            "{more}: {name}: {value} and {other}"
-        );
+        // Scores of a few images may take another one for the nearest, and what is no loss follows the weights.
+        let limit = if name.ends_with("loss") { values } else { 0.1 };
+        assert!(off <= limit, "{more}: {name}: {value} and {other}");
     }
     for run in [one, several] {
         std::fs::remove_dir_all(run).expect("the run is removed");
@@ -127,7 +125,7 @@ fn equals_one_process(sandbox: &Sandbox, processes: usize, more: &str, tensors: 
 fn one_step(methods: &[&str], processes: usize, more: &str) {
     let sandbox = Sandbox::new();
     for method in methods {
-        equals_one_process(&sandbox, processes, &format!("{method} {more} {ONE_STEP}"), 1e-6, 1e-4);
+        equals_one_process(&sandbox, processes, &format!("{method} {more} {ONE_STEP}"), 1e-6, 1e-2);
     }
 }
 
@@ -163,8 +161,8 @@ fn mixtures_a_heads_own_data_and_uneven_validation_are_measured_as_by_one_proces
     let sandbox = Sandbox::new();
     let more = "--set dataset.mix=[{\"name\":\"shapes\",\"options\":{\"train_size\":40,\"seed\":4}}] \
                 --set linear_head.dataset.name=shapes --set linear_head.dataset.options.train_size=23 \
-                --set linear_head.batch_size=7 --set data.limit.val=19";
-    equals_one_process(&sandbox, 2, more, 1e-4, 1e-3);
+                --set linear_head.batch_size=7 --set data.limit.val=19 --set train.base_lr=0.01";
+    equals_one_process(&sandbox, 2, more, 1e-4, 1e-2);
 }
 
 #[test]
@@ -311,6 +309,16 @@ fn a_run_goes_on_with_another_number_of_processes() {
         let other = changed[name];
         assert!((value - other).abs() <= 0.01 * value, "{name}: {value} and {other}");
     }
+}
+
+#[test]
+fn one_process_opens_no_socket() {
+    let sandbox = Sandbox::new();
+    let mut running = start(&sandbox, 1, "run", LONG);
+    wait_for_step(&mut running, &sandbox.path("run"), 2);
+    let open = std::fs::read_dir(format!("/proc/{}/fd", running.id())).expect("its open files").flatten();
+    let open: Vec<_> = open.filter_map(|entry| std::fs::read_link(entry.path()).ok()).collect();
+    assert!(!open.is_empty() && open.iter().all(|file| !file.to_string_lossy().starts_with("socket:")), "{open:?}");
 }
 
 #[test]
