@@ -90,7 +90,7 @@ impl TimmForm {
 impl EncoderCard {
     /// An encoder without options; what follows changes that. No licence is stated, and there is nothing to cite.
     ///
-    /// ```
+    /// ```no_run
     /// use selfsame_encoder_api::EncoderCard;
     ///
     /// let card = EncoderCard::new("tiny", "Three convolutions").licence("MIT").citation("LeCun et al. 1998");

@@ -67,7 +67,7 @@ fn an_installed_wheel_trains_on_the_libtorch_of_pytorch_or_says_what_it_lacks() 
     assert!(card.stdout.contains("resnet8"), "{}", card.stdout);
 
     // A shipped run file by its name.
-    let small = "--set scheduler.epochs=1 --set data.limit.train=128 --set data.limit.val=32 --set data.limit.test=32";
+    let small = "--set scheduler.epochs=1 --set data.limit.train=256 --set data.limit.val=32 --set data.limit.test=32";
     run(&mut selfsame(&sandbox, &site, &format!("train --config quickstart {small} --output-dir run"))).succeeded();
     assert!(sandbox.path("run/encoder.safetensors").exists());
     run(&mut selfsame(&sandbox, &site, "train --config quikstart")).failed(2, &["did you mean `quickstart`?"]);
