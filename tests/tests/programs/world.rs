@@ -355,7 +355,7 @@ fn processes_that_differ_or_fail_alone_end_all_with_one_message() {
     for (second, code, parts) in [
         ("--set train.base_lr=0.2", 2, &["process 1", "`train.base_lr`", "0.2 here", "0.1 in process 0"][..]),
         ("--set dataset.options.seed=9", 2, &["process 1", "`dataset.options.seed`"]),
-        ("--set train.device=cuda:7", 5, &["process 1", "`cuda:7`"]),
+        ("--set train.device=cuda:7", 2, &["process 1", "`cuda:7`"]),
     ] {
         let sandbox = Sandbox::new();
         let ran: Vec<Ran> =
