@@ -42,6 +42,8 @@ def libtorch() -> Path:
     version = _version(folder)
     if version != TORCH:
         raise RuntimeError(f"selfsame needs PyTorch {TORCH}, and {folder} is {version or 'of no version'}: {advice}")
+    if not (folder / "lib" / "libtorch_cpu.so").exists():
+        raise RuntimeError(f"{folder / 'lib'} holds no libtorch_cpu.so, which PyTorch's own wheels have: {advice}")
     return folder / "lib"
 
 
@@ -64,4 +66,8 @@ def main() -> None:
         sys.exit(UNFIT)
     before = os.environ.get("LD_LIBRARY_PATH")
     path = f"{folder}:{before}" if before else str(folder)
-    os.execve(program(), ["selfsame", *sys.argv[1:]], {**os.environ, "LD_LIBRARY_PATH": path})
+    try:
+        os.execve(program(), ["selfsame", *sys.argv[1:]], {**os.environ, "LD_LIBRARY_PATH": path})
+    except OSError as reason:
+        print(f"error: {program()} cannot be started: {reason.strerror}; install the wheel again", file=sys.stderr)
+        sys.exit(UNFIT)

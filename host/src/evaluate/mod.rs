@@ -16,5 +16,5 @@ pub use evaluation::{
 };
 pub use protocol::Protocol;
 pub use protocol_runner::{ProtocolRunner, Recipes, views};
-pub use table::{rows, summary, tables};
+pub use table::{class_rows, rows, summary, tables};
 pub use trained::{TrainedRun, WeightsOrigin};

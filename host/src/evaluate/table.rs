@@ -1,6 +1,6 @@
 //! Results as tables for people.
 
-use super::evaluation::{Evaluation, MetricSummary};
+use super::evaluation::{ClassResult, Evaluation, MetricSummary};
 use crate::metric::{ACCURACY, AUROC, LABEL_ACCURACY, Metric};
 use crate::probe::SCORES;
 use comfy_table::{CellAlignment, Table, presets};
@@ -65,24 +65,32 @@ pub fn summary(results: &[(String, Evaluation)]) -> String {
     drawn.collect::<Vec<_>>().join("\n")
 }
 
-/// The tables of one result: each class against the others, and true against predicted classes.
-pub fn tables(result: &Evaluation) -> String {
-    if result.classes.len() >= MANY_CLASSES {
-        return format!("scores of the {} classes are in the file", result.classes.len());
-    }
-    let mut table = new_table();
-    table.set_header(["class", "support", "precision", "recall", "F1", AUROC.title]);
-    for class in &result.classes {
+/// Titles and rows of each class against the others.
+pub fn class_rows(result: &Evaluation) -> ([&'static str; 6], Vec<[String; 6]>) {
+    let row = |class: &ClassResult| {
         let of_samples = |score| if class.support == 0 { "–".into() } else { percent(score) };
-        table.add_row([
+        [
             class.name.clone(),
             class.support.to_string(),
             of_samples(class.precision),
             of_samples(class.recall),
             of_samples(class.f1),
             class.auroc.map_or("–".into(), percent),
-        ]);
+        ]
+    };
+    let titles = ["class", "support", "precision", "recall", "F1", AUROC.title];
+    (titles, result.classes.iter().map(row).collect())
+}
+
+/// The tables of one result: each class against the others, and true against predicted classes.
+pub fn tables(result: &Evaluation) -> String {
+    if result.classes.len() >= MANY_CLASSES {
+        return format!("scores of the {} classes are in the file", result.classes.len());
     }
+    let mut table = new_table();
+    let (titles, rows) = class_rows(result);
+    table.set_header(titles);
+    table.add_rows(rows);
     align_right(&mut table);
     if result.confusion.is_empty() {
         return table.to_string();

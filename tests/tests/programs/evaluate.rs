@@ -315,4 +315,9 @@ fn kept_classifiers_predict_what_the_evaluation_scored() {
         .run("predict run --on . --classifier run/encoder.safetensors")
         .failed(3, &["does not say what it classifies"]);
     sandbox.run("evaluate run --keep --untrained").failed(2, &["--keep", "--untrained"]);
+    // After more training the classifiers are those of another encoder.
+    sandbox.run("train --resume run --set scheduler.epochs=2").succeeded();
+    sandbox.run("predict run --on .").failed(2, &["no classifier of this encoder was kept"]);
+    let named = format!("predict run --on . --classifier {classifier}");
+    sandbox.run(&named).failed(2, &["was learned on other weights than encoder.safetensors"]);
 }

@@ -2,6 +2,7 @@
 //! version and this machine's libtorch. PyTorch itself takes gigabytes.
 
 use selfsame_tests::{Ran, Running, Sandbox, repository};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -60,11 +61,18 @@ fn an_installed_wheel_trains_on_the_libtorch_of_pytorch_or_says_what_it_lacks() 
 
     let libtorch = std::env::var_os("LIBTORCH").map_or_else(|| repository().join(".libtorch"), PathBuf::from);
     std::fs::write(torch.join("version.py"), "__version__ = '2.11.0+cu130'\n").unwrap();
+    run(&mut selfsame(&sandbox, &site, "--version")).failed(5, &["holds no libtorch_cpu.so"]);
     std::os::unix::fs::symlink(libtorch.join("lib"), torch.join("lib")).unwrap();
     let said = run(&mut selfsame(&sandbox, &site, "--version")).succeeded();
     assert_eq!(said.stdout, format!("selfsame {}\n", env!("CARGO_PKG_VERSION")));
     let card = run(&mut selfsame(&sandbox, &site, "plugins inspect resnet8")).succeeded();
     assert!(card.stdout.contains("resnet8"), "{}", card.stdout);
+
+    let program = site.join("selfsame/bin/selfsame");
+    let allow = |mode| std::fs::set_permissions(&program, std::fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o644);
+    run(&mut selfsame(&sandbox, &site, "--version")).failed(5, &["bin/selfsame cannot be started: Permission denied"]);
+    allow(0o755);
 
     // A shipped run file by its name.
     let small = "--set scheduler.epochs=1 --set data.limit.train=256 --set data.limit.val=32 --set data.limit.test=32";

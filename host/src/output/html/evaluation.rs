@@ -2,8 +2,7 @@
 
 use super::super::curves::{Series, unit_square};
 use super::{escape, table};
-use crate::evaluate::{ClassResult, Evaluation, ThresholdCurves};
-use crate::metric::AUROC;
+use crate::evaluate::{self, ClassResult, Evaluation, ThresholdCurves};
 
 /// From this many classes on, tables would be too large to read.
 const MANY_CLASSES: usize = 31;
@@ -40,23 +39,8 @@ fn curves(curves: &ThresholdCurves) -> String {
 }
 
 fn classes(result: &Evaluation) -> String {
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let rows: Vec<Vec<String>> = result
-        .classes
-        .iter()
-        .map(|class| {
-            let of_samples = |share| if class.support == 0 { "–".into() } else { percent(share) };
-            vec![
-                class.name.clone(),
-                class.support.to_string(),
-                of_samples(class.precision),
-                of_samples(class.recall),
-                of_samples(class.f1),
-                class.auroc.map_or("–".into(), percent),
-            ]
-        })
-        .collect();
-    table(None, &["class", "support", "precision", "recall", "F1", AUROC.title], &rows, &[])
+    let (titles, rows) = evaluate::class_rows(result);
+    table(None, &titles, &rows.into_iter().map(Vec::from).collect::<Vec<_>>(), &[])
 }
 
 /// Counts, the darker the larger the share of the true class.

@@ -3,7 +3,6 @@
 
 mod model_card;
 
-use crate::config::Config;
 use crate::data::Size;
 use crate::error::Error;
 use crate::evaluate::TrainedRun;
@@ -24,7 +23,7 @@ const SMALL_STEM: &str = include_str!("small_stem.py");
 /// Writes the folder and returns its files. Each appears in one step; `model.safetensors` is the last one.
 ///
 /// # Errors
-/// An encoder that timm has not, a run whose images are not resized to a square crop, files that cannot be written.
+/// An encoder that timm has not, files that cannot be written.
 pub fn export_timm(
     folder: &Path,
     run: &TrainedRun,
@@ -106,7 +105,7 @@ fn timm_config(form: &TimmForm, run: &TrainedRun, features: usize) -> Result<Val
             "input_size": [channels, size.height, size.width],
             "fixed_input_size": form.fixed_input_size,
             "interpolation": "bilinear",
-            "crop_pct": crop_share(&run.config, size),
+            "crop_pct": crop_share(size, run.config.preprocess.resize, run.record.image_size),
             "crop_mode": "center",
             "mean": mean,
             "std": std,
@@ -117,8 +116,28 @@ fn timm_config(form: &TimmForm, run: &TrainedRun, features: usize) -> Result<Val
     }))
 }
 
-/// The side of the centre crop as a share of the side that images are resized to.
-fn crop_share(config: &Config, size: Size) -> f64 {
-    let side = size.height.min(size.width) as f64;
-    config.preprocess.resize.map_or(1.0, |resized| (side / resized as f64).min(1.0))
+/// The shorter side of the crop that the encoder sees as a share of the side that images are resized to: `preprocess.resize`,
+/// else that of the data set's own images.
+fn crop_share(seen: Size, resize: Option<usize>, own: Option<Size>) -> f64 {
+    let resized = resize.or(own.map(Size::shorter)).unwrap_or(seen.shorter());
+    (seen.shorter() as f64 / resized as f64).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_a_crop_is_of_what_images_are_resized_to() {
+        let (square, own) = (Size::square, Some(Size { height: 300, width: 256 }));
+        for (seen, resize, share) in [
+            (square(224), Some(256), 0.875),
+            // Without `preprocess.resize`, images keep the size that they have.
+            (square(224), None, 0.875),
+            (square(64), Some(64), 1.0),
+        ] {
+            assert_eq!(crop_share(seen, resize, own), share, "{seen:?} of {resize:?}");
+        }
+        assert_eq!(crop_share(square(32), None, None), 1.0);
+    }
 }

@@ -1,5 +1,6 @@
 //! The model card (Mitchell et al. 2019) of an exported encoder: `README.md`, as model hubs show it.
 
+use crate::config::schema::PreprocessConfig;
 use crate::error::Error;
 use crate::evaluate::{self, TrainedRun};
 use crate::run::record::{PluginFile, RunRecord};
@@ -22,6 +23,7 @@ pub(super) fn text(run: &TrainedRun, embedding: &str, module: Option<&str>) -> R
         plain(embedding)
     );
     text.push_str(&loading(module));
+    text.push_str(&preparation(channels, &config.preprocess));
     text.push_str(&data(record));
     let _ = write!(
         text,
@@ -73,6 +75,20 @@ fn loading(module: Option<&str>) -> String {
         import.unwrap_or_default()
     )
     .replace("{features}", "D")
+}
+
+/// What timm's transform does not do of what the encoder's images have passed.
+fn preparation(channels: usize, preprocess: &PreprocessConfig) -> String {
+    let equalized = match (preprocess.use_histogram_equalization, preprocess.use_clahe) {
+        (true, _) => Some("histogram equalisation (`preprocess.use_histogram_equalization`)"),
+        (_, true) => Some("CLAHE (`preprocess.use_clahe`)"),
+        _ => None,
+    };
+    let grey = (channels == 1)
+        .then_some("\nThe images are grey: `image.convert(\"L\")` comes before the transform.\n".to_owned());
+    let equalized = equalized
+        .map(|what| format!("\nIn training, images passed {what} first, which timm's transform does not do.\n"));
+    grey.into_iter().chain(equalized).collect()
 }
 
 /// What it was trained on, with terms and citations.
