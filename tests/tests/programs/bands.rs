@@ -64,9 +64,9 @@ fn a_satellites_tiles_train_evaluate_embed_and_preview() {
     let (colours, infrared) = (sheet(&sandbox, "4,3,2"), sheet(&sandbox, "8"));
     assert_eq!(colours.dimensions(), infrared.dimensions());
     assert_ne!(colours, infrared);
-    let is_grey =
-        |picture: &image::RgbImage| picture.pixels().all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
-    assert!(!is_grey(&colours) && is_grey(&infrared));
+    // The paper is nearly grey.
+    let is_coloured = |pixel: &image::Rgb<u8>| pixel.0.iter().max().unwrap() - pixel.0.iter().min().unwrap() > 10;
+    assert!(colours.pixels().any(is_coloured) && !infrared.pixels().any(is_coloured));
     let preview = format!("preview {SMALL} --set dataset.dataset_dir=tiles --out x.png");
     for (bands, part) in [("14", "--bands names channel 14"), ("1,2", "expected 1 or 3")] {
         sandbox.run(&format!("{preview} --bands {bands}")).failed(2, &[part]);
