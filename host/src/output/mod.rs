@@ -6,6 +6,7 @@ pub mod counter;
 mod curves;
 pub mod embeddings;
 mod facts;
+mod gallery;
 pub mod host_services;
 mod html;
 pub mod logging;
