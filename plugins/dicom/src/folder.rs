@@ -210,8 +210,7 @@ impl Dataset for DicomFolder {
     fn card(&self) -> Result<Option<Card>> {
         let index = self.index()?;
         let first = index.samples.first().map(|(_, sample)| self.root.join(&sample.file));
-        let look = self.options.look;
-        Ok(Some(cards::folder_found(&index.classes, index.splits.clone(), look, first.as_deref())))
+        Ok(Some(cards::folder_found(&index.classes, index.splits.clone(), &self.options.look, first.as_deref())))
     }
 
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
@@ -225,7 +224,7 @@ impl Dataset for DicomFolder {
         Ok(Box::new(Frames {
             root: Arc::clone(&self.root),
             samples: own.collect(),
-            look: self.options.look,
+            look: self.options.look.clone(),
             last: Last::default(),
             constant: Constant::new(Arc::clone(&self.root)),
         }))

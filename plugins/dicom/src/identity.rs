@@ -26,6 +26,8 @@ pub struct Identity {
     pub is_otherwise: bool,
     /// A character set that is not known.
     pub unknown_characters: Option<String>,
+    /// Whether it says that it is to be inverted, and that it is not.
+    pub is_inverse: bool,
 }
 
 impl Identity {
@@ -57,8 +59,16 @@ impl Identity {
             surplus: found.surplus,
             is_otherwise: source.is_otherwise || is_mixed || found.is_otherwise,
             unknown_characters,
+            is_inverse: is_inverse(elements),
         }))
     }
+}
+
+/// Whether the shape is that of MONOCHROME1, and the image is MONOCHROME2 (PS3.3 §C.8.11.3). Neither is wrong enough to stop
+/// anybody.
+fn is_inverse(elements: Attributes<'_>) -> bool {
+    let is = |tag, name: &str| elements.text(tag).is_ok_and(|text| text.is_some_and(|text| text == name));
+    is(tags::PRESENTATION_LUT_SHAPE, "INVERSE") && is(tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME2")
 }
 
 /// What the pixels' place and length say.
@@ -72,7 +82,7 @@ fn found(source: &Source, elements: Attributes<'_>, pixels: Pixels, frames: u32)
     let is_native = codec::is_native(&source.syntax);
     let Some(length) = pixels.length else {
         let Ok(fragments) = Fragments::find(source, pixels) else { return Contradictions::default() };
-        let images = fragments.images(source).unwrap_or(0);
+        let images = fragments.images();
         let surplus = (images > frames as usize).then(|| format!("{images} compressed frames, {frames} by its header"));
         let head = fragments.head(source).unwrap_or_default();
         return Contradictions { surplus, is_otherwise: codec::is_otherwise(&head, &source.syntax) };

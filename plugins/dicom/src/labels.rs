@@ -34,7 +34,8 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
         column(&options.split_column, "split_column"),
         column(&options.group_column, "group_column"),
     ];
-    let mut table = table::read(csv, &columns)?;
+    let written = options.csv.as_deref().map(|written| ("csv", written));
+    let mut table = table::read(csv, written, &columns)?;
     let has_labels = options.label_column.is_some();
     let classes = if has_labels { classes(&mut table)? } else { Vec::new() };
     let ids = Ids::new(found);

@@ -1,6 +1,8 @@
 //! The columns of a CSV file that are asked for.
 
 use selfsame_plugin_api::{PluginError, Result};
+use selfsame_tables::files::printable;
+use selfsame_tables::text;
 use std::path::Path;
 
 /// The rows of some columns of a CSV file.
@@ -26,12 +28,16 @@ pub enum Column<'n> {
     Absent,
 }
 
-/// Reads columns of a file.
+/// Reads columns of a file; `option` is the one that names it, with what is written there.
 ///
 /// # Errors
 /// A file that cannot be read, or lacks a column; a row or a cell as [`selfsame_tables::Table::rows`] says.
-pub fn read(path: &Path, columns: &[Column<'_>]) -> Result<Table> {
-    let source = selfsame_tables::Table::open(path)?;
+pub fn read(path: &Path, option: Option<(&str, &Path)>, columns: &[Column<'_>]) -> Result<Table> {
+    let named = |error| match option {
+        Some((option, written)) => text::set_by(error, option, &printable(written)),
+        None => error,
+    };
+    let source = selfsame_tables::Table::open(path).map_err(named)?;
     let find = |column: &Column<'_>| match *column {
         Column::Own(name) => source.own_column(name).map(Some),
         Column::Option { name, option } => source.column(name, option).map(Some),
@@ -75,7 +81,7 @@ mod tests {
         let path = folder.path().join("list.csv");
         let read = |text: &str| {
             fs::write(&path, text).unwrap();
-            super::read(&path, &[Column::First, Column::Own("label")])
+            super::read(&path, None, &[Column::First, Column::Own("label")])
         };
         for (text, part) in [
             ("id,label,note\na,0,\"unclear\nb,1,\nc,0,\n", "list.csv: line 2 has a cell that begins with a quote"),

@@ -19,7 +19,9 @@ const UNLABELLED: &str = "Set dataset.options.unlabelled to true when folders ar
 /// # Errors
 /// No images, and trees that could be read in two ways.
 pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
-    let Listing { images: found, dicom, folders } = file_index::below(root, services)?;
+    let listing = file_index::below(root, services)?;
+    listing.warn(root);
+    let Listing { images: found, dicom, folders, .. } = listing;
     if found.is_empty() {
         let advice = match dicom {
             0 => "correct dataset.dataset_dir".to_string(),
