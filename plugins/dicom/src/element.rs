@@ -178,3 +178,22 @@ pub fn bound(tag: Tag, length: u32, at: u64, end: u64, start: u64) -> Result<u64
     let at = start + at;
     Err(Fault::Damaged(format!("{} declares {length} bytes, but {left} are left at byte {at}", shown(tag))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coding::EXPLICIT_LITTLE;
+
+    /// A header of an unknown representation, a value of six bytes, and what would be the next header.
+    const BYTES: [u8; 22] = *b"\x29\0\x10\x10ZZ\x06\0abcdef\x29\0\x11\x10LO\0\0";
+
+    #[test]
+    fn what_stands_behind_an_item_is_not_taken_for_an_element_in_it() {
+        let window = Window { bytes: &BYTES, start: 0 };
+        let form = |end| window.head(0, end, EXPLICIT_LITTLE).map(|head| head.form).ok();
+        assert_eq!([14, 22].map(form), [Some(Form::Short); 2]);
+        for end in 15..22 {
+            assert_ne!(form(end), Some(Form::Short), "{end}");
+        }
+    }
+}

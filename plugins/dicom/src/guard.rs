@@ -167,8 +167,10 @@ impl Walk<'_> {
             Err(Fault::Damaged(why)) if !is_kept && head.header.len.get().is_none() => {
                 self.resumptions += 1;
                 if self.resumptions > bounds::RESUMPTIONS {
-                    let most = bounds::RESUMPTIONS;
-                    return Err(Fault::Damaged(format!("{why}; so are more than {most} elements, which is too many")));
+                    let (most, tag) = (bounds::RESUMPTIONS, shown(head.header.tag));
+                    let what =
+                        format!("has more than {most} elements that cannot be walked through, the last of them {tag}");
+                    return Err(Fault::Damaged(format!("{what}: {why}")));
                 }
                 (self.at, self.coding) = (begin, coding);
                 self.resume(head.header.tag, end)?.then_some(()).ok_or(Fault::Damaged(why))

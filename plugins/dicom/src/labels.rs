@@ -19,6 +19,9 @@ pub struct Marks {
     pub group: Option<String>,
 }
 
+/// The place of the labels among the columns that are read.
+const LABEL: usize = 1;
+
 fn column<'n>(name: &'n Option<String>, option: &'n str) -> Column<'n> {
     name.as_deref().map_or(Column::Absent, |name| Column::Option { name, option })
 }
@@ -83,7 +86,7 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
 
 /// The distinct labels: by number when all are numbers, else by name. Writes each into the form in which it is compared.
 fn classes(table: &mut Table) -> Result<Vec<String>> {
-    let mut labels: Vec<&mut String> = table.rows.iter_mut().filter_map(|(_, values)| values.get_mut(1)).collect();
+    let mut labels: Vec<&mut String> = table.rows.iter_mut().filter_map(|(_, values)| values.get_mut(LABEL)).collect();
     labels.iter_mut().for_each(|label| **label = plain(label).into_owned());
     if have_both_truths(labels.iter().map(|label| label.as_str())) {
         labels.iter_mut().for_each(|label| **label = truth_as_number(label).to_owned());
@@ -96,11 +99,26 @@ fn classes(table: &mut Table) -> Result<Vec<String>> {
     }
     // A class for each row is a column that was mistaken for labels, and its head would not fit into memory.
     const MOST: usize = 10_000;
-    if names.len() > MOST || names.len() < 2 {
-        let path = table.path().display();
-        return Err(PluginError::data(format!("{path}: {} different labels, expected 2 to {MOST}", names.len())));
-    }
-    Ok(names)
+    let column = table.column(LABEL);
+    let wrong = match &names[..] {
+        [] => format!(
+            "no row has a label in `{column}`: its cells are empty, or say that there is none (nan, None, NA, …)"
+        ),
+        [only] => {
+            let only = shown(only);
+            format!(
+                "`{column}` has one class only, `{only}`; expected at least two, or no dataset.options.label_column"
+            )
+        }
+        _ if names.len() > MOST => {
+            let count = names.len();
+            format!(
+                "`{column}` has {count} different labels, expected at most {MOST}; is it the column of the classes?"
+            )
+        }
+        _ => return Ok(names),
+    };
+    Err(PluginError::data(format!("{}: {wrong}", table.path().display())))
 }
 
 fn parse_split(table: &Table, line: u64, name: &str) -> Result<Split> {

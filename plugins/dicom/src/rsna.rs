@@ -231,7 +231,7 @@ impl Dataset for RsnaKaggle {
         for oddity in oddities(&classes, &[Split::Train, Split::Test].map(part)) {
             tracing::warn!("{}: {oddity}", self.root.display());
         }
-        tracing::info!("{}: {} images", self.root.display(), samples.len());
+        tracing::info!("{}: {}", self.root.display(), names::count(samples.len(), "image"));
         Ok(())
     }
 

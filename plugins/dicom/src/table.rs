@@ -9,6 +9,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Table {
     source: selfsame_tables::Table,
+    columns: Vec<Option<selfsame_tables::Column>>,
     /// Line in the file and one value for each column that was asked for; one that is not asked for is empty.
     pub rows: Vec<(u64, Vec<String>)>,
 }
@@ -50,7 +51,7 @@ pub fn read(path: &Path, option: Option<(&str, &Path)>, columns: &[Column<'_>]) 
         columns.iter().map(|column| column.map_or("", |column| row.cell(column)).to_owned()).collect()
     };
     let rows = source.rows(&used)?.iter().map(|row| (row.line, values(row))).collect();
-    Ok(Table { source, rows })
+    Ok(Table { source, columns, rows })
 }
 
 /// A value for a message: short and on one line.
@@ -62,6 +63,11 @@ impl Table {
     /// The file.
     pub fn path(&self) -> &Path {
         self.source.file()
+    }
+
+    /// The name of the column at this place among those that were asked for; nothing for one that is absent.
+    pub fn column(&self, place: usize) -> &str {
+        self.columns.get(place).copied().flatten().map_or("", |column| self.source.name(column))
     }
 
     /// An error about one line.

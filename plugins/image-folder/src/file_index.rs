@@ -38,11 +38,19 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Whether there are archives, in which images may be.
+    pub fn has_archives(&self) -> bool {
+        self.left_out.has_archives()
+    }
+
     /// Says what is left out, and which links make images count twice.
     pub fn warn(&self, root: &Path) {
         if self.left_out.count() > 0 {
-            let (root, count, kinds) = (root.display(), self.left_out.count(), self.left_out.kinds());
-            let message = format!("{root}: {count} files are no images that are read, and are left out: {kinds}");
+            let (root, kinds) = (root.display(), self.left_out.kinds());
+            let message = match self.left_out.count() {
+                1 => format!("{root}: 1 file is no image that is read, and is left out: {kinds}"),
+                count => format!("{root}: {count} files are no images that are read, and are left out: {kinds}"),
+            };
             let message = match self.dicom {
                 0 => message,
                 dicom => format!("{message}; {dicom} of them are DICOM"),

@@ -21,9 +21,11 @@ const UNLABELLED: &str = "Set dataset.options.unlabelled to true when folders ar
 pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
     let listing = file_index::below(root, services)?;
     listing.warn(root);
+    let has_archives = listing.has_archives();
     let Listing { images: found, dicom, folders, .. } = listing;
     if found.is_empty() {
         let advice = match dicom {
+            0 if has_archives => "unpack the archives, or correct dataset.dataset_dir".to_string(),
             0 => "correct dataset.dataset_dir".to_string(),
             _ => format!("but {dicom} DICOM files: set dataset.name to DicomFolder"),
         };

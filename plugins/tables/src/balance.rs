@@ -21,7 +21,8 @@ pub fn oddities(classes: &[String], splits: &[(Split, Targets)]) -> Vec<String> 
     };
     let is_nowhere = |class: usize| counted.iter().all(|(_, counts)| counts.classes[class] == 0);
     let nowhere = named(&is_nowhere);
-    if !counted.is_empty() && !nowhere.is_empty() {
+    let is_all_one = counted.iter().all(|(_, counts)| counts.is_single) && nowhere.len() + 1 == classes.len();
+    if !counted.is_empty() && !nowhere.is_empty() && !is_all_one {
         lines.push(format!("classes without any image: {}", names::some_of(&nowhere)));
     }
     for (split, counts) in &counted {
@@ -137,6 +138,7 @@ mod tests {
                 "classes without an image in the split `test`: `cat`"
             ]
         );
+        assert_eq!(said(&[train(0, 4, 0)]), ["all 4 images of the split `train` are of one class, `bee`"]);
         assert_eq!(
             said(&[train(3, 3, 3), (Split::Val, Targets::Classes(vec![1]))]),
             ["the split `val` has one image only, of the class `bee`"]

@@ -86,6 +86,13 @@ impl LeftOut {
         })
     }
 
+    /// Whether some are archives, in which images may be.
+    pub fn has_archives(&self) -> bool {
+        self.endings
+            .keys()
+            .any(|ending| ["zip", "gz", "tgz", "tar", "7z", "rar", "xz", "bz2"].contains(&ending.as_str()))
+    }
+
     /// `3 .gif, 1 .jp2, 2 without an ending`, the most frequent first.
     pub fn kinds(&self) -> String {
         let mut kinds: Vec<_> = self.endings.iter().collect();
@@ -128,11 +135,9 @@ impl Links {
 
     /// In words, if there are any.
     pub fn doubled(&self) -> Option<String> {
-        let inside: Vec<&String> = self.inside.iter().collect();
-        let message = "links lead to what lies in the data set's folder too, so that its images count twice";
-        (!inside.is_empty()).then(|| {
-            format!("{} {message}: {}; remove them, or move what they lead to", inside.len(), names::some_of(&inside))
-        })
+        let (links, inside) = (names::count(self.inside.len(), "link"), names::some_of(&self.inside));
+        let what = "to what lies in the data set's folder too, so that its images count twice";
+        (!self.inside.is_empty()).then(|| format!("{links} {what}: {inside}; remove it, or move what it leads to"))
     }
 }
 
@@ -192,8 +197,11 @@ mod tests {
             .iter()
             .for_each(|name| left_out.add(Path::new(name)));
         assert!(left_out.may_be_images());
+        assert!(!left_out.has_archives());
         assert_eq!(left_out.count(), 8);
         assert_eq!(left_out.kinds(), "2 without an ending, 2 .gif, 1 .1, 1 .csv, 1 .jp2, 1 .txt");
+        left_out.add(Path::new("films.tar.gz"));
+        assert!(left_out.has_archives());
     }
 
     #[test]
@@ -223,7 +231,7 @@ mod tests {
         links.look_at(&folder.path().join("two"));
         let said = links.doubled().unwrap();
         assert!(
-            said.starts_with("1 links lead to what lies in the data set's folder too") && said.contains("/two`"),
+            said.starts_with("1 link to what lies in the data set's folder too") && said.contains("/two`"),
             "{said}"
         );
     }

@@ -63,6 +63,28 @@ fn pictures_that_come_out_constant_are_counted_with_the_attribute_that_makes_the
 }
 
 #[test]
+fn columns_that_are_no_labels_are_called_so() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "a.dcm", &image("ann", 1));
+    put(folder.path(), "b.dcm", &image("bob", 2));
+    let options = json!({ "csv": "list.csv", "label_column": "finding" });
+    for (first, second, part) in [
+        ("nan", "", "no row has a label in `finding`"),
+        ("1.0", "1", "`finding` has one class only, `1`; expected at least two"),
+    ] {
+        put(folder.path(), "list.csv", format!("id,finding\na,{first}\nb,{second}\n").as_bytes());
+        refused("DicomFolder", folder.path(), options.clone(), &["list.csv: ", part]);
+    }
+    let missing = json!({ "csv": "lists/list.csv", "label_column": "finding" });
+    refused(
+        "DicomFolder",
+        folder.path(),
+        missing,
+        &["/lists/list.csv: could not read the list", "dataset.options.csv is `lists/list.csv`"],
+    );
+}
+
+#[test]
 fn a_slope_of_0_is_refused_wherever_it_stands() {
     let slope = vec![(0x0028_1053, *b"DS", "0".into()), (0x0028_1052, *b"DS", "7".into())];
     let row = Picture::grey(1, 2, 16, vec![1, 2]);
@@ -178,7 +200,12 @@ fn names_that_are_no_utf_8_stay_apart_and_other_files_are_listed_by_kind() {
     assert_eq!(samples.targets(), Targets::Classes(vec![1, 0, 1]));
     let other = tempdir().unwrap();
     ["a.zip", "b.zip", "c.png"].iter().for_each(|name| put(other.path(), name, b"something else"));
-    refused("DicomFolder", other.path(), json!({}), &["none of 3 files", "3 are not DICOM: 2 .zip, 1 .png"]);
+    refused(
+        "DicomFolder",
+        other.path(),
+        json!({}),
+        &["none of 3 files", "3 are not DICOM: 2 .zip, 1 .png", "; unpack"],
+    );
 }
 
 #[test]

@@ -23,6 +23,39 @@ fn lists_that_nearly_fit_say_how_they_differ_from_the_files() {
     folder.refused(json!({ "csv": "other.csv" }), &["could not read the list", "unpack ", "other.csv.zip"]);
 }
 
+#[test]
+fn lists_of_splits_that_nearly_fit_are_named_with_their_option() {
+    let folder = Folder::with(&["x/a.png", "x/b.png", "x/0007.png"]);
+    let options = |list: &str| json!({ "unlabelled": true, "split_lists": { "test": list } });
+    for (line, part) in [
+        ("x/A.png", "`x/A.png` and `x/a.png` differ in upper and lower case"),
+        ("7.png", "`7.png` and `0007.png` differ in leading zeros"),
+        ("D:\\x\\a.png", "differ in the folders before the name: the list has `D:/` too much"),
+    ] {
+        folder.write("test.txt", line);
+        folder.refused(options("test.txt"), &["/test.txt (dataset.options.split_lists.test): 1 of the listed", part]);
+    }
+    folder.write("test.txt", ".\\x\\a.png\r\nb.png\r\n");
+    assert_eq!(folder.ids(options("test.txt"), Split::Test), ["x/a.png", "x/b.png"]);
+    folder.refused(
+        options("no.txt"),
+        &["/no.txt: could not read the list", "dataset.options.split_lists.test is `no.txt`"],
+    );
+    let lists = json!({ "csv": { "train": "no.csv" } });
+    folder.refused(lists, &["/no.csv: could not read the list", "(dataset.options.csv.train is `no.csv`)"]);
+}
+
+#[test]
+fn a_listed_name_of_a_file_that_is_no_image_is_called_so() {
+    let folder = Folder::with(&["x/a.png"]);
+    folder.write("x/b.gif", "GIF89a");
+    for name in ["b.gif", "b"] {
+        folder.write("list.csv", format!("path\na\n{name}\n"));
+        let part = format!("`{name}` is there, but is no image that is read");
+        folder.refused(json!({ "csv": "list.csv" }), &["1 of 2 listed images are not there", &part]);
+    }
+}
+
 /// torchxrayvision#145: the full-size films are unpacked in four folders, and their lists speak of a fifth.
 #[test]
 fn the_preset_reads_both_releases_of_chexpert() {
