@@ -55,11 +55,8 @@ struct List<'a> {
 
 impl<'a> List<'a> {
     fn open(root: &'a Path, file: &str, split: Option<Split>, options: &'a Options) -> Result<Self> {
-        let places =
-            std::iter::once(root.join(file)).chain(options.folders.iter().map(|folder| root.join(folder).join(file)));
-        let place = places.into_iter().find(|path| path.is_file()).unwrap_or_else(|| root.join(file));
         let key = split.map_or("csv".to_string(), |split| format!("csv.{}", split.name()));
-        let table = Table::open(&place).map_err(|error| text::set_by(error, &key, file))?;
+        let table = Table::open(&options.list(root, file)).map_err(|error| text::set_by(error, &key, file))?;
         let optional =
             |name: &Option<String>, option: &str| name.as_ref().map(|name| table.column(name, option)).transpose();
         let path = table.column(options.path_column.as_deref().unwrap_or("path"), "path_column")?;

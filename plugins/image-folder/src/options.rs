@@ -6,7 +6,7 @@ use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
 use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What an empty or uncertain cell of a label column means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -159,8 +159,15 @@ impl Options {
             Some(CsvFiles::One(file)) => vec![file],
             Some(CsvFiles::Splits(files)) => files.given().map(|(_, file)| file).collect(),
         };
-        let files: Vec<String> = files.iter().map(|file| root.join(file).display().to_string()).collect();
+        let files: Vec<String> = files.iter().map(|file| self.list(root, file).display().to_string()).collect();
         files.join(" and ")
+    }
+
+    /// Where a list of this name lies: below the root, or in the first of `folders` that holds it.
+    pub fn list(&self, root: &Path, file: &str) -> PathBuf {
+        let below = root.join(file);
+        let deeper = || self.folders.iter().map(|folder| root.join(folder).join(file)).find(|path| path.is_file());
+        if below.is_file() { below } else { deeper().unwrap_or(below) }
     }
 
     fn check_values(&self) -> Result<()> {

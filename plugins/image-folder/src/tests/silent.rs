@@ -37,6 +37,10 @@ fn lists_of_splits_that_nearly_fit_are_named_with_their_option() {
     }
     folder.write("test.txt", ".\\x\\a.png\r\nb.png\r\n");
     assert_eq!(folder.ids(options("test.txt"), Split::Test), ["x/a.png", "x/b.png"]);
+    // A list is named where it lies.
+    folder.write("lists/deep.csv", "path\nx/gone.png\n");
+    let deep = json!({ "csv": "deep.csv", "folders": ["other", "lists"] });
+    folder.refused(deep, &["/lists/deep.csv: 1 of 1 listed images are not there"]);
     folder.refused(
         options("no.txt"),
         &["/no.txt: could not read the list", "dataset.options.split_lists.test is `no.txt`"],
