@@ -28,6 +28,8 @@ pub struct Identity {
     pub unknown_characters: Option<String>,
     /// Whether it says that it is to be inverted, and that it is not.
     pub is_inverse: bool,
+    /// Whether its colours are undone twice: by a decoder of JPEG 2000, and because of the header.
+    pub is_undone_twice: bool,
 }
 
 impl Identity {
@@ -60,6 +62,7 @@ impl Identity {
             is_otherwise: source.is_otherwise || is_mixed || found.is_otherwise,
             unknown_characters,
             is_inverse: is_inverse(elements),
+            is_undone_twice: found.is_undone_twice,
         }))
     }
 }
@@ -76,19 +79,24 @@ fn is_inverse(elements: Attributes<'_>) -> bool {
 struct Contradictions {
     surplus: Option<String>,
     is_otherwise: bool,
+    is_undone_twice: bool,
 }
 
 fn found(source: &Source, elements: Attributes<'_>, pixels: Pixels, frames: u32) -> Contradictions {
     let is_native = codec::is_native(&source.syntax);
+    let layout = Layout::read(elements).ok();
     let Some(length) = pixels.length else {
         let Ok(fragments) = Fragments::find(source, pixels) else { return Contradictions::default() };
         let images = fragments.images();
         let surplus = (images > frames as usize).then(|| format!("{images} compressed frames, {frames} by its header"));
         let head = fragments.head(source).unwrap_or_default();
-        return Contradictions { surplus, is_otherwise: codec::is_otherwise(&head, &source.syntax) };
+        let is_otherwise = codec::is_otherwise(&head, &source.syntax);
+        let header = layout.map(|layout| layout.photometric);
+        let is_undone_twice = header.is_some_and(|header| codec::is_undone_twice(&head, &source.syntax, header));
+        return Contradictions { surplus, is_otherwise, is_undone_twice };
     };
-    let layout = Layout::read(elements).ok();
     Contradictions {
+        is_undone_twice: false,
         surplus: layout.and_then(|layout| length::surplus(&layout, length)),
         is_otherwise: is_native == Ok(false),
     }

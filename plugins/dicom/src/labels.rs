@@ -6,9 +6,9 @@ use crate::options::{Folder, IdKind};
 use crate::table::{self, Column, Table, shown};
 use crate::unmatched::{Unlabelled, unmatched};
 use selfsame_plugin_api::{PluginError, Result, Split};
-use selfsame_tables::labels::{have_both_truths, is_missing, plain, truth_as_number};
+use selfsame_tables::labels::{have_both_truths, in_order, is_missing, plain, truth_as_number};
 use selfsame_tables::splits::by_name;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a CSV file says about one file.
@@ -91,12 +91,7 @@ fn classes(table: &mut Table) -> Result<Vec<String>> {
     if have_both_truths(labels.iter().map(|label| label.as_str())) {
         labels.iter_mut().for_each(|label| **label = truth_as_number(label).to_owned());
     }
-    let names: BTreeSet<&String> = labels.iter().map(|label| &**label).filter(|label| !is_missing(label)).collect();
-    let mut names: Vec<String> = names.into_iter().cloned().collect();
-    if names.iter().all(|name| name.parse::<f64>().is_ok_and(f64::is_finite)) {
-        let number = |name: &String| name.parse::<f64>().unwrap_or_default();
-        names.sort_by(|one, other| number(one).total_cmp(&number(other)));
-    }
+    let names = in_order(labels.iter().map(|label| label.as_str()).filter(|label| !is_missing(label)));
     // A class for each row is a column that was mistaken for labels, and its head would not fit into memory.
     const MOST: usize = 10_000;
     let column = table.column(LABEL);

@@ -121,7 +121,7 @@ impl<'a> List<'a> {
             if is_negative(&label) {
                 continue;
             }
-            if is_missing(&label) && !self.is_named(&label) {
+            if is_missing(&label) && !self.options.names_class(&label) {
                 return match self.options.missing {
                     Policy::Skip => Ok(None),
                     Policy::Stop => Err(self.lacks_a_label(row.line, column, &label)),
@@ -132,11 +132,6 @@ impl<'a> List<'a> {
             }
         }
         Ok(Some(labels))
-    }
-
-    /// Whether the options name this label as a class, whatever else it could mean.
-    fn is_named(&self, label: &str) -> bool {
-        self.options.classes.iter().chain(&self.options.positive_labels).any(|named| named.0 == label)
     }
 
     fn lacks_a_label(&self, line: u64, column: Column, label: &str) -> PluginError {

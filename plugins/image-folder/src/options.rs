@@ -51,7 +51,7 @@ pub struct Options {
     pub strip_prefix: Option<OneOrMany<String>>,
     /// Below the data set's, looked into for listed images and for the lists themselves.
     pub folders: Vec<String>,
-    /// Listed images that are not there or have no label.
+    /// Listed images that are not there, and images that have no label.
     pub missing: Policy,
     #[serde(rename = "where")]
     pub filters: BTreeMap<String, OneOrMany<Value>>,
@@ -111,7 +111,8 @@ pub fn known() -> Vec<OptionSpec> {
         spec("folders", "Folders below dataset_dir in which listed paths may begin, and lists may lie, too."),
         spec(
             "missing",
-            "Listed images that are not there or have no label in `label_column`: `stop` (default) or `skip`.",
+            "Listed images that are not there, and images without a label in `label_column` or in a folder called `nan`, `None` \
+             and the like: `stop` (default) or `skip`.",
         ),
         spec("where", "Rows that are used: a mapping of CSV columns to a value or a list of values."),
         spec("label_column", "CSV column with the class."),
@@ -161,6 +162,11 @@ impl Options {
         };
         let files: Vec<String> = files.iter().map(|file| self.list(root, file).display().to_string()).collect();
         files.join(" and ")
+    }
+
+    /// Whether the options name this label as a class, whatever else it could mean.
+    pub fn names_class(&self, label: &str) -> bool {
+        self.classes.iter().chain(&self.positive_labels).any(|named| named.0 == label)
     }
 
     /// Where a list of this name lies: below the root, or in the first of `folders` that holds it.

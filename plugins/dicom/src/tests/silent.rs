@@ -1,7 +1,9 @@
 //! What must not pass without a word: pictures without any difference, labels, lists that nearly fit, strange names.
 
 use super::folders::{image, opened, put, refused};
-use super::writer::{LITTLE, Picture};
+use super::streams::code;
+use super::syntaxes::fixture;
+use super::writer::{JPEG_2000, LITTLE, Picture};
 use super::{Silent, dataset};
 use crate::constant::{Cause, Constant};
 use crate::found::{Found, contradictions};
@@ -156,6 +158,26 @@ fn a_shape_that_contradicts_the_interpretation_is_named() {
         let found = Found { file: "a.dcm".into(), identity: Identity::of(&source).unwrap().unwrap() };
         let said = contradictions(&[found]).concat();
         assert_eq!(said.contains("Presentation LUT Shape INVERSE"), is_named, "{said}");
+    }
+}
+
+/// cornerstoneWADOImageLoader#308: programs that write JPEG 2000 leave the header of what it was.
+#[test]
+fn colours_that_are_undone_by_the_decoder_and_by_the_header_are_named() {
+    let folder = tempdir().unwrap();
+    for (name, photometric, is_named) in [
+        ("jpeg2000_rgb", "YBR_FULL_422", true),
+        ("htj2k_rgb", "YBR_FULL", true),
+        ("jpeg2000_rgb", "YBR_RCT", false),
+        ("jpeg2000_rgb", "RGB", false),
+        ("jpeg2000_ybr_full", "YBR_FULL", false),
+    ] {
+        let picture = Picture { samples: 3, photometric, ..Picture::grey(20, 24, 8, Vec::new()) };
+        put(folder.path(), "a.dcm", &picture.file(JPEG_2000, &[code(fixture(&format!("{name}.dcm")))]));
+        let source = Source::open(&folder.path().join("a.dcm")).unwrap();
+        let found = Found { file: "a.dcm".into(), identity: Identity::of(&source).unwrap().unwrap() };
+        let said = contradictions(&[found]).concat();
+        assert_eq!(said.contains("which are converted once more"), is_named, "{name}, {photometric}: {said}");
     }
 }
 

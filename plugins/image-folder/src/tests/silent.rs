@@ -50,6 +50,33 @@ fn lists_of_splits_that_nearly_fit_are_named_with_their_option() {
 }
 
 #[test]
+fn folders_whose_names_say_that_there_is_no_label_are_no_classes_unless_the_options_name_them() {
+    for word in ["nan", "NA", "None", "null"] {
+        let file = format!("{word}/c.png");
+        let folder = Folder::with(&["cat/a.png", "dog/b.png", &file, "dog/d.png"]);
+        folder.refused(
+            json!({}),
+            &["1 image in folders whose names stand for no label", word, "dataset.options.classes"],
+        );
+        let skipped = json!({ "missing": "skip" });
+        assert_eq!(folder.card(skipped.clone()).classes, ["cat", "dog"], "{word}");
+        assert_eq!(folder.ids(skipped, Split::Train), ["cat/a.png", "dog/b.png", "dog/d.png"], "{word}");
+        let named = json!({ "classes": [word, "cat", "dog"] });
+        assert_eq!(folder.card(named.clone()).classes, [word, "cat", "dog"]);
+        assert_eq!(folder.ids(named, Split::Train).len(), 4);
+        assert_eq!(folder.ids(json!({ "unlabelled": true }), Split::Train).len(), 4);
+    }
+}
+
+#[test]
+fn labels_that_are_numbers_are_in_their_order() {
+    let folder = Folder::with(&["a.png", "b.png", "c.png", "d.png"]);
+    folder.write("list.csv", "path,label\na.png,10.5\nb.png,-2\nc.png,2.5\nd.png,10.5\n");
+    let card = folder.card(json!({ "csv": "list.csv", "label_column": "label" }));
+    assert_eq!(card.classes, ["-2", "2.5", "10.5"]);
+}
+
+#[test]
 fn a_listed_name_of_a_file_that_is_no_image_is_called_so() {
     let folder = Folder::with(&["x/a.png"]);
     folder.write("x/b.gif", "GIF89a");
