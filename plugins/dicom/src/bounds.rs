@@ -28,6 +28,9 @@ pub const KEPT: usize = 16 << 20;
 /// Most elements, items and texts of one header that are kept; an item takes more than a kilobyte once it is read.
 pub const ELEMENTS: usize = 1 << 18;
 
+/// Elements of one data set that cannot be walked and end at a delimiter that is searched for: each costs a walk of all the rest.
+pub const RESUMPTIONS: usize = 16;
+
 /// Deepest nesting of sequences.
 pub const DEPTH: usize = 12;
 

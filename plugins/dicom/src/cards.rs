@@ -1,7 +1,7 @@
 //! Facts about the data sets.
 
 use crate::layout::Layout;
-use crate::options::{self, Labels, RenderOptions, Rsna};
+use crate::options::{self, Labels, Look, Rsna};
 use crate::source::Source;
 use selfsame_plugin_api::{Card, DatasetRequest, OptionSpec, PluginError, Result, Split, Task};
 use serde_json::json;
@@ -66,7 +66,7 @@ fn blank(name: &str, summary: &str, options: Vec<OptionSpec>) -> Card {
 
 /// The challenge's card for the files that are there.
 pub fn rsna_found(options: &Rsna, first: Option<&Path>) -> Card {
-    let mut card = with_look(rsna(), options.look, first);
+    let mut card = with_look(rsna(), &options.look, first);
     if options.labels == Labels::Detailed {
         card.classes = DETAILED_CLASSES.map(String::from).to_vec();
         card.task = Task::Multiclass;
@@ -78,7 +78,7 @@ pub fn rsna_found(options: &Rsna, first: Option<&Path>) -> Card {
 }
 
 /// A folder's card for the files that are there.
-pub fn folder_found(classes: &[String], splits: Vec<Split>, look: RenderOptions, first: Option<&Path>) -> Card {
+pub fn folder_found(classes: &[String], splits: Vec<Split>, look: &Look, first: Option<&Path>) -> Card {
     let mut card = with_look(folder(), look, first);
     card.classes = classes.to_vec();
     card.task = match classes.len() {
@@ -90,9 +90,9 @@ pub fn folder_found(classes: &[String], splits: Vec<Split>, look: RenderOptions,
     card
 }
 
-fn with_look(mut card: Card, look: RenderOptions, first: Option<&Path>) -> Card {
+fn with_look(mut card: Card, look: &Look, first: Option<&Path>) -> Card {
     card.channels = look.channels();
-    card.bit_depth = look.bit_depth;
+    card.bit_depth = look.pixels.bit_depth;
     // A first file that cannot be read is named when it is read for its pixels.
     if let Some(size) = first.and_then(size) {
         card.nominal_size = size;

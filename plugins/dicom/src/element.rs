@@ -146,9 +146,9 @@ impl<'b> Window<'b> {
         if next == end {
             return Ok(true);
         }
-        let Some(bytes) = self.bytes.get(next as usize..next as usize + 8) else {
-            return if next + 8 > end { Ok(false) } else { Err(Fault::Incomplete) };
-        };
+        // What is left of the item is no header, whatever follows the item.
+        let Some(left) = end.checked_sub(next + 8) else { return Ok(false) };
+        let Some(bytes) = self.bytes.get(next as usize..next as usize + 8) else { return Err(Fault::Incomplete) };
         let tag = Tag(coding.u16([bytes[0], bytes[1]]), coding.u16([bytes[2], bytes[3]]));
         let is_item = tag == Tag(0xfffe, 0xe000);
         if head.value().is_none() {
@@ -156,7 +156,7 @@ impl<'b> Window<'b> {
         }
         let is_end = matches!(tag, Tag(0xfffe, 0xe00d | 0xe0dd));
         let length = u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
-        let may_be_implicit = !coding.big_endian && (length == u32::MAX || u64::from(length) <= end - next - 8);
+        let may_be_implicit = !coding.big_endian && (length == u32::MAX || u64::from(length) <= left);
         Ok(is_end || (tag > head.header.tag && tag.group() < 0xfffe && (is_known(&bytes[4..]) || may_be_implicit)))
     }
 }
@@ -177,4 +177,23 @@ pub fn bound(tag: Tag, length: u32, at: u64, end: u64, start: u64) -> Result<u64
     }
     let at = start + at;
     Err(Fault::Damaged(format!("{} declares {length} bytes, but {left} are left at byte {at}", shown(tag))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coding::EXPLICIT_LITTLE;
+
+    /// A header of an unknown representation, a value of six bytes, and what would be the next header.
+    const BYTES: [u8; 22] = *b"\x29\0\x10\x10ZZ\x06\0abcdef\x29\0\x11\x10LO\0\0";
+
+    #[test]
+    fn what_stands_behind_an_item_is_not_taken_for_an_element_in_it() {
+        let window = Window { bytes: &BYTES, start: 0 };
+        let form = |end| window.head(0, end, EXPLICIT_LITTLE).map(|head| head.form).ok();
+        assert_eq!([14, 22].map(form), [Some(Form::Short); 2]);
+        for end in 15..22 {
+            assert_ne!(form(end), Some(Form::Short), "{end}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::scan;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use selfsame_tables::balance::oddities;
 use selfsame_tables::files::{LeftOut, printable};
+use selfsame_tables::names::count;
 use selfsame_tables::policy::Policy;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -52,9 +53,9 @@ impl Nameless {
         let Self { study, series, file } = self;
         if study + series + file > 0 {
             tracing::warn!(
-                "{} files have no patient id: {study} are grouped by study, {series} by series, and {file} are a patient \
-                 of their own each; dataset.options.group_column takes patients from the CSV",
-                study + series + file
+                "{} without a patient id, grouped by study: {study}, by series: {series}, a patient of its own each: {file}; \
+                 dataset.options.group_column takes patients from the CSV",
+                count(study + series + file, "file")
             );
         }
     }
@@ -106,8 +107,8 @@ impl DicomFolder {
         if !damaged.is_empty() {
             if self.options.damaged == Policy::Stop {
                 let message = format!(
-                    "{} damaged DICOM files: {}; remove them, or set dataset.options.damaged to skip",
-                    damaged.len(),
+                    "{}: {}; remove them, or set dataset.options.damaged to skip",
+                    count(damaged.len(), "damaged DICOM file"),
                     damaged.iter().take(5).cloned().collect::<Vec<_>>().join("; ")
                 );
                 return Err(PluginError::data(message));
@@ -125,17 +126,20 @@ impl DicomFolder {
             (_, 0) => format!(": {}", foreign.kinds()),
             (_, others) => format!(": {}, {others} pipes and devices", foreign.kinds()),
         };
+        let has_archives = foreign.has_archives();
         let foreign = foreign.count() + others;
+        let root = self.root.display();
         if found.is_empty() {
-            let (root, count) = (self.root.display(), paths.len() + others);
+            let advice = if has_archives { "unpack the archives" } else { "correct dataset.dataset_dir" };
+            let all = paths.len() + others;
             return Err(PluginError::data(format!(
-                "{root}: none of {count} files is a DICOM image ({foreign} are not DICOM{kinds}; {} have no pixels, {} are \
-                 damaged)",
+                "{root}: none of {all} files is a DICOM image ({foreign} are not DICOM{kinds}; {} have no pixels, {} are \
+                 damaged); {advice}",
                 without.len(),
                 damaged.len()
             )));
         }
-        tracing::info!("{}: {} DICOM images, {foreign} other files{kinds}", self.root.display(), found.len());
+        tracing::info!("{root}: {}, {}{kinds}", count(found.len(), "DICOM image"), count(foreign, "other file"));
         Ok(found)
     }
 
@@ -210,8 +214,7 @@ impl Dataset for DicomFolder {
     fn card(&self) -> Result<Option<Card>> {
         let index = self.index()?;
         let first = index.samples.first().map(|(_, sample)| self.root.join(&sample.file));
-        let look = self.options.look;
-        Ok(Some(cards::folder_found(&index.classes, index.splits.clone(), look, first.as_deref())))
+        Ok(Some(cards::folder_found(&index.classes, index.splits.clone(), &self.options.look, first.as_deref())))
     }
 
     fn open(&self, split: Split) -> Result<Box<dyn Samples>> {
@@ -225,7 +228,7 @@ impl Dataset for DicomFolder {
         Ok(Box::new(Frames {
             root: Arc::clone(&self.root),
             samples: own.collect(),
-            look: self.options.look,
+            look: self.options.look.clone(),
             last: Last::default(),
             constant: Constant::new(Arc::clone(&self.root)),
         }))

@@ -29,6 +29,8 @@ pub fn contradictions(found: &[Found]) -> Vec<String> {
     };
     let surplus = named(&|identity| Some(format!(": {}", identity.surplus.as_ref()?)));
     let otherwise = named(&|identity| identity.is_otherwise.then(String::new));
+    let inverse = named(&|identity| identity.is_inverse.then(String::new));
+    let twice = named(&|identity| identity.is_undone_twice.then(String::new));
     let characters = named(&|identity| Some(format!(": `{}`", shown(identity.unknown_characters.as_ref()?))));
     let notes = [
         (
@@ -37,6 +39,17 @@ pub fn contradictions(found: &[Found]) -> Vec<String> {
             "; check their Number of Frames, Rows, Columns, Bits Allocated and Samples per Pixel",
         ),
         (otherwise, "files that are not written as their transfer syntax says, read as their bytes are", ""),
+        (
+            inverse,
+            "files of MONOCHROME2 with the Presentation LUT Shape INVERSE, which belongs to MONOCHROME1; they are not inverted",
+            "; correct one of the two where their images are negatives",
+        ),
+        (
+            twice,
+            "files of YBR_FULL or YBR_FULL_422 whose JPEG 2000 code has a transformation of colours of its own, which are converted \
+             once more, as in pydicom",
+            "; correct Photometric Interpretation to RGB, YBR_RCT or YBR_ICT where their colours are wrong",
+        ),
         (characters, "files of an unknown character set, whose texts are read as ASCII", ""),
     ];
     let notes = notes.into_iter().filter(|(files, ..)| !files.is_empty());

@@ -42,8 +42,10 @@ pub struct Fragments {
     fragments: Vec<Fragment>,
     /// Behind the last one and its delimiter.
     end: u64,
-    /// Which of them begin an image, once that was asked.
-    starts: OnceLock<Vec<usize>>,
+    /// Which of them begin a frame, as far as the offset table says so, once that was asked.
+    told: OnceLock<Vec<usize>>,
+    /// Which of them begin an image.
+    starts: Vec<usize>,
 }
 
 /// Where the pixels end.
@@ -57,6 +59,9 @@ pub fn end(source: &Source, pixels: Pixels) -> Result<u64, String> {
     }
 }
 
+/// Bytes by which the beginning of an image is known.
+const MARK: u64 = 8;
+
 /// Whether code begins as that of an image does: JPEG and JPEG-LS, JPEG 2000 with and without its wrapper, RLE.
 fn is_start(code: &[u8]) -> bool {
     let starts: [&[u8]; 3] = [&[0xff, 0xd8, 0xff], &[0xff, 0x4f, 0xff, 0x51], &[0, 0, 0, 12, b'j', b'P', b' ', b' ']];
@@ -65,7 +70,7 @@ fn is_start(code: &[u8]) -> bool {
 
 /// Reads the compressed code of a frame, its fragments joined.
 pub fn encapsulated(source: &Source, fragments: &Fragments, layout: &Layout, frame: u32) -> Result<Vec<u8>, String> {
-    let own = fragments.of_frame(source, layout.frames as usize, frame as usize)?;
+    let own = fragments.of_frame(layout.frames as usize, frame as usize)?;
     let samples = layout.count() as u64;
     let length: u64 = own.iter().map(|fragment| fragment.length).sum();
     let most = samples * u64::from(layout.allocated / 8) * bounds::CODE_FACTOR + bounds::CODE_EXTRA;
@@ -87,9 +92,11 @@ pub fn encapsulated(source: &Source, fragments: &Fragments, layout: &Layout, fra
 
 impl Fragments {
     /// The fragments of one of so many frames: by their number, else by the offset table, else by their first bytes.
-    fn of_frame(&self, source: &Source, frames: usize, frame: usize) -> Result<&[Fragment], String> {
+    fn of_frame(&self, frames: usize, frame: usize) -> Result<&[Fragment], String> {
         let (table, fragments) = (&self.table, &self.fragments);
-        let first = fragments.first().ok_or("has no fragment of pixels")?.offset;
+        if fragments.is_empty() {
+            return Err("has no fragment of pixels".into());
+        }
         if frames == 1 {
             return Ok(fragments);
         }
@@ -99,11 +106,8 @@ impl Fragments {
         if fragments.len() == frames {
             return Ok(&fragments[frame..=frame]);
         }
-        let find = |&offset: &u32| {
-            fragments.binary_search_by_key(&(first + u64::from(offset)), |fragment| fragment.offset).ok()
-        };
         let is_told = table.len() == frames;
-        let starts = if is_told { &table.iter().map_while(find).collect() } else { self.starts(source)? };
+        let starts = if is_told { self.told() } else { &self.starts };
         let begin = starts.get(frame).copied();
         let end = if frame + 1 == frames { Some(fragments.len()) } else { starts.get(frame + 1).copied() };
         match begin.zip(end) {
@@ -119,26 +123,21 @@ impl Fragments {
         }
     }
 
-    /// Which fragments begin an image.
-    fn starts(&self, source: &Source) -> Result<&Vec<usize>, String> {
-        if let Some(starts) = self.starts.get() {
-            return Ok(starts);
-        }
-        let mut starts = Vec::new();
-        for (index, fragment) in self.fragments.iter().enumerate() {
-            if is_start(&source.read(fragment.offset, fragment.length.min(8))?) {
-                starts.push(index);
-            }
-        }
-        Ok(self.starts.get_or_init(|| starts))
+    /// Which fragments begin a frame by the offset table.
+    fn told(&self) -> &[usize] {
+        self.told.get_or_init(|| {
+            let first = self.fragments.first().map_or(0, |fragment| fragment.offset);
+            let place = |&offset: &u32| {
+                let offset = first + u64::from(offset);
+                self.fragments.binary_search_by_key(&offset, |fragment| fragment.offset).ok()
+            };
+            self.table.iter().map_while(place).collect()
+        })
     }
 
     /// How many images there are, as far as that can be told.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn images(&self, source: &Source) -> Result<usize, String> {
-        Ok(if self.fragments.len() < 2 { self.fragments.len() } else { self.starts(source)?.len() })
+    pub fn images(&self) -> usize {
+        if self.fragments.len() < 2 { self.fragments.len() } else { self.starts.len() }
     }
 
     /// The first fragment's first bytes.
@@ -157,10 +156,12 @@ impl Fragments {
     pub fn find(source: &Source, pixels: Pixels) -> Result<Self, String> {
         let mut at = pixels.offset;
         let mut table = None;
-        let mut fragments = Vec::new();
+        let (mut fragments, mut starts) = (Vec::new(), Vec::new());
         // Fewer bytes are no item, where the delimiter was left out.
         while source.total - at >= 8 {
-            let head = source.read(at, 8)?;
+            // With the first bytes behind it, so that no fragment is read a second time only to see what it begins with.
+            let head = source.read(at, (source.total - at).min(8 + MARK))?;
+            let (head, code) = head.split_at(8);
             at += 8;
             let length = u64::from(u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
             if head[..4] == SEQUENCE_END || (head == [0; 8] && table.is_some()) {
@@ -176,6 +177,10 @@ impl Fragments {
                 ));
             }
             if table.is_some() {
+                let code = &code[..code.len().min(length as usize)];
+                if is_start(code) {
+                    starts.push(fragments.len());
+                }
                 fragments.push(Fragment { offset: at, length });
             } else if length > 4 * u64::from(bounds::FRAMES) {
                 return Err(format!("has an offset table of {length} bytes, for more frames than are read"));
@@ -189,6 +194,6 @@ impl Fragments {
             }
             at += length;
         }
-        Ok(Self { table: table.unwrap_or_default(), fragments, end: at, starts: OnceLock::new() })
+        Ok(Self { table: table.unwrap_or_default(), fragments, end: at, told: OnceLock::new(), starts })
     }
 }

@@ -66,6 +66,7 @@ pub fn walk(
         is_wanted: &is_wanted,
         kept: Vec::new(),
         entries: 0,
+        resumptions: 0,
         is_mixed: false,
         unknown_characters: None,
     };
@@ -99,6 +100,8 @@ struct Walk<'b> {
     kept: Vec<u8>,
     /// Elements, items and texts that are kept.
     entries: usize,
+    /// Elements that ended at a delimiter which was searched for.
+    resumptions: usize,
     is_mixed: bool,
     unknown_characters: Option<String>,
 }
@@ -162,6 +165,13 @@ impl Walk<'_> {
         let (begin, coding) = (self.at, self.coding);
         match self.value(head, end, 0, is_kept) {
             Err(Fault::Damaged(why)) if !is_kept && head.header.len.get().is_none() => {
+                self.resumptions += 1;
+                if self.resumptions > bounds::RESUMPTIONS {
+                    let (most, tag) = (bounds::RESUMPTIONS, shown(head.header.tag));
+                    let what =
+                        format!("has more than {most} elements that cannot be walked through, the last of them {tag}");
+                    return Err(Fault::Damaged(format!("{what}: {why}")));
+                }
                 (self.at, self.coding) = (begin, coding);
                 self.resume(head.header.tag, end)?.then_some(()).ok_or(Fault::Damaged(why))
             }

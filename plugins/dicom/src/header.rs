@@ -14,7 +14,7 @@ fn is_pixels(tag: Tag) -> bool {
 
 /// Whether a header's reader needs this element, in the data set or in an item. A strange value of any other stops nobody.
 fn is_wanted(tag: Tag) -> bool {
-    const WANTED: [Tag; 40] = [
+    const WANTED: [Tag; 41] = [
         tags::SPECIFIC_CHARACTER_SET,
         tags::SOP_CLASS_UID,
         tags::SOP_INSTANCE_UID,
@@ -38,6 +38,7 @@ fn is_wanted(tag: Tag) -> bool {
         tags::WINDOW_CENTER,
         tags::WINDOW_WIDTH,
         tags::VOILUT_FUNCTION,
+        tags::PRESENTATION_LUT_SHAPE,
         tags::RESCALE_INTERCEPT,
         tags::RESCALE_SLOPE,
         tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,

@@ -26,6 +26,10 @@ pub struct Identity {
     pub is_otherwise: bool,
     /// A character set that is not known.
     pub unknown_characters: Option<String>,
+    /// Whether it says that it is to be inverted, and that it is not.
+    pub is_inverse: bool,
+    /// Whether its colours are undone twice: by a decoder of JPEG 2000, and because of the header.
+    pub is_undone_twice: bool,
 }
 
 impl Identity {
@@ -57,8 +61,17 @@ impl Identity {
             surplus: found.surplus,
             is_otherwise: source.is_otherwise || is_mixed || found.is_otherwise,
             unknown_characters,
+            is_inverse: is_inverse(elements),
+            is_undone_twice: found.is_undone_twice,
         }))
     }
+}
+
+/// Whether the shape is that of MONOCHROME1, and the image is MONOCHROME2 (PS3.3 §C.8.11.3). Neither is wrong enough to stop
+/// anybody.
+fn is_inverse(elements: Attributes<'_>) -> bool {
+    let is = |tag, name: &str| elements.text(tag).is_ok_and(|text| text.is_some_and(|text| text == name));
+    is(tags::PRESENTATION_LUT_SHAPE, "INVERSE") && is(tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME2")
 }
 
 /// What the pixels' place and length say.
@@ -66,19 +79,24 @@ impl Identity {
 struct Contradictions {
     surplus: Option<String>,
     is_otherwise: bool,
+    is_undone_twice: bool,
 }
 
 fn found(source: &Source, elements: Attributes<'_>, pixels: Pixels, frames: u32) -> Contradictions {
     let is_native = codec::is_native(&source.syntax);
+    let layout = Layout::read(elements).ok();
     let Some(length) = pixels.length else {
         let Ok(fragments) = Fragments::find(source, pixels) else { return Contradictions::default() };
-        let images = fragments.images(source).unwrap_or(0);
+        let images = fragments.images();
         let surplus = (images > frames as usize).then(|| format!("{images} compressed frames, {frames} by its header"));
         let head = fragments.head(source).unwrap_or_default();
-        return Contradictions { surplus, is_otherwise: codec::is_otherwise(&head, &source.syntax) };
+        let is_otherwise = codec::is_otherwise(&head, &source.syntax);
+        let header = layout.map(|layout| layout.photometric);
+        let is_undone_twice = header.is_some_and(|header| codec::is_undone_twice(&head, &source.syntax, header));
+        return Contradictions { surplus, is_otherwise, is_undone_twice };
     };
-    let layout = Layout::read(elements).ok();
     Contradictions {
+        is_undone_twice: false,
         surplus: layout.and_then(|layout| length::surplus(&layout, length)),
         is_otherwise: is_native == Ok(false),
     }

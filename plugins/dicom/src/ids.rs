@@ -5,8 +5,10 @@ use crate::listing::few;
 use crate::options::IdKind;
 use crate::table::{Table, shown};
 use selfsame_plugin_api::Result;
+use selfsame_tables::files::printable;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::path::Path;
 
 /// The kinds, the most exact first.
 const KINDS: [IdKind; 5] = [IdKind::Path, IdKind::FileName, IdKind::FileStem, IdKind::Instance, IdKind::Patient];
@@ -22,16 +24,17 @@ impl<'f> Ids<'f> {
     pub fn new(found: &'f [Found]) -> Self {
         let mut files: BTreeMap<_, BTreeMap<_, Vec<_>>> = BTreeMap::new();
         for (index, file) in found.iter().enumerate() {
-            let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+            let text = |part: Option<&OsStr>| part.map(|part| printable(Path::new(part)));
             for kind in KINDS {
                 let id = match kind {
-                    IdKind::Path => Some(file.name().replace('\\', "/")),
+                    IdKind::Path => Some(file.name()),
                     IdKind::FileName => text(file.file.file_name()),
                     IdKind::FileStem => text(file.file.file_stem()),
                     IdKind::Instance => file.identity.instance.clone(),
                     IdKind::Patient => file.identity.patient.clone(),
                 };
                 if let Some(id) = id {
+                    let id = if kind.is_name() { id.replace('\\', "/") } else { id };
                     files.entry(kind).or_default().entry(id).or_default().push(index);
                 }
             }
@@ -41,9 +44,10 @@ impl<'f> Ids<'f> {
 
     /// The files of an id: all of a patient's, and one of another kind unless it is ambiguous.
     pub fn files(&self, kind: IdKind, id: &str) -> &[usize] {
-        let id = id.replace('\\', "/");
-        let files = self.files.get(&kind).and_then(|files| files.get(id.trim_start_matches("./")));
-        files.map(Vec::as_slice).unwrap_or_default()
+        let Some(files) = self.files.get(&kind) else { return &[] };
+        let found =
+            if kind.is_name() { files.get(id.replace('\\', "/").trim_start_matches("./")) } else { files.get(id) };
+        found.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// All ids of a kind.

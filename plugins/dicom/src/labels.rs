@@ -6,9 +6,9 @@ use crate::options::{Folder, IdKind};
 use crate::table::{self, Column, Table, shown};
 use crate::unmatched::{Unlabelled, unmatched};
 use selfsame_plugin_api::{PluginError, Result, Split};
-use selfsame_tables::labels::{have_both_truths, is_missing, plain, truth_as_number};
+use selfsame_tables::labels::{have_both_truths, in_order, is_missing, plain, truth_as_number};
 use selfsame_tables::splits::by_name;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a CSV file says about one file.
@@ -18,6 +18,9 @@ pub struct Marks {
     pub split: Option<Split>,
     pub group: Option<String>,
 }
+
+/// The place of the labels among the columns that are read.
+const LABEL: usize = 1;
 
 fn column<'n>(name: &'n Option<String>, option: &'n str) -> Column<'n> {
     name.as_deref().map_or(Column::Absent, |name| Column::Option { name, option })
@@ -34,7 +37,8 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
         column(&options.split_column, "split_column"),
         column(&options.group_column, "group_column"),
     ];
-    let mut table = table::read(csv, &columns)?;
+    let written = options.csv.as_deref().map(|written| ("csv", written));
+    let mut table = table::read(csv, written, &columns)?;
     let has_labels = options.label_column.is_some();
     let classes = if has_labels { classes(&mut table)? } else { Vec::new() };
     let ids = Ids::new(found);
@@ -82,24 +86,34 @@ pub fn read(csv: &Path, options: &Folder, found: &[Found]) -> Result<(Vec<String
 
 /// The distinct labels: by number when all are numbers, else by name. Writes each into the form in which it is compared.
 fn classes(table: &mut Table) -> Result<Vec<String>> {
-    let mut labels: Vec<&mut String> = table.rows.iter_mut().filter_map(|(_, values)| values.get_mut(1)).collect();
+    let mut labels: Vec<&mut String> = table.rows.iter_mut().filter_map(|(_, values)| values.get_mut(LABEL)).collect();
     labels.iter_mut().for_each(|label| **label = plain(label).into_owned());
     if have_both_truths(labels.iter().map(|label| label.as_str())) {
         labels.iter_mut().for_each(|label| **label = truth_as_number(label).to_owned());
     }
-    let names: BTreeSet<&String> = labels.iter().map(|label| &**label).filter(|label| !is_missing(label)).collect();
-    let mut names: Vec<String> = names.into_iter().cloned().collect();
-    if names.iter().all(|name| name.parse::<f64>().is_ok_and(f64::is_finite)) {
-        let number = |name: &String| name.parse::<f64>().unwrap_or_default();
-        names.sort_by(|one, other| number(one).total_cmp(&number(other)));
-    }
+    let names = in_order(labels.iter().map(|label| label.as_str()).filter(|label| !is_missing(label)));
     // A class for each row is a column that was mistaken for labels, and its head would not fit into memory.
     const MOST: usize = 10_000;
-    if names.len() > MOST || names.len() < 2 {
-        let path = table.path().display();
-        return Err(PluginError::data(format!("{path}: {} different labels, expected 2 to {MOST}", names.len())));
-    }
-    Ok(names)
+    let column = table.column(LABEL);
+    let wrong = match &names[..] {
+        [] => format!(
+            "no row has a label in `{column}`: its cells are empty, or say that there is none (nan, None, NA, …)"
+        ),
+        [only] => {
+            let only = shown(only);
+            format!(
+                "`{column}` has one class only, `{only}`; expected at least two, or no dataset.options.label_column"
+            )
+        }
+        _ if names.len() > MOST => {
+            let count = names.len();
+            format!(
+                "`{column}` has {count} different labels, expected at most {MOST}; is it the column of the classes?"
+            )
+        }
+        _ => return Ok(names),
+    };
+    Err(PluginError::data(format!("{}: {wrong}", table.path().display())))
 }
 
 fn parse_split(table: &Table, line: u64, name: &str) -> Result<Split> {

@@ -3,7 +3,7 @@
 use crate::presentation::{Function, Window};
 use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
 use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -13,8 +13,11 @@ const RENAMED: [Renamed; 2] = [
     Renamed { option: "damaged", earlier: "leave_out", now: "skip" },
 ];
 
+/// Most windows of an image.
+const MOST_WINDOWS: usize = 16;
+
 /// From modality units to grey.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Voi {
     /// As the file says: its VOI lookup table, else its window, else from minimum to maximum.
@@ -26,13 +29,10 @@ pub enum Voi {
     Minmax,
     /// All values that the stored bits can express.
     None,
-    /// A channel for each of these windows, whatever the file says; the option `windows` gives them.
-    #[serde(skip)]
-    Windows([Window; 3]),
 }
 
 /// Channels of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Color {
     #[default]
@@ -76,6 +76,11 @@ impl IdKind {
         }
     }
 
+    /// Whether it is the name of a file, in which a backslash may stand for a slash.
+    pub fn is_name(self) -> bool {
+        matches!(self, IdKind::Path | IdKind::FileName | IdKind::FileStem)
+    }
+
     /// For a sentence.
     pub fn words(self) -> &'static str {
         match self {
@@ -98,19 +103,33 @@ pub enum Labels {
 }
 
 /// How pixels are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RenderOptions {
     pub voi: Voi,
     pub color: Color,
     pub bit_depth: u8,
 }
 
-impl RenderOptions {
+/// What the images of a data set show.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    pub pixels: RenderOptions,
+    /// A channel for each of these, whatever the files say, instead of `voi` and `color`; usually none.
+    pub windows: Vec<Window>,
+}
+
+impl Look {
+    /// What of a file's own way to grey is looked at: nothing of it beside `windows`.
+    pub fn voi(&self) -> Voi {
+        if self.windows.is_empty() { self.pixels.voi } else { Voi::None }
+    }
+
     /// Channels of an image.
-    pub fn channels(self) -> usize {
-        match (self.voi, self.color) {
-            (Voi::Windows(_), _) | (_, Color::Rgb) => 3,
-            (_, Color::Grey) => 1,
+    pub fn channels(&self) -> usize {
+        match (self.windows.len(), self.pixels.color) {
+            (0, Color::Grey) => 1,
+            (0, Color::Rgb) => 3,
+            (count, _) => count,
         }
     }
 
@@ -120,27 +139,21 @@ impl RenderOptions {
         if let Some((option, _)) = given.iter().find(|(_, is_given)| windows.is_some() && *is_given) {
             return wrong(format!("write option `windows` or `{option}`, not both"));
         }
-        let voi = match &windows {
-            None => voi.unwrap_or_default(),
-            Some(windows) => {
-                let window = |&[center, width]: &[f64; 2]| Window { center, width, function: Function::Linear };
-                let windows: Vec<Window> = windows.iter().map(window).collect();
-                if let Some(Window { width, .. }) = windows.iter().find(|window| window.width < 1.0) {
-                    return wrong(format!("option `windows` has a width of {width}, expected at least 1"));
-                }
-                let count = windows.len();
-                let Ok(windows) = windows.try_into() else {
-                    return wrong(format!("option `windows` has {count} windows, expected three: each is a channel"));
-                };
-                Voi::Windows(windows)
-            }
-        };
-        let color = color.unwrap_or_default();
-        if bit_depth != 8 && bit_depth != 16 {
-            let message = format!("option `bit_depth` = `{bit_depth}`: expected 8 or 16");
-            return Err(PluginError::configuration(message));
+        if let Some(count) = windows.as_ref().map(Vec::len).filter(|count| !(1..=MOST_WINDOWS).contains(count)) {
+            return wrong(format!(
+                "option `windows` has {count} windows, expected 1 to {MOST_WINDOWS}, each a centre and a width"
+            ));
         }
-        Ok(Self { voi, color, bit_depth })
+        let window = |[center, width]: [f64; 2]| Window { center, width, function: Function::Linear };
+        let windows: Vec<Window> = windows.into_iter().flatten().map(window).collect();
+        if let Some(Window { width, .. }) = windows.iter().find(|window| window.width < 1.0) {
+            return wrong(format!("option `windows` has a width of {width}, expected at least 1"));
+        }
+        if bit_depth != 8 && bit_depth != 16 {
+            return wrong(format!("option `bit_depth` = `{bit_depth}`: expected 8 or 16"));
+        }
+        let pixels = RenderOptions { voi: voi.unwrap_or_default(), color: color.unwrap_or_default(), bit_depth };
+        Ok(Self { pixels, windows })
     }
 }
 
@@ -150,7 +163,7 @@ pub struct Rsna {
     pub labels: Labels,
     pub unmatched: Policy,
     pub test_fraction: f64,
-    pub look: RenderOptions,
+    pub look: Look,
 }
 
 #[derive(Deserialize)]
@@ -194,7 +207,7 @@ pub struct Folder {
     pub damaged: Policy,
     /// None: 0.1 with labels, 0 without.
     pub test_fraction: Option<f64>,
-    pub look: RenderOptions,
+    pub look: Look,
 }
 
 #[derive(Deserialize)]
@@ -247,8 +260,8 @@ fn shared() -> Vec<OptionSpec> {
         ),
         OptionSpec::new(
             "windows",
-            "Three windows, each a centre and a width, as three channels instead of `voi` and `color`: `[[40, 400], \
-             [-600, 1500], [400, 1800]]`.",
+            "Windows, each a centre and a width in the units of the file (Hounsfield units of CT), instead of `voi` and \
+             `color`: each is a channel of the image, which must be grey: `[[40, 400], [-600, 1500], [400, 1800]]`.",
         ),
         OptionSpec::new(
             "color",
@@ -329,7 +342,7 @@ impl Rsna {
             labels: raw.labels,
             unmatched: raw.unmatched,
             test_fraction: check_fraction(raw.test_fraction)?,
-            look: RenderOptions::checked(raw.voi, raw.windows, raw.color, raw.bit_depth)?,
+            look: Look::checked(raw.voi, raw.windows, raw.color, raw.bit_depth)?,
         })
     }
 }
@@ -365,7 +378,7 @@ impl Folder {
             unmatched: raw.unmatched,
             damaged: raw.damaged,
             test_fraction: raw.test_fraction.map(check_fraction).transpose()?,
-            look: RenderOptions::checked(raw.voi, raw.windows, raw.color, raw.bit_depth)?,
+            look: Look::checked(raw.voi, raw.windows, raw.color, raw.bit_depth)?,
         })
     }
 }

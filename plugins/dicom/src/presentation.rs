@@ -8,7 +8,6 @@ use crate::photometric::Photometric;
 use crate::table::shown;
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
-use serde::Serialize;
 
 /// Descriptor and data of each colour's table.
 const PALETTES: [(Tag, Tag); 3] = [
@@ -18,7 +17,7 @@ const PALETTES: [(Tag, Tag); 3] = [
 ];
 
 /// The shape of a window (PS3.3 §C.11.2.1.2 and C.11.2.1.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
     Linear,
     LinearExact,
@@ -26,7 +25,7 @@ pub enum Function {
 }
 
 /// Centre and width in modality units.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
     pub center: f64,
     pub width: f64,

@@ -4,30 +4,43 @@ use crate::codec::{Colours, Stored, Values};
 use crate::guard::caught;
 use crate::layout::Layout;
 use crate::opened::Opened;
-use crate::options::{Color, RenderOptions, Voi};
-use crate::presentation::{Interest, Presentation};
+use crate::options::{Color, Look, RenderOptions, Voi};
+use crate::presentation::{Interest, Presentation, Window};
 use crate::voi;
 use selfsame_plugin_api::Image;
 
-/// Reads, decodes and renders one frame of a file.
+/// Reads, decodes and renders one frame of a file, `[channels, rows, columns]`.
 ///
 /// # Errors
 /// Why the frame cannot be shown, without the file's name.
-pub fn frame(file: &Opened, frame: u32, look: RenderOptions) -> Result<Image, String> {
+pub fn frame(file: &Opened, frame: u32, look: &Look) -> Result<Image, String> {
     caught(|| {
-        let (layout, shown, stored) = file.stored(frame, look.voi)?;
-        let Voi::Windows(windows) = look.voi else { return Ok(image(stored, &layout, &shown, look)) };
-        if !layout.photometric.is_grey() {
-            return Err("has colours, which dataset.options.windows says nothing about".into());
+        let (layout, shown, stored) = file.stored(frame, look.voi())?;
+        match &look.windows[..] {
+            [] => Ok(image(stored, &layout, &shown, look.pixels)),
+            windows => through(windows, &stored, &layout, &shown, look.pixels.bit_depth),
         }
-        let channels = windows.map(|window| {
-            let shown = Presentation { interest: Some(Interest::Window(window)), ..shown.clone() };
-            image(stored.clone(), &layout, &shown, RenderOptions { voi: Voi::Window, ..look })
-        });
-        let data = channels.each_ref().map(|channel| channel.data.as_slice()).concat();
-        let [first, ..] = channels;
-        Ok(Image { channels: look.channels(), data, ..first })
     })
+}
+
+/// A grey frame through each of these windows, each a channel, whatever windows the file has.
+fn through(
+    windows: &[Window],
+    stored: &Stored,
+    layout: &Layout,
+    shown: &Presentation,
+    bit_depth: u8,
+) -> Result<Image, String> {
+    if !layout.photometric.is_grey() {
+        return Err("has colours, which dataset.options.windows says nothing about".into());
+    }
+    let look = RenderOptions { voi: Voi::Window, color: Color::Grey, bit_depth };
+    let mut data = Vec::new();
+    for &window in windows {
+        let shown = Presentation { interest: Some(Interest::Window(window)), ..shown.clone() };
+        data.extend(image(stored.clone(), layout, &shown, look).data);
+    }
+    Ok(Image { channels: windows.len(), height: layout.rows, width: layout.columns, bit_depth, data })
 }
 
 /// Renders stored samples, planar `[channels, rows, columns]`.
@@ -51,7 +64,8 @@ pub fn image(stored: Stored, layout: &Layout, shown: &Presentation, look: Render
     let is_repeated = layout.samples == 1 && shown.palette.is_none() && look.color == Color::Rgb;
     let data = if is_repeated { data.repeat(3) } else { data };
     let (height, width) = (layout.rows, layout.columns);
-    Image { channels: look.channels(), height, width, bit_depth: look.bit_depth, data }
+    let channels = if look.color == Color::Rgb { 3 } else { 1 };
+    Image { channels, height, width, bit_depth: look.bit_depth, data }
 }
 
 fn grey<L: Copy>(

@@ -10,8 +10,9 @@ use crate::table::{self, Column, Table, shown};
 use crate::unmatched::{Unlabelled, unmatched};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use selfsame_tables::balance::oddities;
-use selfsame_tables::files::nested;
+use selfsame_tables::files::{advice, printable};
 use selfsame_tables::labels::{is_missing, plain, truth_as_number};
+use selfsame_tables::names;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,8 @@ use std::sync::{Arc, OnceLock};
 const LABELLED: &str = "dataset.csv";
 const CHALLENGE: &str = "stage_2_train_labels.csv";
 const DETAILED: &str = "stage_2_detailed_class_info.csv";
+/// How labels of the other files may be written.
+const BINARY: &str = "0 or 1, true or false";
 const IMAGES: &str = "stage_2_train_images";
 const TEST_IMAGES: &str = "stage_2_test_images";
 
@@ -48,25 +51,20 @@ impl RsnaKaggle {
                 let message = format!("{}: option `labels` = `detailed` needs {DETAILED}", self.root.display());
                 return Err(PluginError::data(message));
             };
-            let table = table::read(&path, &[Column::Own("patientId"), Column::Own("class")])?;
-            return Ok((path, by_subject(&table, detailed, same)?));
+            let table = table::read(&path, None, &[Column::Own("patientId"), Column::Own("class")])?;
+            return Ok((path, by_subject(&table, detailed, &names::some_of(&DETAILED_CLASSES), same)?));
         }
         if let Some(path) = file(LABELLED) {
-            let table = table::read(&path, &[Column::Own("subject"), Column::Own("label")])?;
-            return Ok((path, by_subject(&table, binary, same)?));
+            let table = table::read(&path, None, &[Column::Own("subject"), Column::Own("label")])?;
+            return Ok((path, by_subject(&table, binary, BINARY, same)?));
         }
         if let Some(path) = file(CHALLENGE) {
-            let table = table::read(&path, &[Column::Own("patientId"), Column::Own("Target")])?;
+            let table = table::read(&path, None, &[Column::Own("patientId"), Column::Own("Target")])?;
             // One row for each box: a patient has an opacity when any row says so.
-            return Ok((path, by_subject(&table, binary, |one, other| Some(one.max(other)))?));
+            return Ok((path, by_subject(&table, binary, BINARY, |one, other| Some(one.max(other)))?));
         }
-        let zipped = [LABELLED, CHALLENGE].map(|name| self.root.join(format!("{name}.zip")));
-        let inner = [LABELLED, CHALLENGE].iter().find_map(|name| nested(&self.root, Path::new(name)));
-        let advice = match (zipped.iter().find(|path| path.is_file()), inner) {
-            (Some(path), _) => format!("unpack {}", path.display()),
-            (None, Some(folder)) => format!("set dataset.dataset_dir to {}", folder.display()),
-            (None, None) => "set dataset.dataset_dir to the folder that holds one of them".into(),
-        };
+        let advice = advice(&self.root, &[LABELLED, CHALLENGE].map(Path::new));
+        let advice = advice.unwrap_or("set dataset.dataset_dir to the folder that holds one of them".into());
         Err(PluginError::data(format!(
             "{}: neither {LABELLED} (columns subject, label) nor {CHALLENGE} (patientId, Target) is there; {advice}",
             self.root.display()
@@ -127,7 +125,7 @@ impl RsnaKaggle {
             }
         }
         images.retain(|subject, _| !without.subjects.contains(subject));
-        let rowless: Vec<_> = images.values().map(|file| file.display()).collect();
+        let rowless: Vec<_> = images.values().map(|file| printable(file)).collect();
         let known = known.iter().map(String::as_str);
         unmatched(labels_file.display(), &missing, known, &rowless, &without.rows, self.options.unmatched)?;
         if samples.is_empty() {
@@ -156,9 +154,9 @@ fn images_in(root: &Path, folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
     for path in entries(folder)? {
         // A pipe would be waited for.
         let is_dicom = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("dcm")) && path.is_file();
-        let (Some(subject), true) = (path.file_stem().and_then(|stem| stem.to_str()), is_dicom) else { continue };
+        let (Some(subject), true) = (path.file_stem(), is_dicom) else { continue };
         let relative = path.strip_prefix(root).unwrap_or(&path).to_path_buf();
-        if let Some(other) = images.insert(subject.to_owned(), relative) {
+        if let Some(other) = images.insert(printable(Path::new(subject)), relative) {
             let (one, other) = (path.display(), other.display());
             return Err(PluginError::data(format!("{one} and {other} are the same subject; remove one")));
         }
@@ -172,16 +170,18 @@ struct Subjects {
     without: Unlabelled<String>,
 }
 
-/// One label for each subject; `merge` says what several rows mean, none when they contradict each other.
+/// One label for each subject; `expected` are the possible ones for a message, and `merge` says what several rows mean, none when they contradict each other.
 fn by_subject(
     table: &Table,
     label: impl Fn(&str) -> Option<usize>,
+    expected: &str,
     merge: impl Fn(usize, usize) -> Option<usize>,
 ) -> Result<Subjects> {
     let (mut labels, mut without) = (BTreeMap::new(), Unlabelled::default());
     for (line, values) in &table.rows {
         let [subject, text] = &values[..] else { continue };
-        let subject = subject.strip_suffix(".dcm").unwrap_or(subject);
+        let is_file = |(_, ending): &(&str, &str)| ending.eq_ignore_ascii_case("dcm");
+        let subject = subject.rsplit_once('.').filter(is_file).map_or(subject.as_str(), |(stem, _)| stem);
         if subject.is_empty() {
             return Err(table.wrong(*line, "the subject is empty"));
         }
@@ -190,7 +190,8 @@ fn by_subject(
             continue;
         }
         let Some(class) = label(text) else {
-            return Err(table.wrong(*line, &format!("`{}` is not a label of this data set", shown(text))));
+            let message = format!("`{}` is not a label of this data set, expected {expected}", shown(text));
+            return Err(table.wrong(*line, &message));
         };
         let merged = match labels.get(subject) {
             None => Some(class),
@@ -230,7 +231,7 @@ impl Dataset for RsnaKaggle {
         for oddity in oddities(&classes, &[Split::Train, Split::Test].map(part)) {
             tracing::warn!("{}: {oddity}", self.root.display());
         }
-        tracing::info!("{}: {} images", self.root.display(), samples.len());
+        tracing::info!("{}: {}", self.root.display(), names::count(samples.len(), "image"));
         Ok(())
     }
 
@@ -251,7 +252,7 @@ impl Dataset for RsnaKaggle {
         Ok(Box::new(Frames {
             root: Arc::clone(&self.root),
             samples,
-            look: self.options.look,
+            look: self.options.look.clone(),
             last: Last::default(),
             constant: Constant::new(Arc::clone(&self.root)),
         }))

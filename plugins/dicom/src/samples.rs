@@ -1,11 +1,11 @@
 //! One split: which frame of which file each sample is.
 
 use crate::codec;
-use crate::constant::{Constant, cause, is_constant};
+use crate::constant::{Cause, Constant, is_constant};
 use crate::guard::caught;
 use crate::header;
 use crate::opened::{Last, Opened};
-use crate::options::RenderOptions;
+use crate::options::Look;
 use crate::render;
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets};
 use selfsame_tables::files::printable;
@@ -33,7 +33,7 @@ pub struct Sample {
 pub struct Frames {
     pub root: Arc<PathBuf>,
     pub samples: Vec<Sample>,
-    pub look: RenderOptions,
+    pub look: Look,
     pub last: Last,
     pub constant: Constant,
 }
@@ -83,10 +83,10 @@ impl Samples for Frames {
             let sample = self.sample(index)?;
             let read = || {
                 let file = self.last.open(&self.root.join(&sample.file))?;
-                let image = render::frame(&file, sample.frame, self.look)?;
+                let image = render::frame(&file, sample.frame, &self.look)?;
                 if is_constant(&image) {
-                    let cause = cause(&file.stored(sample.frame, self.look.voi)?, self.look.voi);
-                    self.constant.add(index, sample.file.clone(), cause);
+                    let cause = Cause::of(&file.stored(sample.frame, self.look.voi())?, &self.look);
+                    self.constant.add(index, id(sample), cause);
                 }
                 Ok(image)
             };
@@ -97,7 +97,7 @@ impl Samples for Frames {
 
     fn fingerprint(&self) -> Option<String> {
         let mut digest = Sha256::new();
-        let look = self.look;
+        let look = &self.look;
         digest.update(format!("{} {} {look:?}\n", env!("CARGO_PKG_VERSION"), codec::VERSION));
         for sample in &self.samples {
             // The whole path: two folders may hold files of equal names, sizes and times.
@@ -115,7 +115,7 @@ impl Samples for Frames {
         let file = self.last.open(&self.root.join(&sample.file));
         let mut facts = file.and_then(|file| facts(&file)).map_err(|why| self.wrong(index, sample, &why))?;
         if let Some(cause) = self.constant.cause(index) {
-            facts.insert("equal pixels as shown".into(), format!("because of {cause}"));
+            facts.insert("equal pixels as shown".into(), format!("because of {}", cause.name()));
         }
         Ok(facts)
     }

@@ -1,12 +1,15 @@
 //! The columns of a CSV file that are asked for.
 
 use selfsame_plugin_api::{PluginError, Result};
+use selfsame_tables::files::printable;
+use selfsame_tables::text;
 use std::path::Path;
 
 /// The rows of some columns of a CSV file.
 #[derive(Debug)]
 pub struct Table {
     source: selfsame_tables::Table,
+    columns: Vec<Option<selfsame_tables::Column>>,
     /// Line in the file and one value for each column that was asked for; one that is not asked for is empty.
     pub rows: Vec<(u64, Vec<String>)>,
 }
@@ -26,12 +29,16 @@ pub enum Column<'n> {
     Absent,
 }
 
-/// Reads columns of a file.
+/// Reads columns of a file; `option` is the one that names it, with what is written there.
 ///
 /// # Errors
 /// A file that cannot be read, or lacks a column; a row or a cell as [`selfsame_tables::Table::rows`] says.
-pub fn read(path: &Path, columns: &[Column<'_>]) -> Result<Table> {
-    let source = selfsame_tables::Table::open(path)?;
+pub fn read(path: &Path, option: Option<(&str, &Path)>, columns: &[Column<'_>]) -> Result<Table> {
+    let named = |error| match option {
+        Some((option, written)) => text::set_by(error, option, &printable(written)),
+        None => error,
+    };
+    let source = selfsame_tables::Table::open(path).map_err(named)?;
     let find = |column: &Column<'_>| match *column {
         Column::Own(name) => source.own_column(name).map(Some),
         Column::Option { name, option } => source.column(name, option).map(Some),
@@ -44,7 +51,7 @@ pub fn read(path: &Path, columns: &[Column<'_>]) -> Result<Table> {
         columns.iter().map(|column| column.map_or("", |column| row.cell(column)).to_owned()).collect()
     };
     let rows = source.rows(&used)?.iter().map(|row| (row.line, values(row))).collect();
-    Ok(Table { source, rows })
+    Ok(Table { source, columns, rows })
 }
 
 /// A value for a message: short and on one line.
@@ -56,6 +63,11 @@ impl Table {
     /// The file.
     pub fn path(&self) -> &Path {
         self.source.file()
+    }
+
+    /// The name of the column at this place among those that were asked for; nothing for one that is absent.
+    pub fn column(&self, place: usize) -> &str {
+        self.columns.get(place).copied().flatten().map_or("", |column| self.source.name(column))
     }
 
     /// An error about one line.
@@ -75,7 +87,7 @@ mod tests {
         let path = folder.path().join("list.csv");
         let read = |text: &str| {
             fs::write(&path, text).unwrap();
-            super::read(&path, &[Column::First, Column::Own("label")])
+            super::read(&path, None, &[Column::First, Column::Own("label")])
         };
         for (text, part) in [
             ("id,label,note\na,0,\"unclear\nb,1,\nc,0,\n", "list.csv: line 2 has a cell that begins with a quote"),

@@ -40,8 +40,8 @@ pub fn unmatched<'k, T: Display>(
         parts.push(format!("rows without a label: {}, {advice}", few(unlabelled)));
     }
     if !missing.is_empty() {
-        let missing: Vec<_> = missing.iter().map(|id| shown(id)).collect();
-        parts.push(format!("rows without a file: {}{}", few(&missing), hints::nearly(&missing, known)));
+        let names: Vec<_> = missing.iter().map(|id| shown(id)).collect();
+        parts.push(format!("rows without a file: {}{}", few(&names), hints::nearly(missing, known)));
     }
     if !rowless.is_empty() {
         parts.push(format!("files without a row: {}", few(rowless)));

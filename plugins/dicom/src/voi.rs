@@ -111,9 +111,9 @@ pub fn monochrome<T: Sample, L: Copy>(
         Map::Range(extremes(&stored, padding, &shown.modality))
     };
     let map = match (voi, &shown.interest) {
-        (Voi::Window | Voi::Windows(_), Some(Interest::Table(lut))) => Map::Table(lut),
-        (Voi::Window | Voi::Windows(_), Some(Interest::Window(window))) => Map::Window(window),
-        (Voi::Window | Voi::Windows(_), None) | (Voi::Minmax, _) => range(),
+        (Voi::Window, Some(Interest::Table(lut))) => Map::Table(lut),
+        (Voi::Window, Some(Interest::Window(window))) => Map::Window(window),
+        (Voi::Window, None) | (Voi::Minmax, _) => range(),
         (Voi::Percentile, _) => match percentiles(&stored, is_padding, &shown.modality) {
             Some(ends) => Map::Range(Some(ends)),
             // Nearly all values are equal: what differs is the image.

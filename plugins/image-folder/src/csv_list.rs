@@ -8,7 +8,7 @@ use crate::values::{OneOrMany, Value};
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
 use selfsame_tables::labels::{is_missing, plain};
 use selfsame_tables::policy::Policy;
-use selfsame_tables::{Column, Row, Table, names};
+use selfsame_tables::{Column, Row, Table, names, text};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
@@ -17,13 +17,13 @@ use std::path::Path;
 /// # Errors
 /// Unknown columns, cells that do not fit, and images that are missing or listed twice.
 pub fn read(root: &Path, files: &CsvFiles, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
-    let mut finder = Finder::new(root, &options.folders);
+    let finder = Finder::new(root, &options.folders);
     let mut collected = Collected::default();
     match files {
-        CsvFiles::One(file) => collected.add(&List::open(root, file, None, options)?, &mut finder, services)?,
+        CsvFiles::One(file) => collected.add(&List::open(root, file, None, options)?, &finder, services)?,
         CsvFiles::Splits(files) => {
             for (split, file) in files.given() {
-                collected.add(&List::open(root, file, Some(split), options)?, &mut finder, services)?;
+                collected.add(&List::open(root, file, Some(split), options)?, &finder, services)?;
             }
         }
     }
@@ -55,10 +55,8 @@ struct List<'a> {
 
 impl<'a> List<'a> {
     fn open(root: &'a Path, file: &str, split: Option<Split>, options: &'a Options) -> Result<Self> {
-        let places =
-            std::iter::once(root.join(file)).chain(options.folders.iter().map(|folder| root.join(folder).join(file)));
-        let place = places.into_iter().find(|path| path.is_file()).unwrap_or_else(|| root.join(file));
-        let table = Table::open(&place)?;
+        let key = split.map_or("csv".to_string(), |split| format!("csv.{}", split.name()));
+        let table = Table::open(&options.list(root, file)).map_err(|error| text::set_by(error, &key, file))?;
         let optional =
             |name: &Option<String>, option: &str| name.as_ref().map(|name| table.column(name, option)).transpose();
         let path = table.column(options.path_column.as_deref().unwrap_or("path"), "path_column")?;
@@ -123,7 +121,7 @@ impl<'a> List<'a> {
             if is_negative(&label) {
                 continue;
             }
-            if is_missing(&label) && !self.is_named(&label) {
+            if is_missing(&label) && !self.options.names_class(&label) {
                 return match self.options.missing {
                     Policy::Skip => Ok(None),
                     Policy::Stop => Err(self.lacks_a_label(row.line, column, &label)),
@@ -134,11 +132,6 @@ impl<'a> List<'a> {
             }
         }
         Ok(Some(labels))
-    }
-
-    /// Whether the options name this label as a class, whatever else it could mean.
-    fn is_named(&self, label: &str) -> bool {
-        self.options.classes.iter().chain(&self.options.positive_labels).any(|named| named.0 == label)
     }
 
     fn lacks_a_label(&self, line: u64, column: Column, label: &str) -> PluginError {
@@ -215,7 +208,7 @@ struct Collected {
 }
 
 impl Collected {
-    fn add(&mut self, list: &List, finder: &mut Finder, services: &dyn Services) -> Result<()> {
+    fn add(&mut self, list: &List, finder: &Finder, services: &dyn Services) -> Result<()> {
         let total = list.rows.len() as u64;
         for (count, row) in list.rows.iter().enumerate() {
             if count % 1000 == 0 {
@@ -281,7 +274,7 @@ impl Collected {
         };
         let hint = match finder.strange_prefix(first) {
             Some(_) => String::new(),
-            None => file_index::hint(root, &self.missing, services)?,
+            None => finder.hint(&self.missing, services)?,
         };
         Err(PluginError::data(format!(
             "{files}: {} of {} listed images are not there: {}{hint}. {advice}",

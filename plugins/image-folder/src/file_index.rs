@@ -3,8 +3,9 @@
 use selfsame_plugin_api::images::{Content, FIRST};
 use selfsame_plugin_api::{PluginError, Result, Services};
 use selfsame_tables::files::{LeftOut, Links, printable};
-use selfsame_tables::hints;
-use std::collections::HashMap;
+use selfsame_tables::{hints, names};
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,36 @@ pub struct Listing {
     pub dicom: usize,
     /// Folders and the folders in them, no deeper, by their paths below `root`.
     pub folders: Vec<String>,
+    /// The paths below `root` of files that are no images.
+    pub others: Vec<String>,
+    left_out: LeftOut,
+    links: Links,
+}
+
+impl Listing {
+    /// Whether there are archives, in which images may be.
+    pub fn has_archives(&self) -> bool {
+        self.left_out.has_archives()
+    }
+
+    /// Says what is left out, and which links make images count twice.
+    pub fn warn(&self, root: &Path) {
+        if self.left_out.count() > 0 {
+            let (root, kinds) = (root.display(), self.left_out.kinds());
+            let message = match self.left_out.count() {
+                1 => format!("{root}: 1 file is no image that is read, and is left out: {kinds}"),
+                count => format!("{root}: {count} files are no images that are read, and are left out: {kinds}"),
+            };
+            let message = match self.dicom {
+                0 => message,
+                dicom => format!("{message}; {dicom} of them are DICOM"),
+            };
+            if self.left_out.may_be_images() { tracing::warn!("{message}") } else { tracing::info!("{message}") }
+        }
+        if let Some(message) = self.links.doubled() {
+            tracing::warn!("{message}");
+        }
+    }
 }
 
 /// Looks through `root`. Hidden files and folders are left out; links are followed. A file with another ending than an
@@ -38,9 +69,15 @@ pub struct Listing {
 /// # Errors
 /// Folders that cannot be read, and links that lead nowhere or in a circle.
 pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
-    let (mut images, mut arrays, mut folders) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut left_out, mut dicom) = (LeftOut::default(), 0);
-    let mut links = Links::below(root);
+    let mut found = Listing {
+        images: Vec::new(),
+        dicom: 0,
+        folders: Vec::new(),
+        others: Vec::new(),
+        left_out: LeftOut::default(),
+        links: Links::below(root),
+    };
+    let mut arrays = Vec::new();
     let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
     for (count, entry) in walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.path())).enumerate() {
         if count % 1000 == 0 {
@@ -53,41 +90,41 @@ pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
             Err(error) => return Err(unreadable(&error)),
         };
         if entry.path_is_symlink() && entry.depth() > 0 {
-            links.look_at(entry.path());
+            found.links.look_at(entry.path());
         }
         if entry.file_type().is_dir() && (1..=2).contains(&entry.depth()) {
-            folders.push(id_below(root, entry.path()));
+            found.folders.push(id_below(root, entry.path()));
         }
         if !entry.file_type().is_file() {
             continue;
         }
         let content = if has_image_ending(entry.path()) { Content::Image } else { content(entry.path()) };
         match content {
-            Content::Image => images.push(Found { id: id_below(root, entry.path()), path: entry.into_path() }),
-            Content::Array => arrays.push(Found { id: id_below(root, entry.path()), path: entry.into_path() }),
-            Content::Dicom => {
-                dicom += 1;
-                left_out.add(entry.path());
+            Content::Image => {
+                found.images.push(Found { id: id_below(root, entry.path()), path: entry.into_path() });
+                continue;
             }
-            Content::BigTiff | Content::Other => left_out.add(entry.path()),
+            Content::Array => {
+                arrays.push(Found { id: id_below(root, entry.path()), path: entry.into_path() });
+                continue;
+            }
+            Content::Dicom => found.dicom += 1,
+            Content::BigTiff | Content::Other => {}
         }
+        found.left_out.add(entry.path());
+        found.others.push(id_below(root, entry.path()));
     }
     // Beside pictures, an array is rather a label or a feature.
-    match images.is_empty() {
-        true => images = arrays,
-        false => arrays.iter().for_each(|array| left_out.add(&array.path)),
+    if found.images.is_empty() {
+        found.images = arrays;
+    } else {
+        for array in arrays {
+            found.left_out.add(&array.path);
+            found.others.push(array.id);
+        }
     }
-    if left_out.count() > 0 {
-        let (root, count, kinds) = (root.display(), left_out.count(), left_out.kinds());
-        let message = format!("{root}: {count} files are no images that are read, and are left out: {kinds}");
-        let message = if dicom > 0 { format!("{message}; {dicom} of them are DICOM") } else { message };
-        if left_out.may_be_images() { tracing::warn!("{message}") } else { tracing::info!("{message}") }
-    }
-    if let Some(message) = links.doubled() {
-        tracing::warn!("{message}");
-    }
-    images.sort();
-    Ok(Listing { images, dicom, folders })
+    found.images.sort();
+    Ok(found)
 }
 
 /// What cannot be looked at, and what to do.
@@ -132,15 +169,17 @@ pub struct Finder<'a> {
     root: &'a Path,
     /// The root, and folders below it that listed paths begin in too.
     bases: Vec<PathBuf>,
-    /// Files by name, with and without ending; filled when the first one does not lie where the list says.
-    by_name: Option<HashMap<String, Vec<PathBuf>>>,
+    /// What lies below the root; looked for when the first image does not lie where the list says.
+    listing: OnceCell<Listing>,
+    /// Files by name, with and without ending.
+    by_name: OnceCell<HashMap<String, Vec<PathBuf>>>,
 }
 
 impl<'a> Finder<'a> {
     /// For images below `root`, and for paths that begin in `folders` below it.
     pub fn new(root: &'a Path, folders: &[String]) -> Self {
         let bases = std::iter::once(root.to_path_buf()).chain(folders.iter().map(|folder| root.join(folder))).collect();
-        Self { root, bases, by_name: None }
+        Self { root, bases, listing: OnceCell::new(), by_name: OnceCell::new() }
     }
 
     /// Where the image `listed` lies: at that path below the root or one of the folders, or, for a mere file name, with or without its
@@ -148,21 +187,18 @@ impl<'a> Finder<'a> {
     ///
     /// # Errors
     /// Several files of that name, or folders that cannot be read.
-    pub fn find(&mut self, listed: &str, services: &dyn Services) -> Result<Option<PathBuf>> {
+    pub fn find(&self, listed: &str, services: &dyn Services) -> Result<Option<PathBuf>> {
         if let Some(path) = self.bases.iter().map(|base| base.join(listed)).find(|path| path.is_file()) {
             return Ok(Some(path));
         }
         if listed.contains('/') || listed.is_empty() {
             return Ok(None);
         }
-        if self.by_name.is_none() {
-            self.by_name = Some(index(self.root, services)?);
-        }
-        let places = self.by_name.as_ref().and_then(|names| names.get(listed)).map_or(&[][..], Vec::as_slice);
-        match places {
+        let images = &self.listing(services)?.images;
+        match self.by_name.get_or_init(|| by_name(images)).get(listed).map_or(&[][..], Vec::as_slice) {
             [] => Ok(None),
             [one] => Ok(Some(one.clone())),
-            [one, two, ..] => Err(PluginError::data(format!(
+            places @ [one, two, ..] => Err(PluginError::data(format!(
                 "`{listed}` is the name of {} files, among them {} and {}; list paths instead of names",
                 places.len(),
                 one.display(),
@@ -171,30 +207,47 @@ impl<'a> Finder<'a> {
         }
     }
 
+    /// What lies below the root, which is looked through once.
+    fn listing(&self, services: &dyn Services) -> Result<&Listing> {
+        if let Some(listing) = self.listing.get() {
+            return Ok(listing);
+        }
+        let listing = below(self.root, services)?;
+        Ok(self.listing.get_or_init(|| listing))
+    }
+
     /// The beginning that `strip_prefix` would have to cut from `listed` for it to be found.
     pub fn strange_prefix<'b>(&self, listed: &'b str) -> Option<&'b str> {
         let mut cuts = listed.match_indices('/').map(|(at, _)| at + 1);
         cuts.find(|&at| self.root.join(&listed[at..]).is_file()).map(|at| &listed[..at])
     }
-}
 
-/// What the first of the missing images nearly is, in words.
-///
-/// # Errors
-/// As [`below`].
-pub fn hint(root: &Path, missing: &[String], services: &dyn Services) -> Result<String> {
-    let images = below(root, services)?.images;
-    Ok(hints::nearly(missing, images.iter().map(|found| found.id.as_str())))
-}
-
-fn index(root: &Path, services: &dyn Services) -> Result<HashMap<String, Vec<PathBuf>>> {
-    let mut names: HashMap<String, Vec<PathBuf>> = HashMap::new();
-    for found in below(root, services)?.images {
-        let name = found.id.rsplit('/').next().unwrap_or(&found.id).to_string();
-        if let Some((stem, _)) = name.rsplit_once('.') {
-            names.entry(stem.to_string()).or_default().push(found.path.clone());
+    /// What the first of the missing images nearly is, in words that begin with `; `, or nothing.
+    ///
+    /// # Errors
+    /// As [`below`].
+    pub fn hint(&self, missing: &[String], services: &dyn Services) -> Result<String> {
+        let Listing { images, others, .. } = self.listing(services)?;
+        let named: HashSet<&str> = others.iter().flat_map(|id| names_of(id)).collect();
+        if let Some(missing) = missing.iter().find(|missing| named.contains(missing.as_str())) {
+            return Ok(format!("; `{}` is there, but is no image that is read", names::shortened(missing)));
         }
-        names.entry(name).or_default().push(found.path);
+        Ok(hints::nearly(missing, images.iter().map(|found| found.id.as_str())))
     }
-    Ok(names)
+}
+
+/// The file's name, and without its ending.
+fn names_of(id: &str) -> impl Iterator<Item = &str> {
+    let name = id.rsplit('/').next().unwrap_or(id);
+    std::iter::once(name).chain(name.rsplit_once('.').map(|(stem, _)| stem))
+}
+
+fn by_name(images: &[Found]) -> HashMap<String, Vec<PathBuf>> {
+    let mut names: HashMap<String, Vec<PathBuf>> = HashMap::new();
+    for found in images {
+        for name in names_of(&found.id) {
+            names.entry(name.to_string()).or_default().push(found.path.clone());
+        }
+    }
+    names
 }

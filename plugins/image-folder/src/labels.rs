@@ -4,9 +4,9 @@ use crate::entry::{Entry, Given};
 use crate::options::Options;
 use crate::values::Value;
 use selfsame_plugin_api::{PluginError, Result, Targets, Task};
-use selfsame_tables::labels::{have_both_truths, truth_as_number};
+use selfsame_tables::labels::{have_both_truths, in_order, truth_as_number};
 use selfsame_tables::names;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// What the labels mean.
 #[derive(Debug, Clone, PartialEq)]
@@ -175,12 +175,7 @@ fn named_or_occurring(entries: &[Entry], written: &[Value]) -> Vec<String> {
     }
 }
 
-/// All labels that occur: numbers in their order, else alphabetically.
+/// All labels that occur, in their order.
 fn occurring(entries: &[Entry]) -> Vec<String> {
-    let labels: BTreeSet<&str> = entries.iter().flat_map(|entry| &entry.labels).map(String::as_str).collect();
-    let mut labels: Vec<String> = labels.into_iter().map(str::to_string).collect();
-    if labels.iter().all(|label| label.parse::<i64>().is_ok()) {
-        labels.sort_by_key(|label| label.parse::<i64>().unwrap_or_default());
-    }
-    labels
+    in_order(entries.iter().flat_map(|entry| &entry.labels).map(String::as_str))
 }

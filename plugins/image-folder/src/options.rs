@@ -8,7 +8,7 @@ use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
 use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What an empty or uncertain cell of a label column means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -53,7 +53,7 @@ pub struct Options {
     pub strip_prefix: Option<OneOrMany<String>>,
     /// Below the data set's, looked into for listed images and for the lists themselves.
     pub folders: Vec<String>,
-    /// Listed images that are not there or have no label.
+    /// Listed images that are not there, and images that have no label.
     pub missing: Policy,
     #[serde(rename = "where")]
     pub filters: BTreeMap<String, OneOrMany<Value>>,
@@ -117,7 +117,8 @@ pub fn known() -> Vec<OptionSpec> {
         spec("folders", "Folders below dataset_dir in which listed paths may begin, and lists may lie, too."),
         spec(
             "missing",
-            "Listed images that are not there or have no label in `label_column`: `stop` (default) or `skip`.",
+            "Listed images that are not there, and images without a label in `label_column` or in a folder called `nan`, `None` \
+             and the like: `stop` (default) or `skip`.",
         ),
         spec("where", "Rows that are used: a mapping of CSV columns to a value or a list of values."),
         spec("label_column", "CSV column with the class."),
@@ -184,7 +185,7 @@ impl Options {
             Some(CsvFiles::One(file)) => vec![file],
             Some(CsvFiles::Splits(files)) => files.given().map(|(_, file)| file).collect(),
         };
-        let files: Vec<String> = files.iter().map(|file| root.join(file).display().to_string()).collect();
+        let files: Vec<String> = files.iter().map(|file| self.list(root, file).display().to_string()).collect();
         files.join(" and ")
     }
 
@@ -199,6 +200,18 @@ impl Options {
             pages: self.pages,
             max_pixels: self.max_pixels.unwrap_or(images::MAX_PIXELS),
         }
+    }
+
+    /// Whether the options name this label as a class, whatever else it could mean.
+    pub fn names_class(&self, label: &str) -> bool {
+        self.classes.iter().chain(&self.positive_labels).any(|named| named.0 == label)
+    }
+
+    /// Where a list of this name lies: below the root, or in the first of `folders` that holds it.
+    pub fn list(&self, root: &Path, file: &str) -> PathBuf {
+        let below = root.join(file);
+        let deeper = || self.folders.iter().map(|folder| root.join(folder).join(file)).find(|path| path.is_file());
+        if below.is_file() { below } else { deeper().unwrap_or(below) }
     }
 
     fn check_values(&self) -> Result<()> {

@@ -4,8 +4,9 @@ use crate::entry::{Entry, Given};
 use crate::file_index::{self, Found, Listing};
 use crate::options::Options;
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
-use selfsame_tables::labels::plain;
+use selfsame_tables::labels::{is_missing, plain};
 use selfsame_tables::names;
+use selfsame_tables::policy::Policy;
 use selfsame_tables::splits::by_name;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -19,9 +20,13 @@ const UNLABELLED: &str = "Set dataset.options.unlabelled to true when folders ar
 /// # Errors
 /// No images, and trees that could be read in two ways.
 pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(Vec<Entry>, Given)> {
-    let Listing { images: found, dicom, folders } = file_index::below(root, services)?;
+    let listing = file_index::below(root, services)?;
+    listing.warn(root);
+    let has_archives = listing.has_archives();
+    let Listing { images: found, dicom, folders, .. } = listing;
     if found.is_empty() {
         let advice = match dicom {
+            0 if has_archives => "unpack the archives, or correct dataset.dataset_dir".to_string(),
             0 => "correct dataset.dataset_dir".to_string(),
             _ => format!("but {dicom} DICOM files: set dataset.name to DicomFolder"),
         };
@@ -55,6 +60,7 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
         entries.iter_mut().for_each(|entry| entry.labels.clear());
         return Ok((entries, Given::Nothing));
     }
+    leave_out_unlabelled(&mut entries, options, root)?;
     let classes: BTreeSet<&str> = entries.iter().flat_map(|entry| &entry.labels).map(String::as_str).collect();
     let classes: Vec<&str> = classes.into_iter().collect();
     let ambiguous = |what: String| Err(PluginError::data(format!("{}: {what}", root.display())));
@@ -90,6 +96,33 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
     Ok((entries, Given::Class))
 }
 
+/// Leaves out the images of folders whose names say that there is no label, unless the options name such a class.
+///
+/// # Errors
+/// There are some, and `missing` is to stop.
+fn leave_out_unlabelled(entries: &mut Vec<Entry>, options: &Options, root: &Path) -> Result<()> {
+    let is_unlabelled =
+        |entry: &Entry| entry.labels.iter().any(|label| is_missing(label) && !options.names_class(label));
+    let words: BTreeSet<String> =
+        entries.iter().filter(|entry| is_unlabelled(entry)).flat_map(|entry| entry.labels.clone()).collect();
+    if words.is_empty() {
+        return Ok(());
+    }
+    let before = entries.len();
+    entries.retain(|entry| !is_unlabelled(entry));
+    let (root, count) = (root.display(), names::count(before - entries.len(), "image"));
+    let words = names::some_of(&words.into_iter().collect::<Vec<_>>());
+    let what = format!("{root}: {count} in folders whose names stand for no label, {words}");
+    if options.missing == Policy::Skip {
+        tracing::warn!("{what}; left out");
+        return Ok(());
+    }
+    Err(PluginError::data(format!(
+        "{what}. Rename the folders, set dataset.options.missing to skip, or, where these are classes, name all classes in \
+         dataset.options.classes"
+    )))
+}
+
 /// Refuses class folders without any image: without their classes, the labels of those behind them would be others. A
 /// class that has images in another split keeps its label, and its empty folder is named only.
 fn class_folders_have_images(folders: &[String], entries: &[Entry], has_splits: bool, root: &Path) -> Result<()> {
@@ -103,6 +136,8 @@ fn class_folders_have_images(folders: &[String], entries: &[Entry], has_splits: 
     };
     let empty = folders.iter().filter(|folder| !occupied.contains(folder.as_str()));
     let empty = empty.filter_map(|folder| Some((folder.as_str(), class_of(folder)?)));
+    // What stands for no label is no class.
+    let empty = empty.filter(|(_, class)| labels.contains(class.as_str()) || !is_missing(class));
     let (known, lost): (Vec<_>, Vec<_>) = empty.partition(|(_, class)| labels.contains(class.as_str()));
     let list = |folders: &[(&str, String)]| names::some_of(&folders.iter().map(|(id, _)| id).collect::<Vec<_>>());
     if !lost.is_empty() {

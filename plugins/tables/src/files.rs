@@ -6,18 +6,45 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// Endings of files that nobody takes for images.
-const NO_IMAGES: [&str; 16] = [
-    "csv", "tsv", "txt", "json", "jsonl", "yaml", "yml", "xml", "md", "html", "pdf", "xlsx", "xls", "py", "ipynb",
-    "log",
+const NO_IMAGES: [&str; 44] = [
+    "csv", "tsv", "txt", "json", "jsonl", "yaml", "yml", "toml", "xml", "md", "rst", "tex", "bib", "html", "htm",
+    "css", "js", "pdf", "doc", "docx", "rtf", "odt", "xlsx", "xls", "ods", "py", "ipynb", "r", "m", "sh", "bat", "log",
+    "db", "sqlite", "ini", "cfg", "conf", "md5", "sha1", "sha256", "url", "lnk", "bak", "lock",
 ];
 
-/// The path with `/` between its parts; each byte that is no UTF-8 as `\xE9`, so that names that differ stay different.
+/// Names of files without an ending that nobody takes for images, in small letters.
+const NO_IMAGES_BY_NAME: [&str; 14] = [
+    "readme",
+    "license",
+    "licence",
+    "copying",
+    "notice",
+    "authors",
+    "contributors",
+    "citation",
+    "changelog",
+    "changes",
+    "version",
+    "todo",
+    "makefile",
+    "md5sums",
+];
+
+/// The path with `/` between its parts; each byte that is no UTF-8 as `\xE9`, so that names that differ stay different. A
+/// backslash that would look like the beginning of such a byte is written as `\x5C`.
 pub fn printable(path: &Path) -> String {
     // Collected anew, so that `a/./b` and `a//b` are one file.
     let path: PathBuf = path.components().collect();
     let mut text = String::new();
     for part in path.as_os_str().as_encoded_bytes().utf8_chunks() {
-        text.push_str(part.valid());
+        for (at, character) in part.valid().char_indices() {
+            match &part.valid().as_bytes()[at..] {
+                [b'\\', b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                    text.push_str("\\x5C");
+                }
+                _ => text.push(character),
+            }
+        }
         for byte in part.invalid() {
             // Writing to a string cannot fail.
             let _ = write!(text, "\\x{byte:02X}");
@@ -28,7 +55,11 @@ pub fn printable(path: &Path) -> String {
 
 /// Files that are left out, counted by their endings.
 #[derive(Debug, Default)]
-pub struct LeftOut(BTreeMap<String, usize>);
+pub struct LeftOut {
+    endings: BTreeMap<String, usize>,
+    /// How many without an ending have a name of [`NO_IMAGES_BY_NAME`].
+    texts: usize,
+}
 
 impl LeftOut {
     /// One more.
@@ -37,22 +68,34 @@ impl LeftOut {
         // `scan.dcm.gz` is no more than `.gz`.
         let ending = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map(|(_, ending)| ending.to_owned());
         let is_ending = |ending: &String| ending.len() <= 8 && ending.chars().all(char::is_alphanumeric);
-        *self.0.entry(ending.filter(is_ending).unwrap_or_default()).or_default() += 1;
+        let ending = ending.filter(is_ending).unwrap_or_default();
+        self.texts += usize::from(ending.is_empty() && NO_IMAGES_BY_NAME.contains(&name.as_str()));
+        *self.endings.entry(ending).or_default() += 1;
     }
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.0.values().sum()
+        self.endings.values().sum()
     }
 
     /// Whether some could be images.
     pub fn may_be_images(&self) -> bool {
-        self.0.keys().any(|ending| !NO_IMAGES.contains(&ending.as_str()))
+        self.endings.iter().any(|(ending, count)| match ending.as_str() {
+            "" => *count > self.texts,
+            ending => !NO_IMAGES.contains(&ending),
+        })
+    }
+
+    /// Whether some are archives, in which images may be.
+    pub fn has_archives(&self) -> bool {
+        self.endings
+            .keys()
+            .any(|ending| ["zip", "gz", "tgz", "tar", "7z", "rar", "xz", "bz2"].contains(&ending.as_str()))
     }
 
     /// `3 .gif, 1 .jp2, 2 without an ending`, the most frequent first.
     pub fn kinds(&self) -> String {
-        let mut kinds: Vec<_> = self.0.iter().collect();
+        let mut kinds: Vec<_> = self.endings.iter().collect();
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let shown = |(ending, count): &(&String, &usize)| match ending.as_str() {
             "" => format!("{count} without an ending"),
@@ -92,16 +135,30 @@ impl Links {
 
     /// In words, if there are any.
     pub fn doubled(&self) -> Option<String> {
-        let inside: Vec<&String> = self.inside.iter().collect();
-        let message = "links lead to what lies in the data set's folder too, so that its images count twice";
-        (!inside.is_empty()).then(|| {
-            format!("{} {message}: {}; remove them, or move what they lead to", inside.len(), names::some_of(&inside))
-        })
+        let (links, inside) = (names::count(self.inside.len(), "link"), names::some_of(&self.inside));
+        let what = "to what lies in the data set's folder too, so that its images count twice";
+        (!self.inside.is_empty()).then(|| format!("{links} {what}: {inside}; remove it, or move what it leads to"))
     }
 }
 
+/// What to do about files of which none is in `folder`, in words: the first one that is there but packed, or the folder one
+/// level deeper that holds one. None where nothing of the kind is there.
+pub fn advice(folder: &Path, names: &[&Path]) -> Option<String> {
+    let packed = |name: &&Path| {
+        let paths = ["zip", "gz"].map(|ending| format!("{}.{ending}", folder.join(name).display()));
+        paths.into_iter().find(|path| Path::new(path).is_file())
+    };
+    let packed = names.iter().find_map(packed).map(|path| format!("unpack {path}"));
+    let deeper = || names.iter().find_map(|name| nested(folder, name));
+    let found_in = |inner: PathBuf| {
+        let inner = inner.display();
+        format!("it is in {inner}: is that the data set's folder? Then set dataset.dataset_dir to it")
+    };
+    packed.or_else(|| deeper().map(found_in))
+}
+
 /// The only folder in `folder` that holds a file or folder of this name.
-pub fn nested(folder: &Path, name: &Path) -> Option<PathBuf> {
+fn nested(folder: &Path, name: &Path) -> Option<PathBuf> {
     let entries = folder.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     let mut holders = entries.filter(|path| path.is_dir() && path.join(name).exists());
     holders.next().filter(|_| holders.next().is_none())
@@ -119,19 +176,46 @@ mod tests {
         assert_eq!(printed(b"a/film\xe8.dcm"), "a/film\\xE8.dcm");
         assert_eq!(printed(b"a//film\xe9.dcm"), "a/film\\xE9.dcm");
         assert_eq!(printed("a/./Grün.dcm".as_bytes()), "a/Grün.dcm");
+        assert_eq!(printed(b"x-ray\\y"), "x-ray\\y");
+        // Names that were written to look like escaped ones.
+        let names: [&[u8]; 7] = [b"\xe8", b"\\xE8", b"\\x5CxE8", b"\\x5Cx5CxE8", b"\\\xe8", b"\\\\xE8", b"\\xE\xe8"];
+        let all: std::collections::BTreeSet<String> = names.iter().map(|name| printed(name)).collect();
+        assert_eq!(all.len(), names.len(), "{all:?}");
+        assert!(all.contains("\\x5CxE8"));
     }
 
     #[test]
     fn files_that_are_left_out_are_counted_by_kind() {
         let mut left_out = LeftOut::default();
-        ["a/notes.txt", "list.CSV"].iter().for_each(|name| left_out.add(Path::new(name)));
+        let noise = ["a/notes.txt", "list.CSV", "README", "LICENSE", "Thumbs.db", "desktop.ini", "readme.md"];
+        noise.iter().for_each(|name| left_out.add(Path::new(name)));
         assert!(!left_out.may_be_images());
-        ["a.gif", "b.GIF", "c.jp2", "README", "1.2.840.10008.1", ".hidden"]
+        assert_eq!(left_out.kinds(), "2 without an ending, 1 .csv, 1 .db, 1 .ini, 1 .md, 1 .txt");
+        let mut left_out = LeftOut::default();
+        ["a/notes.txt", "list.CSV"].iter().for_each(|name| left_out.add(Path::new(name)));
+        ["a.gif", "b.GIF", "c.jp2", "scan", "1.2.840.10008.1", ".hidden"]
             .iter()
             .for_each(|name| left_out.add(Path::new(name)));
         assert!(left_out.may_be_images());
+        assert!(!left_out.has_archives());
         assert_eq!(left_out.count(), 8);
         assert_eq!(left_out.kinds(), "2 without an ending, 2 .gif, 1 .1, 1 .csv, 1 .jp2, 1 .txt");
+        left_out.add(Path::new("films.tar.gz"));
+        assert!(left_out.has_archives());
+    }
+
+    #[test]
+    fn files_that_are_packed_or_one_folder_deeper_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [Path::new("a.csv"), Path::new("b.csv")];
+        let said =
+            || advice(folder.path(), &names).unwrap_or_default().replace(&folder.path().display().to_string(), "");
+        assert_eq!(said(), "");
+        std::fs::create_dir(folder.path().join("in")).unwrap();
+        std::fs::write(folder.path().join("in/b.csv"), "").unwrap();
+        assert_eq!(said(), "it is in /in: is that the data set's folder? Then set dataset.dataset_dir to it");
+        std::fs::write(folder.path().join("b.csv.gz"), "").unwrap();
+        assert_eq!(said(), "unpack /b.csv.gz");
     }
 
     #[test]
@@ -147,7 +231,7 @@ mod tests {
         links.look_at(&folder.path().join("two"));
         let said = links.doubled().unwrap();
         assert!(
-            said.starts_with("1 links lead to what lies in the data set's folder too") && said.contains("/two`"),
+            said.starts_with("1 link to what lies in the data set's folder too") && said.contains("/two`"),
             "{said}"
         );
     }

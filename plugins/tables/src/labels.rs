@@ -1,6 +1,7 @@
 //! Labels in the one form in which they are compared.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// What programs write where there is no value, in small letters; pandas reads all of them as missing.
 const MISSING: [&str; 14] = [
@@ -37,6 +38,20 @@ fn whole(text: &str) -> Option<Cow<'_, str>> {
 /// Whether a label says that there is none: an empty one, `nan`, `NA`, `N/A`, `None`, `null` and the like.
 pub fn is_missing(label: &str) -> bool {
     MISSING.iter().any(|word| label.trim().eq_ignore_ascii_case(word))
+}
+
+/// Distinct labels in the order of classes: by value when all are numbers, else by name.
+pub fn in_order<'l>(labels: impl IntoIterator<Item = &'l str>) -> Vec<String> {
+    let distinct: BTreeSet<&str> = labels.into_iter().collect();
+    let number = |label: &str| label.parse::<f64>().ok().filter(|number| number.is_finite());
+    let numbers: Option<Vec<f64>> = distinct.iter().map(|label| number(label)).collect();
+    let mut labels: Vec<(f64, &str)> = match numbers {
+        Some(numbers) => numbers.into_iter().zip(distinct).collect(),
+        None => distinct.into_iter().map(|label| (0.0, label)).collect(),
+    };
+    // Stable: labels of one value stay in the order of their names.
+    labels.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    labels.into_iter().map(|(_, label)| label.to_owned()).collect()
 }
 
 fn is_truth(label: &str) -> bool {
@@ -103,6 +118,18 @@ mod tests {
         }
         for label in ["0", "no", "normal", "nana", "No Finding", "unknown", "-", "NAD"] {
             assert!(!is_missing(label), "{label}");
+        }
+    }
+
+    #[test]
+    fn classes_are_in_the_order_of_numbers_or_of_names() {
+        for (labels, expected) in [
+            (&["10", "9", "-1", "9"][..], &["-1", "9", "10"][..]),
+            (&["2.5", "10", "1e1", "-0.5"], &["-0.5", "2.5", "10", "1e1"]),
+            (&["10", "9", "x"], &["10", "9", "x"]),
+            (&["inf", "2", "10"], &["10", "2", "inf"]),
+        ] {
+            assert_eq!(in_order(labels.iter().copied()), expected);
         }
     }
 

@@ -37,9 +37,19 @@ pub fn shortened(text: &str) -> String {
     short
 }
 
+/// `1 image`, `3 images`.
+pub fn count(number: usize, word: &str) -> String {
+    if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_not_several() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "image")), ["0 images", "1 image", "2 images"]);
+    }
 
     #[test]
     fn the_nearest_word_is_named_and_a_strange_one_is_not() {

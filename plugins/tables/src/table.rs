@@ -258,6 +258,7 @@ mod tests {
             "SEP=,\nid,label\na,0\nb,1\n\0\0\0",
             "\"id\", \"label\", \"note\"\n\"a\", \"0\", \"x, y\"\n \"b\", \"1\", \"\"\n",
             ",id,label,\n0,a,0,a word without a column\n1,b,1,\n",
+            "id,note,label\na, \"pale\" film,0\nb, a \"dark\" one, \"1\"\n",
         ] {
             assert_eq!(read(text).unwrap(), [["a", "0"], ["b", "1"]], "{text}");
         }

@@ -1,6 +1,7 @@
 //! Lists that users write, read as text.
 
-use crate::files::nested;
+use crate::files::advice;
+use crate::names;
 use selfsame_plugin_api::{PluginError, Result};
 use std::fs;
 use std::path::Path;
@@ -26,14 +27,9 @@ pub fn read(file: &Path) -> Result<String> {
 /// A file that cannot be read, is no regular file, is larger than 1 GiB, or is UTF-16.
 pub fn bytes(file: &Path) -> Result<Vec<u8>> {
     let unreadable = |error: std::io::Error| {
-        let zipped = ["zip", "gz"].map(|ending| format!("{}.{ending}", file.display()));
-        let zipped = zipped.iter().find(|path| Path::new(path).is_file());
-        let nested = file.parent().zip(file.file_name()).and_then(|(folder, name)| nested(folder, Path::new(name)));
-        let advice = match (zipped, nested) {
-            (Some(path), _) => format!("; unpack {path}"),
-            (None, Some(folder)) => format!("; it is in {}: is that the data set's folder?", folder.display()),
-            (None, None) => String::new(),
-        };
+        let there = file.parent().zip(file.file_name());
+        let advice = there.and_then(|(folder, name)| advice(folder, &[Path::new(name)]));
+        let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
         wrong(file, &format!("could not read the list: {error}{advice}"))
     };
     let metadata = fs::metadata(file).map_err(unreadable)?;
@@ -56,6 +52,12 @@ pub fn bytes(file: &Path) -> Result<Vec<u8>> {
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     bytes.truncate(end);
     Ok(bytes)
+}
+
+/// An error about a list, with the option that names it and what is written there.
+pub fn set_by(error: PluginError, option: &str, written: &str) -> PluginError {
+    let written = names::shortened(written);
+    PluginError { message: format!("{} (dataset.options.{option} is `{written}`)", error.message), ..error }
 }
 
 /// By its mark, or by the zeros between its first letters.

@@ -40,6 +40,22 @@ pub fn unwrapped(code: &[u8]) -> Option<&[u8]> {
     code.starts_with(&CODESTREAM).then_some(code)
 }
 
+/// Whether the beginning of a codestream says that its first three components were transformed from colours (§A.6.1, G.2),
+/// which its decoder undoes.
+pub fn transforms_colours(code: &[u8]) -> bool {
+    let mut at = 2;
+    // The code of a wrapped stream, whose boxes may be longer than what is there, begins where SIZ does.
+    let code = code.windows(4).position(|four| four == CODESTREAM).map_or(&[][..], |begin| &code[begin..]);
+    while let Some([0xff, marker, high, low, body @ ..]) = code.get(at..) {
+        match (*marker, body) {
+            (COD, [_, _, _, _, transformation, ..]) => return *transformation == 1,
+            (SOT, _) => return false,
+            _ => at += 2 + usize::from(u16::from_be_bytes([*high, *low])),
+        }
+    }
+    false
+}
+
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
     let four = bytes.get(at..at + 4)?;
     Some(u32::from_be_bytes([four[0], four[1], four[2], four[3]]))

@@ -30,7 +30,7 @@ pub fn start_of_frame(code: &[u8]) -> Option<(u32, usize, usize, usize)> {
     let mut at = 2;
     loop {
         let &[0xff, marker, high, low, ..] = code.get(at..)? else { return None };
-        // A scan, which the header stands before.
+        // The first scan: a frame header would have stood before it.
         if marker == 0xda {
             return None;
         }

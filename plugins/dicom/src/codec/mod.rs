@@ -136,6 +136,11 @@ pub fn is_otherwise(head: &[u8], syntax: &str) -> bool {
     written(head, syntax).is_some_and(|written| stated.is_some_and(|stated| stated != written))
 }
 
+/// Whether colours are undone twice: by the decoder, as the first bytes of a frame's code say, and because of the header.
+pub fn is_undone_twice(head: &[u8], syntax: &str, header: Photometric) -> bool {
+    is_ybr_full(header) && written(head, syntax) == Some(Kind::Jpeg2000) && codestream::transforms_colours(head)
+}
+
 /// The samples of one uncompressed frame.
 ///
 /// # Errors
@@ -161,8 +166,11 @@ pub fn decode(code: &[u8], syntax: &str, layout: &Layout) -> Result<Stored, Stri
 
 /// Which colours the header names.
 fn header_colours(layout: &Layout) -> Colours {
-    let is_ybr = matches!(layout.photometric, Photometric::YbrFull | Photometric::YbrFull422);
-    if is_ybr { Colours::YbrFull } else { Colours::Rgb }
+    if is_ybr_full(layout.photometric) { Colours::YbrFull } else { Colours::Rgb }
+}
+
+fn is_ybr_full(photometric: Photometric) -> bool {
+    matches!(photometric, Photometric::YbrFull | Photometric::YbrFull422)
 }
 
 /// Whether the size that a compressed stream states is the header's. A stream's own size decides what its decoder

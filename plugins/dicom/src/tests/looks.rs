@@ -63,7 +63,7 @@ fn a_window_applies_after_slope_and_intercept() {
 }
 
 #[test]
-fn three_windows_are_three_channels_whatever_the_file_says() {
+fn each_window_of_the_options_is_a_channel_whatever_the_file_says() {
     let mut picture = windowed(&[824, 1024, 1063, 1064, 1264, 2000], "1", "2");
     picture.texts.extend([(0x0028_1052, *b"DS", "-1024".into()), (0x0028_1053, *b"DS", "1".into())]);
     let read = |options, picture: &Picture| {
@@ -75,14 +75,33 @@ fn three_windows_are_three_channels_whatever_the_file_says() {
     // In Hounsfield units -200, 0, 39, 40, 240 and 976: for the first window as above, for the others by the formula of
     // PS3.3 §C.11.2.1.2, ((x - (c - 0.5)) / (w - 1) + 0.5) · 255.
     let expected = [0, 102, 127, 128, 255, 255, 196, 230, 236, 236, 255, 255, 43, 71, 76, 77, 105, 209];
-    let options = serde_json::json!({ "windows": [[40, 400], [-600, 1500], [400, 1800]] });
-    assert_eq!(read(options.clone(), &picture).unwrap(), (3, expected.to_vec()));
+    let all = [[40, 400], [-600, 1500], [400, 1800]];
+    for count in 1..=3 {
+        let options = serde_json::json!({ "windows": all[..count] });
+        assert_eq!(read(options, &picture).unwrap(), (count, expected[..6 * count].to_vec()));
+    }
+    let twice = serde_json::json!({ "windows": [all[2], all[0], all[2], all[1]], "bit_depth": 16 });
+    let (channels, data) = read(twice, &picture).unwrap();
+    let sixteen: Vec<u16> = data.chunks(2).map(|two| u16::from_le_bytes([two[0], two[1]])).collect();
+    assert_eq!((channels, sixteen.len(), &sixteen[..6]), (4, 24, &sixteen[12..18]));
+    // (-200 - 399.5) / 1799 + 0.5 = 0.166759, of 65 535.
+    assert_eq!((sixteen[0], sixteen[5], sixteen[11]), (10929, 53769, 65535));
+    // MONOCHROME1 is inverted behind the window, padding is black in every channel.
+    let inverted = Picture { photometric: "MONOCHROME1", ..picture.clone() };
+    let options = serde_json::json!({ "windows": all[1..] });
+    let negative: Vec<u8> = expected[6..].iter().map(|level| 255 - level).collect();
+    assert_eq!(read(options.clone(), &inverted).unwrap(), (2, negative));
+    let padded = Picture { shorts: vec![(0x0028_0120, *b"US", vec![2000])], ..picture.clone() };
+    assert_eq!(read(options.clone(), &padded).unwrap().1, [196, 230, 236, 236, 255, 0, 43, 71, 76, 77, 105, 0]);
     let colour = Picture { samples: 3, photometric: "RGB", ..Picture::grey(1, 1, 8, vec![1, 2, 3]) };
     assert!(
         read(options, &colour).unwrap_err().contains("has colours, which dataset.options.windows says nothing about")
     );
     for (options, part) in [
-        (serde_json::json!({ "windows": [[40, 400]] }), "`windows` has 1 windows, expected three"),
+        (serde_json::json!({ "windows": [] }), "`windows` has 0 windows, expected 1 to 16"),
+        (serde_json::json!({ "windows": vec![[1, 2]; 17] }), "`windows` has 17 windows, expected 1 to 16"),
+        (serde_json::json!({ "windows": [[40, 400, 1]] }), "windows"),
+        (serde_json::json!({ "windows": [[40, 400]], "voi": "minmax" }), "`windows` or `voi`, not both"),
         (serde_json::json!({ "windows": [[40, 400], [0, 0], [1, 2]] }), "`windows` has a width of 0"),
         (
             serde_json::json!({ "windows": [[40, 400], [0, 9], [1, 2]], "color": "rgb" }),

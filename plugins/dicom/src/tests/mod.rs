@@ -14,7 +14,7 @@ mod written;
 use crate::codec::Stored;
 use crate::layout::Layout;
 use crate::opened::Opened;
-use crate::options::{RenderOptions, Voi};
+use crate::options::{Look, RenderOptions, Voi};
 use crate::presentation::Presentation;
 use crate::render;
 use selfsame_plugin_api::{Cancelled, Dataset, DatasetRequest, Image, Services};
@@ -45,7 +45,7 @@ fn dataset(name: &str, folder: &Path, options: Value) -> Box<dyn Dataset> {
 
 /// A frame of a file as a viewer shows it.
 fn frame(path: &Path, frame: u32, look: RenderOptions) -> Result<Image, String> {
-    render::frame(&Opened::new(path)?, frame, look)
+    render::frame(&Opened::new(path)?, frame, &Look { pixels: look, windows: Vec::new() })
 }
 
 /// The stored samples of one frame and what they mean, whatever window the file has.

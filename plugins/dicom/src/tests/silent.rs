@@ -1,9 +1,14 @@
 //! What must not pass without a word: pictures without any difference, labels, lists that nearly fit, strange names.
 
 use super::folders::{image, opened, put, refused};
-use super::writer::{LITTLE, Picture};
+use super::streams::code;
+use super::syntaxes::fixture;
+use super::writer::{JPEG_2000, LITTLE, Picture};
 use super::{Silent, dataset};
-use crate::constant::Constant;
+use crate::constant::{Cause, Constant};
+use crate::found::{Found, contradictions};
+use crate::identity::Identity;
+use crate::source::Source;
 use selfsame_plugin_api::{Split, Targets};
 use serde_json::json;
 use std::sync::Arc;
@@ -39,17 +44,45 @@ fn pictures_that_come_out_constant_are_counted_with_the_attribute_that_makes_the
         let fact = samples.facts(0).unwrap().get("equal pixels as shown").cloned();
         assert_eq!(fact, expected.map(|cause| format!("because of {cause}")));
     }
+    // Windows of the options, whatever the file's own: a width of 0 stops nobody.
+    let folder = tempdir().unwrap();
+    put(folder.path(), "a.dcm", &Picture { texts: window("40", "0"), ..row(&[20_000, 60_000]) }.file(LITTLE, &[]));
+    let samples = opened("DicomFolder", folder.path(), json!({ "windows": [[40, 400], [50, 10]] }), Split::Train);
+    assert_eq!(samples.read(&[0]).unwrap()[0].data, [255; 4]);
+    assert_eq!(samples.facts(0).unwrap()["equal pixels as shown"], "because of dataset.options.windows");
     let constant = Constant::new(Arc::new("films".into()));
     assert_eq!(constant.summary(), None);
-    constant.add(4, "a.dcm".into(), "Pixel Data");
-    constant.add(4, "a.dcm".into(), "Pixel Data");
+    constant.add(4, "a.dcm".into(), Cause::Pixels);
+    constant.add(4, "a.dcm".into(), Cause::Pixels);
     assert_eq!(constant.summary(), None);
-    constant.add(5, "b.dcm".into(), "VOI LUT Sequence");
-    constant.add(6, "c.dcm".into(), "Pixel Data");
+    constant.add(5, "b.dcm".into(), Cause::Table);
+    constant.add(6, "c.dcm#1".into(), Cause::Pixels);
     assert_eq!(
         constant.summary().unwrap(),
-        "films: 3 images have equal pixels only as they are shown; because of their Pixel Data: 2 (a.dcm, c.dcm); because of \
-         their VOI LUT Sequence: 1 (b.dcm)"
+        "films: 3 images have equal pixels only, as they are shown; because of Pixel Data: 2 (a.dcm, c.dcm#1), leave the file \
+         out; because of VOI LUT Sequence: 1 (b.dcm), correct it, or set dataset.options.voi to percentile or minmax"
+    );
+}
+
+#[test]
+fn columns_that_are_no_labels_are_called_so() {
+    let folder = tempdir().unwrap();
+    put(folder.path(), "a.dcm", &image("ann", 1));
+    put(folder.path(), "b.dcm", &image("bob", 2));
+    let options = json!({ "csv": "list.csv", "label_column": "finding" });
+    for (first, second, part) in [
+        ("nan", "", "no row has a label in `finding`"),
+        ("1.0", "1", "`finding` has one class only, `1`; expected at least two"),
+    ] {
+        put(folder.path(), "list.csv", format!("id,finding\na,{first}\nb,{second}\n").as_bytes());
+        refused("DicomFolder", folder.path(), options.clone(), &["list.csv: ", part]);
+    }
+    let missing = json!({ "csv": "lists/list.csv", "label_column": "finding" });
+    refused(
+        "DicomFolder",
+        folder.path(),
+        missing,
+        &["/lists/list.csv: could not read the list", "dataset.options.csv is `lists/list.csv`"],
     );
 }
 
@@ -78,11 +111,23 @@ fn lists_that_nearly_fit_say_how_they_differ_from_the_files() {
     for (first, second, part) in [
         ("sub/A.DCM", "sub/0007.dcm", "`sub/A.DCM` and `sub/a.dcm` differ in upper and lower case"),
         ("a", "7", "`7` and `0007` differ in leading zeros"),
-        ("/data/sub/a.dcm", "sub/0007.dcm", "differ in the folders before the name"),
+        ("/data/sub/a.dcm", "sub/0007.dcm", "differ in the folders before the name: the list has `/data/` too much"),
     ] {
         put(folder.path(), "list.csv", format!("id,label\n{first},0\n{second},1\n").as_bytes());
         refused("DicomFolder", folder.path(), options.clone(), &["rows without a file: 1", part]);
     }
+    // An id longer than what messages show of it.
+    let long = format!("sub/{}.dcm", "film".repeat(30));
+    put(folder.path(), &long, &image("cat", 3));
+    let rows = format!("id,label\n{},0\nsub/a.dcm,1\nsub/0007.dcm,1\n", long.to_uppercase());
+    put(folder.path(), "list.csv", rows.as_bytes());
+    refused(
+        "DicomFolder",
+        folder.path(),
+        options.clone(),
+        &["rows without a file: 1", "differ in upper and lower case"],
+    );
+    std::fs::remove_file(folder.path().join(&long)).unwrap();
     for list in [
         "id;label\nsub\\a.dcm;0\n.\\sub\\0007.dcm;TRUE\n",
         "sep=;\nid;label;\n\"sub/a.dcm\"; \"0.0\";\n   \nsub/0007.dcm;1;\n",
@@ -99,6 +144,43 @@ fn lists_that_nearly_fit_say_how_they_differ_from_the_files() {
     assert_eq!(opened("DicomFolder", folder.path(), split, Split::Val).len(), 1);
 }
 
+/// monai-deploy-app-sdk#290.
+#[test]
+fn a_shape_that_contradicts_the_interpretation_is_named() {
+    let folder = tempdir().unwrap();
+    for (shape, photometric, is_named) in
+        [("INVERSE", "MONOCHROME2", true), ("INVERSE", "MONOCHROME1", false), ("IDENTITY", "MONOCHROME2", false)]
+    {
+        let texts = vec![(0x2050_0020, *b"CS", shape.into())];
+        let picture = Picture { texts, photometric, ..Picture::grey(1, 2, 8, vec![0, 51]) };
+        put(folder.path(), "a.dcm", &picture.file(LITTLE, &[]));
+        let source = Source::open(&folder.path().join("a.dcm")).unwrap();
+        let found = Found { file: "a.dcm".into(), identity: Identity::of(&source).unwrap().unwrap() };
+        let said = contradictions(&[found]).concat();
+        assert_eq!(said.contains("Presentation LUT Shape INVERSE"), is_named, "{said}");
+    }
+}
+
+/// cornerstoneWADOImageLoader#308: programs that write JPEG 2000 leave the header of what it was.
+#[test]
+fn colours_that_are_undone_by_the_decoder_and_by_the_header_are_named() {
+    let folder = tempdir().unwrap();
+    for (name, photometric, is_named) in [
+        ("jpeg2000_rgb", "YBR_FULL_422", true),
+        ("htj2k_rgb", "YBR_FULL", true),
+        ("jpeg2000_rgb", "YBR_RCT", false),
+        ("jpeg2000_rgb", "RGB", false),
+        ("jpeg2000_ybr_full", "YBR_FULL", false),
+    ] {
+        let picture = Picture { samples: 3, photometric, ..Picture::grey(20, 24, 8, Vec::new()) };
+        put(folder.path(), "a.dcm", &picture.file(JPEG_2000, &[code(fixture(&format!("{name}.dcm")))]));
+        let source = Source::open(&folder.path().join("a.dcm")).unwrap();
+        let found = Found { file: "a.dcm".into(), identity: Identity::of(&source).unwrap().unwrap() };
+        let said = contradictions(&[found]).concat();
+        assert_eq!(said.contains("which are converted once more"), is_named, "{name}, {photometric}: {said}");
+    }
+}
+
 #[test]
 fn the_challenges_labels_are_found_where_they_were_left() {
     let folder = tempdir().unwrap();
@@ -107,7 +189,12 @@ fn the_challenges_labels_are_found_where_they_were_left() {
     refused("RSNAKaggle", folder.path(), json!({}), &["; unpack ", "stage_2_train_labels.csv.zip"]);
     let folder = tempdir().unwrap();
     put(folder.path(), "rsna/stage_2_train_labels.csv", b"patientId,Target\np0,1\n");
-    refused("RSNAKaggle", folder.path(), json!({}), &["; set dataset.dataset_dir to ", "/rsna"]);
+    refused(
+        "RSNAKaggle",
+        folder.path(),
+        json!({}),
+        &["; it is in ", "/rsna: is that", "set dataset.dataset_dir to it"],
+    );
 }
 
 #[test]
@@ -120,9 +207,27 @@ fn names_that_are_no_utf_8_stay_apart_and_other_files_are_listed_by_kind() {
     }
     let samples = opened("DicomFolder", folder.path(), json!({}), Split::Train);
     assert_eq!(samples.ids().unwrap(), ["film\\xE8.dcm", "film\\xE9.dcm"]);
+    // Names, of which one is written as the other is printed, stay apart in lists as well.
+    put(folder.path(), "film\\xE8.dcm", &image("ann", 1));
+    put(folder.path(), "list.csv", b"id,label\nfilm\\xE8.dcm,0\nfilm\\xE9.dcm,1\nfilm\\x5CxE8.dcm,1\n");
+    for kind in ["path", "file_name"] {
+        let options = json!({ "csv": "list.csv", "label_column": "label", "id_kind": kind, "test_fraction": 0 });
+        let samples = opened("DicomFolder", folder.path(), options, Split::Train);
+        assert_eq!(samples.ids().unwrap(), ["film\\x5CxE8.dcm", "film\\xE8.dcm", "film\\xE9.dcm"]);
+        assert_eq!(samples.targets(), Targets::Classes(vec![1, 0, 1]), "{kind}");
+    }
+    put(folder.path(), "dataset.csv", b"subject,label\nfilm\\xE8,0\nfilm\\xE9.DCM,1\nfilm\\x5CxE8,1\n");
+    let samples = opened("RSNAKaggle", folder.path(), json!({ "test_fraction": 0 }), Split::Train);
+    assert_eq!(samples.groups().unwrap(), ["film\\x5CxE8", "film\\xE8", "film\\xE9"]);
+    assert_eq!(samples.targets(), Targets::Classes(vec![1, 0, 1]));
     let other = tempdir().unwrap();
     ["a.zip", "b.zip", "c.png"].iter().for_each(|name| put(other.path(), name, b"something else"));
-    refused("DicomFolder", other.path(), json!({}), &["none of 3 files", "3 are not DICOM: 2 .zip, 1 .png"]);
+    refused(
+        "DicomFolder",
+        other.path(),
+        json!({}),
+        &["none of 3 files", "3 are not DICOM: 2 .zip, 1 .png", "; unpack"],
+    );
 }
 
 #[test]

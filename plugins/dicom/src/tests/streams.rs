@@ -148,7 +148,7 @@ fn a_stream_of_the_same_making_reaches_its_decoder() {
 }
 
 /// The code of a fixture with one fragment.
-fn code(path: PathBuf) -> Vec<u8> {
+pub fn code(path: PathBuf) -> Vec<u8> {
     let file = fs::read(path).unwrap();
     let begin = file.windows(4).position(|four| four == [0xff, 0x4f, 0xff, 0x51]).unwrap();
     file[begin..file.len() - 8].to_vec()

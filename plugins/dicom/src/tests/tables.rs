@@ -163,7 +163,7 @@ fn words_for_no_value_are_no_classes_and_stop_or_are_left_out() {
     }
     let folder = four(["nan", "nan", "0", "0"]);
     let options = json!({ "csv": "list.csv", "label_column": "label", "unmatched": "skip" });
-    refused("DicomFolder", folder.path(), options, &["1 different labels"]);
+    refused("DicomFolder", folder.path(), options, &["`label` has one class only, `0`"]);
 }
 
 #[test]

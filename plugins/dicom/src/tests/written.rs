@@ -326,3 +326,28 @@ fn an_unknown_character_set_is_counted_and_a_legal_extension_is_not() {
         assert_eq!(notes.contains("unknown character set"), !said.is_empty(), "{characters}: {notes}");
     }
 }
+
+/// Each costs a walk of all that follows it, which a hostile file could ask for without end.
+#[test]
+fn strange_elements_without_a_length_are_passed_over_a_few_times_only() {
+    let nonsense = |number: u32| {
+        let parts = [
+            head(EXPLICIT_LITTLE, 0x0029_1010 + number, b"UN", u32::MAX),
+            head(EXPLICIT_LITTLE, 0xfffe_e000, b"UN", u32::MAX),
+            b"no element at all".to_vec(),
+            head(EXPLICIT_LITTLE, 0xfffe_e0dd, b"UN", 0),
+        ];
+        parts.concat()
+    };
+    for (count, is_read) in [(1, true), (16, true), (17, false), (200, false)] {
+        let plain = Picture { nested: Vec::new(), ..picture() }.attributes(EXPLICIT_LITTLE);
+        let strange: Vec<u8> = (0..count).flat_map(nonsense).collect();
+        let read = read(&wrapped(LITTLE, &[plain, strange, pixels(EXPLICIT_LITTLE)].concat()));
+        match read {
+            Ok((levels, _)) => assert!(is_read && levels == LEVELS, "{count}"),
+            Err(why) => {
+                assert!(!is_read && why.contains("has more than 16 elements that cannot be walked"), "{count}: {why}")
+            }
+        }
+    }
+}

@@ -23,6 +23,70 @@ fn lists_that_nearly_fit_say_how_they_differ_from_the_files() {
     folder.refused(json!({ "csv": "other.csv" }), &["could not read the list", "unpack ", "other.csv.zip"]);
 }
 
+#[test]
+fn lists_of_splits_that_nearly_fit_are_named_with_their_option() {
+    let folder = Folder::with(&["x/a.png", "x/b.png", "x/0007.png"]);
+    let options = |list: &str| json!({ "unlabelled": true, "split_lists": { "test": list } });
+    for (line, part) in [
+        ("x/A.png", "`x/A.png` and `x/a.png` differ in upper and lower case"),
+        ("7.png", "`7.png` and `0007.png` differ in leading zeros"),
+        ("D:\\x\\a.png", "differ in the folders before the name: the list has `D:/` too much"),
+    ] {
+        folder.write("test.txt", line);
+        folder.refused(options("test.txt"), &["/test.txt (dataset.options.split_lists.test): 1 of the listed", part]);
+    }
+    folder.write("test.txt", ".\\x\\a.png\r\nb.png\r\n");
+    assert_eq!(folder.ids(options("test.txt"), Split::Test), ["x/a.png", "x/b.png"]);
+    // A list is named where it lies.
+    folder.write("lists/deep.csv", "path\nx/gone.png\n");
+    let deep = json!({ "csv": "deep.csv", "folders": ["other", "lists"] });
+    folder.refused(deep, &["/lists/deep.csv: 1 of 1 listed images are not there"]);
+    folder.refused(
+        options("no.txt"),
+        &["/no.txt: could not read the list", "dataset.options.split_lists.test is `no.txt`"],
+    );
+    let lists = json!({ "csv": { "train": "no.csv" } });
+    folder.refused(lists, &["/no.csv: could not read the list", "(dataset.options.csv.train is `no.csv`)"]);
+}
+
+#[test]
+fn folders_whose_names_say_that_there_is_no_label_are_no_classes_unless_the_options_name_them() {
+    for word in ["nan", "NA", "None", "null"] {
+        let file = format!("{word}/c.png");
+        let folder = Folder::with(&["cat/a.png", "dog/b.png", &file, "dog/d.png"]);
+        folder.refused(
+            json!({}),
+            &["1 image in folders whose names stand for no label", word, "dataset.options.classes"],
+        );
+        let skipped = json!({ "missing": "skip" });
+        assert_eq!(folder.card(skipped.clone()).classes, ["cat", "dog"], "{word}");
+        assert_eq!(folder.ids(skipped, Split::Train), ["cat/a.png", "dog/b.png", "dog/d.png"], "{word}");
+        let named = json!({ "classes": [word, "cat", "dog"] });
+        assert_eq!(folder.card(named.clone()).classes, [word, "cat", "dog"]);
+        assert_eq!(folder.ids(named, Split::Train).len(), 4);
+        assert_eq!(folder.ids(json!({ "unlabelled": true }), Split::Train).len(), 4);
+    }
+}
+
+#[test]
+fn labels_that_are_numbers_are_in_their_order() {
+    let folder = Folder::with(&["a.png", "b.png", "c.png", "d.png"]);
+    folder.write("list.csv", "path,label\na.png,10.5\nb.png,-2\nc.png,2.5\nd.png,10.5\n");
+    let card = folder.card(json!({ "csv": "list.csv", "label_column": "label" }));
+    assert_eq!(card.classes, ["-2", "2.5", "10.5"]);
+}
+
+#[test]
+fn a_listed_name_of_a_file_that_is_no_image_is_called_so() {
+    let folder = Folder::with(&["x/a.png"]);
+    folder.write("x/b.gif", "GIF89a");
+    for name in ["b.gif", "b"] {
+        folder.write("list.csv", format!("path\na\n{name}\n"));
+        let part = format!("`{name}` is there, but is no image that is read");
+        folder.refused(json!({ "csv": "list.csv" }), &["1 of 2 listed images are not there", &part]);
+    }
+}
+
 /// torchxrayvision#145: the full-size films are unpacked in four folders, and their lists speak of a fifth.
 #[test]
 fn the_preset_reads_both_releases_of_chexpert() {
