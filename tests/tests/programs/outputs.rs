@@ -1,6 +1,7 @@
 //! What is written, what is never replaced, and what happens when it cannot be written.
 
 use selfsame_tests::{Running, Sandbox, TINY};
+use serde_json::Value;
 
 #[test]
 fn a_diverged_encoder_ends_the_run_and_replaces_no_checkpoint() {
@@ -124,4 +125,39 @@ fn a_folder_for_timm_says_what_the_network_is_and_what_it_came_from() {
         assert!(python.contains(part), "`{part}` is not in:\n{python}");
     }
     sandbox.run(&train("resnet8", "")).failed(2, &["timm has no network like encoder `resnet8`", "torchscript"]);
+}
+
+#[test]
+fn the_page_draws_the_embeddings_and_shows_images_only_where_it_may() {
+    for (more, has_images) in [("", true), ("--set train.report_images=false", false)] {
+        let sandbox = Sandbox::new();
+        sandbox.run(&format!("train {TINY} {more} --set scheduler.epochs=1 --output-dir run")).succeeded();
+        let drawn: Value = serde_json::from_slice(&std::fs::read(sandbox.path("run/gallery.json")).unwrap()).unwrap();
+        assert_eq!(drawn["points"].as_array().unwrap().len(), 40, "each validation image");
+        let neighbours = drawn["queries"][0]["neighbours"].as_array().unwrap();
+        let similarities: Vec<f64> = neighbours.iter().map(|neighbour| neighbour[1].as_f64().unwrap()).collect();
+        assert!(similarities.len() == 6 && similarities.is_sorted_by(|a, b| a >= b), "{similarities:?}");
+        assert_eq!(sandbox.path("run/gallery.png").exists(), has_images);
+        let page = std::fs::read_to_string(sandbox.path("run/report.html")).unwrap();
+        assert!(
+            page.contains("<h2>Embeddings</h2>")
+                && page.matches("<b ").count() + page.matches("<b class").count() >= 80
+        );
+        assert_eq!(page.contains("data:image/png;base64,"), has_images);
+        assert_eq!(page.contains("Nearest neighbours"), has_images);
+    }
+}
+
+#[test]
+fn images_without_labels_are_drawn_too() {
+    let sandbox = Sandbox::new();
+    selfsame_tests::bands::satellite(&sandbox.path("tiles"), 6, 12).unwrap();
+    let unlabelled =
+        TINY.replace("dataset.name=shapes --set dataset.options.train_size=64", "dataset.name=ImageFolder");
+    let more = "--set dataset.dataset_dir=tiles --set dataset.options.unlabelled=true --set data.val_fraction=0.25 \
+                --set augmentation.use_random_color=false --set scheduler.epochs=1 --set train.batch_size=6 --output-dir run";
+    sandbox.run(&format!("train {unlabelled} {more}")).succeeded();
+    let drawn: Value = serde_json::from_slice(&std::fs::read(sandbox.path("run/gallery.json")).unwrap()).unwrap();
+    assert_eq!((drawn["points"].as_array().unwrap().len(), &drawn["classes"]), (6, &serde_json::json!([])));
+    assert!(drawn["points"][0]["image"]["class"].is_null());
 }
