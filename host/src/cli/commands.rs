@@ -9,7 +9,7 @@ use crate::config::{self, Sources};
 use crate::conformance;
 use crate::output::host_services::HostServices;
 use crate::output::{report, timm, torchscript};
-use crate::plugin::{install, listing, remove, search, skeleton};
+use crate::plugin::{install, listing, pack, remove, search, skeleton};
 use crate::run::{encoder_file, state};
 use crate::train::signals::Stop;
 use crate::world::Start;
@@ -70,6 +70,10 @@ pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Fai
         Command::Plugins(PluginsCommand::Install { file, force }) => {
             let dirs = search::directories(&cli.common.plugins);
             say(&install::install(file, &install_folder()?, *force, &dirs)?.text(&dirs))?;
+        }
+        Command::Plugins(PluginsCommand::Pack { file, out, version, force }) => {
+            let dirs = search::directories(&cli.common.plugins);
+            say(&pack::pack(file, out, version.as_deref(), *force, &dirs)?.text())?;
         }
         Command::Plugins(PluginsCommand::Remove { name }) => say(&remove::remove(name, &install_folder()?)?)?,
         Command::Plugins(PluginsCommand::Check(arguments)) => check(cli, arguments)?,
