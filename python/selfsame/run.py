@@ -132,10 +132,13 @@ class Run:
         return {file.stem: json.loads(file.read_text("utf-8")) for file in files}
 
     def embeddings(
-        self, split: str = "all", *, dataset: str | None = None, folder: str | PathLike[str] | None = None, **settings: Any
-    ) -> Embeddings:
-        """Embeds a split (``train``, ``val``, ``test`` or ``all``) by ``selfsame embed``, DICOM files included. ``dataset`` and
-        ``folder`` name another data set than the run's; ``settings`` are values in place of the run's: ``**{"knn.k": 5}``.
+        self, split: str = "all", *, on: str | PathLike[str] | None = None, dataset: str | None = None, inputs: bool = False,
+        **settings: Any,
+    ) -> Embeddings:  # fmt: skip
+        """Embeds a split (``train``, ``val``, ``test`` or ``all``) by ``selfsame embed``, DICOM files included.
+
+        ``on``: a folder of new images in place of the run's data; ``dataset``: another data set plugin than the run's; ``inputs``:
+        what the encoder sees in place of embeddings, D = C · H · W; ``settings``: values in place of the run's, ``**{"knn.k": 5}``.
 
         Raises:
             ProgramError: what the program says of run, data set or device.
@@ -143,8 +146,9 @@ class Run:
         from . import call
 
         words: list[str | PathLike[str]] = ["embed", "--quiet", self.path, "--split", split]
+        words += ["--on", on] if on else []
         words += ["--dataset", dataset] if dataset else []
-        words += ["--dataset-dir", folder] if folder else []
+        words += ["--inputs"] if inputs else []
         for key, value in settings.items():
             words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
         with tempfile.TemporaryDirectory(prefix="selfsame-") as temporary:

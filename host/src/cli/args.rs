@@ -310,9 +310,15 @@ pub struct EmbedArgs {
     /// What embeds, and what is embedded.
     #[command(flatten)]
     pub trained: TrainedArgs,
-    /// The split to embed
-    #[arg(long, value_name = "SPLIT", value_parser = split_choice())]
-    pub split: SplitChoice,
+    /// The split to embed [default with --on: all]
+    #[arg(long, value_name = "SPLIT", required_unless_present = "on", value_parser = split_choice())]
+    pub split: Option<SplitChoice>,
+    /// A folder of new images, read as `predict` reads them
+    #[arg(long, value_name = "DIR", conflicts_with = "dataset_dir", value_parser = path())]
+    pub on: Option<PathBuf>,
+    /// Write what the encoder sees, in place of embeddings: each image prepared, float32 [C, H, W] in a row
+    #[arg(long)]
+    pub inputs: bool,
     /// The file to write: .npy (with a .csv beside it), .parquet or .safetensors
     #[arg(long, short, value_name = "FILE", value_parser = path())]
     pub out: PathBuf,
