@@ -1,10 +1,18 @@
-"""The program ``selfsame``: it trains image encoders without labels, on the libtorch that PyTorch brings."""
+"""The program ``selfsame``, which trains image encoders without labels on PyTorch's libtorch, and the runs that it leaves."""
+
+from __future__ import annotations
 
 import importlib.util
 import os
 import re
+import subprocess
 import sys
+import sysconfig
 from pathlib import Path
+
+from .run import Embeddings, Run, Score
+
+__all__ = ["Embeddings", "ProgramError", "Run", "Score", "call", "libtorch", "main", "program"]
 
 #: The version of PyTorch whose libtorch the program is built for.
 TORCH = "2.11.0"
@@ -12,6 +20,10 @@ TORCH = "2.11.0"
 UNFIT = 5
 
 _HERE = Path(__file__).resolve().parent
+
+
+class ProgramError(RuntimeError):
+    """What the program said when it failed; its exit code is the second argument (2 usage, 3 data, 4 plugin, 5 device)."""
 
 
 def program() -> Path:
@@ -47,27 +59,43 @@ def libtorch() -> Path:
     return folder / "lib"
 
 
-def _version(torch: Path) -> "str | None":
+def _version(torch: Path) -> str | None:
     """What the folder's ``version.py`` says, without ``+cu130`` and the like. PyTorch is not imported: that takes seconds."""
     try:
-        text = (torch / "version.py").read_text(encoding="utf-8")
+        said = re.search(r"^__version__ *= *['\"]([^'\"+]*)", (torch / "version.py").read_text("utf-8"), re.MULTILINE)
     except OSError:
         return None
-    said = re.search(r"^__version__ *= *['\"]([^'\"+]*)", text, re.MULTILINE)
-    return said and said.group(1)
+    return said.group(1) if said else None
+
+
+def _environment() -> dict[str, str]:
+    """The program's variables: where libtorch is, and below which folders pip puts plugins (the second with ``--target``)."""
+    libraries = [str(libtorch()), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    prefixes = [sysconfig.get_path("data"), str(_HERE.parent)]
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries), "SELFSAME_ENVIRONMENT": ":".join(prefixes)}
+
+
+def call(*arguments: str | os.PathLike[str]) -> str:
+    """Runs the program with these arguments and returns its standard output.
+
+    Raises:
+        ProgramError: it failed; the message is the program's own.
+        RuntimeError: there is no libtorch for it.
+    """
+    words = [str(program()), *map(os.fspath, arguments)]
+    ran = subprocess.run(words, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if ran.returncode:
+        raise ProgramError(ran.stderr.rpartition("error: ")[2].strip(), ran.returncode)
+    sys.stderr.write(ran.stderr)
+    return ran.stdout
 
 
 def main() -> None:
     """Becomes the program, with the same arguments."""
     try:
-        folder = libtorch()
-    except RuntimeError as reason:
-        print(f"error: {reason}", file=sys.stderr)
-        sys.exit(UNFIT)
-    before = os.environ.get("LD_LIBRARY_PATH")
-    path = f"{folder}:{before}" if before else str(folder)
-    try:
-        os.execve(program(), ["selfsame", *sys.argv[1:]], {**os.environ, "LD_LIBRARY_PATH": path})
+        os.execve(program(), ["selfsame", *sys.argv[1:]], _environment())
     except OSError as reason:
         print(f"error: {program()} cannot be started: {reason.strerror}; install the wheel again", file=sys.stderr)
-        sys.exit(UNFIT)
+    except RuntimeError as reason:
+        print(f"error: {reason}", file=sys.stderr)
+    sys.exit(UNFIT)

@@ -8,7 +8,6 @@ mod build;
 mod demo;
 mod dist;
 mod external;
-mod glibc;
 mod prerequisites;
 mod runpath;
 mod setup;

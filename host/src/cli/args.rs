@@ -64,8 +64,10 @@ pub enum Command {
     Predict(PredictArgs),
     /// Write a trained encoder as one file
     Export(ExportArgs),
-    /// Print a run's results and write its report.html
-    Report(RunArgs),
+    /// Print a run's results and write its report.html; several runs come onto one page
+    Report(ReportArgs),
+    /// List the runs below a folder with their scores, the best first
+    Runs(RunsArgs),
     /// Draw images of the data set beside their random views
     Preview(PreviewArgs),
     /// Show the plugins and what they provide
@@ -86,7 +88,7 @@ impl Command {
     pub fn computes(&self) -> bool {
         match self {
             Self::Plugins(command) => matches!(command, PluginsCommand::Check(_)),
-            _ => !matches!(self, Self::Report(_) | Self::Config(_)),
+            _ => !matches!(self, Self::Report(_) | Self::Runs(_) | Self::Config(_)),
         }
     }
 
@@ -103,6 +105,7 @@ impl Command {
         match self {
             Self::Evaluate(arguments) => arguments.json,
             Self::Doctor(arguments) => arguments.json,
+            Self::Runs(arguments) => arguments.json,
             Self::Plugins(PluginsCommand::List { json } | PluginsCommand::Inspect { json, .. }) => *json,
             Self::Plugins(PluginsCommand::Check(arguments)) => arguments.json,
             Self::Data(DataCommand::Stats { json, .. }) => *json,
@@ -208,12 +211,29 @@ impl From<SplitName> for Split {
     }
 }
 
-/// A run to look at.
+/// `selfsame report`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
-    /// The run's folder
-    #[arg(value_name = "RUN")]
-    pub run: PathBuf,
+pub struct ReportArgs {
+    /// The runs' folders
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// The page to write, for several runs; of one [default: its report.html]
+    #[arg(long, short, value_name = "FILE", value_parser = path())]
+    pub out: Option<PathBuf>,
+    /// Replace that file where it exists
+    #[arg(long, requires = "out")]
+    pub force: bool,
+}
+
+/// `selfsame runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// The folder that the runs are below
+    #[arg(value_name = "DIR", default_value = ".", value_parser = path())]
+    pub folder: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// An encoder: a run's, or given weights.
@@ -294,9 +314,15 @@ pub struct EmbedArgs {
     /// What embeds, and what is embedded.
     #[command(flatten)]
     pub trained: TrainedArgs,
-    /// The split to embed
-    #[arg(long, value_name = "SPLIT", value_parser = split_choice())]
-    pub split: SplitChoice,
+    /// The split to embed [default with --on: all]
+    #[arg(long, value_name = "SPLIT", required_unless_present = "on", value_parser = split_choice())]
+    pub split: Option<SplitChoice>,
+    /// A folder of new images, read as `predict` reads them
+    #[arg(long, value_name = "DIR", conflicts_with = "dataset_dir", value_parser = path())]
+    pub on: Option<PathBuf>,
+    /// Write what the encoder sees, in place of embeddings: each image prepared, float32 [C, H, W] in a row
+    #[arg(long)]
+    pub inputs: bool,
     /// The file to write: .npy (with a .csv beside it), .parquet or .safetensors
     #[arg(long, short, value_name = "FILE", value_parser = path())]
     pub out: PathBuf,

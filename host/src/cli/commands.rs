@@ -1,6 +1,6 @@
 //! One function a command.
 
-use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, RunArgs};
+use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, ReportArgs, RunsArgs};
 use super::failure::Failure;
 use super::plugin_args::{CheckArgs, PluginsCommand};
 use super::print::{ensure_new, pretty, say};
@@ -8,8 +8,9 @@ use super::{data, doctor, embed, evaluate, open, predict, preview, train};
 use crate::config::{self, Sources};
 use crate::conformance;
 use crate::output::host_services::HostServices;
+use crate::output::runs::{self, comparison};
 use crate::output::{report, timm, torchscript};
-use crate::plugin::{install, listing, remove, search, skeleton};
+use crate::plugin::{install, listing, pack, remove, search, skeleton};
 use crate::run::{encoder_file, state};
 use crate::train::signals::Stop;
 use crate::world::Start;
@@ -37,7 +38,12 @@ pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Fai
         Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?)?,
         Command::Predict(arguments) => say(&predict::predict(cli, arguments, bars)?)?,
         Command::Export(arguments) => export(cli, arguments, bars)?,
-        Command::Report(RunArgs { run }) => report(run)?,
+        Command::Report(arguments) => report(arguments)?,
+        Command::Runs(RunsArgs { folder, json }) => {
+            let mut found = runs::below(folder)?;
+            let sorted_by = runs::sort(&mut found);
+            say(&if *json { pretty(&runs::json(&found)) } else { runs::table(&found, sorted_by.as_ref()) })?;
+        }
         Command::Preview(arguments) => say(&preview::preview(cli, arguments, bars)?)?,
         Command::Plugins(PluginsCommand::List { json }) => {
             let registry = open::registry(&cli.common);
@@ -70,6 +76,10 @@ pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Fai
         Command::Plugins(PluginsCommand::Install { file, force }) => {
             let dirs = search::directories(&cli.common.plugins);
             say(&install::install(file, &install_folder()?, *force, &dirs)?.text(&dirs))?;
+        }
+        Command::Plugins(PluginsCommand::Pack { file, out, version, force }) => {
+            let dirs = search::directories(&cli.common.plugins);
+            say(&pack::pack(file, out, version.as_deref(), *force, &dirs)?.text())?;
         }
         Command::Plugins(PluginsCommand::Remove { name }) => say(&remove::remove(name, &install_folder()?)?)?,
         Command::Plugins(PluginsCommand::Check(arguments)) => check(cli, arguments)?,
@@ -160,10 +170,32 @@ fn export(cli: &Cli, arguments: &ExportArgs, bars: &MultiProgress) -> Result<(),
     Ok(())
 }
 
-fn report(run: &Path) -> Result<(), Failure> {
-    // A folder that cannot be written to keeps nobody from reading.
-    say(report::summary(run)?.trim_end())?;
-    say(&format!("\n{}", report::write_html(run)?.display()))?;
+fn report(arguments: &ReportArgs) -> Result<(), Failure> {
+    let ReportArgs { runs, out, force } = arguments;
+    if let Some(out) = out {
+        ensure_new(out, *force)?;
+    }
+    match (runs.as_slice(), out) {
+        ([run], out) => {
+            // A folder that cannot be written to keeps nobody from reading.
+            say(report::summary(run)?.trim_end())?;
+            let page = match out {
+                Some(out) => report::write_html_as(run, out).map(|()| out.clone())?,
+                None => report::write_html(run)?,
+            };
+            say(&format!("\n{}", page.display()))?;
+        }
+        (_, None) => {
+            return Err(Failure::usage(
+                "several runs come onto one page: name it with --out FILE, such as --out runs.html",
+            ));
+        }
+        (several, Some(out)) => {
+            let mut compared = comparison::write(several, out)?;
+            let sorted_by = runs::sort(&mut compared);
+            say(&format!("{}\n\n{}", runs::table(&compared, sorted_by.as_ref()), out.display()))?;
+        }
+    }
     Ok(())
 }
 

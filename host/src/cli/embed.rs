@@ -3,7 +3,7 @@
 use super::args::{Cli, EmbedArgs, SplitChoice};
 use super::evaluate::{dataset, splits, warn_of_other_samples};
 use super::failure::Failure;
-use super::open;
+use super::{new_images, open};
 use crate::config::Config;
 use crate::error::Error;
 use crate::evaluate::{self, TrainedRun};
@@ -22,8 +22,15 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
     let registry = open::registry(&cli.common);
     let services = HostServices::new(bars, &|| false);
     let (run, sets) = open::encoder(&arguments.trained.encoder, &registry, &services)?;
-    let resolved = run.configured(dataset(&arguments.trained), &sets)?;
-    written(&registry, arguments, bars, &services, &run, &resolved.config)
+    let (resolved, config) = match &arguments.on {
+        Some(on) => new_images::configured(&run, &registry, arguments.trained.dataset.as_deref(), on, &sets)?,
+        None => {
+            let resolved = run.configured(dataset(&arguments.trained), &sets)?;
+            let config = resolved.config.clone();
+            (resolved, config)
+        }
+    };
+    written(&registry, arguments, bars, &services, &run, &config)
         .map_err(|failure| open::naming_path(&resolved, failure))
 }
 
@@ -38,10 +45,12 @@ fn written(
     let compute = Compute::select(config)?;
     let (method, weights) = run.load(registry, compute.device)?;
     let splits = splits(config, registry, services)?;
-    warn_of_other_samples(run, &arguments.trained, &splits)?;
+    if arguments.on.is_none() {
+        warn_of_other_samples(run, &arguments.trained, &splits)?;
+    }
     let chosen = match arguments.split {
-        SplitChoice::All => splits.existing()?,
-        SplitChoice::One(split) => vec![split],
+        Some(SplitChoice::One(split)) => vec![split],
+        Some(SplitChoice::All) | None => splits.existing()?,
     };
     let mut parts =
         chosen.into_iter().map(|split| Ok(splits.open(split)?.sorted())).collect::<Result<Vec<_>, Error>>()?;
@@ -60,24 +69,32 @@ fn written(
         ("weights_sha256", weights.sha256.as_str()),
         ("selfsame_version", env!("CARGO_PKG_VERSION")),
     ];
-    let dim = embedder.encoder.feature_dim();
+    let (name, dim) = match arguments.inputs {
+        true => ("inputs", run.record.input_size.iter().product()),
+        false => ("embeddings", embedder.encoder.feature_dim()),
+    };
     let mut file = Embeddings::create(&arguments.out, arguments.force, &rows, dim, &facts)?;
     let counter = Counter::new(bars);
     for (part, source) in parts.iter().zip(&sources) {
-        let what = format!("embedding {} images", part.split.name());
+        let doing = if arguments.inputs { "preparing" } else { "embedding" };
+        let what = format!("{doing} {} images", part.split.name());
         let mut done = 0;
         counter.show(&what, done, source.len());
-        for embedded in embedder.batches(source) {
-            let embedded = embedded?;
-            done += embedded.size()[0] as usize;
-            file.push(&embedded)?;
+        let batches: Box<dyn Iterator<Item = _>> = match arguments.inputs {
+            true => Box::new(embedder.inputs(source)),
+            false => Box::new(embedder.batches(source)),
+        };
+        for batch in batches {
+            let batch = batch?;
+            done += batch.size()[0] as usize;
+            file.push(&batch)?;
             counter.show(&what, done, source.len());
         }
     }
     drop(counter);
     let files = file.finish()?;
     let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    Ok(format!("{} embeddings of length {dim} in {}", rows.ids.len(), files.join(" and ")))
+    Ok(format!("{} {name} of length {dim} in {}", rows.ids.len(), files.join(" and ")))
 }
 
 /// What is known of all parts' samples, one part after the other.

@@ -10,6 +10,7 @@ mod doctor;
 mod embed;
 mod evaluate;
 mod failure;
+mod new_images;
 mod open;
 mod own_config;
 mod plugin_args;

@@ -49,6 +49,22 @@ pub enum PluginsCommand {
         /// The name of a plugin, or of a data set or an encoder that it provides
         name: String,
     },
+    /// Pack a plugin file (`*.so`, `*.dataset.yaml`) as a Python wheel, which pip installs where `selfsame` finds it
+    #[command(disable_version_flag = true)]
+    Pack {
+        /// The plugin file
+        #[arg(value_parser = path())]
+        file: PathBuf,
+        /// The folder to write the wheel into
+        #[arg(long, short, value_name = "DIR", default_value = ".", value_parser = path())]
+        out: PathBuf,
+        /// The package's version [default: the plugin's]
+        #[arg(long, value_name = "VERSION")]
+        version: Option<String>,
+        /// Replace a wheel of the same name
+        #[arg(long)]
+        force: bool,
+    },
     /// Open one plugin file (`*.so`, `*.dataset.yaml`), read its cards, and copy it with its digest into your data folder, where
     /// every run finds it
     Install {

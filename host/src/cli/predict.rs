@@ -3,10 +3,9 @@
 use super::args::{Cli, PredictArgs};
 use super::evaluate::splits;
 use super::failure::Failure;
-use super::open;
 use super::print::ensure_new;
-use crate::config::schema::LimitConfig;
-use crate::config::{Config, Origin};
+use super::{new_images, open};
+use crate::config::Config;
 use crate::error::Error;
 use crate::evaluate::{self, AboutClassifier, Classifier, TrainedRun, WeightsOrigin};
 use crate::output::counter::Counter;
@@ -28,14 +27,8 @@ pub fn predict(cli: &Cli, arguments: &PredictArgs, bars: &MultiProgress) -> Resu
     let registry = open::registry(&cli.common);
     let services = HostServices::new(bars, &|| false);
     let run = TrainedRun::open(&arguments.run)?;
-    let mut resolved =
-        run.configured(Some((dataset(&run, arguments), Some(&arguments.on))), &sets(&run, arguments, &registry)?)?;
-    let flag = Origin::Flag(format!("--on {}", arguments.on.display()));
-    resolved.origins.insert("dataset.dataset_dir".to_owned(), flag);
-    let mut config = resolved.config.clone();
-    // All of the folder's images, whatever the run has held out or left out of its own.
-    config.data.val_fraction = 0.0;
-    config.data.limit = LimitConfig::default();
+    let PredictArgs { dataset, on, sets, .. } = arguments;
+    let (resolved, config) = new_images::configured(&run, &registry, dataset.as_deref(), on, sets)?;
     let table = predicted(&registry, arguments, bars, &services, &run, &config)
         .map_err(|failure| open::naming_path(&resolved, failure))?;
     let Some((out, format)) = arguments.out.as_deref().zip(format) else { return Ok(table.csv()?) };
@@ -59,26 +52,6 @@ fn format(out: &Path, force: bool) -> Result<Format, Failure> {
         Some("parquet") => Ok(Format::Parquet),
         _ => Err(Failure::usage(format!("{}: expected a name that ends in .csv or .parquet", out.display()))),
     }
-}
-
-/// The plugin's name: that of the data set that the run's probes learned from, unless another one is named.
-fn dataset<'a>(run: &'a TrainedRun, arguments: &'a PredictArgs) -> &'a str {
-    let own = run.config.linear_head.dataset.name.as_deref().unwrap_or(&run.config.dataset.name);
-    arguments.dataset.as_deref().unwrap_or(own)
-}
-
-/// The user's values, after those options of the run's own data set that say how its files become images.
-fn sets(run: &TrainedRun, arguments: &PredictArgs, registry: &Registry) -> Result<Vec<String>, Failure> {
-    let (head, own) = (&run.config.linear_head.dataset, &run.config.dataset);
-    let options = match (&arguments.dataset, &head.name) {
-        (Some(_), _) => None,
-        (None, Some(_)) => Some(&head.options),
-        (None, None) => Some(&own.options),
-    };
-    let of_samples = registry.dataset_card(dataset(run, arguments)).map_err(Error::from)?.sample_options;
-    let options = options.into_iter().flatten().filter(|(key, _)| !of_samples.contains(key));
-    let options = options.map(|(key, value)| format!("dataset.options.{key}={value}"));
-    Ok(options.chain(arguments.sets.iter().cloned()).collect())
 }
 
 fn predicted(

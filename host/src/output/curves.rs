@@ -4,7 +4,16 @@ use plotters::prelude::*;
 use std::ops::Range;
 
 /// The colours of a chart's lines, in order (Okabe & Ito 2008, distinguishable by colour-blind readers).
-pub(super) const COLORS: [(u8, u8, u8); 4] = [(0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167)];
+pub(super) const COLORS: [(u8, u8, u8); 8] = [
+    (0, 114, 178),
+    (213, 94, 0),
+    (0, 158, 115),
+    (204, 121, 167),
+    (86, 180, 233),
+    (230, 159, 0),
+    (0, 0, 0),
+    (128, 128, 128),
+];
 
 /// One line: its name and its points (step, value). Values that are not finite are gaps.
 pub(super) struct Series {

@@ -15,6 +15,7 @@ pub mod predictions;
 pub mod progress;
 pub mod recorder;
 pub mod report;
+pub mod runs;
 pub mod scores;
 pub mod stats_table;
 pub mod tensorboard;

@@ -64,19 +64,27 @@ pub fn summary(run_dir: &Path) -> Result<String, Error> {
 
 /// Writes a run's page, which needs no other file and no network, and says where it is.
 pub fn write_html(run_dir: &Path) -> Result<PathBuf, Error> {
+    let path = run_dir.join(REPORT_FILE);
+    write_html_as(run_dir, &path)?;
+    Ok(path)
+}
+
+/// Writes a run's page under this name.
+///
+/// # Errors
+/// A folder that holds no run, files that cannot be read or written.
+pub fn write_html_as(run_dir: &Path, path: &Path) -> Result<(), Error> {
     let log = metrics::read(run_dir)?;
     let record = so_far(RunRecord::read(run_dir)?, &log);
     let config_path = run_dir.join(CONFIG_FILE);
     let config = regular_file::read_text(&config_path).naming("read", &config_path)?;
     let evaluations = evaluate::read_all(run_dir)?;
     let page = html::page(&record, &config, &log, &evaluations, gallery::read(run_dir)?.as_ref());
-    let path = run_dir.join(REPORT_FILE);
-    write_atomically(&Disk, &path, page.as_bytes())?;
-    Ok(path)
+    Ok(write_atomically(&Disk, path, page.as_bytes())?)
 }
 
 /// The record of a run that goes on or was killed, with what its log knows already.
-fn so_far(mut record: RunRecord, log: &[metrics::Record]) -> RunRecord {
+pub(super) fn so_far(mut record: RunRecord, log: &[metrics::Record]) -> RunRecord {
     if record.status == RunStatus::Running {
         for line in log.iter().filter(|line| line.event != "step") {
             let named = |(name, value): (&String, &f64)| match line.event.as_str() {

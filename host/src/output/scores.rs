@@ -1,6 +1,7 @@
 //! The scores of a run: the encoder before its first step beside itself after the last.
 
 use crate::metric::{self, Metric, Probe};
+use crate::probe::SCORES;
 use crate::run::record::{DataSetRecord, RunRecord};
 use comfy_table::{CellAlignment, Table, presets};
 use selfsame_plugin_api::Split;
@@ -93,6 +94,12 @@ pub fn scored_on(record: &RunRecord) -> Option<String> {
         _ => String::new(),
     };
     Some(format!("Scored on {size} {split} images of {}{learned}.", called(probed)))
+}
+
+/// The score that says most where it is there: AUROC, which stands on no threshold, else accuracy.
+pub(super) fn main_score(has: impl Fn(&str) -> bool) -> Option<&'static Metric> {
+    let ranked = [metric::AUROC.name, metric::ACCURACY.name].into_iter().filter(|name| has(name));
+    ranked.into_iter().find_map(|name| SCORES.iter().map(|score| score.metric).find(|metric| metric.name == name))
 }
 
 /// The scores before and after training, and what they are of.

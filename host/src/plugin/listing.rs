@@ -10,15 +10,23 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::{fmt::Write, path::Path};
 
-/// All files of the search path, one a row, with the reason where a file cannot be used; as wide as the terminal, where
-/// there is one.
+/// A table for each folder of the search path that has plugin files, one a row, with the reason where a file cannot be used;
+/// as wide as the terminal, where there is one.
 pub fn table(registry: &Registry) -> String {
+    let folders = registry.folders().map(|(dir, files)| format!("{dir}\n{}", folder_table(registry, dir, &files)));
+    let tables: Vec<String> = folders.collect();
+    if tables.is_empty() { "no plugins are found".into() } else { tables.join("\n\n") }
+}
+
+fn folder_table(registry: &Registry, dir: &SearchDir, files: &[&ScannedFile]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["file", "plugin", "data sets", "encoders", "status"]);
-    for file in registry.files() {
-        let path = file.path.display().to_string();
+    let folder = dir.path.canonicalize().unwrap_or_else(|_| dir.path.clone());
+    for file in files {
+        // A link's file may lie elsewhere.
+        let path = file.path.strip_prefix(&folder).unwrap_or(&file.path).display().to_string();
         match &file.provided {
             Ok(provided) => {
                 let (datasets, encoders) = (provided.datasets(), provided.encoders());
@@ -30,7 +38,7 @@ pub fn table(registry: &Registry) -> String {
             Err(reason) => table.add_row([path, String::new(), String::new(), String::new(), reason.clone()]),
         };
     }
-    table.to_string()
+    table
 }
 
 /// What is to be known of a usable file.
@@ -44,18 +52,19 @@ fn remarks(registry: &Registry, file: &ScannedFile) -> Vec<String> {
     conflict.into_iter().chain(file.others.clone()).collect()
 }
 
-/// The same as an array of `{path, ok, reason, remarks, manifest}`.
+/// The same as an array of `{path, origin, ok, reason, remarks, manifest}`; `origin` says why the file's folder is searched.
 pub fn json(registry: &Registry) -> Value {
-    let file = |file: &ScannedFile| {
+    let file = |(dir, file): (&SearchDir, &ScannedFile)| {
         json!({
             "path": file.path,
+            "origin": dir.origin,
             "ok": file.provided.is_ok(),
             "reason": file.provided.as_ref().err(),
             "remarks": remarks(registry, file),
             "manifest": file.provided.as_ref().ok().map(Provided::json),
         })
     };
-    registry.files().iter().map(file).collect()
+    registry.folders().flat_map(|(dir, files)| files.into_iter().map(move |file| (dir, file))).map(file).collect()
 }
 
 /// A plugin with the cards of all that it provides.
@@ -108,6 +117,13 @@ impl Inspection {
         }
         let reason = format!("cards that cannot be used; put them right in the plugin:\n  {}", reasons.join("\n  "));
         Err(PluginFailure::Unusable { path: self.path.clone(), reason })
+    }
+
+    /// Summary and licence of each card that keeps its contract, data sets first.
+    pub(super) fn summaries(&self) -> impl Iterator<Item = (&str, &str)> {
+        let datasets = self.datasets.iter().flatten().map(|card| (card.summary.as_str(), card.licence.as_str()));
+        let encoders = self.encoders.iter().flatten().map(|card| (card.summary.as_str(), card.licence.as_str()));
+        datasets.chain(encoders)
     }
 
     fn errors(&self) -> impl Iterator<Item = &PluginError> {

@@ -16,6 +16,7 @@ pub mod listing;
 mod load;
 mod log;
 mod manifest;
+pub mod pack;
 mod plugin_context;
 mod provided;
 mod registry;

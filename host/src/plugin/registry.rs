@@ -356,6 +356,12 @@ impl Registry {
         })
     }
 
+    /// The folders that were searched and have plugin files, in order, each with its files.
+    pub fn folders(&self) -> impl Iterator<Item = (&SearchDir, Vec<&ScannedFile>)> {
+        let files = |at: usize| self.files.iter().filter(|file| file.folder == at).collect::<Vec<_>>();
+        self.searched.iter().enumerate().map(move |(at, dir)| (dir, files(at))).filter(|(_, files)| !files.is_empty())
+    }
+
     /// The files that provide a data set, an encoder or a plugin of this name.
     pub(super) fn providers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a ScannedFile> {
         self.files.iter().filter(move |file| file.provides(Kind::Any, name))

@@ -1,6 +1,6 @@
 //! Where plugins are looked for.
 
-use super::description;
+use super::{description, pack};
 use crate::home;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const FLAG: &str = "--plugins";
 const VARIABLE: &str = "SELFSAME_PLUGINS";
 const HERE: &str = "current folder";
+/// Folders below which a Python environment keeps its data, set by the wheel's own starter.
+const ENVIRONMENT: &str = "SELFSAME_ENVIRONMENT";
 
 /// A folder to look for `*.so` and `*.dataset.yaml` files in (not below it).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +45,8 @@ impl std::fmt::Display for SearchDir {
 }
 
 /// The search path, first to last: `--plugins`, `SELFSAME_PLUGINS` (separated by `:`), `./plugins`, the folder `plugins`
-/// beside the executable, and `selfsame/plugins` in the user's data folder.
+/// beside the executable, `share/selfsame/plugins` of the Python environment that the program was started from, and
+/// `selfsame/plugins` in the user's data folder.
 pub fn directories(flags: &[PathBuf]) -> Vec<SearchDir> {
     let mut dirs: Vec<_> = flags.iter().map(|path| SearchDir::new(path, FLAG)).collect();
     if let Some(paths) = std::env::var_os(VARIABLE) {
@@ -54,6 +57,11 @@ pub fn directories(flags: &[PathBuf]) -> Vec<SearchDir> {
     dirs.push(SearchDir::new("plugins", HERE));
     if let Some(folder) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
         dirs.push(SearchDir::new(folder.join("plugins"), "beside the executable"));
+    }
+    if let Some(folders) = std::env::var_os(ENVIRONMENT) {
+        let folders = std::env::split_paths(&folders).filter(|folder| folder.is_absolute());
+        let folders = folders.map(|folder| folder.join(pack::FOLDER)).filter(|folder| folder.is_dir());
+        dirs.extend(folders.map(|folder| SearchDir::new(folder, "Python environment")));
     }
     dirs.extend(user_directory().map(|path| SearchDir::new(path, "user's data folder")));
     dirs

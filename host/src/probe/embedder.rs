@@ -61,6 +61,13 @@ impl Embedder<'_> {
         source.batches(plan, self.device).map(|batch| self.frozen(&self.views.eval(&batch?.images)?))
     }
 
+    /// What the encoder sees of all samples in order, a batch `[B, C · H · W]` at a time.
+    pub fn inputs<'a>(&'a self, source: &'a Source) -> impl Iterator<Item = Result<Tensor>> + 'a {
+        let places: Vec<_> = (0..source.len()).collect();
+        let plan = places.chunks(self.batch).map(<[usize]>::to_vec).collect();
+        source.batches(plan, self.device).map(|batch| Ok(self.views.eval(&batch?.images)?.f_flatten(1, -1)?))
+    }
+
     /// [`Embedder::batches`] in one tensor, `[N, D]`.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! The record of a run that begins or goes on.
 
-use super::record::{DataSetRecord, RunRecord, RunStatus, changed_plugins};
+use super::record::{DataSetRecord, RunRecord, RunStatus, StoredImages, changed_plugins};
 use crate::config::{self, Config};
-use crate::data::Size;
+use crate::data::{Depth, Size, loader};
 use crate::metric::Probe;
 use crate::native;
 use crate::plugin::Registry;
@@ -29,6 +29,7 @@ pub fn new_record(
     RunRecord {
         dataset: data.encoder_name(),
         image_size: Some(data.image_size()),
+        stored_images: data.encoder.first().map(|data| stored_images(config, &data.card)),
         normalization: data.statistics().map(|(mean, std)| Normalization { mean, std }),
         split_sizes,
         data_sets,
@@ -49,9 +50,15 @@ pub fn given_record(
         status: RunStatus::Completed,
         dataset: card.name.clone(),
         image_size: Some(image_size),
+        stored_images: Some(stored_images(config, card)),
         normalization: card.normalization.clone(),
         ..blank(config, registry, Device::Cpu, input_size)
     }
+}
+
+/// How images of this data set are kept.
+fn stored_images(config: &Config, card: &Card) -> StoredImages {
+    StoredImages { channels: card.channels, bit_depth: Depth::of(card).bits(), side: loader::store_side(config, card) }
 }
 
 /// What is known of a run without its data.
@@ -77,6 +84,7 @@ fn blank(config: &Config, registry: &Registry, device: Device, input_size: [usiz
         dataset: String::new(),
         input_size,
         image_size: None,
+        stored_images: None,
         normalization: None,
         split_sizes: BTreeMap::new(),
         data_sets: Vec::new(),

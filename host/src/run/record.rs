@@ -57,6 +57,9 @@ pub struct RunRecord {
     /// The size of its images before `preprocess`; none in records of earlier versions.
     #[serde(default)]
     pub image_size: Option<Size>,
+    /// How its images are kept before the views are made of them; none in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_images: Option<StoredImages>,
     /// Statistics that `augmentation.normalize: dataset` stands for in this run; none: pixels stay in 0–1.
     #[serde(default)]
     pub normalization: Option<Normalization>,
@@ -84,6 +87,17 @@ pub struct RunRecord {
     /// infinities are written as null and read as not-a-number.
     #[serde(deserialize_with = "null_is_nan")]
     pub metrics: BTreeMap<String, f64>,
+}
+
+/// How the images of a run's first data set are kept once they are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredImages {
+    /// Channels, before grey ones are repeated.
+    pub channels: usize,
+    /// Bits of a value, 8 or 16.
+    pub bit_depth: u8,
+    /// Length that longer shorter sides are reduced to, in pixels; none: all pixels are kept.
+    pub side: Option<usize>,
 }
 
 /// A data set of a run.
@@ -265,6 +279,7 @@ pub(crate) mod tests {
             dataset: "CIFAR10".into(),
             input_size: [3, 32, 32],
             image_size: Some(Size::square(32)),
+            stored_images: Some(StoredImages { channels: 3, bit_depth: 8, side: Some(64) }),
             normalization: None,
             split_sizes: BTreeMap::from([("train".into(), 45_000), ("val".into(), 5_000)]),
             data_sets: vec![DataSetRecord {

@@ -29,7 +29,7 @@ fn an_installed_plugin_is_found_from_everywhere_and_not_replaced_by_accident() {
     let installed = run(&sandbox, &format!("plugins install {file}")).succeeded();
     assert!(installed.stdout.contains("shapes") && installed.stdout.contains("data-home"), "{}", installed.stdout);
     let listed = run(&sandbox, "plugins list").succeeded();
-    assert!(listed.stdout.contains("data-home/selfsame/plugins/libselfsame_plugin_shapes.so"), "{}", listed.stdout);
+    assert!(listed.stdout.contains("data-home/selfsame/plugins (user's data folder)"), "{}", listed.stdout);
     let versions =
         format!("selfsame-plugin-shapes {0}; this one is selfsame-plugin-shapes {0}", env!("CARGO_PKG_VERSION"));
     run(&sandbox, &format!("plugins install {file}")).failed(2, &["shapes.so", &versions, "--force"]);

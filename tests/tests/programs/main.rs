@@ -31,6 +31,7 @@ mod preview;
 mod probes;
 mod provenance;
 mod resume;
+mod runs;
 mod save_now;
 mod startup;
 mod train;

@@ -1,9 +1,12 @@
 //! The page of a run: static, one file, no scripts. It says first what came of the run, then how; what few look for is
 //! folded.
 
+mod comparison;
 mod evaluation;
 mod gallery;
 mod verdict;
+
+pub(super) use comparison::comparison;
 
 use super::curves::{COLORS, Series, svg};
 use super::facts::{evaluation_warnings, facts};
@@ -45,7 +48,6 @@ pub(super) fn page(
     evaluations: &[(String, Evaluation)],
     drawn: Option<&Drawn>,
 ) -> String {
-    let title = escape(&format!("{} on {}", record.encoder, record.dataset));
     let mut facts_rows = String::new();
     for (name, value) in facts(record) {
         facts_rows.push_str(&format!("<tr><th>{name}</th><td>{}</td></tr>\n", escape(&value)));
@@ -55,20 +57,28 @@ pub(super) fn page(
         charts.push_str(&chart(shown, &names, metrics));
     }
     format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-         {verdict}{warnings}{scores}{evaluations}{gallery}\
+        "{head}{verdict}{warnings}{scores}{evaluations}{gallery}\
          <h2>Curves</h2>\n<div class=\"charts\">\n{charts}</div>\n\
          <h2>Run</h2>\n<table class=\"facts\">\n{facts_rows}</table>\n\
          <details><summary>Configuration</summary>\n<pre>{config}</pre></details>\n</body>\n</html>\n",
+        head = head(&format!("{} on {}", record.encoder, record.dataset)),
         verdict = verdict::verdict(record, evaluations),
         scores = scores(record),
         warnings = warnings(record, evaluations),
         evaluations = evaluated(evaluations),
         gallery = drawn.map(gallery::gallery).unwrap_or_default(),
         config = escape(config),
+    )
+}
+
+/// A page up to its title.
+fn head(title: &str) -> String {
+    let title = escape(title);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
     )
 }
 
@@ -146,20 +156,29 @@ fn chart(shown: &Metric, names: &[String], metrics: &[Record]) -> String {
     };
     let mut key = String::new();
     if series.len() > 1 {
-        for (Series { name, .. }, (r, g, b)) in series.iter().zip(COLORS) {
-            key.push_str(&format!(
-                "<span class=\"key\"><i style=\"background:rgb({r},{g},{b})\"></i>{}</span>",
-                legend(name)
-            ));
+        for (at, Series { name, .. }) in series.iter().enumerate() {
+            key.push_str(&format!("<span class=\"key\">{}{}</span>", color(at), legend(name)));
         }
     }
-    let better = match shown.better {
+    figure(shown.axis, shown.better, &key, &drawing, "step")
+}
+
+/// The colour of a chart's line.
+fn color(line: usize) -> String {
+    let (r, g, b) = COLORS[line % COLORS.len()];
+    format!("<i style=\"background:rgb({r},{g},{b})\"></i>")
+}
+
+/// A drawing under its title; `key` says what its lines are.
+fn figure(title: &str, better: Option<Better>, key: &str, drawing: &str, axis: &str) -> String {
+    let better = match better {
         Some(Better::Up) => " ↑",
         Some(Better::Down) => " ↓",
         None => "",
     };
-    let title = shown.axis;
-    format!("<figure><figcaption>{title}{better}{key}</figcaption>\n{drawing}<div class=\"axis\">step</div></figure>\n")
+    format!(
+        "<figure><figcaption>{title}{better}{key}</figcaption>\n{drawing}<div class=\"axis\">{axis}</div></figure>\n"
+    )
 }
 
 /// What a line is of, where the figure's title says of which quantity.

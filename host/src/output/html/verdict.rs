@@ -1,10 +1,9 @@
 //! The first lines of the page: what was trained on what, and how good it is beside the untrained encoder.
 
-use super::super::scores::scored_on;
+use super::super::scores::{main_score, scored_on};
 use super::escape;
 use crate::evaluate::{Evaluation, MetricSummary, Protocol};
 use crate::metric::{self, Metric, Probe};
-use crate::probe::SCORES;
 use crate::run::record::{RunRecord, RunStatus};
 use selfsame_plugin_api::Split;
 
@@ -111,12 +110,6 @@ fn measured(record: &RunRecord) -> Option<String> {
         before.unwrap_or_default(),
         escape(&scored_on(record).unwrap_or_default())
     ))
-}
-
-/// The score that says most where it is there: AUROC, which stands on no threshold, else accuracy.
-fn main_score(has: impl Fn(&str) -> bool) -> Option<&'static Metric> {
-    let ranked = [metric::AUROC.name, metric::ACCURACY.name].into_iter().filter(|name| has(name));
-    ranked.into_iter().find_map(|name| SCORES.iter().map(|score| score.metric).find(|metric| metric.name == name))
 }
 
 #[cfg(test)]

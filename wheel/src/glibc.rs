@@ -1,13 +1,15 @@
 //! Which C library a program needs.
 
-use anyhow::{Context, Result};
 use object::read::elf::FileHeader;
 use object::{LittleEndian, elf};
 
 /// The newest version of glibc's symbols that the program or library is bound to, major and minor number; the oldest there is
 /// where it is bound to none.
-pub fn needed(program: &[u8]) -> Result<(u32, u32)> {
-    let header = elf::FileHeader64::<LittleEndian>::parse(program).context("it is no program of this machine")?;
+///
+/// # Errors
+/// What is no 64-bit little-endian ELF file, or a damaged one.
+pub(super) fn needed(program: &[u8]) -> object::Result<(u32, u32)> {
+    let header = elf::FileHeader64::<LittleEndian>::parse(program)?;
     let sections = header.sections(LittleEndian, program)?;
     let mut newest = (2, 2);
     let Some((mut needs, link)) = sections.gnu_verneed(LittleEndian, program)? else { return Ok(newest) };
