@@ -54,6 +54,8 @@ pub struct ConfigArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at a folder of images and write a run file for it, each value with its reason
+    Init(InitArgs),
     /// Train an encoder
     Train(TrainArgs),
     /// Judge a trained encoder with labels, on the test split
@@ -119,6 +121,23 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
+/// `selfsame init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder with the images: DICOM, PNG, JPEG, TIFF, WebP or BMP, with or without labels
+    #[arg(value_name = "FOLDER", value_parser = path())]
+    pub folder: PathBuf,
+    /// The run file to write [default: the folder's name with .yaml, here]
+    #[arg(long, short, value_name = "FILE.yaml", value_parser = path())]
+    pub out: Option<PathBuf>,
+    /// Replace the file where it exists
+    #[arg(long)]
+    pub force: bool,
+    /// How long the run may take; the number of epochs follows from it
+    #[arg(long, value_name = "MINUTES", default_value = "6", value_parser = positive(60 * 24 * 30))]
+    pub minutes: usize,
+}
+
 /// `selfsame train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
@@ -133,6 +152,9 @@ pub struct TrainArgs {
     /// nothing to continue
     #[arg(long, value_name = "RUN|must", num_args = 0..=1, default_missing_value = "", value_parser = resume())]
     pub resume: Option<Resume>,
+    /// Do everything up to the first steps, say how long the run would take and how much memory, and write nothing
+    #[arg(long, conflicts_with_all = ["resume", "processes"])]
+    pub dry_run: bool,
     /// Train with N processes on this machine, `auto` for one on each GPU; they compute what one computes. Of other
     /// launchers (torchrun, srun, mpirun) the variables are read. 1 trains alone whatever they say
     #[arg(long, value_name = "N|auto", value_parser = processes())]

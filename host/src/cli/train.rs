@@ -1,6 +1,7 @@
 //! `selfsame train`: from a configuration to a run's folder.
 
 use super::args::{Cli, Resume, TrainArgs};
+use super::dry_run::dry_run;
 use super::failure::Failure;
 use super::open::{self, PathFlag};
 use super::own_config;
@@ -42,6 +43,12 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, start: Start, bars: &MultiProgres
     let resume = arguments.resume.as_ref().map(|_| "train.resume_from_last_checkpoint=true".to_owned());
     let resolved = open::configuration(&config, resume.as_slice(), folder.as_slice(), &registry)?;
     own_config::ensure_one_run(&resolved, &config.files)?;
+    if arguments.dry_run {
+        return match start {
+            Start::Alone => say(&dry_run(&resolved, &registry, bars)?),
+            _ => Err(Failure::usage("`--dry-run` measures one process alone; leave out what starts several")),
+        };
+    }
     let folder = &resolved.config.train.output_dir;
     if arguments.resume == Some(Resume::Must) && !without_checkpoint::can_go_on(folder)? {
         return Err(Failure::usage(format!(

@@ -1,6 +1,6 @@
 //! What a run leaves for people: metrics, progress, reports, exported encoders.
 
-mod bars;
+pub mod bars;
 pub mod contact_sheet;
 pub mod counter;
 mod curves;

@@ -13,6 +13,7 @@ const OF_PIXELS: [&str; 3] = ["channels", "bit_depth", "max_pixels"];
 pub fn before_reading(name: &str) -> Card {
     let mut card = Card::new(name, "Your own images: a folder per class, a folder without classes, or a CSV list")
         .images(3, 8, (224, 224))
+        .surveys()
         .licence("that of your images")
         .citation("none: your own images")
         .recommended(json!({ "augmentation": {
