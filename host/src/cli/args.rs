@@ -2,7 +2,9 @@
 
 use super::plugin_args::PluginsCommand;
 pub use super::values::{Processes, Resume, SplitChoice};
-use super::values::{path, positive, positive_number, processes, resume, scored_split, split_choice};
+use super::values::{
+    ProgressTo, path, positive, positive_number, processes, progress, resume, scored_split, split_choice,
+};
 use crate::device;
 use crate::evaluate::Protocol;
 use crate::output::logging::Color;
@@ -81,6 +83,18 @@ pub enum Command {
     Data(DataCommand),
     /// Show what this machine offers, and what to do where something is missing (exit code 5)
     Doctor(DoctorArgs),
+    /// Print the script that completes commands and options in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual's pages
+    #[command(hide = true)]
+    Man {
+        /// The folder to write them into
+        #[arg(value_name = "DIR", value_parser = path())]
+        folder: PathBuf,
+    },
 }
 
 impl Command {
@@ -88,7 +102,7 @@ impl Command {
     pub fn computes(&self) -> bool {
         match self {
             Self::Plugins(command) => matches!(command, PluginsCommand::Check(_)),
-            _ => !matches!(self, Self::Report(_) | Self::Config(_)),
+            _ => !matches!(self, Self::Report(_) | Self::Config(_) | Self::Completions { .. } | Self::Man { .. }),
         }
     }
 
@@ -155,6 +169,10 @@ pub struct TrainArgs {
     /// Do everything up to the first steps, say how long the run would take and how much memory, and write nothing
     #[arg(long, conflicts_with_all = ["resume", "processes"])]
     pub dry_run: bool,
+    /// How it comes along: bars and lines for people, or a line of JSON for each event, on standard error in place of all else
+    /// or in a file (a pipe, /dev/fd/3)
+    #[arg(long, value_name = "bars|json|json:FILE", default_value = "bars", value_parser = progress())]
+    pub progress: ProgressTo,
     /// Train with N processes on this machine, `auto` for one on each GPU; they compute what one computes. Of other
     /// launchers (torchrun, srun, mpirun) the variables are read. 1 trains alone whatever they say
     #[arg(long, value_name = "N|auto", value_parser = processes())]

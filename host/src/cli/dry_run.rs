@@ -88,7 +88,8 @@ fn text(config: &Config, measured: &Rehearsal) -> String {
     );
     let taken = measured.memory.map(|bytes| format!("{} were taken by the steps", DecimalBytes(bytes)));
     let free = free.map(|bytes| format!("{} are free now", DecimalBytes(bytes)));
-    let pixels = Some(format!("{} are all images, decoded (on disk where they do not fit)", DecimalBytes(measured.pixels)));
+    let pixels =
+        Some(format!("{} are all images, decoded (on disk where they do not fit)", DecimalBytes(measured.pixels)));
     line("memory", [taken, pixels, free].into_iter().flatten().collect::<Vec<_>>().join("; "));
     let folder = &train.output_dir;
     let state = match holds_run(folder) {

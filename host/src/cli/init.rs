@@ -42,7 +42,8 @@ pub fn init(cli: &Cli, arguments: &InitArgs, bars: &MultiProgress) -> Result<Str
         folder.display(),
         proposed.found,
         out.display(),
-        name = shell_words::quote(&run.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())),
+        name =
+            shell_words::quote(&run.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())),
     ))
 }
 
@@ -66,7 +67,10 @@ fn ensure_folder(out: &Path) -> Result<(), Failure> {
     if folder.is_dir() {
         return Ok(());
     }
-    Err(Failure::usage(format!("{}: there is no such folder to write into; make it, or name another --out", folder.display())))
+    Err(Failure::usage(format!(
+        "{}: there is no such folder to write into; make it, or name another --out",
+        folder.display()
+    )))
 }
 
 /// A run's folder that is not there yet.
@@ -82,9 +86,12 @@ mod tests {
 
     #[test]
     fn names_of_files_are_plain() {
-        for (folder, expected) in
-            [("/data/My films (2026)", "My_films__2026"), ("/data/.hidden", "hidden"), ("/", "images"), ("/鏡", "images")]
-        {
+        for (folder, expected) in [
+            ("/data/My films (2026)", "My_films__2026"),
+            ("/data/.hidden", "hidden"),
+            ("/", "images"),
+            ("/鏡", "images"),
+        ] {
             assert_eq!(name_of(Path::new(folder)), expected);
         }
     }

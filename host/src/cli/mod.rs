@@ -18,6 +18,7 @@ mod plugin_args;
 mod predict;
 mod preview;
 mod print;
+mod shell;
 mod shipped;
 mod startup;
 mod train;
@@ -25,6 +26,7 @@ mod values;
 
 pub use startup::restart_prepared;
 
+use crate::output::events;
 use crate::plugin;
 use crate::world::Start;
 use failure::Failure;
@@ -43,19 +45,23 @@ pub fn run() -> ExitCode {
         Ok(Start::Fleet(_)) => false,
         Ok(Start::Alone) | Err(_) => true,
     };
+    let told = if speaks { startup::tell_of_progress(&cli.command) } else { Ok(()) };
     let bars = startup::set_up_logging(&cli.common, speaks);
     let outcome = startup::guarded(|| {
+        told?;
         if cli.command.answers_in_json() {
             print::reserve_stdout()?;
         }
         commands::dispatch(&cli, start.map_err(|error| Failure::usage(error.to_string()))?, &bars)
     });
     plugin::expect_exit();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match outcome {
+        Ok(()) => 0,
         Err(failure) => {
             failure.print();
-            ExitCode::from(failure.code)
+            failure.code
         }
-    }
+    };
+    events::tell("end", serde_json::json!({"code": code}));
+    ExitCode::from(code)
 }

@@ -10,9 +10,11 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::home;
 use crate::native::c10d;
+use crate::output::events;
 use crate::output::host_services::HostServices;
 use crate::output::recorder::Recorder;
 use crate::output::report;
+use crate::output::run_log;
 use crate::plugin::Registry;
 use crate::run::without_checkpoint;
 use crate::train::Run;
@@ -21,6 +23,7 @@ use crate::train::signals::Stop;
 use crate::world::{self, Launch, Start, Verdict, World};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{ErrorKind, PluginError, Services, Split};
+use serde_json::json;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -151,6 +154,11 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop, 
     if !is_first {
         return run.train(&mut Silent).map(|_| String::new());
     }
+    if let Err(error) = run_log::begin(run.folder()) {
+        tracing::warn!("{} cannot be written: {error}", run.folder().join(run_log::LOG_FILE).display());
+    }
+    let start = json!({"run": home::absolute(run.folder()), "epochs": plan.epochs, "steps_per_epoch": plan.steps_per_epoch, "steps_done": steps_done});
+    events::tell("start", start);
     services.items("opening the run's folder", 0, None).map_err(PluginError::from)?;
     let mut recorder = Recorder::open(run.folder(), steps_done, bars, plan)?;
     services.clear();

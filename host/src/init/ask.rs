@@ -79,8 +79,9 @@ fn ensure_readable(folder: &Path) -> Result<(), Error> {
     if !folder.is_dir() {
         return Err(Error::data(format!("{shown} is a file; name the folder that holds the images")));
     }
-    let mut entries = fs::read_dir(folder)
-        .map_err(|error| Error::data(format!("{shown} cannot be read: {error}; ask its owner for the right to read it")))?;
+    let mut entries = fs::read_dir(folder).map_err(|error| {
+        Error::data(format!("{shown} cannot be read: {error}; ask its owner for the right to read it"))
+    })?;
     match entries.next() {
         Some(_) => Ok(()),
         None => Err(Error::data(format!("{shown} is empty; name the folder that holds the images"))),

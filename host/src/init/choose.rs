@@ -166,7 +166,8 @@ impl<'a> Choices<'a> {
         let (side, room) = (self.side, self.room);
         image_views::set(&mut file, self.look, side, room.is_gpu);
         if self.look.has_labels() {
-            let reason = "near the square root of the images that vote, and no more than the rarest class or a tenth of them";
+            let reason =
+                "near the square root of the images that vote, and no more than the rarest class or a tenth of them";
             file.set("knn.k", self.neighbours, reason);
             let every = (self.epochs / 10).max(1);
             file.set("knn.every_epochs", every, "about ten scores while the encoder learns");
@@ -209,7 +210,8 @@ impl<'a> Choices<'a> {
         }
         if let Some((train, val)) = self.limit {
             let (all, minutes) = (HumanCount(look.training() as u64), self.room.time.as_secs().div_ceil(60));
-            let reason = format!("of {all}: more do not fit into {minutes} min on this machine; take the limits away for all");
+            let reason =
+                format!("of {all}: more do not fit into {minutes} min on this machine; take the limits away for all");
             file.set("data.limit.train", train, reason);
             if val > 0 {
                 file.set("data.limit.val", val, "as many in proportion");
@@ -218,7 +220,8 @@ impl<'a> Choices<'a> {
         let damaged: Vec<_> = look.damaged().collect();
         if let Some((_, first)) = damaged.first() {
             let count = damaged.len();
-            let reason = format!("{count} of {} images looked at cannot be read, such as {}", look.looked_at(), first.id);
+            let reason =
+                format!("{count} of {} images looked at cannot be read, such as {}", look.looked_at(), first.id);
             file.set("data.on_error", "skip", reason);
         }
     }

@@ -33,7 +33,11 @@ fn one(file: &mut RunFile, name: &str, value: impl Into<Value>, reason: &str) {
 
 /// Grey images: X-rays, CT, MR, ultrasound.
 fn films(file: &mut RunFile) {
-    file.set("preprocess.expand_channels", false, "grey images have one channel; take this away to start from given weights");
+    file.set(
+        "preprocess.expand_channels",
+        false,
+        "grey images have one channel; take this away to start from given weights",
+    );
     one(file, "use_random_affine", true, "the images are grey, as films are: patients and plates lie a little turned");
     one(file, "random_affine.max_angle", 15, "films are never upside down");
     one(file, "random_affine.max_horizontal_shift", 0.0, "the random crop shifts already");
@@ -52,7 +56,12 @@ fn films(file: &mut RunFile) {
 fn photographs(file: &mut RunFile, side: usize) {
     crop(file, 0.2, "the images are in colour, as photographs are: parts of a thing are the thing");
     flip(file, "take this away where left and right matter");
-    one(file, "use_random_color", true, "light and cameras differ; take this away where colours mean something, as stains do");
+    one(
+        file,
+        "use_random_color",
+        true,
+        "light and cameras differ; take this away where colours mean something, as stains do",
+    );
     one(file, "random_color.brightness", 0.4, "SimCLR's at half strength");
     one(file, "random_color.contrast", 0.4, "SimCLR's at half strength");
     one(file, "random_color.saturation", 0.4, "SimCLR's at half strength");

@@ -79,7 +79,7 @@ fn section(text: &mut String, depth: usize, lines: &[&Line]) {
             [line] if line.key.len() == depth + 1 => {
                 let written = format!("{indent}{}: {}", scalar(&Value::from(name)), scalar(&line.value));
                 let reason = in_one_line(&line.reason);
-                let beside = format!("{written:<36}# {reason}");
+                let beside = format!("{written:<35} # {reason}");
                 if beside.chars().count() <= WIDTH {
                     let _ = writeln!(text, "{beside}");
                 } else {
@@ -112,7 +112,9 @@ fn comment(text: &mut String, depth: usize, comment: &str) {
 
 /// Names of files and columns come from elsewhere: none may end a comment.
 fn in_one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}') { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}') { ' ' } else { c })
+        .collect()
 }
 
 /// A value as YAML: words as they are where nothing else could be meant, anything else as JSON, which is YAML too.

@@ -22,7 +22,8 @@ pub fn text(asked: &Asked, look: &Look, config: &Config, measured: &Rehearsal, e
         let _ = writeln!(text, "  {name:<NAME$}{what}");
     };
     let count = |number: usize| HumanCount(number as u64).to_string();
-    let others: String = asked.others.iter().map(|(name, images)| format!("; {} of {name} are not read", count(*images))).collect();
+    let others: String =
+        asked.others.iter().map(|(name, images)| format!("; {} of {name} are not read", count(*images))).collect();
     line("images", format!("{}, read by {}{others}", count(look.images()), asked.name));
     for option in &asked.survey.options {
         line("", format!("{}: {}", option.name, option.value));
@@ -80,7 +81,8 @@ fn labels(look: &Look) -> String {
     }
     let all = look.images().max(1);
     let classes = &look.card.classes;
-    let of = |class: usize| look.splits.values().filter_map(|stats| stats.labels.get(class)).map(|(_, count)| count).sum();
+    let of =
+        |class: usize| look.splits.values().filter_map(|stats| stats.labels.get(class)).map(|(_, count)| count).sum();
     let shown = classes.iter().enumerate().take(FEW).map(|(class, name)| {
         let count: usize = of(class);
         format!("{name} {} ({:.0} %)", HumanCount(count as u64), 100.0 * count as f64 / all as f64)
@@ -130,5 +132,9 @@ fn duplicates(look: &Look) -> String {
     let Some(first) = all.first() else { return format!("none among {looked_at} looked at") };
     let names: Vec<&str> = first.iter().take(3).map(String::as_str).collect();
     let across = if across > 0 { format!(", {across} of them in several patients") } else { String::new() };
-    format!("{} images of {looked_at} looked at are there more than once{across}, such as {}", all.len(), names.join(", "))
+    format!(
+        "{} images of {looked_at} looked at are there more than once{across}, such as {}",
+        all.len(),
+        names.join(", ")
+    )
 }

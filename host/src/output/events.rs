@@ -35,6 +35,11 @@ pub fn start(file: Option<&Path>) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether standard error holds events alone.
+pub fn are_on_stderr() -> bool {
+    lock().as_ref().is_some_and(|events| events.is_stderr)
+}
+
 /// Tells of `event`, with its fields.
 pub fn tell(event: &str, fields: Value) {
     if let Some(events) = &mut *lock() {

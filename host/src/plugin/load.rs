@@ -3,8 +3,10 @@
 use super::{
     PluginFailure, card,
     dataset::{self, PluginDataset},
-    encoder::PluginEncoder, exit_guard, log, manifest,
-    plugin_context::PluginContext, usage::UsedCard,
+    encoder::PluginEncoder,
+    exit_guard, log, manifest,
+    plugin_context::PluginContext,
+    usage::UsedCard,
 };
 use crate::storage::sha256_of_file;
 use abi_stable::library::{LibraryError, lib_header_from_path};

@@ -155,8 +155,11 @@ pub fn rehearse(
 /// Seconds for each image that was read.
 fn time_of_reading(data: &RunData) -> f64 {
     let sets = || data.encoder.iter().chain(&data.head);
-    let images: usize =
-        sets().flat_map(|set| [Some(&set.train), set.val.as_ref(), set.test.as_ref()]).flatten().map(|part| part.len()).sum();
+    let images: usize = sets()
+        .flat_map(|set| [Some(&set.train), set.val.as_ref(), set.test.as_ref()])
+        .flatten()
+        .map(|part| part.len())
+        .sum();
     sets().map(|set| set.reading.as_secs_f64()).sum::<f64>() / images.max(1) as f64
 }
 
@@ -201,7 +204,9 @@ impl Rehearsal {
         let (images, batch) = (data.epoch_len_of(config), config.train.batch_size);
         self.plan.steps_per_epoch = (images / batch) as u64;
         self.left_out = images % batch;
-        let bytes = |set: &Data| bytes_of(config, set) * set.available.iter().map(|(split, _)| of(set, *split) as u64).sum::<u64>();
+        let bytes = |set: &Data| {
+            bytes_of(config, set) * set.available.iter().map(|(split, _)| of(set, *split) as u64).sum::<u64>()
+        };
         self.pixels = sets().map(bytes).sum();
         let probed = data.probe_data();
         let has_labels = probed.card.task != Task::None;

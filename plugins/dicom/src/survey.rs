@@ -50,7 +50,11 @@ pub fn survey(root: &Path, services: &dyn Services) -> Result<Survey> {
     let frames: usize = found.iter().map(|file| file.identity.frames as usize).sum();
     if frames > found.len() && found.len() < FEW_FILES {
         plain.images = frames;
-        plain = plain.option("frames", "all", format!("{} files hold {frames} frames; all frames of a patient stay together", found.len()));
+        plain = plain.option(
+            "frames",
+            "all",
+            format!("{} files hold {frames} frames; all frames of a patient stay together", found.len()),
+        );
     }
     let (colours, all) = seen.colours;
     if 2 * colours > all {
@@ -78,13 +82,16 @@ pub fn survey(root: &Path, services: &dyn Services) -> Result<Survey> {
 fn listed(guess: &Guess, survey: Survey, files: usize) -> std::result::Result<Survey, String> {
     let list = names::shortened(&guess.file_name());
     if guess.separator.is_some() {
-        return Err(format!("{list} has several labels in a cell, which DicomFolder does not read; it takes one class an image"));
+        return Err(format!(
+            "{list} has several labels in a cell, which DicomFolder does not read; it takes one class an image"
+        ));
     }
     let mut survey = guess.options(survey, "id_column");
     let (absent, unlisted) = (guess.rows.0 - guess.rows.1, files.saturating_sub(guess.files));
     if absent + unlisted + guess.unlabelled > 0 {
         let unlabelled = guess.unlabelled;
-        let reason = format!("{absent} rows have no file, {unlisted} files have no row, and {unlabelled} rows have no label");
+        let reason =
+            format!("{absent} rows have no file, {unlisted} files have no row, and {unlabelled} rows have no label");
         survey = survey.option("unmatched", "skip", reason);
     }
     if !guess.labels.is_empty() {

@@ -72,7 +72,8 @@ fn listed(guess: &Guess, images: &[Found]) -> Survey {
     }
     let unlisted = images.len().saturating_sub(guess.files);
     if unlisted > 0 {
-        survey = survey.note(format!("{unlisted} of {} images are in no row of the list and are not used", images.len()));
+        survey =
+            survey.note(format!("{unlisted} of {} images are in no row of the list and are not used", images.len()));
     }
     guess.note().into_iter().fold(survey, Survey::note)
 }

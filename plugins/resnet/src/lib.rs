@@ -71,7 +71,9 @@ fn card(name: &str) -> EncoderCard {
     let card = match name {
         "resnet8" => card.suits(false, 0, "small enough to learn on a CPU; a GPU could train `resnet18`"),
         "resnet18" => card.suits(true, 0, "learns in minutes on a GPU, and its weights load in torchvision and timm"),
-        "resnet50" => card.suits(true, 50_000, "wide enough for so many images, and its weights load in torchvision and timm"),
+        "resnet50" => {
+            card.suits(true, 50_000, "wide enough for so many images, and its weights load in torchvision and timm")
+        }
         _ => card,
     };
     card.timm(timm)

@@ -17,8 +17,18 @@ const MOST_CLASSES: usize = 100;
 const FEW_CLASSES: usize = 20;
 
 const LABELS: [&str; 12] = [
-    "label", "labels", "class", "target", "diagnosis", "finding labels", "category", "finding", "pathology", "outcome",
-    "disease", "dx",
+    "label",
+    "labels",
+    "class",
+    "target",
+    "diagnosis",
+    "finding labels",
+    "category",
+    "finding",
+    "pathology",
+    "outcome",
+    "disease",
+    "dx",
 ];
 /// Words for no label at all, where an image may have several.
 const NONE: [&str; 5] = ["no finding", "normal", "negative", "no findings", "healthy"];

@@ -21,7 +21,9 @@ impl Engine<'_> {
         let pass = self.config.train.micro_batch_size.unwrap_or(size).min(size);
         let (mut window, mut took) = (LogWindow::new(0, self.compute), Vec::with_capacity(steps));
         loop {
-            services.items("measuring training steps", took.len() as u64, Some(steps as u64)).map_err(PluginError::from)?;
+            services
+                .items("measuring training steps", took.len() as u64, Some(steps as u64))
+                .map_err(PluginError::from)?;
             let started = Instant::now();
             let Some(batch) = batches.next() else { return Ok(took) };
             self.step(&batch?, started, &mut window).map_err(|error| error.in_pass_of(pass))?;
