@@ -12,6 +12,7 @@ mod glibc;
 mod prerequisites;
 mod runpath;
 mod setup;
+mod share;
 mod test;
 mod unpack;
 mod wheel;

@@ -170,7 +170,9 @@ impl<'a> Choices<'a> {
                 "near the square root of the images that vote, and no more than the rarest class or a tenth of them";
             file.set("knn.k", self.neighbours, reason);
             let every = (self.epochs / 10).max(1);
-            file.set("knn.every_epochs", every, "about ten scores while the encoder learns");
+            let reason =
+                if every == 1 { "a score after every epoch" } else { "about ten scores while the encoder learns" };
+            file.set("knn.every_epochs", every, reason);
         }
         file
     }

@@ -50,12 +50,18 @@ pub fn propose(wanted: Wanted, registry: &Registry, services: &dyn Services, sto
     let asked = ask::ask(wanted.folder, registry, services)?;
     let look = Look::at(&asked, registry, services)?;
     let device = device::select("auto")?;
+    if let Some(note) = &device.note {
+        tracing::info!("{note}");
+    }
     let is_gpu = matches!(device.device, Device::Cuda(_));
     let room = Room { is_gpu, time: wanted.time };
     let mut choices = Choices::new(&asked, &look, room, wanted.output_dir, registry)?;
     let (mut measured, config) = loop {
         let config = resolved(&choices.file(None), &look, registry)?;
-        match rehearsal::rehearse(&config, registry, services, stop) {
+        // What the data set has to say was said when it was looked at.
+        let quietly = tracing::subscriber::NoSubscriber::default();
+        let rehearse = || rehearsal::rehearse(&config, registry, services, stop);
+        match tracing::subscriber::with_default(quietly, rehearse) {
             Ok(measured) => break (measured, config),
             // Half the images at a time take about half the memory.
             Err(Error::Failed { kind: ErrorKind::Device, message }) if lacks_memory(&message) => {

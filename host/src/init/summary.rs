@@ -7,6 +7,7 @@ use crate::data::dataset_stats::DatasetStats;
 use crate::output::bars::readable;
 use crate::train::rehearsal::{Estimate, Rehearsal};
 use indicatif::HumanCount;
+use selfsame_plugin_api::Split;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -22,13 +23,19 @@ pub fn text(asked: &Asked, look: &Look, config: &Config, measured: &Rehearsal, e
         let _ = writeln!(text, "  {name:<NAME$}{what}");
     };
     let count = |number: usize| HumanCount(number as u64).to_string();
-    let others: String =
-        asked.others.iter().map(|(name, images)| format!("; {} of {name} are not read", count(*images))).collect();
+    let others: String = asked
+        .others
+        .iter()
+        .map(|(name, images)| format!("; {} that {name} would read are left out", count(*images)))
+        .collect();
     line("images", format!("{}, read by {}{others}", count(look.images()), asked.name));
     for option in &asked.survey.options {
-        line("", format!("{}: {}", option.name, option.value));
+        let value = option.value.as_str().map_or_else(|| option.value.to_string(), str::to_owned);
+        line("", format!("{}: {value}", option.name));
     }
-    let splits = look.splits.iter().map(|(split, stats)| format!("{split} {}", count(stats.samples)));
+    let order = [Split::Train, Split::Val, Split::Test];
+    let splits = order.into_iter().filter_map(|split| Some((split.name(), look.split(split)?.samples)));
+    let splits = splits.map(|(split, samples)| format!("{split} {}", count(samples)));
     line("splits", splits.collect::<Vec<_>>().join(", "));
     line("labels", labels(look));
     if let Some(groups) = groups(look) {
@@ -104,25 +111,32 @@ fn groups(look: &Look) -> Option<String> {
 fn pixels(look: &Look) -> String {
     let Some(sizes) = look.sizes() else { return "no image can be read".into() };
     let sides = |(low, median, high): (usize, usize, usize)| {
-        if low == high { low.to_string() } else { format!("{low} to {high} (half up to {median})") }
+        if low == high { low.to_string() } else { format!("{low} to {high}, median {median}") }
     };
     format!("height {}, width {}", sides(sizes.height), sides(sizes.width))
 }
 
-/// What the data set tells of samples, where few values occur.
+/// What the data set tells of samples: a line for each fact that differs, and one for all that do not.
 fn facts(look: &Look) -> Vec<(String, String)> {
-    let mut facts = Vec::new();
-    let Some(stats) = look.splits.get("train") else { return facts };
-    for (name, values) in &stats.facts {
-        if name.chars().count() >= NAME || values.len() > FEW {
-            continue;
-        }
+    let Some(stats) = look.splits.get("train") else { return Vec::new() };
+    let (same, different): (Vec<_>, Vec<_>) = stats.facts.iter().partition(|(_, values)| values.len() == 1);
+    let mut lines = Vec::new();
+    for (name, values) in different.into_iter().filter(|(name, _)| name.chars().count() < NAME) {
         let mut values: Vec<_> = values.iter().collect();
         values.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let shown: Vec<_> = values.into_iter().map(|(value, count)| format!("{value} {count}")).collect();
-        facts.push((name.clone(), shown.join(", ")));
+        let shown = values.iter().take(FEW).map(|(value, count)| format!("{value} ({count})"));
+        let more = match values.len().saturating_sub(FEW) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        lines.push((name.clone(), shown.collect::<Vec<_>>().join(", ") + &more));
     }
-    facts
+    let same: Vec<_> =
+        same.into_iter().filter_map(|(name, values)| Some(format!("{name} {}", values.keys().next()?))).collect();
+    if !same.is_empty() {
+        lines.push(("all have".to_owned(), same.join(", ")));
+    }
+    lines
 }
 
 fn duplicates(look: &Look) -> String {

@@ -25,13 +25,14 @@ enum Log {
     Open(File),
 }
 
-/// From now on messages are kept for a run's log.
+/// From now on messages are kept for a run's log; the command's own words come first.
 pub fn expect() {
-    *lock() = Log::Waiting(Vec::new());
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let command = format!("selfsame {}: {}", env!("CARGO_PKG_VERSION"), shell_words::join(&words));
+    *lock() = Log::Waiting(timed(&terminal::message(&command)));
 }
 
-/// Appends to the log of the run in this folder what was said so far, after the command's own words, and from now on every
-/// message.
+/// Appends to the log of the run in this folder what was said so far, and from now on every message.
 ///
 /// # Errors
 /// The file cannot be opened or written; nothing is logged then.
@@ -39,9 +40,6 @@ pub fn begin(run_dir: &Path) -> io::Result<()> {
     let mut log = lock();
     let Log::Waiting(said) = std::mem::replace(&mut *log, Log::Off) else { return Ok(()) };
     let mut file = OpenOptions::new().append(true).create(true).open(run_dir.join(LOG_FILE))?;
-    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    let command = format!("selfsame {}: {}\n", env!("CARGO_PKG_VERSION"), shell_words::join(&words));
-    file.write_all(&timed(&terminal::message(&command)))?;
     file.write_all(&said)?;
     *log = Log::Open(file);
     Ok(())

@@ -9,10 +9,10 @@ use crate::opened::Opened;
 use crate::options::{Folder, IdKind};
 use crate::scan;
 use selfsame_plugin_api::{Result, Services, Survey};
-use selfsame_tables::guess::{self, Guess};
+use selfsame_tables::guess::{self, Guess, counted};
 use selfsame_tables::names;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Files whose attributes are counted, spread over the folder.
@@ -42,7 +42,7 @@ pub fn survey(root: &Path, services: &dyn Services) -> Result<Survey> {
     if found.is_empty() {
         return Ok(Survey::default());
     }
-    let (mut plain, seen) = (Survey::of(found.len()), seen(root, &found));
+    let mut plain = Survey::of(found.len());
     if !damaged.is_empty() {
         let reason = format!("{} files have a damaged header", damaged.len());
         plain = plain.option("damaged", "skip", reason).note(format!("damaged headers: {}", few(&damaged)));
@@ -56,11 +56,10 @@ pub fn survey(root: &Path, services: &dyn Services) -> Result<Survey> {
             format!("{} files hold {frames} frames; all frames of a patient stay together", found.len()),
         );
     }
-    let (colours, all) = seen.colours;
+    let (colours, all) = colours(root, &found);
     if 2 * colours > all {
         plain = plain.option("color", "rgb", format!("{colours} of {all} files looked at are in colour"));
     }
-    plain = seen.notes.into_iter().fold(plain, Survey::note);
     let ids = Ids::new(&found);
     let named = |cell: &str| {
         let kinds = KINDS.iter().map(|kind| ids.files(*kind, cell));
@@ -69,7 +68,8 @@ pub fn survey(root: &Path, services: &dyn Services) -> Result<Survey> {
     if let Some(guess) = guess::list_of(root, &named) {
         match listed(&guess, plain.clone(), found.len()) {
             Ok(survey) => match tried(root, &survey, services) {
-                Ok(()) => return Ok(survey),
+                Ok(()) if guess.says_something() => return Ok(survey),
+                Ok(()) => plain = guess.note().into_iter().fold(plain, Survey::note),
                 Err(why) => plain = plain.note(format!("{} is not used: {why}", names::shortened(&guess.file_name()))),
             },
             Err(why) => plain = plain.note(why),
@@ -88,11 +88,11 @@ fn listed(guess: &Guess, survey: Survey, files: usize) -> std::result::Result<Su
     }
     let mut survey = guess.options(survey, "id_column");
     let (absent, unlisted) = (guess.rows.0 - guess.rows.1, files.saturating_sub(guess.files));
-    if absent + unlisted + guess.unlabelled > 0 {
-        let unlabelled = guess.unlabelled;
-        let reason =
-            format!("{absent} rows have no file, {unlisted} files have no row, and {unlabelled} rows have no label");
-        survey = survey.option("unmatched", "skip", reason);
+    let unlabelled = guess.unlabelled;
+    let wrong =
+        counted(&[(absent, "rows have no file"), (unlisted, "files have no row"), (unlabelled, "rows have no label")]);
+    if !wrong.is_empty() {
+        survey = survey.option("unmatched", "skip", wrong);
     }
     if !guess.labels.is_empty() {
         survey = survey.note(format!(
@@ -104,35 +104,18 @@ fn listed(guess: &Guess, survey: Survey, files: usize) -> std::result::Result<Su
     Ok(guess.note().into_iter().fold(survey, Survey::note))
 }
 
-/// What some of the files say of themselves.
-struct Seen {
-    /// Files in colour, of those that could be read.
-    colours: (usize, usize),
-    notes: Vec<String>,
-}
-
-fn seen(root: &Path, found: &[Found]) -> Seen {
+/// Files in colour, of those of some that could be read.
+fn colours(root: &Path, found: &[Found]) -> (usize, usize) {
     let count = found.len().min(LOOKED_AT);
-    let mut values: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
     let (mut colours, mut all) = (0, 0);
     for place in 0..count {
         let path = root.join(&found[place * found.len() / count].file);
         let Ok(facts) = Opened::new(&path).and_then(|file| header::facts(file.attributes())) else { continue };
         all += 1;
-        for (name, value) in facts {
-            colours += usize::from(name == "photometric interpretation" && !is_grey(&value));
-            if ["modality", "photometric interpretation"].contains(&name) {
-                *values.entry(name).or_default().entry(value).or_default() += 1;
-            }
-        }
+        let photometric = facts.iter().find(|(name, _)| *name == "photometric interpretation");
+        colours += usize::from(photometric.is_some_and(|(_, value)| !is_grey(value)));
     }
-    let list = |counts: BTreeMap<String, usize>| {
-        let mut counts: Vec<_> = counts.into_iter().collect();
-        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        counts.iter().take(4).map(|(value, count)| format!("{value} {count}")).collect::<Vec<_>>().join(", ")
-    };
-    let notes = values.into_iter().map(|(name, counts)| format!("{name} of {all} files looked at: {}", list(counts)));
-    Seen { colours: (colours, all), notes: notes.collect() }
+    (colours, all)
 }
 
 fn is_grey(photometric: &str) -> bool {

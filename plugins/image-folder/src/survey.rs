@@ -5,9 +5,10 @@ use crate::file_index::{self, Found};
 use crate::options::Options;
 use regex::Regex;
 use selfsame_plugin_api::{Result, Services, Survey};
-use selfsame_tables::guess::{self, Guess};
+use selfsame_tables::guess::{self, Guess, counted};
 use selfsame_tables::names;
 use serde_json::{Map, Value, json};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -26,35 +27,95 @@ pub fn survey(root: &Path, services: &dyn Services) -> Result<Survey> {
         return Ok(Survey::default());
     }
     let mut notes = Vec::new();
-    if let Some(guess) = guess::list_of(root, &by_name(&images)) {
-        let survey = listed(&guess, &images);
+    let named = Named::new(&images);
+    if let Some(guess) = guess::list_of(root, &|cell| named.files(cell)) {
+        let mut survey = listed(&guess, &images, named.bases());
+        let has_both = guess.split.is_some() && guess.group.is_some();
+        if has_both && tried(root, &survey, services).is_err() {
+            let reason =
+                "some patients stand in several splits: their images stay in test, before validation, before training";
+            survey = survey.option("group_overlap", "skip", reason);
+        }
         match tried(root, &survey, services) {
-            Ok(()) => return Ok(survey),
+            Ok(()) if guess.says_something() => return Ok(survey),
+            Ok(()) => notes.extend(guess.note()),
             Err(why) => notes.push(format!("{} is not used: {why}", names::shortened(&guess.file_name()))),
         }
     }
     // A tree that has one folder after the other before anything stands side by side begins where it branches.
-    let (below, images) = branching(root, images);
-    let survey = by_folders(&below, &images, services).folder((below != root).then_some(below));
-    Ok(notes.into_iter().fold(survey, Survey::note))
+    let (mut below, mut images) = branching(root, images);
+    let mut survey = by_folders(&below, &images, services);
+    while tried(&below, &survey, services).is_err()
+        && let Some((folder, inner)) = largest(&below, &images)
+    {
+        let others = images.len() - inner.len();
+        notes.push(format!(
+            "the tree cannot be read as a whole: {others} images beside {} are left out",
+            folder.display()
+        ));
+        (below, images) = branching(&folder, inner);
+        survey = by_folders(&below, &images, services);
+    }
+    Ok(notes.into_iter().fold(survey.folder((below != root).then_some(below)), Survey::note))
 }
 
-/// Which images a cell of a list names: by path, file name, or file name without its ending.
-fn by_name(images: &[Found]) -> impl Fn(&str) -> Vec<usize> + use<> {
-    let mut known: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (number, image) in images.iter().enumerate() {
-        let name = image.id.rsplit('/').next().unwrap_or(&image.id);
-        let stem = name.rsplit_once('.').map(|(stem, _)| stem);
-        let names: BTreeSet<&str> = [Some(image.id.as_str()), Some(name), stem].into_iter().flatten().collect();
-        names.into_iter().for_each(|name| known.entry(name.to_owned()).or_default().push(number));
+/// The folder in `root` that holds the most images, and these by their paths in it; none where all lie in `root` itself.
+fn largest(root: &Path, images: &[Found]) -> Option<(PathBuf, Vec<Found>)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (folder, _) in images.iter().filter_map(|image| image.id.split_once('/')) {
+        *counts.entry(folder).or_default() += 1;
     }
-    // A name of several files names none: such a list cannot be read.
-    move |cell: &str| known.get(&cell.replace('\\', "/")).filter(|files| files.len() == 1).cloned().unwrap_or_default()
+    let (name, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+    let inner = images.iter().filter_map(|image| {
+        let id = image.id.strip_prefix(name)?.strip_prefix('/')?.to_owned();
+        Some(Found { id, path: image.path.clone() })
+    });
+    Some((root.join(name), inner.collect())).filter(|(folder, _)| folder.is_dir())
+}
+
+/// Images by what a cell of a list may call them: the path, the end of it, the file name, or that without its ending.
+struct Named<'a> {
+    images: &'a [Found],
+    by_name: BTreeMap<String, Vec<usize>>,
+    /// Folders in which paths begin that were asked for.
+    bases: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Named<'a> {
+    fn new(images: &'a [Found]) -> Self {
+        let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (number, image) in images.iter().enumerate() {
+            let ends = image.id.match_indices('/').map(|(at, _)| &image.id[at + 1..]);
+            let name = image.id.rsplit('/').next().unwrap_or(&image.id);
+            let stem = name.rsplit_once('.').map(|(stem, _)| stem);
+            let names: BTreeSet<&str> = std::iter::once(image.id.as_str()).chain(ends).chain(stem).collect();
+            names.into_iter().for_each(|name| by_name.entry(name.to_owned()).or_default().push(number));
+        }
+        Self { images, by_name, bases: RefCell::default() }
+    }
+
+    /// None for a name that several have: such a list cannot be read.
+    fn files(&self, cell: &str) -> Vec<usize> {
+        let cell = cell.replace('\\', "/");
+        let Some([file]) = self.by_name.get(&cell).map(Vec::as_slice) else { return Vec::new() };
+        let base = self.images[*file].id.strip_suffix(&cell).and_then(|base| base.strip_suffix('/'));
+        if let Some(base) = base.filter(|_| cell.contains('/')) {
+            self.bases.borrow_mut().insert(base.to_owned());
+        }
+        vec![*file]
+    }
+
+    fn bases(&self) -> Vec<String> {
+        self.bases.borrow().iter().cloned().collect()
+    }
 }
 
 /// The options for a list.
-fn listed(guess: &Guess, images: &[Found]) -> Survey {
+fn listed(guess: &Guess, images: &[Found], bases: Vec<String>) -> Survey {
     let mut survey = guess.options(Survey::of(guess.files), "path_column");
+    if !bases.is_empty() {
+        survey = survey.option("folders", bases, "the folders in which its paths begin");
+    }
     if let Some(mark) = guess.separator {
         survey = survey.option("label_separator", mark.to_string(), "an image may have several labels");
     }
@@ -65,10 +126,9 @@ fn listed(guess: &Guess, images: &[Found]) -> Survey {
         survey = survey.option("label_columns", guess.labels.clone(), "columns of 0 and 1, a label each");
     }
     let absent = guess.rows.0 - guess.rows.1;
-    if absent + guess.unlabelled > 0 {
-        let unlabelled = guess.unlabelled;
-        let reason = format!("{absent} listed images are not there, and {unlabelled} rows have no label");
-        survey = survey.option("missing", "skip", reason);
+    let wrong = counted(&[(absent, "listed images are not there"), (guess.unlabelled, "rows have no label")]);
+    if !wrong.is_empty() {
+        survey = survey.option("missing", "skip", wrong);
     }
     let unlisted = images.len().saturating_sub(guess.files);
     if unlisted > 0 {

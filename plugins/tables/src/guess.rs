@@ -208,16 +208,31 @@ impl Guess {
         }
     }
 
+    /// Whether the list says anything of the files that it names.
+    pub fn says_something(&self) -> bool {
+        self.has_labels() || self.split.is_some() || self.group.is_some()
+    }
+
+    fn has_labels(&self) -> bool {
+        self.label.is_some() || !self.labels.is_empty()
+    }
+
     /// What was not taken from the list, in words.
     pub fn note(&self) -> Option<String> {
-        let has_labels = self.label.is_some() || !self.labels.is_empty();
         let list = names::shortened(&self.file_name());
-        (!has_labels).then(|| {
+        (!self.has_labels()).then(|| {
             format!(
-                "no column of {list} could be told to be the labels; name it in dataset.options.label_column if there is one"
+                "{list} names the files, but none of its columns could be told to be the labels; if one is, write \
+                 dataset.options.csv and label_column"
             )
         })
     }
+}
+
+/// How many of each there are, in words, without those of which there are none.
+pub fn counted(counts: &[(usize, &str)]) -> String {
+    let some = counts.iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, what)| format!("{count} {what}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

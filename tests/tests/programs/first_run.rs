@@ -60,12 +60,18 @@ fn scores_of(sandbox: &Sandbox, name: &str) -> bool {
 #[test]
 fn class_folders_are_read_with_their_labels_and_grey_ones_as_films() {
     let sandbox = Sandbox::new();
-    images(&sandbox, false, (0..48).map(|i| format!("{}/{}/{i}.png", ["train", "test"][i / 40], ["ill", "well"][i % 2])));
+    images(
+        &sandbox,
+        false,
+        (0..48).map(|i| format!("{}/{}/{i}.png", ["train", "test"][i / 40], ["ill", "well"][i % 2])),
+    );
     let (yaml, ran) = first_run(&sandbox);
-    for part in ["name: ImageFolder", "resize: 16", "max_angle: 15", "encoder_name: resnet8", "expand_channels: false"] {
+    for part in ["name: ImageFolder", "resize: 16", "max_angle: 15", "encoder_name: resnet8", "expand_channels: false"]
+    {
         assert!(yaml.contains(part), "{part} is not in\n{yaml}");
     }
-    for part in ["48, read by ImageFolder", "test 8, train 40", "ill 24 (50 %), well 24 (50 %)", "height 16, width 16"] {
+    for part in ["48, read by ImageFolder", "train 40, test 8", "ill 24 (50 %), well 24 (50 %)", "height 16, width 16"]
+    {
         assert!(ran.stdout.contains(part), "{part} is not in\n{}", ran.stdout);
     }
     assert!(scores_of(&sandbox, "knn/val/auroc"), "no kNN");
@@ -89,7 +95,10 @@ fn a_list_gives_labels_splits_and_patients() {
         format!("{},files/{i}.png,{},{split},p{}\n", i + 100, ["well", "ill"][i % 2], i / 4)
     };
     let rows: String = (0..40).map(row).collect();
-    sandbox.write("images/list.csv", &format!("no,file,diagnosis,set,patient_id\n{rows}900,files/none.png,ill,test,p99\n"));
+    sandbox.write(
+        "images/list.csv",
+        &format!("no,file,diagnosis,set,patient_id\n{rows}900,files/none.png,ill,test,p99\n"),
+    );
     let (yaml, ran) = first_run(&sandbox);
     for part in [
         "csv: list.csv",

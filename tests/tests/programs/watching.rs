@@ -85,7 +85,8 @@ fn programs_are_told_of_phases_steps_and_scores_in_json() {
     // The numbers are those of the run's own file.
     let steps = of(&events, "steps");
     let lines = metrics(&sandbox.path("a"));
-    let losses: Vec<&Value> = lines.iter().map(|line| &line["metrics"]["ssl/train/loss"]).filter(|l| !l.is_null()).collect();
+    let losses: Vec<&Value> =
+        lines.iter().map(|line| &line["metrics"]["ssl/train/loss"]).filter(|l| !l.is_null()).collect();
     assert_eq!(steps.iter().map(|event| &event["loss"]).collect::<Vec<_>>(), losses);
     assert!(steps.iter().all(|event| event["seconds_left"].is_u64()), "{steps:?}");
 
