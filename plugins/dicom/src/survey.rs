@@ -66,25 +66,37 @@ pub fn survey(root: &Path, services: &dyn Services) -> Result<Survey> {
         kinds.filter(|files| !files.is_empty()).min_by_key(|files| files.len()).unwrap_or_default().to_vec()
     };
     if let Some(guess) = guess::list_of(root, &named) {
-        match listed(&guess, plain.clone(), found.len()) {
-            Ok(survey) => match tried(root, &survey, services) {
-                Ok(()) if guess.says_something() => return Ok(survey),
-                Ok(()) => plain = guess.note().into_iter().fold(plain, Survey::note),
-                Err(why) => plain = plain.note(format!("{} is not used: {why}", names::shortened(&guess.file_name()))),
-            },
-            Err(why) => plain = plain.note(why),
+        match by_list(root, &guess, &plain, found.len(), services) {
+            Ok(survey) if guess.says_something() => return Ok(survey),
+            Ok(_) => plain = guess.note().into_iter().fold(plain, Survey::note),
+            Err(why) => plain = plain.note(format!("{} is not used: {why}", names::shortened(&guess.file_name()))),
         }
     }
     Ok(by_folder(&found).into_iter().fold(plain, Survey::note))
+}
+
+/// The options for a list, which read the folder; its splits are left out where they cannot be used.
+fn by_list(
+    root: &Path,
+    guess: &Guess,
+    plain: &Survey,
+    files: usize,
+    services: &dyn Services,
+) -> std::result::Result<Survey, String> {
+    let survey = listed(guess, plain.clone(), files)?;
+    let Err(why) = tried(root, &survey, services) else { return Ok(survey) };
+    let Some(split) = &guess.split else { return Err(why.message) };
+    let others = Guess { split: None, ..guess.clone() };
+    let note = format!("the column `{split}` is not used, and a tenth of the patients is the test split: {why}");
+    let survey = listed(&others, plain.clone(), files)?.note(note);
+    tried(root, &survey, services).map(|()| survey).map_err(|_| why.message)
 }
 
 /// The options for a list, or why it is not used.
 fn listed(guess: &Guess, survey: Survey, files: usize) -> std::result::Result<Survey, String> {
     let list = names::shortened(&guess.file_name());
     if guess.separator.is_some() {
-        return Err(format!(
-            "{list} has several labels in a cell, which DicomFolder does not read; it takes one class an image"
-        ));
+        return Err("it has several labels in a cell, and DicomFolder takes one class an image".into());
     }
     let mut survey = guess.options(survey, "id_column");
     let (absent, unlisted) = (guess.rows.0 - guess.rows.1, files.saturating_sub(guess.files));

@@ -57,6 +57,16 @@ fn a_list_of_files_or_patients_gives_labels() {
 }
 
 #[test]
+fn splits_that_patients_have_in_common_cost_no_labels() {
+    let folder = films();
+    let rows: String = (0..6).map(|i| format!("f{i},{},{}\n", i % 2, ["train", "test"][i % 2])).collect();
+    put(folder.path(), "list.csv", format!("name,label,split\n{rows}").as_bytes());
+    let (survey, options) = surveyed(folder.path());
+    assert_eq!(options, json!({"csv": "list.csv", "id_column": "name", "label_column": "label"}));
+    assert!(survey.notes.concat().contains("the column `split` is not used"), "{:?}", survey.notes);
+}
+
+#[test]
 fn damaged_headers_are_counted_and_skipped() {
     let folder = films();
     let whole = image("p7", 3);
