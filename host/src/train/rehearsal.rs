@@ -272,3 +272,49 @@ fn bytes_of(config: &Config, set: &Data) -> u64 {
     let area = height as f64 * width as f64 / (shrink * shrink);
     (area * (set.card.channels * Depth::of(&set.card).bytes()) as f64) as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured() -> Rehearsal {
+        Rehearsal {
+            device: Device::Cpu,
+            autocast: false,
+            plan: Plan { epochs: 4, steps_per_epoch: 10 },
+            left_out: 0,
+            data_sets: vec![("films".into(), vec![(Split::Train, 100), (Split::Val, 10)])],
+            input: [1, 64, 64],
+            feature_dim: 64,
+            parameters: 77_104,
+            read: 0.1,
+            step: 1.0,
+            embed: 0.01,
+            memory: None,
+            pixels: 0,
+            scored: Scored { bank: 100, probed: 10, validation: 10 },
+        }
+    }
+
+    #[test]
+    fn an_estimate_counts_every_image_that_is_read_trained_on_and_embedded() {
+        let mut config = Config::default();
+        config.scheduler.epochs = 4;
+        config.knn.every_epochs = 2;
+        let estimate = measured().estimate(&config);
+        assert!((estimate.reading - 11.0).abs() < 1e-9 && (estimate.training - 40.0).abs() < 1e-9, "{estimate:?}");
+        // Four times 10 images and two views of 10, two times the 100 that vote; before and after, 110.
+        let embedded = 4.0 * 30.0 + 2.0 * 100.0 + 2.0 * 110.0;
+        assert!((estimate.scoring - embedded * 0.01).abs() < 1e-9, "{estimate:?}");
+    }
+
+    #[test]
+    fn a_part_of_the_images_makes_a_shorter_run() {
+        let mut part = measured();
+        part.limit(50, 5, 8);
+        assert_eq!((part.samples(Split::Train), part.samples(Split::Val)), (50, 5));
+        assert_eq!((part.plan.steps_per_epoch, part.left_out, part.bank()), (6, 2, 50));
+        let config = Config::default();
+        assert!(part.estimate(&config).total() < measured().estimate(&config).total());
+    }
+}
