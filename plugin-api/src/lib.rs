@@ -53,6 +53,7 @@ pub mod images;
 mod in_memory;
 pub mod jpeg;
 mod manifest;
+pub mod numpy;
 mod options;
 mod sdk;
 mod services;

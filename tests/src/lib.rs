@@ -1,5 +1,6 @@
 //! Helpers for whole-program tests: the built binary in a folder of its own.
 
+pub mod bands;
 pub mod dicom;
 pub mod mirror;
 pub mod rsna;

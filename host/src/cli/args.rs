@@ -221,6 +221,10 @@ pub struct PreviewArgs {
     /// The split that the images are from
     #[arg(long, value_name = "SPLIT", default_value = "train")]
     pub split: SplitName,
+    /// The channel shown, or the three that are shown as red, green and blue, numbered from 1, as 4,3,2 [default: grey and
+    /// colours as they are, the mean of others]
+    #[arg(long, value_name = "C[,C,C]", value_delimiter = ',', value_parser = positive(4096))]
+    pub bands: Vec<usize>,
 }
 
 /// The splits of a data set.

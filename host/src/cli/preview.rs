@@ -32,6 +32,9 @@ pub fn preview(cli: &Cli, arguments: &PreviewArgs, bars: &MultiProgress) -> Resu
         return Err(Failure::usage(format!("{}: expected a name that ends in .png", arguments.out.display())));
     }
     ensure_new(&arguments.out, arguments.force)?;
+    if ![0, 1, 3].contains(&arguments.bands.len()) {
+        return Err(Failure::usage(format!("--bands names {} channels, expected 1 or 3", arguments.bands.len())));
+    }
     let registry = open::registry(&cli.common);
     let resolved = open::configuration(&arguments.config, &[], &[], &registry)?;
     drawn(arguments, &registry, &resolved.config, bars).map_err(|failure| open::naming_path(&resolved, failure))
@@ -53,6 +56,11 @@ fn drawn(
     if !card.splits.contains(&split) {
         let splits: Vec<_> = card.splits.iter().map(|split| split.name()).collect();
         let message = format!("data set {} has no split `{}`; it has {}", card.name, split.name(), splits.join(", "));
+        return Err(Failure::usage(message));
+    }
+    let channels = card.channels;
+    if let Some(band) = arguments.bands.iter().find(|band| **band > channels) {
+        let message = format!("--bands names channel {band}, and the images of data set {} have {channels}", card.name);
         return Err(Failure::usage(message));
     }
     let samples = dataset.open(split)?;
@@ -78,7 +86,7 @@ fn drawn(
     }
     let views = views(config, &card, &images)?;
     let count = arguments.views.unwrap_or_else(|| FEWEST_VIEWS.next_multiple_of(views.count()));
-    let sheet = sheet(config, &views, count, &card, samples.as_ref(), split, &indices, &images)?;
+    let sheet = sheet(config, &views, count, &card, samples.as_ref(), split, &indices, &images, &arguments.bands)?;
     let picture = draw(&sheet);
     let out = &arguments.out;
     let png = picture.to_png().map_err(|error| Failure::data(format!("{}: {error}", out.display())))?;
@@ -108,6 +116,7 @@ fn sheet(
     split: Split,
     indices: &[usize],
     images: &[Image],
+    bands: &[usize],
 ) -> Result<Sheet, Error> {
     // All views of the first epoch, then of the second, and so on, as training draws them.
     let epochs = count.div_ceil(views.count()) as u64;
@@ -126,10 +135,11 @@ fn sheet(
             Some(side) => raw(&reduce(image.clone(), side)?, depth)?,
             None => raw(image, depth)?,
         };
-        let mut tiles = vec![original(&raw, views.output_size())?, tile(&views.denormalized(&views.eval(&raw)?)?)?];
+        let evaluation = tile(&views.denormalized(&views.eval(&raw)?)?, bands)?;
+        let mut tiles = vec![original(&raw, views.output_size(), bands)?, evaluation];
         for epoch in 0..epochs {
             for view in views.crops(&raw, &[index as i64], config.train.seed, epoch)? {
-                tiles.push(tile(&views.denormalized(&view)?)?);
+                tiles.push(tile(&views.denormalized(&view)?, bands)?);
             }
         }
         tiles.truncate(columns.len());
@@ -142,7 +152,13 @@ fn sheet(
         rows.push(Row { label, tiles });
     }
     let title = format!("{} / {}", card.name, split.name());
-    Ok(Sheet { title, columns, rows, legend: legend(config, views)? })
+    let mut legend = legend(config, views)?;
+    if !bands.is_empty() {
+        let named: Vec<_> = bands.iter().map(usize::to_string).collect();
+        let colours = if bands.len() == 3 { " as red, green and blue" } else { "" };
+        legend.push(("shown".to_owned(), format!("channel {}{colours}", named.join(", "))));
+    }
+    Ok(Sheet { title, columns, rows, legend })
 }
 
 fn legend(config: &Config, views: &Views) -> Result<Vec<(String, String)>, Error> {
@@ -198,20 +214,26 @@ fn raw(image: &Image, depth: Depth) -> Result<Images, Error> {
 }
 
 /// The image as it is, made smaller where it is larger than a view.
-fn original(raw: &Images, output: Size) -> Result<Picture, Error> {
+fn original(raw: &Images, output: Size, bands: &[usize]) -> Result<Picture, Error> {
     let (_, _, height, width) = raw.pixels.size4()?;
     let size = Size { height: height as usize, width: width as usize };
     let shrink = (height as f64 / output.height as f64).max(width as f64 / output.width as f64).max(1.0);
     let scaled = |length: usize| ((length as f64 / shrink).round() as usize).max(1);
     let shrunk = Size { height: scaled(size.height), width: scaled(size.width) };
     let params = Params::whole(CropBox::whole(size), false, shrunk);
-    tile(&resized_crop::apply(&raw.pixels, &[params], shrunk, Interpolation::Bilinear)?)
+    tile(&resized_crop::apply(&raw.pixels, &[params], shrunk, Interpolation::Bilinear)?, bands)
 }
 
-/// A view `[1, C, h, w]` in 0–1 as a picture; channels that are no colours as their mean.
-fn tile(view: &Tensor) -> Result<Picture, Error> {
+/// A view `[1, C, h, w]` in 0–1 as a picture: of these channels, numbered from 1, or of all, which are shown by their mean where
+/// they are no colours.
+fn tile(view: &Tensor, bands: &[usize]) -> Result<Picture, Error> {
     let (_, channels, height, width) = view.size4()?;
-    let view = if [1, 3].contains(&channels) { view.shallow_clone() } else { view.f_mean_dim(1, true, None)? };
+    let places: Vec<i64> = bands.iter().map(|band| *band as i64 - 1).collect();
+    let view = match (channels, &places[..]) {
+        (1 | 3, []) => view.shallow_clone(),
+        (_, []) => view.f_mean_dim(1, true, None)?,
+        (_, places) => view.f_index_select(1, &Tensor::from_slice(places))?,
+    };
     let levels = view.f_clamp(0.0, 1.0)?.f_mul_scalar(255.0)?.f_round()?.f_to_kind(Kind::Uint8)?;
     let levels = levels.f_expand([1, 3, height, width], false)?.f_permute([0, 2, 3, 1])?.f_contiguous()?;
     let rgb = Vec::<u8>::try_from(levels.f_flatten(0, -1)?).map_err(AugmentError::from)?;

@@ -7,6 +7,8 @@ use std::fmt::Write;
 
 /// Lines of a list that are shown at most, where the list is not what was asked for.
 const FEW: usize = 10;
+/// More channels are shown in a table of their own.
+const COLOURS: usize = 3;
 
 /// Readable and failing samples of each split, and all that fail.
 pub fn failures(dataset: &str, splits: &BTreeMap<String, DatasetStats>) -> String {
@@ -26,6 +28,9 @@ pub fn failures(dataset: &str, splits: &BTreeMap<String, DatasetStats>) -> Strin
 /// Everything about each split.
 pub fn statistics(dataset: &str, splits: &BTreeMap<String, DatasetStats>, leaks: &[Leak]) -> String {
     let mut text = format!("data set {dataset}\n{}\n", pixels(splits));
+    if splits.values().any(|stats| stats.mean.len() > COLOURS) {
+        let _ = writeln!(text, "\nmean ± standard deviation of each channel\n{}", channels(splits));
+    }
     if splits.values().any(|stats| !stats.labels.is_empty()) {
         let _ = writeln!(text, "\nlabels\n{}", labels(splits));
     }
@@ -57,7 +62,10 @@ fn pixels(splits: &BTreeMap<String, DatasetStats>) -> Table {
     let header =
         ["split", "samples", "failing", "groups", "height", "width", "most common", "bits", "values", "mean", "std"];
     let mut table = table(header);
-    let numbers = |values: &[f64]| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(" ");
+    let numbers = |values: &[f64]| match values.len() > COLOURS {
+        true => format!("{} channels", values.len()),
+        false => values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(" "),
+    };
     let sides = |(low, median, high): (usize, usize, usize)| {
         if low == high { low.to_string() } else { format!("{low} / {median} / {high}") }
     };
@@ -79,6 +87,20 @@ fn pixels(splits: &BTreeMap<String, DatasetStats>) -> Table {
             numbers(&stats.mean),
             numbers(&stats.std),
         ]);
+    }
+    right_aligned(table)
+}
+
+/// A line a channel, where there are more than a line of the table has room for.
+fn channels(splits: &BTreeMap<String, DatasetStats>) -> Table {
+    let mut table = table(std::iter::once("channel").chain(splits.keys().map(String::as_str)));
+    let count = splits.values().map(|stats| stats.mean.len()).max().unwrap_or(0);
+    for channel in 0..count {
+        let of = |stats: &DatasetStats| match (stats.mean.get(channel), stats.std.get(channel)) {
+            (Some(mean), Some(std)) => format!("{mean:.4} ± {std:.4}"),
+            _ => String::new(),
+        };
+        table.add_row(std::iter::once((channel + 1).to_string()).chain(splits.values().map(of)));
     }
     right_aligned(table)
 }

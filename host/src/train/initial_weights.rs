@@ -1,5 +1,6 @@
 //! `train.self_supervision.init`: weights that an encoder starts from instead of random ones.
 
+mod channels;
 mod convert;
 mod layouts;
 mod positions;
@@ -16,7 +17,7 @@ use positions::Resampled;
 use selfsame_encoder_api::Encoder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 /// The key that names the file for a run.
 pub const INIT: &str = "train.self_supervision.init";
@@ -133,16 +134,10 @@ impl InitialWeights {
             if given == ours && value.is_floating_point() == own.is_floating_point() {
                 fit.values.push((own, value.shallow_clone()));
             } else if Some(name.as_str()) == stem
-                && given.len() == 4
-                && given[1] == 3
-                && with_channels(&given, 1) == ours
+                && let Some(channels) = other_channels(&given, &ours)
             {
-                let summed = value.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?;
-                fit.values.push((own, summed));
-                fit.notes.push(format!(
-                    "`{name}` takes 3 channels and the images have 1: its weights are summed over the channels, which \
-                     gives what three equal channels would"
-                ));
+                fit.values.push((own, channels::of_colours(value, channels)?));
+                fit.notes.push(channels::note(name, channels));
             } else if name == POSITIONS
                 && let Some(Resampled { tensor, from, to }) = positions::resampled(value, &ours, image)?
             {
@@ -194,11 +189,14 @@ impl InitialWeights {
     }
 }
 
-/// `shape` with another number of input channels.
-fn with_channels(shape: &[i64], channels: i64) -> Vec<i64> {
-    let mut shape = shape.to_vec();
-    shape[1] = channels;
-    shape
+/// The input channels of `ours`, where `given` has three and the rest of both is equal.
+fn other_channels(given: &[i64], ours: &[i64]) -> Option<i64> {
+    match (given, ours) {
+        ([out, 3, rest @ ..], [own_out, channels, own_rest @ ..]) if rest.len() == 2 => {
+            (out == own_out && rest == own_rest).then_some(*channels)
+        }
+        _ => None,
+    }
 }
 
 /// The first few of the names, and how many more there are.

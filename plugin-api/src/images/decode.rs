@@ -1,85 +1,110 @@
 //! One image file: its header, and its pixels. The format is told from the content; the ending means nothing.
 
 use super::content::{Content, FIRST, FORMATS};
-use super::pixels::{self, Sample, Shape};
-use super::tiff_bands::{self, Alpha};
+use super::form::{Form, Layout};
+use super::numpy_image;
+use super::orientation::Orientation;
+use super::pixels::Alpha;
+use super::raw::Raw;
+use super::tiff_file::{self, Bands, Look};
+use super::values::{Kind, Values};
 use crate::jpeg::Start;
 use crate::Image;
-use image::{metadata::Orientation, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::path::Path;
 
 /// What turns files into pixels; changes whenever the same file could give others.
-pub const VERSION: &str = "image-folder 3, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
-
-/// Pixels of the largest image that is accepted, where the user does not say.
-pub const MAX_PIXELS: u64 = 100_000_000;
-
-/// How files become images.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Form {
-    /// Channels and depth of every image.
-    pub shape: Shape,
-    /// Whether the user asked for these channels; else a coloured image in a grey data set is an error.
-    pub channels_are_asked: bool,
-    /// Whether the user asked for this depth; else a 16-bit image in an 8-bit data set is an error.
-    pub depth_is_asked: bool,
-    /// Pixels of the largest image that is accepted.
-    pub max_pixels: u64,
-}
-
-impl Form {
-    /// These channels (1 or 3) and bits (8 or 16), whatever files have, and images of at most [`MAX_PIXELS`].
-    pub fn new(channels: usize, bit_depth: u8) -> Self {
-        let shape = Shape { channels, bit_depth };
-        Self { shape, channels_are_asked: true, depth_is_asked: true, max_pixels: MAX_PIXELS }
-    }
-}
+pub const VERSION: &str = "image-folder 4, image 0.25.10, png 0.18.1, zune-jpeg 0.5.15, tiff 0.11.3, image-webp 0.2.4";
 
 /// What a file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// The file's format.
-    pub format: ImageFormat,
+    /// The file's format, in a word.
+    pub format: String,
     /// Height and width as seen, that is after EXIF's rotation.
     pub size: (usize, usize),
     /// Channels, alpha among them.
     pub channels: usize,
-    /// Bits of a channel value.
-    pub bits: u8,
+    /// Whether the last channel is alpha.
+    pub alpha: Alpha,
+    /// What its numbers are.
+    pub kind: Kind,
     /// EXIF's orientation, 1 to 8.
     pub orientation: u8,
+    /// Pages of the first one's size, of which the others than the first are not looked at unless they are channels.
+    pub pages: usize,
+}
+
+impl Header {
+    /// Bits of a channel value.
+    pub fn bits(&self) -> u8 {
+        self.kind.bits()
+    }
+
+    /// Channels without alpha.
+    pub fn colours(&self) -> usize {
+        self.channels - usize::from(self.alpha.is_stored())
+    }
 }
 
 type Outcome<T> = Result<T, String>;
 
-/// Reads the header alone.
+/// Reads the header alone. Channels and depth of the form do not matter.
 ///
 /// # Errors
 /// Why it cannot be read, without the file's name.
-pub fn header(path: &Path, max_pixels: u64) -> Outcome<Header> {
-    caught(|| header_of(BufReader::with_capacity(1 << 16, open(path, max_pixels)?), max_pixels))
+pub fn header(path: &Path, form: &Form) -> Outcome<Header> {
+    caught(|| header_of(BufReader::with_capacity(1 << 16, open(path, form.max_pixels)?), form))
 }
 
 /// Reads the header of a file's bytes.
 ///
 /// # Errors
 /// Why it cannot be read.
-pub fn header_bytes(bytes: &[u8], max_pixels: u64) -> Outcome<Header> {
-    caught(|| header_of(Cursor::new(bytes), max_pixels))
+pub fn header_bytes(bytes: &[u8], form: &Form) -> Outcome<Header> {
+    caught(|| header_of(Cursor::new(bytes), form))
 }
 
-fn header_of<'a>(reader: impl BufRead + Seek + 'a, max_pixels: u64) -> Outcome<Header> {
-    let Opened { decoder, format, orientation, .. } = opened(reader, max_pixels)?;
-    let (width, height) = decoder.dimensions();
-    let (width, height) = (width as usize, height as usize);
-    let size = if orientation.to_exif() > 4 { (width, height) } else { (height, width) };
-    let colour = decoder.color_type();
-    let channels = usize::from(colour.channel_count());
-    let bits = (colour.bits_per_pixel() / u16::from(colour.channel_count())) as u8;
-    Ok(Header { format, size, channels, bits, orientation: orientation.to_exif() })
+fn header_of(reader: impl BufRead + Seek, form: &Form) -> Outcome<Header> {
+    Ok(match opened(reader, form)? {
+        Opened::Picture { decoder, format, orientation, alpha, pages } => {
+            let (width, height) = decoder.dimensions();
+            let size = orientation.seen((height as usize, width as usize));
+            let colour = decoder.color_type();
+            let channels = usize::from(colour.channel_count());
+            let kind = match colour.bits_per_pixel() / u16::from(colour.channel_count()) {
+                8 => Kind::U8,
+                16 => Kind::U16,
+                _ => Kind::F32,
+            };
+            let alpha = if colour.has_alpha() && alpha == Alpha::None { Alpha::Straight } else { alpha };
+            Header {
+                format: format!("{format:?}"),
+                size,
+                channels,
+                alpha,
+                kind,
+                orientation: orientation.number(),
+                pages,
+            }
+        }
+        Opened::Bands { bands: Bands { kind, shape: [channels, height, width], orientation }, alpha, pages } => {
+            let (format, size) = ("Tiff".to_owned(), orientation.seen((height, width)));
+            Header { format, size, channels, alpha, kind, orientation: orientation.number(), pages }
+        }
+        Opened::Array(numpy_image::Form { kind, shape: [channels, height, width], .. }) => Header {
+            format: "NumPy".to_owned(),
+            size: (height, width),
+            channels,
+            alpha: Alpha::None,
+            kind,
+            orientation: Orientation::UPRIGHT.number(),
+            pages: 1,
+        },
+    })
 }
 
 /// Reads the image in its form.
@@ -87,7 +112,7 @@ fn header_of<'a>(reader: impl BufRead + Seek + 'a, max_pixels: u64) -> Outcome<H
 /// # Errors
 /// Why it cannot be read, without the file's name.
 pub fn read(path: &Path, form: &Form) -> Outcome<Image> {
-    caught(|| read_bytes(contents(path, form.max_pixels)?, form))
+    caught(|| decode(contents(path, form.max_pixels)?, form)?.image(form))
 }
 
 /// Reads the image that a file's bytes hold, in its form.
@@ -95,61 +120,23 @@ pub fn read(path: &Path, form: &Form) -> Outcome<Image> {
 /// # Errors
 /// Why it cannot be read.
 pub fn read_bytes(bytes: Vec<u8>, form: &Form) -> Outcome<Image> {
-    caught(|| {
-        let image = decode(bytes, form.max_pixels)?;
-        let (height, width) = (image.height() as usize, image.width() as usize);
-        let data = match &image {
-            DynamicImage::ImageLuma8(pixels) => shaped(pixels.as_raw(), 1, form),
-            DynamicImage::ImageLumaA8(pixels) => shaped(pixels.as_raw(), 2, form),
-            DynamicImage::ImageRgb8(pixels) => shaped(pixels.as_raw(), 3, form),
-            DynamicImage::ImageRgba8(pixels) => shaped(pixels.as_raw(), 4, form),
-            DynamicImage::ImageLuma16(pixels) => shaped(pixels.as_raw(), 1, form),
-            DynamicImage::ImageLumaA16(pixels) => shaped(pixels.as_raw(), 2, form),
-            DynamicImage::ImageRgb16(pixels) => shaped(pixels.as_raw(), 3, form),
-            DynamicImage::ImageRgba16(pixels) => shaped(pixels.as_raw(), 4, form),
-            other => Err(format!("its pixels are {:?}, expected whole numbers of 8 or 16 bits", other.color())),
-        }?;
-        let Shape { channels, bit_depth } = form.shape;
-        Ok(Image { channels, height, width, bit_depth, data })
-    })
+    caught(|| decode(bytes, form)?.image(form))
 }
 
-/// Whether the image has no colour, whatever its file could hold.
+/// Whether the image has no colour, whatever its file could hold. Channels and depth of the form do not matter.
 ///
 /// # Errors
 /// Why it cannot be read, without the file's name.
-pub fn is_grey(path: &Path, max_pixels: u64) -> Outcome<bool> {
-    caught(|| is_grey_bytes(contents(path, max_pixels)?, max_pixels))
+pub fn is_grey(path: &Path, form: &Form) -> Outcome<bool> {
+    caught(|| Ok(decode(contents(path, form.max_pixels)?, form)?.is_grey()))
 }
 
 /// As [`is_grey`], of a file's bytes.
 ///
 /// # Errors
 /// Why they cannot be read.
-pub fn is_grey_bytes(bytes: Vec<u8>, max_pixels: u64) -> Outcome<bool> {
-    caught(|| {
-        Ok(match decode(bytes, max_pixels)? {
-            DynamicImage::ImageRgb8(pixels) => pixels::is_grey(pixels.as_raw(), 3),
-            DynamicImage::ImageRgba8(pixels) => pixels::is_grey(pixels.as_raw(), 4),
-            DynamicImage::ImageRgb16(pixels) => pixels::is_grey(pixels.as_raw(), 3),
-            DynamicImage::ImageRgba16(pixels) => pixels::is_grey(pixels.as_raw(), 4),
-            _ => true,
-        })
-    })
-}
-
-fn shaped<T: Sample>(samples: &[T], stored: usize, form: &Form) -> Outcome<Vec<u8>> {
-    if form.shape.channels == 1 && !form.channels_are_asked && !pixels::is_grey(samples, stored) {
-        return Err("it is coloured, but the data set's first images are grey; set dataset.options.channels to 3 to \
-                    keep the colours or to 1 to make all images grey"
-            .into());
-    }
-    if form.shape.bit_depth == 8 && !form.depth_is_asked && T::LARGEST > 255 {
-        return Err(
-            "it has 16 bits, but the data set's first images have 8; set dataset.options.bit_depth to 16 or 8".into()
-        );
-    }
-    Ok(pixels::planar(samples, stored, form.shape))
+pub fn is_grey_bytes(bytes: Vec<u8>, form: &Form) -> Outcome<bool> {
+    caught(|| Ok(decode(bytes, form)?.is_grey()))
 }
 
 fn contents(path: &Path, max_pixels: u64) -> Outcome<Vec<u8>> {
@@ -158,18 +145,41 @@ fn contents(path: &Path, max_pixels: u64) -> Outcome<Vec<u8>> {
     Ok(bytes)
 }
 
-fn decode(mut bytes: Vec<u8>, max_pixels: u64) -> Outcome<DynamicImage> {
+fn decode(mut bytes: Vec<u8>, form: &Form) -> Outcome<Raw> {
     name_rgb(&mut bytes);
-    let Opened { decoder, format, orientation, alpha } = opened(Cursor::new(bytes.as_slice()), max_pixels)?;
-    if format == ImageFormat::Jpeg && !jpeg_is_complete(&bytes) {
-        return Err("the JPEG file is truncated: its end marker is missing".into());
-    }
-    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
-    if alpha == Alpha::Associated {
-        image = without_alpha(image);
-    }
-    image.apply_orientation(orientation);
-    Ok(image)
+    let most = most_bytes(form.max_pixels);
+    let (bands, alpha) = match opened(Cursor::new(bytes.as_slice()), form)? {
+        Opened::Picture { decoder, format, orientation, alpha, .. } => {
+            if format == ImageFormat::Jpeg && !jpeg_is_complete(&bytes) {
+                return Err("the JPEG file is truncated: its end marker is missing".into());
+            }
+            let mut image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
+            if let Some(orientation) = image::metadata::Orientation::from_exif(orientation.number()) {
+                image.apply_orientation(orientation);
+            }
+            return picture(image, alpha);
+        }
+        Opened::Array(_) => return numpy_image::read(&bytes, form.layout, most),
+        Opened::Bands { bands, alpha, .. } => (bands, alpha),
+    };
+    tiff_file::read(bytes, &bands, alpha, form.pages, most)
+}
+
+fn picture(image: DynamicImage, alpha: Alpha) -> Outcome<Raw> {
+    let (height, width) = (image.height() as usize, image.width() as usize);
+    let with_alpha = if alpha == Alpha::None { Alpha::Straight } else { alpha };
+    let (values, stored, alpha) = match image {
+        DynamicImage::ImageLuma8(pixels) => (Values::U8(pixels.into_raw()), 1, Alpha::None),
+        DynamicImage::ImageLumaA8(pixels) => (Values::U8(pixels.into_raw()), 2, with_alpha),
+        DynamicImage::ImageRgb8(pixels) => (Values::U8(pixels.into_raw()), 3, Alpha::None),
+        DynamicImage::ImageRgba8(pixels) => (Values::U8(pixels.into_raw()), 4, with_alpha),
+        DynamicImage::ImageLuma16(pixels) => (Values::U16(pixels.into_raw()), 1, Alpha::None),
+        DynamicImage::ImageLumaA16(pixels) => (Values::U16(pixels.into_raw()), 2, with_alpha),
+        DynamicImage::ImageRgb16(pixels) => (Values::U16(pixels.into_raw()), 3, Alpha::None),
+        DynamicImage::ImageRgba16(pixels) => (Values::U16(pixels.into_raw()), 4, with_alpha),
+        other => return Err(format!("its pixels are {:?}, expected whole numbers of 8 or 16 bits", other.color())),
+    };
+    Ok(Raw { values, stored, alpha, height, width })
 }
 
 /// Says with an Adobe segment what a JPEG image's components are called, where the decoder does not know these names.
@@ -180,14 +190,6 @@ fn name_rgb(bytes: &mut Vec<u8>) {
     }
     if let Some(start) = Start::read(bytes).filter(|start| start.ids == *b"rgb") {
         bytes.splice(start.frame..start.frame, ADOBE_RGB);
-    }
-}
-
-/// The image over black, where its colours were multiplied by alpha already.
-fn without_alpha(image: DynamicImage) -> DynamicImage {
-    match image {
-        DynamicImage::ImageRgba16(_) => image.into_rgb16().into(),
-        _ => image.into_rgb8().into(),
     }
 }
 
@@ -216,8 +218,8 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
 fn open(path: &Path, max_pixels: u64) -> Outcome<File> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let size = file.metadata().map_err(|error| error.to_string())?.len();
-    // Four channels of 16 bits, uncompressed, and a profile or a preview.
-    let most = max_pixels.saturating_mul(8).saturating_add(1 << 24);
+    // A profile or a preview may come on top.
+    let most = most_bytes(max_pixels).saturating_add(1 << 24);
     match size {
         0 => Err("the file is empty".into()),
         size if size > most => Err(format!("the file has {size} bytes, more than an image of {max_pixels} pixels")),
@@ -225,56 +227,105 @@ fn open(path: &Path, max_pixels: u64) -> Outcome<File> {
     }
 }
 
-/// A file whose header was read.
-struct Opened<'a> {
-    decoder: Box<dyn ImageDecoder + 'a>,
-    format: ImageFormat,
-    orientation: Orientation,
-    alpha: Alpha,
+/// What the values of an image may take: four channels of 16 bits, or others of that size.
+fn most_bytes(max_pixels: u64) -> u64 {
+    max_pixels.saturating_mul(8)
 }
 
-fn opened<'a, R: BufRead + Seek + 'a>(reader: R, max_pixels: u64) -> Outcome<Opened<'a>> {
+/// A file whose header was read.
+enum Opened<'a> {
+    Picture {
+        decoder: Box<dyn ImageDecoder + 'a>,
+        format: ImageFormat,
+        orientation: Orientation,
+        alpha: Alpha,
+        pages: usize,
+    },
+    Bands {
+        bands: Bands,
+        alpha: Alpha,
+        pages: usize,
+    },
+    Array(numpy_image::Form),
+}
+
+fn opened<'a>(reader: impl BufRead + Seek + 'a, form: &Form) -> Outcome<Opened<'a>> {
+    let max_pixels = form.max_pixels;
     let mut reader = ImageReader::new(reader).with_guessed_format().map_err(|error| error.to_string())?;
     let Some(format) = reader.format().filter(|format| FORMATS.contains(format)) else {
-        return Err(unread(reader.into_inner()));
+        return unknown(reader.into_inner(), max_pixels, form.layout);
     };
-    let mut alpha = Alpha::Plain;
+    let (mut alpha, mut pages) = (Alpha::None, 1);
     if format == ImageFormat::Tiff {
         let mut file = reader.into_inner();
-        alpha = tiff_bands::check(&mut file)?;
+        let found = tiff_file::look(&mut file, form.pages)?;
+        (alpha, pages) = (found.alpha, found.pages);
+        if let Look { bands: Some(bands), .. } = found {
+            let [channels, height, width] = bands.shape;
+            check_size(height as u64, width as u64, max_pixels)?;
+            check_values([channels, height, width], bands.kind, max_pixels)?;
+            return Ok(Opened::Bands { bands, alpha, pages });
+        }
         file.rewind().map_err(|error| error.to_string())?;
         reader = ImageReader::with_format(file, format);
     }
     let mut limits = Limits::no_limits();
-    // Four channels of 16 bits, twice for formats that are decoded into a buffer of their own first.
-    limits.max_alloc = Some(max_pixels.saturating_mul(16).saturating_add(1 << 26));
+    // Twice for formats that are decoded into a buffer of their own first.
+    limits.max_alloc = Some(most_bytes(max_pixels).saturating_mul(2).saturating_add(1 << 26));
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
     let (width, height) = decoder.dimensions();
-    if width == 0 || height == 0 {
-        return Err(format!("its size is {width}×{height}"));
-    }
-    if u64::from(width) * u64::from(height) > max_pixels {
-        return Err(format!(
-            "its {width}×{height} pixels are more than {max_pixels}; set dataset.options.max_pixels higher if the \
-             image is right"
-        ));
-    }
+    check_size(height.into(), width.into(), max_pixels)?;
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;
-    Ok(Opened { decoder: Box::new(decoder), format, orientation, alpha })
+    let orientation = Orientation::new(orientation.to_exif().into());
+    Ok(Opened::Picture { decoder: Box::new(decoder), format, orientation, alpha, pages })
 }
 
-/// Why a file of no format that is read is not read.
-fn unread(mut reader: impl Read + Seek) -> String {
-    let mut first = Vec::new();
-    if let Err(error) = reader.rewind().and_then(|()| reader.take(FIRST).read_to_end(&mut first)) {
-        return error.to_string();
+fn check_size(height: u64, width: u64, max_pixels: u64) -> Outcome<()> {
+    match width.checked_mul(height) {
+        Some(0) => Err(format!("its size is {width}×{height}")),
+        Some(pixels) if pixels <= max_pixels => Ok(()),
+        _ => Err(format!(
+            "its {width}×{height} pixels are more than {max_pixels}; set dataset.options.max_pixels higher if the image is \
+             right"
+        )),
     }
-    match Content::of(&first) {
+}
+
+fn check_values(shape: [usize; 3], kind: Kind, max_pixels: u64) -> Outcome<()> {
+    let size = u64::from(kind.bits() / 8);
+    let bytes = shape.iter().try_fold(size, |product, length| product.checked_mul(*length as u64));
+    match bytes.filter(|bytes| *bytes <= most_bytes(max_pixels)) {
+        Some(_) => Ok(()),
+        None => Err(format!(
+            "its {} channels of {}×{} pixels, {}, take more than eight bytes for each of {max_pixels} pixels; set \
+             dataset.options.max_pixels higher if the image is right",
+            shape[0],
+            shape[2],
+            shape[1],
+            kind.name()
+        )),
+    }
+}
+
+/// An array, or why a file of no format that is read is not read.
+fn unknown<'a>(mut reader: impl Read + Seek, max_pixels: u64, layout: Layout) -> Outcome<Opened<'a>> {
+    let mut first = Vec::new();
+    let read = reader.rewind().and_then(|()| (&mut reader).take(FIRST).read_to_end(&mut first));
+    read.and_then(|_| reader.rewind()).map_err(|error| error.to_string())?;
+    Err(match Content::of(&first) {
+        Content::Array => {
+            let found = numpy_image::header(reader, layout)?;
+            check_size(found.shape[1] as u64, found.shape[2] as u64, max_pixels)?;
+            check_values(found.shape, found.kind, max_pixels)?;
+            return Ok(Opened::Array(found));
+        }
         Content::Dicom => "it is a DICOM file; dataset.name DicomFolder reads these".into(),
         Content::BigTiff => "it is a BigTIFF file, which is not read; save it as TIFF or PNG".into(),
-        Content::Image | Content::Other => "it is no PNG, JPEG, TIFF, WebP or BMP file (told from its content)".into(),
-    }
+        Content::Image | Content::Other => {
+            "it is no PNG, JPEG, TIFF, WebP, BMP or NumPy file (told from its content)".into()
+        }
+    })
 }
 
 /// A decoder's panic as an error, so that it can be told which file caused it.

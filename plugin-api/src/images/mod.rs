@@ -1,5 +1,6 @@
-//! Encoded images, PNG, JPEG, TIFF, WebP and BMP, as what a data set answers: EXIF's orientation is applied, alpha laid over
-//! black, and channels and depth are those of a [`Form`]. The format is told from the content.
+//! Encoded images, PNG, JPEG, TIFF, WebP and BMP, and arrays of NumPy, as what a data set answers: EXIF's orientation is applied,
+//! alpha laid over black, and channels and depth are those of a [`Form`]. The format is told from the content. Images that are
+//! neither grey nor coloured keep their channels, as many as they have.
 //!
 //! ```no_run
 //! use selfsame_plugin_api::{images, Image, Result};
@@ -12,12 +13,19 @@
 
 mod content;
 mod decode;
+mod form;
+mod numpy_image;
+mod orientation;
 mod pixels;
-mod tiff_bands;
+mod raw;
+mod tiff_file;
+mod values;
 
 pub use content::{Content, FIRST, FORMATS};
-pub use decode::{header, header_bytes, is_grey, is_grey_bytes, read, read_bytes, Form, Header, MAX_PIXELS, VERSION};
-pub use pixels::{planar, Sample, Shape};
+pub use decode::{header, header_bytes, is_grey, is_grey_bytes, read, read_bytes, Header, VERSION};
+pub use form::{Form, Layout, Pages, Range, MAX_PIXELS};
+pub use pixels::{Alpha, Shape};
+pub use values::Kind;
 
 use crate::{Image, PluginError, Result};
 use std::path::Path;

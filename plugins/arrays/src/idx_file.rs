@@ -1,8 +1,8 @@
 //! IDX files: two zero bytes, a code for the kind of values, the number of dimensions, their lengths, the values; all
 //! big-endian (http://yann.lecun.com/exdb/mnist).
 
-use crate::array::{self, Header, Kind};
 use flate2::read::MultiGzDecoder;
+use selfsame_plugin_api::numpy::{self, Header, Kind};
 use selfsame_plugin_api::{PluginError, Result, files};
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -36,7 +36,7 @@ pub fn read(path: &Path) -> Result<(Header, Vec<u8>)> {
             format!("{} bytes or more behind the header, expected {expected} for {:?}", bytes.len(), header.shape);
         return Err(wrong(path, &message));
     }
-    let bytes = array::little_endian(&header, bytes);
+    let bytes = numpy::little_endian(&header, bytes);
     Ok((header, bytes))
 }
 

@@ -5,7 +5,6 @@ mod dataset;
 mod idx;
 mod idx_file;
 mod names;
-mod npy;
 mod npz;
 mod part;
 

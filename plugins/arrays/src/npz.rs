@@ -1,11 +1,11 @@
 //! npz files: one for each split, or one for all.
 
-use crate::array::{self, Header};
+use crate::array;
 use crate::dataset::Source;
 use crate::names::Names;
-use crate::npy;
 use crate::part::{Labels, Part};
 use schemars::JsonSchema;
+use selfsame_plugin_api::numpy::{self, Header};
 use selfsame_plugin_api::{PluginError, Result, Split, files};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -155,13 +155,13 @@ impl Archive {
     }
 
     fn header(&mut self, array: &str) -> Result<Header> {
-        self.with(array, |reader| npy::header(reader))
+        self.with(array, |reader| numpy::header(reader))
     }
 
     /// The header and all values, little-endian.
     fn read(&mut self, array: &str) -> Result<(Header, Vec<u8>)> {
         self.with(array, |reader| {
-            let header = npy::header(reader)?;
+            let header = numpy::header(reader)?;
             let expected = header.bytes().ok_or("is larger than any memory")?;
             let mut bytes = Vec::new();
             bytes
@@ -173,7 +173,7 @@ impl Archive {
                 let (found, shape) = (bytes.len(), header.dimensions());
                 return Err(format!("of {shape} has {found} bytes or more, expected {expected}"));
             }
-            let bytes = array::little_endian(&header, bytes);
+            let bytes = numpy::little_endian(&header, bytes);
             Ok((header, bytes))
         })
     }

@@ -1,6 +1,7 @@
 //! One split's arrays, without pixels.
 
-use crate::array::{self, Header, Kind};
+use crate::array;
+use selfsame_plugin_api::numpy::{Header, Kind};
 use selfsame_plugin_api::{Targets, Task, planar};
 
 /// Larger numbers are no classes.

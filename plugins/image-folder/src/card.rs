@@ -7,7 +7,7 @@ use selfsame_plugin_api::{Card, Task};
 use serde_json::json;
 
 /// The options that say how a file becomes pixels.
-const OF_PIXELS: [&str; 3] = ["channels", "bit_depth", "max_pixels"];
+const OF_PIXELS: [&str; 7] = ["channels", "bands", "bit_depth", "value_range", "layout", "pages", "max_pixels"];
 
 /// What is known without reading.
 pub fn before_reading(name: &str) -> Card {

@@ -33,12 +33,13 @@ pub struct Listing {
 }
 
 /// Looks through `root`. Hidden files and folders are left out; links are followed. A file with another ending than an
-/// image's counts when its first bytes are those of an image.
+/// image's counts when its first bytes are those of an image. Arrays of NumPy are images where there are no others.
 ///
 /// # Errors
 /// Folders that cannot be read, and links that lead nowhere or in a circle.
 pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
-    let (mut images, mut left_out, mut dicom, mut folders) = (Vec::new(), LeftOut::default(), 0, Vec::new());
+    let (mut images, mut arrays, mut folders) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut left_out, mut dicom) = (LeftOut::default(), 0);
     let mut links = Links::below(root);
     let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
     for (count, entry) in walk.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.path())).enumerate() {
@@ -63,12 +64,18 @@ pub fn below(root: &Path, services: &dyn Services) -> Result<Listing> {
         let content = if has_image_ending(entry.path()) { Content::Image } else { content(entry.path()) };
         match content {
             Content::Image => images.push(Found { id: id_below(root, entry.path()), path: entry.into_path() }),
+            Content::Array => arrays.push(Found { id: id_below(root, entry.path()), path: entry.into_path() }),
             Content::Dicom => {
                 dicom += 1;
                 left_out.add(entry.path());
             }
             Content::BigTiff | Content::Other => left_out.add(entry.path()),
         }
+    }
+    // Beside pictures, an array is rather a label or a feature.
+    match images.is_empty() {
+        true => images = arrays,
+        false => arrays.iter().for_each(|array| left_out.add(&array.path)),
     }
     if left_out.count() > 0 {
         let (root, count, kinds) = (root.display(), left_out.count(), left_out.kinds());

@@ -1,7 +1,9 @@
 //! `dataset.options`: what can be written, and which of it goes together.
 
-use crate::values::{OneOrMany, PerSplit, Value};
+use crate::form::OfPixels;
+use crate::values::{OneOrMany, PerSplit, Ranges, Value};
 use regex::Regex;
+use selfsame_plugin_api::images::{self, Layout, Pages};
 use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
 use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
 use serde::Deserialize;
@@ -71,7 +73,11 @@ pub struct Options {
     /// Groups in several splits; skipped samples are those outside of test, else validation.
     pub group_overlap: Policy,
     pub channels: Option<usize>,
+    pub bands: Vec<usize>,
     pub bit_depth: Option<u8>,
+    pub value_range: Ranges,
+    pub layout: Layout,
+    pub pages: Pages,
     pub max_pixels: Option<u64>,
 }
 
@@ -134,8 +140,27 @@ pub fn known() -> Vec<OptionSpec> {
             "group_overlap",
             "Patients in several splits: `stop` (default), or `skip` their images in all but the last split.",
         ),
-        spec("channels", "1 or 3; default: 1 when the images are grey, else 3."),
-        spec("bit_depth", "8 or 16; default: 16 when there are images with 16 bits, else 8."),
+        spec(
+            "channels",
+            "1 (grey), 3 (colour), or the number that all files have; default: 1 when the images are grey, 3 when they are \
+             coloured, else what the files have.",
+        ),
+        spec("bands", "The channels that are taken, numbered from 1, in this order, as [4, 3, 2]; default: all."),
+        spec("bit_depth", "8 or 16; default: 16 when there are images with 16 bits or `value_range` is set, else 8."),
+        spec(
+            "value_range",
+            "The values that become black and white, [lowest, highest], or a list of such pairs, one for each channel; needed \
+             by float32, float64, signed and 32-bit values.",
+        ),
+        spec(
+            "layout",
+            "Channels of NumPy arrays stand first (`channels_first`) or last (`channels_last`); default `auto`: at the \
+             shorter one of these axes.",
+        ),
+        spec(
+            "pages",
+            "Of a TIFF file's pages the first one is the image (`first`, the default), or each is one of its channels (`channels`).",
+        ),
         spec("max_pixels", "Pixels (width × height) of the largest image that is accepted; default 100000000."),
     ]
 }
@@ -163,19 +188,22 @@ impl Options {
         files.join(" and ")
     }
 
+    /// How files become pixels.
+    pub fn of_pixels(&self) -> OfPixels<'_> {
+        OfPixels {
+            channels: self.channels,
+            bands: &self.bands,
+            bit_depth: self.bit_depth,
+            value_range: &self.value_range,
+            layout: self.layout,
+            pages: self.pages,
+            max_pixels: self.max_pixels.unwrap_or(images::MAX_PIXELS),
+        }
+    }
+
     fn check_values(&self) -> Result<()> {
         let wrong = |message: String| Err(PluginError::configuration(message));
-        if let Some(channels) = self.channels.filter(|channels| ![1, 3].contains(channels)) {
-            return wrong(format!("option `channels` = {channels}, expected 1 or 3"));
-        }
-        if let Some(depth) = self.bit_depth.filter(|depth| ![8, 16].contains(depth)) {
-            return wrong(format!("option `bit_depth` = {depth}, expected 8 or 16"));
-        }
-        // A pixel takes up to 8 bytes while it is decoded.
-        const MOST: u64 = 1 << 32;
-        if let Some(pixels) = self.max_pixels.filter(|pixels| *pixels == 0 || *pixels > MOST) {
-            return wrong(format!("option `max_pixels` = {pixels}, expected 1 to {MOST}"));
-        }
+        self.of_pixels().form()?;
         if self.label_separator.as_deref() == Some("") {
             return wrong("option `label_separator` is empty, expected a text such as `|`".into());
         }

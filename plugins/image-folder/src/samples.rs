@@ -88,19 +88,19 @@ impl Samples for FolderSamples {
 
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
         let entry = self.entry(index)?;
-        let header =
-            images::header(&entry.path, self.form.max_pixels).map_err(|cause| failure(index, entry, &cause))?;
-        let colours = match header.channels {
-            1 => "grey",
-            2 => "grey with alpha",
-            3 => "colour",
-            _ => "colour with alpha",
+        let header = images::header(&entry.path, &self.form).map_err(|cause| failure(index, entry, &cause))?;
+        let colours = match (header.colours(), header.alpha.is_stored()) {
+            (1, false) => "grey".to_owned(),
+            (1, true) => "grey with alpha".to_owned(),
+            (3, false) => "colour".to_owned(),
+            (3, true) => "colour with alpha".to_owned(),
+            (channels, _) => format!("{channels} channels"),
         };
         let facts = [
-            ("format", format!("{:?}", header.format)),
+            ("format", header.format.clone()),
             ("size", format!("{}×{}", header.size.1, header.size.0)),
-            ("bit depth", header.bits.to_string()),
-            ("colour type", colours.to_string()),
+            ("bit depth", header.bits().to_string()),
+            ("colour type", colours),
             ("orientation", header.orientation.to_string()),
         ];
         Ok(facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect())

@@ -26,7 +26,7 @@ pub fn read(root: &Path, options: &Options, services: &dyn Services) -> Result<(
             _ => format!("but {dicom} DICOM files: set dataset.name to DicomFolder"),
         };
         return Err(PluginError::data(format!(
-            "{}: no images (PNG, JPEG, TIFF, WebP or BMP) in it or below; {advice}",
+            "{}: no images (PNG, JPEG, TIFF, WebP, BMP or NumPy) in it or below; {advice}",
             root.display()
         )));
     }

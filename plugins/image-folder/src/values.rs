@@ -1,8 +1,10 @@
 //! Values as users write them in YAML and as programs write them into CSV files.
 
-use selfsame_plugin_api::Split;
+use schemars::JsonSchema;
+use selfsame_plugin_api::images::Range;
+use selfsame_plugin_api::{PluginError, Result, Split};
 use selfsame_tables::labels::plain;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A text, number or truth value, in the form in which labels are compared.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -47,6 +49,35 @@ impl<T> OneOrMany<T> {
             Self::One(value) => std::slice::from_ref(value),
             Self::Many(values) => values,
         }
+    }
+}
+
+/// The values that become black and white.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "[lowest, highest], or a list of such pairs, one for each channel")]
+pub enum Ranges {
+    /// Those of unsigned integers of 8 and 16 bits.
+    #[default]
+    Whole,
+    /// The same for all channels.
+    All([f64; 2]),
+    /// One for each channel.
+    Each(Vec<[f64; 2]>),
+}
+
+impl Ranges {
+    /// One for all channels, one for each, or none.
+    ///
+    /// # Errors
+    /// A range that is none.
+    pub fn checked(&self) -> Result<Vec<Range>> {
+        let pairs = match self {
+            Self::Whole => &[],
+            Self::All(pair) => std::slice::from_ref(pair),
+            Self::Each(pairs) => pairs.as_slice(),
+        };
+        let about = |error: String| PluginError::configuration(format!("option `value_range` has {error}"));
+        pairs.iter().map(|pair| Range::try_from(*pair).map_err(about)).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod abi;
 mod archive;
+mod bands;
 mod blame;
 mod caveats;
 mod chest_films;

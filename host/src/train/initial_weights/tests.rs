@@ -180,6 +180,21 @@ fn colour_weights_serve_grey_images_as_three_equal_channels_would() {
 }
 
 #[test]
+fn colour_weights_serve_any_number_of_channels() {
+    // Six equal channels give what three would.
+    let (six, colour) = (Fake::new(6), Fake::new(3));
+    weights(full(3)).load_into(&six, IMAGE).unwrap();
+    weights(full(3)).load_into(&colour, IMAGE).unwrap();
+    let x = Tensor::linspace(-1, 1, 2 * 9, (Kind::Float, Device::Cpu)).reshape([2, 1, 3, 3]);
+    let expected = colour.forward(&x.repeat([1, 3, 1, 1]), false).unwrap();
+    let error = (six.forward(&x.repeat([1, 6, 1, 1]), false).unwrap() - &expected).abs().max().double_value(&[]);
+    assert!(error < 1e-4 * expected.abs().max().double_value(&[]), "{error}");
+    let own = crate::run::state::encoder_tensors(&six);
+    let notes = weights(full(3)).fit(&own, Some("conv1.weight"), IMAGE).unwrap().notes;
+    assert!(notes[0].contains("the images have 6") && notes[0].contains("in turn, times 3/6"), "{notes:?}");
+}
+
+#[test]
 fn whatever_does_not_fit_is_named_and_nothing_is_loaded() {
     let mut tensors = full(3);
     tensors.retain(|(name, _)| name != "layer1.weight" && name != "bn1.running_mean");

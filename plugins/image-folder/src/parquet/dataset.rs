@@ -7,10 +7,10 @@ use super::rows::Rows;
 use super::samples::{ParquetSamples, Place, fingerprint};
 use crate::catalogue::Catalogue;
 use crate::entry::{Entry, Given};
-use crate::form::most_common;
+use crate::form::{self, Looked, most_common};
 use crate::labels::{self, Named};
 use crate::{card, groups};
-use selfsame_plugin_api::images::{self, Form, Header, Shape};
+use selfsame_plugin_api::images::{self, Form};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use selfsame_tables::files::printable;
 use selfsame_tables::policy::Policy;
@@ -148,42 +148,42 @@ impl Parquet {
 
     /// The form of all images, from some of each file.
     fn form(&self, files: &[Rows], services: &dyn Services) -> Result<(Form, (usize, usize))> {
-        let max_pixels = self.options.max_pixels;
-        let mut headers: Vec<Header> = Vec::new();
-        let (mut is_coloured, mut failure) = (false, None);
+        let form = self.options.of_pixels().form()?;
+        let mut looked: Vec<Looked> = Vec::new();
+        let (mut is_coloured, mut failure, mut first) = (false, None, None);
         for (done, file) in files.iter().enumerate() {
             services.items("looking at images", done as u64, Some(files.len() as u64))?;
             for row in 0..file.len.min(LOOKED_AT.div_ceil(files.len())) {
                 // An image that cannot be read decides nothing; it fails where it is asked for.
-                let about = |cause: String| format!("{}, row {row}: {cause}", file.table.path.display());
-                let looked = file.image(row).map_err(|error| error.message).and_then(|bytes| {
-                    let header = images::header_bytes(&bytes, max_pixels).map_err(about)?;
-                    let is_coloured = header.channels >= 3 && images::is_grey_bytes(bytes, max_pixels) == Ok(false);
-                    Ok((header, is_coloured))
+                let id = format!("{}, row {row}", file.table.path.display());
+                let about = |cause: String| format!("{id}: {cause}");
+                let header = file.image(row).map_err(|error| error.message).and_then(|bytes| {
+                    let header = images::header_bytes(&bytes, &form).map_err(about)?;
+                    is_coloured |= header.colours() == 3 && images::is_grey_bytes(bytes, &form) == Ok(false);
+                    Ok(header)
                 });
-                match looked {
-                    Ok((header, coloured)) => {
-                        is_coloured |= coloured;
-                        headers.push(header);
+                match header {
+                    Ok(header) => {
+                        first = first.or(Some((file, row)));
+                        looked.push(Looked { id, header });
                     }
                     Err(cause) => failure = failure.or(Some(cause)),
                 }
             }
         }
-        if let (true, Some(failure)) = (headers.is_empty(), failure) {
+        if let (true, Some(failure)) = (looked.is_empty(), failure) {
             return Err(PluginError::data(format!(
                 "none of the images looked at can be read; the first one: {failure}"
             )));
         }
-        let has_16_bits = headers.iter().any(|header| header.bits > 8);
-        let Options { channels, bit_depth, .. } = self.options;
-        let shape = Shape {
-            channels: channels.unwrap_or(if is_coloured { 3 } else { 1 }),
-            bit_depth: bit_depth.unwrap_or(if has_16_bits { 16 } else { 8 }),
-        };
-        let form =
-            Form { shape, channels_are_asked: channels.is_some(), depth_is_asked: bit_depth.is_some(), max_pixels };
-        Ok((form, most_common(headers.iter().map(|header| header.size))))
+        // What the first one lacks, all lack.
+        if let (Some((file, row)), true) = (first, form::all_need_a_range(&form, looked.iter()))
+            && let Err(cause) = images::read_bytes(file.image(row)?, &form)
+        {
+            return Err(PluginError::data(format!("{}: {cause}", looked[0].id)));
+        }
+        let form = form::settled(form, &looked, is_coloured)?;
+        Ok((form, most_common(looked.iter().map(|looked| looked.header.size))))
     }
 }
 
@@ -211,7 +211,7 @@ impl Dataset for Parquet {
             groups: entries.iter().map(|entry| entry.group.clone()).collect(),
             targets: contents.catalogue.labelling.targets_at(&chosen),
             fingerprint: fingerprint(&contents.files, &places, &contents.form, &self.options.image_column)?,
-            form: contents.form,
+            form: contents.form.clone(),
             files: contents.files.clone(),
             places,
         }))

@@ -91,12 +91,12 @@ impl Samples for ParquetSamples {
     }
 
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
-        let header = images::header_bytes(&self.bytes(index)?, self.form.max_pixels);
+        let header = images::header_bytes(&self.bytes(index)?, &self.form);
         let header = header.map_err(|cause| self.failure(index, &cause))?;
         let facts = [
-            ("format", format!("{:?}", header.format)),
+            ("format", header.format.clone()),
             ("size", format!("{}×{}", header.size.1, header.size.0)),
-            ("bit depth", header.bits.to_string()),
+            ("bit depth", header.bits().to_string()),
         ];
         Ok(facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
     }

@@ -124,7 +124,12 @@ fn what_is_wrong_is_named() {
             ErrorKind::Configuration,
             "is called `b*.parquet` (train)",
         ),
-        (&rows, json!({ "image_column": "scan", "channels": 4 }), ErrorKind::Configuration, "expected 1 or 3"),
+        (
+            &rows,
+            json!({ "image_column": "scan", "channels": 4 }),
+            ErrorKind::Configuration,
+            "`channels` does not go with any image looked at",
+        ),
         (empty.path(), json!({}), ErrorKind::Data, "there is no Parquet file"),
         (half.path(), json!({}), ErrorKind::Data, "1 of 2 files do not say in their names which split"),
         (text.path(), json!({}), ErrorKind::Data, "a.parquet: "),

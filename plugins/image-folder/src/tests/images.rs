@@ -302,7 +302,7 @@ fn files_that_cannot_be_read_say_why() {
     assert_eq!(samples.len(), 6, "a GIF is not among the formats");
     for (index, parts) in [
         (1, ["sample 1", "b.png", "truncated"]),
-        (2, ["sample 2", "c.png", "no PNG, JPEG, TIFF, WebP or BMP"]),
+        (2, ["sample 2", "c.png", "no PNG, JPEG, TIFF, WebP, BMP or NumPy"]),
         (3, ["sample 3", "d.png", "empty"]),
         (4, ["sample 4", "f.png", ""]),
         (5, ["sample 5", "g.tif", ""]),
@@ -314,5 +314,8 @@ fn files_that_cannot_be_read_say_why() {
     let folder = Folder::with(&["a.png"]);
     folder.image("b.tif", float, ImageFormat::Tiff);
     let error = folder.samples(json!({ "bit_depth": 8 }), Split::Train).read(&[1]).unwrap_err();
-    assert!(error.message.contains("b.tif") && error.message.contains("8 or 16 bits"), "{error}");
+    assert!(
+        error.message.contains("b.tif") && error.message.contains("float32") && error.message.contains("value_range"),
+        "{error}"
+    );
 }

@@ -297,7 +297,7 @@ fn options_that_do_not_go_together_are_refused() {
         (json!({ "csv": { "trian": "a" } }), &["csv", "`train`, `val` and `test`"]),
         (json!({ "classes": ["a", "a"] }), &["`a` twice"]),
         (json!({ "missing": "leave" }), &["missing", "leave", "`stop` or `skip`"]),
-        (json!({ "channels": 2 }), &["channels", "1 or 3"]),
+        (json!({ "channels": 2 }), &["`channels` does not go with any image", "has 1 channel"]),
         (json!({ "bit_depth": 12 }), &["bit_depth", "8 or 16"]),
         (json!({ "max_pixels": 0 }), &["max_pixels"]),
         (json!({ "lable_column": "a" }), &["lable_column", "label_column"]),

@@ -1,6 +1,6 @@
 //! The header of an npy array (NumPy's format, versions 1 to 3).
 
-use crate::array::{Header, Kind};
+use super::{Header, Kind};
 use std::io::Read;
 
 /// Longer headers are no arrays of images.

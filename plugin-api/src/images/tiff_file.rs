@@ -1,0 +1,224 @@
+//! TIFF files: what their pixels hold beside grey and colours, and such pixels.
+
+use super::form::Pages;
+use super::orientation::Orientation;
+use super::pixels::Alpha;
+use super::raw::Raw;
+use super::values::{Kind, Values};
+use std::io::{Cursor, Read, Seek};
+use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::tags::{ExtraSamples, PhotometricInterpretation as Photometric, PlanarConfiguration, SampleFormat, Tag};
+
+type Outcome<T> = Result<T, String>;
+
+/// More pages are no channels.
+const MOST_PAGES: usize = 4096;
+/// Bytes of an entry of a directory.
+const ENTRY: usize = 12;
+
+/// What a file says about its pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Pixels of any number of channels; none where it is a picture, of grey or colours, with or without alpha, of unsigned
+    /// integers, which has a decoder of its own.
+    pub bands: Option<Bands>,
+    /// Whether the last number of a pixel is alpha.
+    pub alpha: Alpha,
+    /// Pages of the first one's size.
+    pub pages: usize,
+}
+
+/// Pixels of any number of channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bands {
+    /// Of their numbers.
+    pub kind: Kind,
+    /// Channels, height and width in the file.
+    pub shape: [usize; 3],
+    /// How it is seen.
+    pub orientation: Orientation,
+}
+
+/// Looks at a file. One whose header cannot be read is left to the decoder of pictures.
+///
+/// # Errors
+/// Pixels that are not read, by name.
+pub fn look(file: impl Read + Seek, pages: Pages) -> Outcome<Look> {
+    let Ok(mut file) = Decoder::new(file) else { return Ok(Look { bands: None, alpha: Alpha::None, pages: 1 }) };
+    let mut number = |tag| file.find_tag_unsigned::<u16>(tag).ok().flatten();
+    let stored = number(Tag::SamplesPerPixel).unwrap_or(1);
+    let photometric = number(Tag::PhotometricInterpretation).and_then(Photometric::from_u16);
+    let orientation = Orientation::new(number(Tag::Orientation).unwrap_or(1).into());
+    let mut first = |tag| file.find_tag_unsigned_vec::<u16>(tag).ok().flatten().and_then(|of| of.first().copied());
+    let bits = first(Tag::BitsPerSample).unwrap_or(1);
+    let format = first(Tag::SampleFormat).unwrap_or(1);
+    let extra = first(Tag::ExtraSamples);
+    let (own, name) = match photometric {
+        Some(Photometric::RGB) => (3, "RGB"),
+        Some(Photometric::YCbCr | Photometric::CIELab) => (3, "its colours"),
+        Some(Photometric::CMYK) => (4, "CMYK"),
+        _ => (1, "grey"),
+    };
+    let more = stored.saturating_sub(own);
+    let alpha = match (more, extra.map(ExtraSamples::from_u16)) {
+        (1, Some(Some(ExtraSamples::UnassociatedAlpha))) => Alpha::Straight,
+        (1, Some(Some(ExtraSamples::AssociatedAlpha))) => Alpha::Multiplied,
+        // Writers of colours that name no kind mean alpha.
+        (1, None) if own == 3 => Alpha::Straight,
+        _ => Alpha::None,
+    };
+    let (width, height) = file.dimensions().map_err(|error| error.to_string())?;
+    let of_one_size = page_count(&mut file);
+    let are_channels = pages == Pages::Channels && of_one_size > 1;
+    let is_whole =
+        matches!(SampleFormat::from_u16(format), Some(SampleFormat::Uint | SampleFormat::Void)) && bits <= 16;
+    let has_usual_channels = more == 0 || (own == 3 && alpha != Alpha::None);
+    if is_whole && has_usual_channels && !are_channels {
+        return Ok(Look { bands: None, alpha, pages: of_one_size });
+    }
+    let refused = |what: &str| Err(format!("the TIFF file has {stored} channels, {more} more than {name}, {what}"));
+    match photometric {
+        Some(Photometric::BlackIsZero | Photometric::RGB) => {}
+        Some(Photometric::WhiteIsZero) => {
+            return refused("and white is zero, which is not read: save it with black as zero")
+        }
+        _ => return refused("which is not read: save it as grey or RGB with further channels"),
+    }
+    if are_channels && stored > 1 {
+        return refused("on each page; pages of one channel make one image (dataset.options.pages)");
+    }
+    let kind = kind(format, bits)?;
+    let channels = if are_channels { of_one_size } else { stored.into() };
+    let alpha = if are_channels { Alpha::None } else { alpha };
+    let shape = [channels, height as usize, width as usize];
+    Ok(Look { bands: Some(Bands { kind, shape, orientation }), alpha, pages: of_one_size })
+}
+
+fn kind(format: u16, bits: u16) -> Outcome<Kind> {
+    Ok(match (SampleFormat::from_u16(format), bits) {
+        (Some(SampleFormat::Uint | SampleFormat::Void), 8) => Kind::U8,
+        (Some(SampleFormat::Uint | SampleFormat::Void), 16) => Kind::U16,
+        (Some(SampleFormat::Uint | SampleFormat::Void), 32) => Kind::U32,
+        (Some(SampleFormat::Int), 8) => Kind::I8,
+        (Some(SampleFormat::Int), 16) => Kind::I16,
+        (Some(SampleFormat::Int), 32) => Kind::I32,
+        (Some(SampleFormat::IEEEFP), 32) => Kind::F32,
+        (Some(SampleFormat::IEEEFP), 64) => Kind::F64,
+        (format, bits) => {
+            let format = format.map_or("unknown numbers".to_owned(), |format| format!("{format:?}"));
+            return Err(format!(
+                "the TIFF file's values are {format} of {bits} bits, expected integers of 8, 16 or 32 bits, float32 or float64"
+            ));
+        }
+    })
+}
+
+/// Pages of the first one's size that are no smaller copies; of more than [`MOST_PAGES`], that many. The first page is current
+/// before and after.
+fn page_count<R: Read + Seek>(file: &mut Decoder<R>) -> usize {
+    let Ok(size) = file.dimensions() else { return 1 };
+    let mut count = 1;
+    while file.more_images() && count < MOST_PAGES {
+        if file.next_image().is_err() {
+            break;
+        }
+        count += usize::from(is_of_the_stack(file, size));
+    }
+    // A file that was opened has a first page.
+    let _ = file.seek_to_image(0);
+    count
+}
+
+/// Whether the current page is neither a reduced copy nor a mask (TIFF 6.0, NewSubfileType) and has this size.
+fn is_of_the_stack<R: Read + Seek>(file: &mut Decoder<R>, size: (u32, u32)) -> bool {
+    let kind = file.find_tag_unsigned::<u32>(Tag::NewSubfileType).ok().flatten().unwrap_or(0);
+    kind & 5 == 0 && file.dimensions().is_ok_and(|own| own == size)
+}
+
+/// Reads the pixels that [`look`] has found, which take at most `most` bytes.
+///
+/// # Errors
+/// Why they cannot be read.
+pub fn read(mut bytes: Vec<u8>, bands: &Bands, alpha: Alpha, pages: Pages, most: u64) -> Outcome<Raw> {
+    let [channels, height, width] = bands.shape;
+    call_grey(&mut bytes);
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = usize::try_from(most).unwrap_or(usize::MAX);
+    limits.intermediate_buffer_size = limits.decoding_buffer_size;
+    let about = |error: tiff::TiffError| error.to_string();
+    let mut file = Decoder::new(Cursor::new(bytes)).map_err(about)?.with_limits(limits);
+    let raw = if pages == Pages::Channels && channels > 1 && page_count(&mut file) == channels {
+        let mut planes = page(&mut file)?;
+        let mut taken = 1;
+        while taken < channels {
+            file.next_image().map_err(about)?;
+            if is_of_the_stack(&mut file, (width as u32, height as u32)) {
+                taken += 1;
+                if !planes.append(page(&mut file)?) {
+                    return Err(format!("page {taken} of the TIFF file has other values than the first one"));
+                }
+            }
+        }
+        of_planes(&planes, alpha, bands.shape)?
+    } else {
+        let planar = file.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).ok().flatten();
+        let values = page(&mut file)?;
+        match planar.and_then(PlanarConfiguration::from_u16) {
+            Some(PlanarConfiguration::Planar) => of_planes(&values, alpha, bands.shape)?,
+            _ if values.len() == channels * height * width => Raw { values, stored: channels, alpha, height, width },
+            _ => return Err(incomplete(&values, bands.shape)),
+        }
+    };
+    Ok(raw.turned(bands.orientation))
+}
+
+fn of_planes(values: &Values, alpha: Alpha, shape: [usize; 3]) -> Outcome<Raw> {
+    match values.len() == shape.iter().product::<usize>() {
+        true => Ok(Raw::from_planes(values, alpha, shape)),
+        false => Err(incomplete(values, shape)),
+    }
+}
+
+fn incomplete(values: &Values, [channels, height, width]: [usize; 3]) -> String {
+    let found = values.len();
+    format!("the TIFF file gives {found} values, expected {channels} channels of {width}×{height} pixels")
+}
+
+/// All values of the current page.
+fn page<R: Read + Seek>(file: &mut Decoder<R>) -> Outcome<Values> {
+    let mut result = DecodingResult::U8(Vec::new());
+    file.read_image_to_buffer(&mut result).map_err(|error| error.to_string())?;
+    Ok(match result {
+        DecodingResult::U8(values) => Values::U8(values),
+        DecodingResult::U16(values) => Values::U16(values),
+        DecodingResult::U32(values) => Values::U32(values),
+        DecodingResult::I8(values) => Values::I8(values),
+        DecodingResult::I16(values) => Values::I16(values),
+        DecodingResult::I32(values) => Values::I32(values),
+        DecodingResult::F32(values) => Values::F32(values),
+        DecodingResult::F64(values) => Values::F64(values),
+        _ => return Err("the TIFF file has values of a kind that is not read".into()),
+    })
+}
+
+/// Says in the first directory that the channels are grey ones: of colours, the decoder would keep three.
+fn call_grey(bytes: &mut [u8]) {
+    let is_big = bytes.starts_with(b"MM");
+    let number = |bytes: &[u8], at: usize, length: usize| -> Option<usize> {
+        let bytes = bytes.get(at..at.checked_add(length)?)?;
+        let add = |sum: usize, byte: &u8| sum << 8 | usize::from(*byte);
+        Some(if is_big { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) })
+    };
+    let Some(directory) = number(bytes, 4, 4) else { return };
+    let Some(entries) = number(bytes, directory, 2) else { return };
+    for entry in (0..entries).map(|entry| directory + 2 + ENTRY * entry) {
+        if number(bytes, entry, 2) == Some(Tag::PhotometricInterpretation.to_u16().into()) {
+            let long = number(bytes, entry + 2, 2) == Some(4);
+            let last = if is_big { entry + if long { 11 } else { 9 } } else { entry + 8 };
+            if number(bytes, entry + 8, 4).is_some() {
+                bytes[last] = Photometric::BlackIsZero.to_u16() as u8;
+            }
+            return;
+        }
+    }
+}
