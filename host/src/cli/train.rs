@@ -157,8 +157,15 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop, 
     if let Err(error) = run_log::begin(run.folder()) {
         tracing::warn!("{} cannot be written: {error}", run.folder().join(run_log::LOG_FILE).display());
     }
-    let start = json!({"run": home::absolute(run.folder()), "epochs": plan.epochs, "steps_per_epoch": plan.steps_per_epoch, "steps_done": steps_done});
-    events::tell("start", start);
+    events::tell(
+        "start",
+        json!({
+            "run": home::absolute(run.folder()),
+            "epochs": plan.epochs,
+            "steps_per_epoch": plan.steps_per_epoch,
+            "steps_done": steps_done,
+        }),
+    );
     services.items("opening the run's folder", 0, None).map_err(PluginError::from)?;
     let mut recorder = Recorder::open(run.folder(), steps_done, bars, plan)?;
     services.clear();

@@ -2,7 +2,7 @@
 
 use super::{Folder, Patient};
 use crate::survey::survey;
-use selfsame_plugin_api::{Dataset, Split};
+use selfsame_plugin_api::Split;
 use serde_json::{Map, Value, json};
 
 /// Images, folder below the root, options and notes of a survey; the folder is read with what it suggests.
