@@ -43,7 +43,7 @@ fn first_run(sandbox: &Sandbox) -> (String, Ran) {
     let lines: Vec<&str> = yaml.lines().collect();
     for (at, line) in lines.iter().enumerate() {
         let is_value = line.contains(": ") && !line.trim_start().starts_with('#');
-        let has_reason = line.contains(" # ") || lines[at - 1].trim_start().starts_with('#');
+        let has_reason = line.contains(" # ") || lines[at.saturating_sub(1)].trim_start().starts_with('#');
         assert!(!is_value || has_reason, "no reason: {line}\n{yaml}");
         assert!(line.chars().count() <= 110 || line.contains("dataset_dir"), "too long: {line}");
     }

@@ -15,13 +15,12 @@ fn files(folder: &Path) -> BTreeSet<String> {
 fn a_dry_run_measures_and_writes_nothing() {
     let sandbox = Sandbox::new();
     let before = files(&sandbox.path(""));
-    let ran = sandbox.run(&format!("train --dry-run {TINY} --set scheduler.epochs=7 --output-dir run")).succeeded();
+    let ran = sandbox.run(&format!("train --dry-run {TINY} --set train.batch_size=24 --set scheduler.epochs=7 --output-dir run")).succeeded();
     assert_eq!(files(&sandbox.path("")), before);
-    // A tenth of 64 is held out, and 58 images are three batches of 16.
     for part in [
-        "train 58, val 6",
-        "3 an epoch of batch 16; 10 images fill no batch",
-        "7 epochs, 21 steps",
+        "train 64, val 40",
+        "2 an epoch of batch 24; 16 images fill no batch",
+        "7 epochs, 14 steps",
         "resnet8",
         "64 features",
         "about ",
@@ -77,7 +76,7 @@ fn programs_are_told_of_phases_steps_and_scores_in_json() {
         events.iter().filter(|event| event["event"] == name).cloned().collect()
     };
     let start = &of(&events, "start")[0];
-    assert_eq!((&start["epochs"], &start["steps_per_epoch"]), (&2.into(), &3.into()));
+    assert_eq!((&start["epochs"], &start["steps_per_epoch"]), (&2.into(), &4.into()));
     assert_eq!((of(&events, "untrained").len(), of(&events, "epoch").len(), of(&events, "trained").len()), (1, 2, 1));
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["code"]), (&"end".into(), &0.into()));
