@@ -57,7 +57,7 @@ impl DatasetAbi for SurveyShim {
     fn card(&self) -> RawResult<ROption<RString>> {
         guard("Dataset::card", || {
             let survey = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            to_json("card", &Card { survey, ..self.card.clone() }).map(|json| ROption::RSome(json))
+            to_json("card", &Card { survey, ..self.card.clone() }).map(ROption::RSome)
         })
     }
 
