@@ -44,7 +44,7 @@ mod tests {
     use serde::Deserialize;
 
     /// Keys, or whole sections, that a run may be continued with other values of.
-    const FREE: [&str; 14] = [
+    const FREE: [&str; 15] = [
         "data.cache",
         "data.cache_dir",
         "dataset.dataset_dir",
@@ -58,11 +58,12 @@ mod tests {
         "train.collective_timeout",
         "train.device",
         "train.output_dir",
+        "train.report_images",
         "train.resume_from_last_checkpoint",
     ];
 
     /// What keys, or whole sections, are to an evaluation; the first that fits a key counts, and other keys are noted.
-    const TO_AN_EVALUATION: [(&str, InEvaluation); 32] = [
+    const TO_AN_EVALUATION: [(&str, InEvaluation); 33] = [
         ("augmentation.normalize", Fixed),
         ("dataset.name", Fixed),
         ("dataset.options", OfTheImages),
@@ -87,6 +88,7 @@ mod tests {
         ("train.checkpoint_period", OfTraining),
         ("train.collective_timeout", OfTraining),
         ("train.output_dir", OfTraining),
+        ("train.report_images", OfTraining),
         ("train.resume_from_last_checkpoint", OfTraining),
         ("data.cache", Indifferent),
         ("data.cache_dir", Indifferent),

@@ -59,6 +59,11 @@ impl Source {
         self.labels.as_ref()
     }
 
+    /// The index in the data set's split of the sample at this place.
+    pub fn sample_id(&self, place: usize) -> i64 {
+        self.ids[place]
+    }
+
     /// Samples that were asked for and left out, because they cannot be read.
     pub fn damaged(&self) -> &[Damaged] {
         &self.damaged

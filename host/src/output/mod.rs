@@ -7,6 +7,7 @@ mod curves;
 pub mod embeddings;
 pub mod events;
 mod facts;
+mod gallery;
 pub mod host_services;
 mod html;
 pub mod logging;

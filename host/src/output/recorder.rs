@@ -1,12 +1,14 @@
 //! Everything that a run measures, to its files and to the person who watches.
 
 use super::events;
+use super::gallery;
 use super::progress::Progress;
 use super::report;
 use super::tensorboard::TensorBoard;
 use crate::error::Error;
 use crate::metric;
 use crate::run::metrics::{self, MetricsLog};
+use crate::train::gallery::Gallery;
 use crate::train::observer::{Observer, StepReport};
 use crate::train::plan::Plan;
 use indicatif::MultiProgress;
@@ -132,6 +134,10 @@ impl Observer for Recorder {
         }
         self.write_page();
         Ok(())
+    }
+
+    fn gallery(&mut self, gallery: &Gallery) -> Result<(), Error> {
+        gallery::write(&self.run_dir, gallery)
     }
 
     fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error> {

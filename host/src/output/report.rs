@@ -1,6 +1,7 @@
 //! What a run came to: a table at its end, a text summary, and a page with curves.
 
 use super::facts::{evaluation_warnings, facts};
+use super::gallery;
 use super::html;
 use super::scores::scores;
 use crate::error::Error;
@@ -68,7 +69,7 @@ pub fn write_html(run_dir: &Path) -> Result<PathBuf, Error> {
     let config_path = run_dir.join(CONFIG_FILE);
     let config = regular_file::read_text(&config_path).naming("read", &config_path)?;
     let evaluations = evaluate::read_all(run_dir)?;
-    let page = html::page(&record, &config, &log, &evaluations);
+    let page = html::page(&record, &config, &log, &evaluations, gallery::read(run_dir)?.as_ref());
     let path = run_dir.join(REPORT_FILE);
     write_atomically(&Disk, &path, page.as_bytes())?;
     Ok(path)

@@ -6,6 +6,7 @@ use super::collapse;
 use super::compute::Compute;
 use super::divergence;
 use super::evaluation::{Evaluator, head_metrics};
+use super::gallery::Gallery;
 use super::gradients;
 use super::head_batches::HeadBatches;
 use super::log_window::LogWindow;
@@ -183,7 +184,14 @@ impl<'a> Engine<'a> {
         while self.position.epoch < self.config.scheduler.epochs {
             self.epoch()?;
         }
-        let scores = self.evaluator()?.probe(self.method.encoder())?;
+        let evaluator = self.evaluator()?;
+        let (scores, embedded) = evaluator.probe(self.method.encoder())?;
+        let embedded = embedded.map_or_else(|| evaluator.embedded(self.method.encoder()), |found| Ok(Some(found)))?;
+        let embedded = embedded.filter(|_| self.world.is_first());
+        let gallery = embedded.map(|embedded| Gallery::new(&evaluator, &embedded)).transpose()?;
+        if let Some(gallery) = gallery {
+            self.observer.gallery(&gallery)?;
+        }
         collapse::of_scores(&scores, &mut self.warnings);
         self.observer.trained(self.position.step, self.position.epoch, &scores)?;
         Ok(scores)
@@ -203,7 +211,7 @@ impl<'a> Engine<'a> {
     }
 
     fn measure_untrained(&mut self) -> Result<(), Error> {
-        let scores = self.evaluator()?.probe(self.method.encoder())?;
+        let (scores, _) = self.evaluator()?.probe(self.method.encoder())?;
         self.observer.epoch(0, 0, &scores)?;
         self.position.untrained = scores;
         Ok(())

@@ -85,15 +85,15 @@ impl Evaluator<'_> {
     }
 
     /// The scores of kNN and of a linear classifier on frozen features of the scored split (validation, else test) of the
-    /// data set that head and probes use, by metric name; empty where there are no labels.
+    /// data set that head and probes use, by metric name, and these features; empty where there are no labels.
     ///
     /// # Errors
     /// A signal; what encoder or libtorch refuse.
-    pub fn probe(&self, encoder: &dyn Encoder) -> Result<BTreeMap<String, f64>, Error> {
+    pub fn probe(&self, encoder: &dyn Encoder) -> Result<(BTreeMap<String, f64>, Option<Embedded>), Error> {
         let mut metrics = BTreeMap::new();
         let task = self.data.probe_data();
-        let Some((split, scored)) = task.scored() else { return Ok(metrics) };
-        let Some((known, truth)) = self.labels(scored)? else { return Ok(metrics) };
+        let Some((split, scored)) = task.scored() else { return Ok((metrics, None)) };
+        let Some((known, truth)) = self.labels(scored)? else { return Ok((metrics, None)) };
         let bank = self.embed(encoder, &task.train, self.views.probe(), Split::Train)?;
         let features = self.embed(encoder, scored, self.views.probe(), split)?;
         metrics.extend(self.scores(metric::Probe::Knn, split, &self.knn(&bank, &known, &features)?, &truth)?);
@@ -103,7 +103,20 @@ impl Evaluator<'_> {
         let linear = probe::linear_probe(&objective, (&bank, &known), &features)?;
         metrics.extend(self.scores(metric::Probe::Linear, split, &linear, &truth)?);
         metrics.extend(spread(&features)?);
-        Ok(metrics)
+        Ok((metrics, Some(Embedded { bank, bank_places: (0..task.train.len()).collect(), features })))
+    }
+
+    /// The features of the scored split and of at most 20 000 training images, evenly taken; none where no split is scored.
+    ///
+    /// # Errors
+    /// A signal; what encoder or libtorch refuse.
+    pub fn embedded(&self, encoder: &dyn Encoder) -> Result<Option<Embedded>, Error> {
+        let task = self.data.probe_data();
+        let Some((split, scored)) = task.scored() else { return Ok(None) };
+        let bank_places = evenly(task.train.len(), MOST_NEIGHBOURS);
+        let bank = self.embed_some(encoder, &task.train, &bank_places, self.views.probe(), Split::Train)?;
+        let features = self.embed(encoder, scored, self.views.probe(), split)?;
+        Ok(Some(Embedded { bank, bank_places, features }))
     }
 
     /// The labels of the training split of the data set that head and probes use, and those of its split `scored`; none
@@ -200,25 +213,56 @@ impl Evaluator<'_> {
     /// Embeds every sample of `source`, which is this split, plainly resized and cropped, in order: float32 `[N, D]` on the
     /// run's device.
     fn embed(&self, encoder: &dyn Encoder, source: &Source, views: &Views, split: Split) -> Result<Tensor, Error> {
+        self.embed_some(encoder, source, &(0..source.len()).collect::<Vec<_>>(), views, split)
+    }
+
+    /// As [`embed`](Self::embed), the samples at these places.
+    fn embed_some(
+        &self,
+        encoder: &dyn Encoder,
+        source: &Source,
+        of: &[usize],
+        views: &Views,
+        split: Split,
+    ) -> Result<Tensor, Error> {
         let embedder = self.compute.embedder(encoder, views);
         let (what, mut done) = (format!("embedding {} images", split.name()), 0);
-        let share = self.share(source.len());
-        let places: Vec<usize> = share.pieces().iter().cloned().flatten().collect();
+        let share = self.share(of.len());
+        let places: Vec<usize> = share.pieces().iter().cloned().flatten().map(|place| of[place]).collect();
         // As many rounds on each process as the largest share takes.
         let rounds = share.gathered().map_or(places.len(), |gathered| gathered.each).div_ceil(embedder.batch);
         let mut features = Vec::with_capacity(rounds);
-        self.observer.phase(&what, 0, source.len());
+        self.observer.phase(&what, 0, of.len());
         let mut batches = embedder.batches_of(source, &places);
         for _ in 0..rounds {
             self.heed_signals()?;
             let Some(embedded) = batches.next() else { continue };
             let embedded = embedded?;
             done += embedded.size()[0] as usize;
-            self.observer.phase(&what, source.len().min(done * self.world.size()), source.len());
+            self.observer.phase(&what, of.len().min(done * self.world.size()), of.len());
             features.push(embedded);
         }
         self.whole(Tensor::f_cat(&features, 0)?, &share)
     }
+}
+
+/// Frozen features of the data set that head and probes use.
+pub struct Embedded {
+    /// Training images `[N, D]`.
+    pub bank: Tensor,
+    /// Their places in the training split.
+    pub bank_places: Vec<usize>,
+    /// The scored split `[M, D]`.
+    pub features: Tensor,
+}
+
+/// Training images that neighbours are looked for among, where no score needs all.
+const MOST_NEIGHBOURS: usize = 20_000;
+
+/// At most `most` of `len` places, at even distances.
+pub(super) fn evenly(len: usize, most: usize) -> Vec<usize> {
+    let count = len.min(most);
+    (0..count).map(|at| at * len / count).collect()
 }
 
 /// How far features spread, by metric name.

@@ -6,6 +6,7 @@ pub mod compute;
 mod divergence;
 pub mod engine;
 mod evaluation;
+pub mod gallery;
 mod gradients;
 mod head_batches;
 pub mod initial_weights;

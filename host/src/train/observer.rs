@@ -1,5 +1,6 @@
 //! Who is told how a run goes.
 
+use super::gallery::Gallery;
 use crate::error::Error;
 use std::collections::BTreeMap;
 
@@ -48,6 +49,14 @@ pub trait Observer {
     /// # Errors
     /// What is recorded cannot be written.
     fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error>;
+
+    /// What the trained encoder's embeddings look like. Told once, before [`trained`](Observer::trained).
+    ///
+    /// # Errors
+    /// What is recorded cannot be written.
+    fn gallery(&mut self, _gallery: &Gallery) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// The run has ended, whichever way, and its record is written.
     fn ended(&mut self) {}

@@ -44,6 +44,10 @@ pub struct TrainConfig {
     /// Write a checkpoint every N steps besides the one at the end of each epoch; 0 does not.
     #[schemars(extend("x-role" = "upkeep"))]
     pub checkpoint_every_steps: u64,
+    /// Whether the run's page shows images: small copies of up to 480 scored and training ones, within the file. Set it to false
+    /// where the page goes to people who must not see them.
+    #[schemars(extend("x-role" = "upkeep"))]
+    pub report_images: bool,
     /// Of several processes: seconds after which one that does not answer ends the run, at least 1; twice that for the
     /// first meeting.
     #[schemars(range(min = 1), extend("x-role" = "upkeep"))]
@@ -71,6 +75,7 @@ impl Default for TrainConfig {
             resume_from_last_checkpoint: false,
             checkpoint_period: 200,
             checkpoint_every_steps: 0,
+            report_images: true,
             collective_timeout: 300,
             precision: Precision::Auto,
             device: "auto".into(),

@@ -2,10 +2,12 @@
 //! folded.
 
 mod evaluation;
+mod gallery;
 mod verdict;
 
 use super::curves::{COLORS, Series, svg};
 use super::facts::{evaluation_warnings, facts};
+use super::gallery::Drawn;
 use super::scores::{ScoreRows, Scores, score_rows};
 use super::terminal;
 use crate::evaluate::{self, Evaluation};
@@ -41,6 +43,7 @@ pub(super) fn page(
     config: &str,
     metrics: &[Record],
     evaluations: &[(String, Evaluation)],
+    drawn: Option<&Drawn>,
 ) -> String {
     let title = escape(&format!("{} on {}", record.encoder, record.dataset));
     let mut facts_rows = String::new();
@@ -56,7 +59,7 @@ pub(super) fn page(
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-         {verdict}{warnings}{scores}{evaluations}\
+         {verdict}{warnings}{scores}{evaluations}{gallery}\
          <h2>Curves</h2>\n<div class=\"charts\">\n{charts}</div>\n\
          <h2>Run</h2>\n<table class=\"facts\">\n{facts_rows}</table>\n\
          <details><summary>Configuration</summary>\n<pre>{config}</pre></details>\n</body>\n</html>\n",
@@ -64,6 +67,7 @@ pub(super) fn page(
         scores = scores(record),
         warnings = warnings(record, evaluations),
         evaluations = evaluated(evaluations),
+        gallery = drawn.map(gallery::gallery).unwrap_or_default(),
         config = escape(config),
     )
 }
