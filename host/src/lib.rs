@@ -11,6 +11,7 @@ pub mod device;
 pub mod error;
 pub mod evaluate;
 pub mod home;
+pub mod init;
 pub mod lock;
 pub mod memory;
 pub mod method;

@@ -21,6 +21,13 @@ pub fn available() -> Option<usize> {
     Some(free / PROCESSES.load(Ordering::SeqCst))
 }
 
+/// The most bytes of memory that this process has held at once; none where the system does not say.
+pub fn peak() -> Option<usize> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib * 1024)
+}
+
 fn system_available(meminfo: &str) -> Option<usize> {
     let line = meminfo.lines().find(|line| line.starts_with("MemAvailable:"))?;
     line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib * 1024)

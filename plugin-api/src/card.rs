@@ -1,6 +1,6 @@
 //! Facts about a data set.
 
-use crate::{option_specs, Normalization, OptionSpec, Split, Task};
+use crate::{option_specs, Normalization, OptionSpec, Split, Survey, Task};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,12 @@ pub struct Card {
     /// Configuration values that suit this data set (a nested mapping in the schema of the run file); they rank below
     /// everything that the user writes.
     pub recommended: serde_json::Value,
+    /// Whether the data set reads folders of users' own and can say how ([`Dataset::survey`](crate::Dataset::survey)).
+    #[serde(default)]
+    pub surveys: bool,
+    /// What [`Dataset::survey`](crate::Dataset::survey) has found; the SDK fills it in when the host has asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survey: Option<Survey>,
 }
 
 impl Card {
@@ -73,7 +79,15 @@ impl Card {
             options: Vec::new(),
             sample_options: Vec::new(),
             recommended: serde_json::json!({}),
+            surveys: false,
+            survey: None,
         }
+    }
+
+    /// A data set that reads folders of users' own, and says what it finds in one: `selfsame init` asks it.
+    #[must_use]
+    pub fn surveys(self) -> Self {
+        Self { surveys: true, ..self }
     }
 
     /// Channels, bits of a channel value (8, 16, or 32 for float32), and usual height and width.

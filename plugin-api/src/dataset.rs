@@ -1,6 +1,6 @@
 //! Data sets: raw pixels, labels and facts about them; never tensors.
 
-use crate::{read_options, Card, Result, Services};
+use crate::{read_options, Card, Result, Services, Survey};
 use schemars::JsonSchema;
 use serde::{de::DeserializeOwned, Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -94,6 +94,18 @@ pub trait Dataset: Send + Sync {
     /// # Errors
     /// Files that cannot be read, or that contradict each other.
     fn card(&self) -> Result<Option<Card>> {
+        Ok(None)
+    }
+
+    /// What the folder of the request holds, and which options suit it: `selfsame init` asks data sets whose card says
+    /// [`Card::surveys`], in place of [`Dataset::prepare`] and without options. None: the data set cannot tell.
+    ///
+    /// Whatever it answers is tried: the data set is made again, with these options, and read. A folder without a file of
+    /// the data set's kind is no error but a survey of no images. What it logs is not shown.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    fn survey(&self, _services: &dyn Services) -> Result<Option<Survey>> {
         Ok(None)
     }
 

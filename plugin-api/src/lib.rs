@@ -57,6 +57,7 @@ pub mod numpy;
 mod options;
 mod sdk;
 mod services;
+mod survey;
 
 pub use card::Card;
 pub use dataset::{Dataset, DatasetRequest, Image, Normalization, ReadHints, Samples, Split, Targets, Task};
@@ -66,6 +67,7 @@ pub use manifest::{Manifest, ABI_VERSION, LAYOUT_DIGEST, MANIFEST_SECTION, RUSTC
 pub use options::{option_specs, parse_options, read_options, OptionSpec};
 pub use sdk::{lacks_memory, without_backtrace};
 pub use services::{Cancelled, Services};
+pub use survey::{ChosenOption, Survey};
 
 /// What the expansion of [`export_plugin!`] names.
 #[doc(hidden)]

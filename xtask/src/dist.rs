@@ -10,6 +10,7 @@ use tar::{Builder, Header};
 
 use crate::build;
 use crate::runpath;
+use crate::share;
 use crate::workspace::{Packages, Workspace};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -23,7 +24,8 @@ exists, or name the folder of one (the `torch` folder of an installed PyTorch 2.
     export SELFSAME_LIBTORCH=/path/to/libtorch
     ./selfsame doctor
 
-Plugins are looked for in bin/plugins, beside the program; put your own there too.
+Plugins are looked for in bin/plugins, beside the program; put your own there too. share holds completions for bash, zsh and
+fish, and manual pages (man -M share/man selfsame).
 ";
 
 /// Finds libtorch, or says what to do.
@@ -39,7 +41,11 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     let unfinished = folder.join(format!("{name}.tmp"));
     let cannot = || format!("cannot write {}", archive.display());
     let file = BufWriter::new(File::create(&unfinished).with_context(cannot)?);
-    pack(file, &name, &contents(&workspace.root, &packages)?)?;
+    let mut files = contents(&workspace.root, &packages)?;
+    let shared = share::files(&packages.binary(), &folder.join("share"))?;
+    files.extend(shared.into_iter().map(|(name, path)| (Path::new("share").join(name), path)));
+    files.sort();
+    pack(file, &name, &files)?;
     fs::rename(&unfinished, &archive).with_context(cannot)?;
     println!("{}", archive.display());
     Ok(())

@@ -11,6 +11,7 @@ mod external;
 mod prerequisites;
 mod runpath;
 mod setup;
+mod share;
 mod test;
 mod unpack;
 mod wheel;

@@ -10,6 +10,7 @@ use selfsame_wheel::{Entry, Wheel, platform_tag};
 use crate::build;
 use crate::dist::files_below;
 use crate::runpath;
+use crate::share;
 use crate::workspace::{Packages, Workspace};
 
 const NAME: &str = "selfsame";
@@ -20,11 +21,13 @@ const REQUIRES: &str = "torch==2.11.0";
 /// Builds, then writes `target/dist/selfsame-VERSION-py3-none-manylinux_…_x86_64.whl`.
 pub fn run(workspace: &Workspace) -> Result<()> {
     let packages = build::run(workspace)?;
+    let folder = packages.target.join("dist");
     let mut entries = contents(&workspace.root, &packages)?;
+    entries.extend(shared(&packages.binary(), &folder.join("share"))?);
+    entries.sort_by(|one, other| one.name.cmp(&other.name));
     let programs = entries.iter().filter(|entry| entry.is_program).map(|entry| entry.content.as_slice());
     let tag = platform_tag(programs).map_err(Error::msg)?;
     entries.extend(facts());
-    let folder = packages.target.join("dist");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let generator = format!("xtask {VERSION}");
     let wheel = Wheel { name: NAME.into(), version: VERSION.into(), tag, generator, entries };
@@ -62,6 +65,16 @@ fn contents(root: &Path, packages: &Packages) -> Result<Vec<Entry>> {
         Ok(Entry { name, content, is_program })
     };
     files.into_iter().map(read).collect()
+}
+
+/// Completions and manual pages, which installers put into the folder `share` of the environment.
+fn shared(program: &Path, folder: &Path) -> Result<Vec<Entry>> {
+    let entry = |(name, path): (PathBuf, PathBuf)| {
+        let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let name = format!("{NAME}-{VERSION}.data/data/share/{}", name.display());
+        Ok(Entry { name, content, is_program: false })
+    };
+    share::files(program, folder)?.into_iter().map(entry).collect()
 }
 
 /// The folder of the wheel's own facts.

@@ -2,7 +2,9 @@
 
 use super::plugin_args::PluginsCommand;
 pub use super::values::{Processes, Resume, SplitChoice};
-use super::values::{path, positive, positive_number, processes, resume, scored_split, split_choice};
+use super::values::{
+    ProgressTo, path, positive, positive_number, processes, progress, resume, scored_split, split_choice,
+};
 use crate::device;
 use crate::evaluate::Protocol;
 use crate::output::logging::Color;
@@ -54,6 +56,8 @@ pub struct ConfigArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at a folder of images and write a run file for it, each value with its reason
+    Init(InitArgs),
     /// Train an encoder
     Train(TrainArgs),
     /// Judge a trained encoder with labels, on the test split
@@ -81,6 +85,18 @@ pub enum Command {
     Data(DataCommand),
     /// Show what this machine offers, and what to do where something is missing (exit code 5)
     Doctor(DoctorArgs),
+    /// Print the script that completes commands and options in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual's pages
+    #[command(hide = true)]
+    Man {
+        /// The folder to write them into
+        #[arg(value_name = "DIR", value_parser = path())]
+        folder: PathBuf,
+    },
 }
 
 impl Command {
@@ -88,7 +104,10 @@ impl Command {
     pub fn computes(&self) -> bool {
         match self {
             Self::Plugins(command) => matches!(command, PluginsCommand::Check(_)),
-            _ => !matches!(self, Self::Report(_) | Self::Runs(_) | Self::Config(_)),
+            _ => !matches!(
+                self,
+                Self::Report(_) | Self::Runs(_) | Self::Config(_) | Self::Completions { .. } | Self::Man { .. }
+            ),
         }
     }
 
@@ -122,6 +141,23 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
+/// `selfsame init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The folder with the images: DICOM, PNG, JPEG, TIFF, WebP or BMP, with or without labels
+    #[arg(value_name = "FOLDER", value_parser = path())]
+    pub folder: PathBuf,
+    /// The run file to write [default: the folder's name with .yaml, here]
+    #[arg(long, short, value_name = "FILE.yaml", value_parser = path())]
+    pub out: Option<PathBuf>,
+    /// Replace the file where it exists
+    #[arg(long)]
+    pub force: bool,
+    /// How long the run may take; the number of epochs follows from it
+    #[arg(long, value_name = "MINUTES", default_value = "6", value_parser = positive(60 * 24 * 30))]
+    pub minutes: usize,
+}
+
 /// `selfsame train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
@@ -136,6 +172,13 @@ pub struct TrainArgs {
     /// nothing to continue
     #[arg(long, value_name = "RUN|must", num_args = 0..=1, default_missing_value = "", value_parser = resume())]
     pub resume: Option<Resume>,
+    /// Do everything up to the first steps, say how long the run would take and how much memory, and write nothing
+    #[arg(long, conflicts_with_all = ["resume", "processes"])]
+    pub dry_run: bool,
+    /// How it comes along: bars and lines for people, or a line of JSON for each event, on standard error in place of all else
+    /// or in a file (a pipe, /dev/fd/3)
+    #[arg(long, value_name = "bars|json|json:FILE", default_value = "bars", value_parser = progress())]
+    pub progress: ProgressTo,
     /// Train with N processes on this machine, `auto` for one on each GPU; they compute what one computes. Of other
     /// launchers (torchrun, srun, mpirun) the variables are read. 1 trains alone whatever they say
     #[arg(long, value_name = "N|auto", value_parser = processes())]

@@ -4,7 +4,7 @@ use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, ReportA
 use super::failure::Failure;
 use super::plugin_args::{CheckArgs, PluginsCommand};
 use super::print::{ensure_new, pretty, say};
-use super::{data, doctor, embed, evaluate, open, predict, preview, train};
+use super::{data, doctor, embed, evaluate, init, open, predict, preview, shell, train};
 use crate::config::{self, Sources};
 use crate::conformance;
 use crate::output::host_services::HostServices;
@@ -34,6 +34,7 @@ pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Fai
     }
     match &cli.command {
         Command::Train(_) => {}
+        Command::Init(arguments) => say(&init::init(cli, arguments, bars)?)?,
         Command::Evaluate(arguments) => say(&evaluate::evaluate(cli, arguments, bars)?)?,
         Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?)?,
         Command::Predict(arguments) => say(&predict::predict(cli, arguments, bars)?)?,
@@ -85,6 +86,8 @@ pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Fai
         Command::Plugins(PluginsCommand::Check(arguments)) => check(cli, arguments)?,
         Command::Config(command) => configuration(cli, command)?,
         Command::Data(command) => data::data(cli, command, bars)?,
+        Command::Completions { shell } => say(&shell::completions(*shell))?,
+        Command::Man { folder } => shell::man(folder)?,
         Command::Doctor(arguments) => doctor::doctor(arguments, &cli.common.plugins)?,
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Every error of every stage as one message and one exit code.
 
 use crate::error::Error;
-use crate::output::terminal;
+use crate::output::{events, run_log, terminal};
 use crate::train::signals::Stop;
 use selfsame_plugin_api::{ErrorKind, lacks_memory, without_backtrace};
 use std::io::Write;
@@ -76,7 +76,11 @@ impl Failure {
         if self.message.is_empty() {
             return;
         }
-        let _ = writeln!(std::io::stderr(), "error: {}", terminal::message(&self.message));
+        let line = format!("error: {}\n", terminal::message(&self.message));
+        run_log::note(line.as_bytes());
+        if !events::took(&line) {
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
     }
 }
 

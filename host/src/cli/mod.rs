@@ -7,9 +7,11 @@ mod args;
 mod commands;
 mod data;
 mod doctor;
+mod dry_run;
 mod embed;
 mod evaluate;
 mod failure;
+mod init;
 mod new_images;
 mod open;
 mod own_config;
@@ -17,6 +19,7 @@ mod plugin_args;
 mod predict;
 mod preview;
 mod print;
+mod shell;
 mod shipped;
 mod startup;
 mod train;
@@ -24,6 +27,7 @@ mod values;
 
 pub use startup::restart_prepared;
 
+use crate::output::events;
 use crate::plugin;
 use crate::world::Start;
 use failure::Failure;
@@ -42,19 +46,23 @@ pub fn run() -> ExitCode {
         Ok(Start::Fleet(_)) => false,
         Ok(Start::Alone) | Err(_) => true,
     };
+    let told = if speaks { startup::tell_of_progress(&cli.command) } else { Ok(()) };
     let bars = startup::set_up_logging(&cli.common, speaks);
     let outcome = startup::guarded(|| {
+        told?;
         if cli.command.answers_in_json() {
             print::reserve_stdout()?;
         }
         commands::dispatch(&cli, start.map_err(|error| Failure::usage(error.to_string()))?, &bars)
     });
     plugin::expect_exit();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match outcome {
+        Ok(()) => 0,
         Err(failure) => {
             failure.print();
-            ExitCode::from(failure.code)
+            failure.code
         }
-    }
+    };
+    events::tell("end", serde_json::json!({"code": code}));
+    ExitCode::from(code)
 }

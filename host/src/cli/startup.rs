@@ -1,9 +1,10 @@
 //! What happens before and around a command.
 
-use super::args::{Cli, Common};
+use super::args::{self, Cli, Common};
 use super::failure::Failure;
+use super::values::ProgressTo;
 use crate::output::logging::{self, Verbosity};
-use crate::output::terminal;
+use crate::output::{events, run_log, terminal};
 use crate::train::signals;
 use crate::world::{self, Asked, LaunchError, Start};
 use clap::Parser;
@@ -11,6 +12,7 @@ use indicatif::{MultiProgress, ProgressDrawTarget};
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -68,6 +70,24 @@ pub fn outlive_save_requests() {
     }
 }
 
+/// Tells programs what goes on, and keeps messages for a run's log, where the command is one that trains.
+///
+/// # Errors
+/// A file for the events that cannot be opened.
+pub fn tell_of_progress(command: &args::Command) -> Result<(), Failure> {
+    let args::Command::Train(arguments) = command else { return Ok(()) };
+    if !arguments.dry_run {
+        run_log::expect();
+    }
+    match &arguments.progress {
+        ProgressTo::Bars => Ok(()),
+        ProgressTo::Json(file) => events::start(file.as_deref()).map_err(|error| {
+            let file = file.as_deref().unwrap_or(Path::new("")).display();
+            Failure::data(format!("--progress json:{file}: the file cannot be opened: {error}"))
+        }),
+    }
+}
+
 /// Sends log lines to standard error as the flags ask, or hardly any where another process `speaks`; progress goes to the
 /// returned bars.
 pub fn set_up_logging(common: &Common, speaks: bool) -> MultiProgress {
@@ -77,7 +97,7 @@ pub fn set_up_logging(common: &Common, speaks: bool) -> MultiProgress {
         (true, _) => Verbosity::Quiet,
         _ => Verbosity::Normal,
     };
-    let hidden = common.quiet || !speaks;
+    let hidden = common.quiet || !speaks || events::are_on_stderr();
     let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bars = MultiProgress::with_draw_target(target);
     logging::init(verbosity, common.color, &bars);

@@ -1,6 +1,7 @@
 //! `selfsame train`: from a configuration to a run's folder.
 
 use super::args::{Cli, Resume, TrainArgs};
+use super::dry_run::dry_run;
 use super::failure::Failure;
 use super::open::{self, PathFlag};
 use super::own_config;
@@ -9,9 +10,11 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::home;
 use crate::native::c10d;
+use crate::output::events;
 use crate::output::host_services::HostServices;
 use crate::output::recorder::Recorder;
 use crate::output::report;
+use crate::output::run_log;
 use crate::plugin::Registry;
 use crate::run::without_checkpoint;
 use crate::train::Run;
@@ -20,6 +23,7 @@ use crate::train::signals::Stop;
 use crate::world::{self, Launch, Start, Verdict, World};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{ErrorKind, PluginError, Services, Split};
+use serde_json::json;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -42,6 +46,12 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, start: Start, bars: &MultiProgres
     let resume = arguments.resume.as_ref().map(|_| "train.resume_from_last_checkpoint=true".to_owned());
     let resolved = open::configuration(&config, resume.as_slice(), folder.as_slice(), &registry)?;
     own_config::ensure_one_run(&resolved, &config.files)?;
+    if arguments.dry_run {
+        return match start {
+            Start::Alone => say(&dry_run(&resolved, &registry, bars)?),
+            _ => Err(Failure::usage("`--dry-run` measures one process alone; leave out what starts several")),
+        };
+    }
     let folder = &resolved.config.train.output_dir;
     if arguments.resume == Some(Resume::Must) && !without_checkpoint::can_go_on(folder)? {
         return Err(Failure::usage(format!(
@@ -144,6 +154,18 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop, 
     if !is_first {
         return run.train(&mut Silent).map(|_| String::new());
     }
+    if let Err(error) = run_log::begin(run.folder()) {
+        tracing::warn!("{} cannot be written: {error}", run.folder().join(run_log::LOG_FILE).display());
+    }
+    events::tell(
+        "start",
+        json!({
+            "run": home::absolute(run.folder()),
+            "epochs": plan.epochs,
+            "steps_per_epoch": plan.steps_per_epoch,
+            "steps_done": steps_done,
+        }),
+    );
     services.items("opening the run's folder", 0, None).map_err(PluginError::from)?;
     let mut recorder = Recorder::open(run.folder(), steps_done, bars, plan)?;
     services.clear();

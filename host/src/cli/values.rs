@@ -25,6 +25,28 @@ pub(super) fn resume() -> impl TypedValueParser<Value = Resume> {
     })
 }
 
+/// Who is told how training comes along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgressTo {
+    /// The person at the terminal.
+    Bars,
+    /// A program: lines of JSON, in this file or on standard error.
+    Json(Option<PathBuf>),
+}
+
+pub(super) fn progress() -> impl TypedValueParser<Value = ProgressTo> {
+    OsStringValueParser::new().try_map(|word| match word.to_str() {
+        Some("bars") => Ok(ProgressTo::Bars),
+        Some("json") => Ok(ProgressTo::Json(None)),
+        text => match text.and_then(|text| text.strip_prefix("json:")).filter(|file| !file.is_empty()) {
+            Some(file) => home::expanded(Path::new(file))
+                .map(|file| ProgressTo::Json(Some(file)))
+                .map_err(|error| error.to_string()),
+            None => Err("expected `bars`, `json`, or `json:FILE`".to_owned()),
+        },
+    })
+}
+
 /// How many processes train together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Processes {

@@ -75,14 +75,21 @@ pub type Leak = BTreeMap<String, Vec<String>>;
 /// Reads all samples of a split, at their own sizes.
 ///
 /// # Errors
-/// A plugin that fails for another reason than its samples, and the user's wish to stop.
+/// As [`measure_some`].
 pub fn measure(decoder: &Decoder) -> Result<DatasetStats, DataError> {
+    measure_some(decoder, &(0..decoder.samples.len()).collect::<Vec<_>>())
+}
+
+/// Reads the samples at `indices` of a split, at their own sizes; labels and groups are those of all samples.
+///
+/// # Errors
+/// A plugin that fails for another reason than its samples, and the user's wish to stop.
+pub fn measure_some(decoder: &Decoder, indices: &[usize]) -> Result<DatasetStats, DataError> {
     let (card, samples) = (decoder.card, decoder.samples);
-    let all: Vec<usize> = (0..samples.len()).collect();
     let (names, groups) = (samples.ids(), samples.groups());
     let depth = Depth::of(card);
     let found = Mutex::new(Found::new(card.channels, depth));
-    decoder.run(&all, |chunk| {
+    decoder.run(indices, |chunk| {
         let mut part = Found::new(card.channels, depth);
         for (index, image) in chunk {
             part.take(index, image, || samples.facts(index).map_err(|error| error.message), names.as_deref());
@@ -99,7 +106,7 @@ pub fn measure(decoder: &Decoder) -> Result<DatasetStats, DataError> {
         None => false,
     };
     Ok(DatasetStats {
-        samples: all.len(),
+        samples: samples.len(),
         labels: balance(&card.classes, card.task, &samples.targets()),
         duplicates_across_groups: duplicates.iter().filter(across).count(),
         groups: groups.as_deref().map(count_groups),

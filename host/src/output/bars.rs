@@ -36,7 +36,7 @@ fn rate(per_second: f64) -> String {
 }
 
 /// A duration in its two largest units.
-pub(super) fn readable(time: Duration) -> String {
+pub fn readable(time: Duration) -> String {
     let seconds = time.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match seconds {

@@ -1,6 +1,6 @@
 //! What a plugin's long call shows: a bar for downloads, and the user's wish to stop.
 
-use super::{bars, terminal};
+use super::{bars, events, terminal};
 use indicatif::{MultiProgress, ProgressBar};
 use selfsame_plugin_api::{Cancelled, Services};
 use std::sync::{Mutex, PoisonError};
@@ -50,6 +50,7 @@ impl<'a> HostServices<'a> {
         if (self.stopped)() {
             return Err(Cancelled);
         }
+        events::phase(what, done, total.unwrap_or(0));
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         if shown.as_ref().is_none_or(|shown| shown.what != what) {
             if let Some(old) = shown.take() {

@@ -1,6 +1,6 @@
 //! Log lines on stderr, above the progress bars.
 
-use super::terminal;
+use super::{events, run_log, terminal};
 use indicatif::MultiProgress;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -62,7 +62,8 @@ impl Color {
 /// `RUST_LOG` wins over `verbosity`. Only the first call has an effect.
 pub fn init(verbosity: Verbosity, color: Color, bars: &MultiProgress) {
     let var = |name| std::env::var(name).ok();
-    let ansi = color.enabled(io::stderr().is_terminal(), var("NO_COLOR").as_deref(), var("TERM").as_deref());
+    let ansi = !events::are_on_stderr()
+        && color.enabled(io::stderr().is_terminal(), var("NO_COLOR").as_deref(), var("TERM").as_deref());
     let wanted = var(EnvFilter::DEFAULT_ENV).filter(|directives| !directives.trim().is_empty());
     let parsed = wanted.map(|directives| directives.parse::<EnvFilter>().map_err(|error| (directives, error)));
     let (filter, refused) = match parsed {
@@ -123,7 +124,10 @@ impl<'a> MakeWriter<'a> for AboveBars {
 impl Write for AboveBars {
     /// Nobody can be told that messages cannot be written, and no run shall end for it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = self.0.suspend(|| io::stderr().write_all(line));
+        run_log::note(line);
+        if !events::took(&String::from_utf8_lossy(line)) {
+            let _ = self.0.suspend(|| io::stderr().write_all(line));
+        }
         Ok(line.len())
     }
 

@@ -1,10 +1,11 @@
 //! What a run leaves for people: metrics, progress, reports, exported encoders.
 
-mod bars;
+pub mod bars;
 pub mod contact_sheet;
 pub mod counter;
 mod curves;
 pub mod embeddings;
+pub mod events;
 mod facts;
 mod gallery;
 pub mod host_services;
@@ -15,6 +16,7 @@ pub mod predictions;
 pub mod progress;
 pub mod recorder;
 pub mod report;
+pub mod run_log;
 pub mod runs;
 pub mod scores;
 pub mod stats_table;

@@ -1,6 +1,6 @@
 //! How a training run is coming along: a bar on a terminal, plain lines elsewhere.
 
-use super::bars;
+use super::{bars, events};
 use crate::metric;
 use crate::train::observer::StepReport;
 use crate::train::plan::Plan;
@@ -44,12 +44,15 @@ impl Progress {
     /// `within` steps of the epoch after `epoch` finished ones are done, or on their way to the device.
     pub fn step(&self, epoch: u64, within: u64) {
         self.epoch.set(Some(epoch));
-        self.show(self.place(), within, self.plan.steps_per_epoch);
+        let place = self.place();
+        events::phase(&place, within, self.plan.steps_per_epoch);
+        self.show(place, within, self.plan.steps_per_epoch);
     }
 
     /// `done` of `total` pieces of `what`, between steps; a total of 0 stands for work that is not counted.
     pub fn phase(&self, what: &str, done: usize, total: usize) {
         let what = format!("{}: {what}", self.place());
+        events::phase(&what, done as u64, total as u64);
         if self.show(what.clone(), done as u64, total as u64) && self.line_is_due() {
             tracing::info!("{what}");
         }
@@ -124,12 +127,16 @@ impl Progress {
 
     /// The time left with two spaces after it; empty at the end and before anything is known.
     fn time_left(&self, step: u64) -> String {
-        let remaining = (self.plan.epochs * self.plan.steps_per_epoch).saturating_sub(step);
-        let time = self.first.and_then(|(at, seen)| time_left(at.elapsed(), step.saturating_sub(seen), remaining));
-        match time {
-            Some(time) if remaining > 0 => format!("{} left  ", bars::readable(time)),
+        match self.left(step) {
+            Some(time) if !time.is_zero() => format!("{} left  ", bars::readable(time)),
             _ => String::new(),
         }
+    }
+
+    /// The time that the steps after `step` will take; none before anything is known.
+    pub fn left(&self, step: u64) -> Option<Duration> {
+        let remaining = (self.plan.epochs * self.plan.steps_per_epoch).saturating_sub(step);
+        self.first.and_then(|(at, seen)| time_left(at.elapsed(), step.saturating_sub(seen), remaining))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything that a run measures, to its files and to the person who watches.
 
+use super::events;
 use super::gallery;
 use super::progress::Progress;
 use super::report;
@@ -12,6 +13,7 @@ use crate::train::observer::{Observer, StepReport};
 use crate::train::plan::Plan;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::Split;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -68,6 +70,17 @@ impl Recorder {
     }
 }
 
+/// Tells programs of what was measured.
+fn tell_scores(event: &str, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) {
+    let metrics: BTreeMap<_, _> = metrics.iter().map(|(name, value)| (name, finite(*value))).collect();
+    events::tell(event, json!({"step": step, "epoch": epoch, "metrics": metrics}));
+}
+
+/// JSON has no other numbers.
+fn finite(value: f64) -> Option<f64> {
+    Some(value).filter(|value| value.is_finite())
+}
+
 impl Observer for Recorder {
     fn step(&self, epoch: usize, within: usize) {
         self.progress.step(epoch as u64, within as u64);
@@ -87,12 +100,26 @@ impl Observer for Recorder {
         metrics.extend(pace.metrics.clone());
         self.record("step", pace.step, pace.epoch, &metrics)?;
         self.progress.pace(pace);
+        events::tell(
+            "steps",
+            json!({
+                "step": pace.step,
+                "epoch": pace.epoch,
+                "loss": finite(pace.loss),
+                "lr": pace.lr,
+                "images_per_s": finite(pace.images_per_s),
+                "data_wait": finite(pace.data_wait),
+                "seconds_left": self.progress.left(pace.step).map(|left| left.as_secs()),
+            }),
+        );
         self.pace = Some(pace.clone());
         Ok(())
     }
 
     fn epoch(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error> {
-        self.record(if epoch == 0 { "untrained" } else { "epoch" }, step, epoch, metrics)?;
+        let event = if epoch == 0 { "untrained" } else { "epoch" };
+        self.record(event, step, epoch, metrics)?;
+        tell_scores(event, step, epoch, metrics);
         self.log.sync()?;
         if let Some(pace) = &self.pace {
             // Where positives are few, accuracy says little: their ranking stands in its place.
@@ -115,6 +142,7 @@ impl Observer for Recorder {
 
     fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error> {
         self.record("trained", step, epoch, metrics)?;
+        tell_scores("trained", step, epoch, metrics);
         Ok(self.log.sync()?)
     }
 

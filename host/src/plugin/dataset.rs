@@ -10,7 +10,7 @@ use abi_stable::{
 };
 use selfsame_abi::{DatasetObject, RawImage, RawTargets, SamplesObject, ServicesAbi, ServicesAbi_TO, TargetsKind};
 use selfsame_plugin_api::{
-    Cancelled, Card, Dataset, Image, PluginError, ReadHints, Result, Samples, Services, Split, Targets, Task,
+    Cancelled, Card, Dataset, Image, PluginError, ReadHints, Result, Samples, Services, Split, Survey, Targets, Task,
 };
 use std::{
     collections::BTreeMap,
@@ -43,6 +43,21 @@ impl PluginDataset {
         *self.card.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(card);
         Ok(())
     }
+}
+
+/// What a data set that was made to be asked says of its folder; none: it cannot tell.
+pub(super) fn survey(
+    context: &PluginContext,
+    object: &DatasetObject,
+    services: &dyn Services,
+) -> Result<Option<Survey>> {
+    context.call("Dataset::survey", |watched| {
+        let progress = Progress { services, watched };
+        object.prepare(ServicesAbi_TO::from_ptr(RRef::new(&progress), TD_Opaque))
+    })?;
+    let json = context.call("Dataset::card", |_| object.card())?.into_option();
+    let card: Option<Card> = json.map(|json| context.parse(&json)).transpose()?;
+    Ok(card.and_then(|card| card.survey))
 }
 
 struct Progress<'a> {

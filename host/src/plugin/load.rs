@@ -1,14 +1,19 @@
 //! Opens a plugin's file, after its manifest has been judged.
 
 use super::{
-    PluginFailure, card, dataset::PluginDataset, encoder::PluginEncoder, exit_guard, log, manifest,
-    plugin_context::PluginContext, usage::UsedCard,
+    PluginFailure, card,
+    dataset::{self, PluginDataset},
+    encoder::PluginEncoder,
+    exit_guard, log, manifest,
+    plugin_context::PluginContext,
+    usage::UsedCard,
 };
 use crate::storage::sha256_of_file;
 use abi_stable::library::{LibraryError, lib_header_from_path};
 use selfsame_abi::PluginModuleRef;
 use selfsame_encoder_api::{Encoder, EncoderCard, EncoderRequest};
-use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Manifest, PluginError};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Manifest, PluginError, Services, Survey};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tch::Device;
@@ -22,6 +27,14 @@ pub(super) struct Library {
     /// The data sets and encoders that were made, each once.
     used: Mutex<Vec<UsedCard>>,
     module: PluginModuleRef,
+}
+
+/// A request whose data set is asked about its folder. Only those that say that they can be get it.
+#[derive(Serialize)]
+struct SurveyRequest<'a> {
+    #[serde(flatten)]
+    request: &'a DatasetRequest,
+    survey: bool,
 }
 
 /// Judges and opens a plugin.
@@ -78,6 +91,18 @@ impl Library {
         let object = context.call("create", |_| self.module.create_dataset()(request.as_str().into()))?;
         self.note_use((&card).into());
         Ok(Box::new(PluginDataset::new(context, card, object)))
+    }
+
+    /// What the data set `request.name` says of the request's folder; none: it cannot tell.
+    pub(super) fn survey(
+        &self,
+        request: &DatasetRequest,
+        services: &dyn Services,
+    ) -> Result<Option<Survey>, PluginError> {
+        let context = self.context("data set", &request.name);
+        let request = context.to_json(&SurveyRequest { request, survey: true })?;
+        let object = context.call("create", |_| self.module.create_dataset()(request.as_str().into()))?;
+        dataset::survey(&context, &object, services)
     }
 
     pub(super) fn encoder_card(&self, name: &str) -> Result<EncoderCard, PluginError> {

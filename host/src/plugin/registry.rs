@@ -10,11 +10,11 @@ use super::{
 };
 use crate::storage::sha256_of_file;
 use selfsame_encoder_api::{Encoder, EncoderCard, EncoderRequest};
-use selfsame_plugin_api::{Card, Dataset, DatasetRequest};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Services, Survey};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -216,6 +216,47 @@ impl Registry {
         let reader = reader.map_err(|error| description.named(error))?;
         self.note_use(&description, &self.dataset_card(&request.name)?)?;
         Ok(Box::new(DescribedDataset { description, reader }))
+    }
+
+    /// The compiled data sets that can say what they would make of a folder ([`Card::surveys`]), by name. Plugins that cannot
+    /// be used are warned of and passed over.
+    pub fn surveying(&self) -> Vec<String> {
+        let compiled = self.files.iter().filter_map(|file| match &file.provided {
+            Ok(Provided::Library(manifest)) => Some(&manifest.datasets),
+            _ => None,
+        });
+        let names: BTreeSet<&String> = compiled.flatten().collect();
+        let surveys = |name: &&&String| match self.dataset_card(name) {
+            Ok(card) => card.surveys,
+            Err(failure) => {
+                tracing::warn!("the data set {name} is not asked: {failure}");
+                false
+            }
+        };
+        names.iter().filter(surveys).map(|name| (*name).clone()).collect()
+    }
+
+    /// What the data set `request.name`, one of [`surveying`](Self::surveying), says of the request's folder; none: it cannot
+    /// tell.
+    ///
+    /// # Errors
+    /// As [`Registry::dataset_card`], and a folder that cannot be read.
+    pub fn survey(&self, request: &DatasetRequest, services: &dyn Services) -> Result<Option<Survey>, PluginFailure> {
+        Ok(self.provider(Kind::Dataset, &request.name)?.survey(request, services)?)
+    }
+
+    /// The cards of all encoders that can be used, by name; those that cannot are warned of.
+    pub fn encoder_cards(&self) -> Vec<EncoderCard> {
+        let usable = self.files.iter().filter_map(|file| file.provided.as_ref().ok());
+        let names: BTreeSet<&String> = usable.flat_map(Provided::encoders).collect();
+        let card = |name: &String| match self.encoder_card(name) {
+            Ok(card) => Some(card),
+            Err(failure) => {
+                tracing::warn!("the encoder {name} is not looked at: {failure}");
+                None
+            }
+        };
+        names.into_iter().filter_map(card).collect()
     }
 
     /// The description that a name stands for; none where it is a library's.

@@ -7,6 +7,7 @@ use crate::data::{Size, Source};
 use crate::error::Error;
 use selfsame_plugin_api::{Card, DatasetRequest, Split};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use tch::Device;
 
 /// One data set of a run.
@@ -25,6 +26,10 @@ pub struct Data {
     pub test: Option<Source>,
     /// What [`Splits::digest`] returns.
     pub samples_sha256: String,
+    /// Samples of each split that was read, as it would be without `data.limit`.
+    pub available: Vec<(Split, usize)>,
+    /// How long reading the pixels took.
+    pub reading: Duration,
 }
 
 impl Data {
@@ -39,17 +44,24 @@ impl Data {
         skipped: &Skipped,
     ) -> Result<Self, Error> {
         let existing = splits.existing()?;
-        let read = |split: Split| {
+        let (mut available, mut reading) = (Vec::new(), Duration::ZERO);
+        let mut read = |split: Split| {
             let skipped = skipped.get(split.name()).map_or(&[][..], Vec::as_slice);
-            splits.read(&mut splits.open(split)?, device, skipped)
+            let mut part = splits.open(split)?;
+            available.push((split, part.available()));
+            let started = Instant::now();
+            let source = splits.read(&mut part, device, skipped)?;
+            reading += started.elapsed();
+            Ok::<_, Error>(source)
         };
-        let read_if = |wanted: bool, split| (wanted && existing.contains(&split)).then(|| read(split)).transpose();
         let train = read(Split::Train)?;
+        let mut read_if = |wanted: bool, split| (wanted && existing.contains(&split)).then(|| read(split)).transpose();
         let val = read_if(true, Split::Val)?;
         let test = read_if(val.is_none() && splits.trains_on_everything(), Split::Test)?;
         let samples_sha256 = splits.digest()?;
         let folder = request.dataset_dir.clone();
-        Ok(Self { card: splits.into_card(), label: label(request), folder, train, val, test, samples_sha256 })
+        let (card, label) = (splits.into_card(), label(request));
+        Ok(Self { card, label, folder, train, val, test, samples_sha256, available, reading })
     }
 
     /// The split that is scored: validation, or test where everything else is trained on.
@@ -66,6 +78,11 @@ impl Data {
             |(split, part): (Split, Option<&Source>)| Some((split.name().to_owned(), part?.damaged().to_vec()));
         let listed = parts.into_iter().filter_map(damaged);
         listed.filter(|(_, damaged)| !damaged.is_empty()).collect()
+    }
+
+    /// Samples of a split without `data.limit`; 0 where it was not read.
+    pub fn available(&self, split: Split) -> usize {
+        self.available.iter().find(|(own, _)| *own == split).map_or(0, |(_, count)| *count)
     }
 
     /// The size of the images; where they differ, what the data set calls its usual size.

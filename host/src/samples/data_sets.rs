@@ -79,6 +79,14 @@ impl RunData {
         self.encoder.iter().chain(&self.head).enumerate().flat_map(named).collect()
     }
 
+    /// Images of an epoch with as many samples of each training split as `data.limit` of this configuration allows, whatever
+    /// was read.
+    pub fn epoch_len_of(&self, config: &Config) -> usize {
+        let limit = config.data.limit.train.unwrap_or(usize::MAX);
+        let sizes = self.encoder.iter().map(|data| data.available(Split::Train).min(limit)).collect();
+        Mixture::new(sizes, weights(config).as_deref()).epoch_len()
+    }
+
     /// Every validation image of the encoder's data sets once, in an order that mixes them.
     pub fn validation_picks(&self, seed: u64) -> Vec<Pick> {
         let sizes = self.encoder.iter().map(|data| data.val.as_ref().map_or(0, Source::len)).collect();
@@ -227,9 +235,13 @@ fn check_sizes(other: Facts, first: Facts, resize: Option<usize>) -> Result<(), 
     )))
 }
 
+/// Of the encoder's data sets; none: each image once.
+fn weights(config: &Config) -> Option<Vec<f64>> {
+    std::iter::once(config.dataset.weight).chain(config.dataset.mix.iter().map(|set| set.weight)).collect()
+}
+
 fn mix(config: &Config, encoder: &[Data]) -> Result<Mixture, Error> {
-    let weights = std::iter::once(config.dataset.weight).chain(config.dataset.mix.iter().map(|set| set.weight));
-    let weights: Option<Vec<f64>> = weights.collect();
+    let weights = weights(config);
     let mixture = Mixture::new(encoder.iter().map(|data| data.train.len()).collect(), weights.as_deref());
     match mixture.shares().iter().zip(encoder).find(|(share, _)| **share == 0) {
         Some((share, data)) => Err(Error::configuration(format!(

@@ -11,6 +11,6 @@ mod views;
 
 pub use data_set::Data;
 pub use data_sets::{RunData, load};
-pub use requests::{label, prepare, requests};
+pub use requests::{label, prepare, request_of, requests};
 pub use skipped::Skipped;
 pub use views::{RunViews, views};

@@ -7,26 +7,38 @@ use crate::error::Error;
 use crate::home;
 use crate::plugin::Registry;
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Services};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// The encoder's data sets, `dataset` first, and the head's own; with their folders from the root, so that messages name those.
 ///
 /// # Errors
 /// No folder for downloads.
 pub fn requests(config: &Config) -> Result<(Vec<DatasetRequest>, Option<DatasetRequest>), Error> {
-    let cache_dir = cache::cache_dir()?;
-    let request = |name: &str, folder: &Option<PathBuf>, options: &serde_json::Map<_, _>| DatasetRequest {
-        name: name.to_owned(),
-        dataset_dir: folder.as_deref().map(home::absolute),
-        cache_dir: cache_dir.clone(),
-        options: serde_json::Value::Object(options.clone()),
-    };
     let first = &config.dataset;
-    let mut encoder = vec![request(&first.name, &first.dataset_dir, &first.options)];
-    encoder.extend(first.mix.iter().map(|set| request(&set.name, &set.dataset_dir, &set.options)));
+    let mut encoder = vec![request_of(&first.name, first.dataset_dir.as_deref(), &first.options)?];
+    for set in &first.mix {
+        encoder.push(request_of(&set.name, set.dataset_dir.as_deref(), &set.options)?);
+    }
     let head = &config.linear_head.dataset;
-    let head = head.name.as_ref().map(|name| request(name, &head.dataset_dir, &head.options));
-    Ok((encoder, head))
+    let own = |name| request_of(name, head.dataset_dir.as_deref(), &head.options);
+    Ok((encoder, head.name.as_deref().map(own).transpose()?))
+}
+
+/// A data set in a folder, with these options, as its plugin is asked for it.
+///
+/// # Errors
+/// No folder for downloads.
+pub fn request_of(
+    name: &str,
+    folder: Option<&Path>,
+    options: &serde_json::Map<String, serde_json::Value>,
+) -> Result<DatasetRequest, Error> {
+    Ok(DatasetRequest {
+        name: name.to_owned(),
+        dataset_dir: folder.map(home::absolute),
+        cache_dir: cache::cache_dir()?,
+        options: serde_json::Value::Object(options.clone()),
+    })
 }
 
 /// A data set's name, with its folder where one is configured: several may come from one plugin.

@@ -32,6 +32,8 @@ pub struct Part {
     /// The publisher's split that the samples are from.
     published: Split,
     indices: Vec<usize>,
+    /// How many there are without `data.limit`.
+    available: usize,
 }
 
 impl<'a> Splits<'a> {
@@ -111,11 +113,12 @@ impl<'a> Splits<'a> {
             let shuffled = random::permutation(samples.len(), self.config.train.seed, name, &[]);
             (samples, shuffled)
         };
+        let available = indices.len();
         let indices = split::limited(indices, limit);
         if indices.is_empty() {
             return Err(Error::data(format!("the {name} split of data set {} has no samples", self.card.name)));
         }
-        Ok(Part { split, samples, published, indices })
+        Ok(Part { split, samples, published, indices, available })
     }
 
     fn samples(&self, split: Split) -> Result<Arc<dyn Samples>, Error> {
@@ -210,6 +213,11 @@ impl Part {
     #[expect(clippy::len_without_is_empty, reason = "a part without samples is refused when it is opened")]
     pub fn len(&self) -> usize {
         self.indices.len()
+    }
+
+    /// Number of samples without `data.limit`.
+    pub fn available(&self) -> usize {
+        self.available
     }
 
     /// The same samples in the publisher's order.

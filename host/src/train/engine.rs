@@ -1,5 +1,7 @@
 //! The training loop.
 
+mod rehearse;
+
 use super::collapse;
 use super::compute::Compute;
 use super::divergence;

@@ -14,6 +14,7 @@ mod log_window;
 pub mod observer;
 pub mod plan;
 mod position;
+pub mod rehearsal;
 mod run;
 pub mod signals;
 

@@ -36,6 +36,21 @@ pub struct EncoderCard {
     /// What timm calls this network, in each of its forms; empty where timm has none like it.
     #[serde(default)]
     pub timm: Vec<TimmForm>,
+    /// For which runs `selfsame init` suggests it; empty: only who names it gets it.
+    #[serde(default)]
+    pub suits: Vec<Suits>,
+}
+
+/// Runs that an encoder is a good first choice for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suits {
+    /// On a GPU, or on a CPU.
+    pub gpu: bool,
+    /// Training images from which on it is worth its time. Of several encoders that suit, the one that asks for the most is
+    /// suggested.
+    pub least_images: usize,
+    /// Why, in one sentence without a full stop.
+    pub reason: String,
 }
 
 /// How `timm.create_model` makes a network with the same parameters, so that `selfsame export --format timm` can say so.
@@ -105,7 +120,15 @@ impl EncoderCard {
             options: Vec::new(),
             recommended: serde_json::json!({}),
             timm: Vec::new(),
+            suits: Vec::new(),
         }
+    }
+
+    /// One kind of run that `selfsame init` suggests it for: on a GPU or on a CPU, with at least so many training images.
+    #[must_use]
+    pub fn suits(mut self, gpu: bool, least_images: usize, reason: &str) -> Self {
+        self.suits.push(Suits { gpu, least_images, reason: reason.into() });
+        self
     }
 
     /// The licence of the code and of any weights in it.

@@ -9,7 +9,9 @@ pub mod layers;
 mod objects;
 mod tensor;
 
-pub use encoder::{Buffer, Encoder, EncoderCard, EncoderRequest, Parameter, ParameterKind, SmallStem, Stem, TimmForm};
+pub use encoder::{
+    Buffer, Encoder, EncoderCard, EncoderRequest, Parameter, ParameterKind, SmallStem, Stem, Suits, TimmForm,
+};
 pub use error::{EncoderError, Result};
 pub use selfsame_plugin_api::{self, option_specs, parse_options, read_options, OptionSpec};
 pub use tch;

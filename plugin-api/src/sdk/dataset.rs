@@ -4,7 +4,7 @@ use super::{
     guard::{guard, Guarded},
     json::{from_json, to_json},
 };
-use crate::{Cancelled, Dataset, ReadHints, Samples, Services, Split, Targets};
+use crate::{Cancelled, Card, Dataset, PluginError, ReadHints, Samples, Services, Split, Survey, Targets};
 use abi_stable::{
     sabi_trait::TD_Opaque,
     std_types::{ROption, RSlice, RStr, RString, RVec},
@@ -12,6 +12,7 @@ use abi_stable::{
 use selfsame_abi::{
     DatasetAbi, RawImage, RawResult, RawTargets, SamplesAbi, SamplesAbi_TO, SamplesObject, ServicesRef, TargetsKind,
 };
+use std::sync::{Mutex, PoisonError};
 
 pub(super) struct DatasetShim(pub(super) Guarded<dyn Dataset>);
 
@@ -30,6 +31,38 @@ impl DatasetAbi for DatasetShim {
             let samples = self.0.open(split)?;
             Ok(SamplesAbi_TO::from_value(SamplesShim(Guarded::new(samples)), TD_Opaque))
         })
+    }
+}
+
+/// A data set that is asked about its folder: preparing it looks, and its card tells what was seen.
+pub(super) struct SurveyShim {
+    pub(super) dataset: Guarded<dyn Dataset>,
+    /// The one that is known without reading.
+    pub(super) card: Card,
+    pub(super) found: Mutex<Option<Survey>>,
+}
+
+impl DatasetAbi for SurveyShim {
+    fn prepare(&self, services: ServicesRef<'_>) -> RawResult<()> {
+        guard("Dataset::survey", || {
+            // What it logs while it tries things out is no news: the data set is read in earnest afterwards.
+            let quietly = tracing::subscriber::NoSubscriber::default();
+            let survey = || self.dataset.survey(&HostServices(services));
+            let found = tracing::subscriber::with_default(quietly, survey)?;
+            *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+            Ok(())
+        })
+    }
+
+    fn card(&self) -> RawResult<ROption<RString>> {
+        guard("Dataset::card", || {
+            let survey = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            to_json("card", &Card { survey, ..self.card.clone() }).map(ROption::RSome)
+        })
+    }
+
+    fn open(&self, _: RStr<'_>) -> RawResult<SamplesObject> {
+        guard("Dataset::open", || Err(PluginError::plugin("this data set was made to be asked about its folder")))
     }
 }
 

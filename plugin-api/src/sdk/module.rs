@@ -1,7 +1,7 @@
 //! The root module: finds the entry for a name and calls its author's functions.
 
 use super::{
-    dataset::DatasetShim,
+    dataset::{DatasetShim, SurveyShim},
     guard::{guard, install_panic_hook, Guarded},
     json::{from_json, to_json},
     log,
@@ -15,7 +15,8 @@ use abi_stable::{
 use selfsame_abi::{
     DatasetAbi_TO, DatasetObject, EncoderObject, LogCallback, PluginModule, PluginModuleRef, RawResult,
 };
-use std::sync::OnceLock;
+use serde::Deserialize;
+use std::sync::{Mutex, OnceLock};
 
 /// One data set of a plugin.
 #[derive(Clone, Copy)]
@@ -87,10 +88,24 @@ extern "C" fn dataset_card(name: RStr<'_>) -> RawResult<RString> {
 
 extern "C" fn create_dataset(request: RStr<'_>) -> RawResult<DatasetObject> {
     guard("create", || {
-        let request: DatasetRequest = from_json("request", request.as_str())?;
-        let created = (dataset(&request.name)?.create)(&request)?;
-        Ok(DatasetAbi_TO::from_value(DatasetShim(Guarded::new(created)), TD_Opaque))
+        let (json, request): (_, DatasetRequest) = (request.as_str(), from_json("request", request.as_str())?);
+        let entry = dataset(&request.name)?;
+        let created = Guarded::new((entry.create)(&request)?);
+        if from_json::<Asked>("request", json)?.survey {
+            let card = (entry.card)(entry.name);
+            let shim = SurveyShim { dataset: created, card, found: Mutex::default() };
+            return Ok(DatasetAbi_TO::from_value(shim, TD_Opaque));
+        }
+        Ok(DatasetAbi_TO::from_value(DatasetShim(created), TD_Opaque))
     })
+}
+
+/// What a request says beside a [`DatasetRequest`].
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// Whether the data set is made to be asked about its folder.
+    survey: bool,
 }
 
 extern "C" fn no_encoder_card(name: RStr<'_>) -> RawResult<RString> {

@@ -47,7 +47,7 @@ fn rsna() -> Card {
 
 fn folder() -> Card {
     let summary = "Any folder of DICOM files, with labels from a CSV file or without, grouped by patient.";
-    blank(FOLDER, summary, options::folder()).images(1, 8, (512, 512))
+    blank(FOLDER, summary, options::folder()).images(1, 8, (512, 512)).surveys()
 }
 
 fn blank(name: &str, summary: &str, options: Vec<OptionSpec>) -> Card {

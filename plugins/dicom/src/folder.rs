@@ -9,7 +9,8 @@ use crate::opened::Last;
 use crate::options::{Folder, Frames as Choice};
 use crate::samples::{Frames, Sample, is_test, targets};
 use crate::scan;
-use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
+use crate::survey;
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split, Survey};
 use selfsame_tables::balance::oddities;
 use selfsame_tables::files::{LeftOut, printable};
 use selfsame_tables::names::count;
@@ -82,8 +83,20 @@ impl DicomFolder {
     /// Options that are wrong, or no folder.
     pub fn new(request: &DatasetRequest) -> Result<Self> {
         let options = Folder::parse(&request.options)?;
-        let root = cards::need_folder(request, "a folder with DICOM files")?;
-        Ok(Self { root: Arc::new(root), options, index: OnceLock::new() })
+        Ok(Self::at(cards::need_folder(request, "a folder with DICOM files")?, options))
+    }
+
+    /// In this folder.
+    pub(crate) fn at(root: PathBuf, options: Folder) -> Self {
+        Self { root: Arc::new(root), options, index: OnceLock::new() }
+    }
+
+    /// Reads all that there is but pixels, and keeps nothing.
+    ///
+    /// # Errors
+    /// As [`Dataset::prepare`].
+    pub(crate) fn look(&self, services: &dyn Services) -> Result<()> {
+        self.build(services).map(drop)
     }
 
     /// Reads the headers of all files below the root.
@@ -209,6 +222,10 @@ impl Dataset for DicomFolder {
             self.index.get_or_init(|| index);
         }
         Ok(())
+    }
+
+    fn survey(&self, services: &dyn Services) -> Result<Option<Survey>> {
+        survey::survey(&self.root, services).map(Some)
     }
 
     fn card(&self) -> Result<Option<Card>> {

@@ -33,6 +33,7 @@ mod rsna;
 mod samples;
 mod scan;
 mod source;
+mod survey;
 mod table;
 mod unmatched;
 mod voi;

@@ -13,6 +13,7 @@ const OF_PIXELS: [&str; 7] = ["channels", "bands", "bit_depth", "value_range", "
 pub fn before_reading(name: &str) -> Card {
     let mut card = Card::new(name, "Your own images: a folder per class, a folder without classes, or a CSV list")
         .images(3, 8, (224, 224))
+        .surveys()
         .licence("that of your images")
         .citation("none: your own images")
         .recommended(json!({ "augmentation": {

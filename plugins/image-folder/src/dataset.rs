@@ -5,8 +5,9 @@ use crate::catalogue::Catalogue;
 use crate::form;
 use crate::options::Options;
 use crate::samples::FolderSamples;
+use crate::survey;
 use selfsame_plugin_api::images::Form;
-use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
+use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split, Survey};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -56,6 +57,10 @@ impl Dataset for ImageFolder {
         let contents = Contents { catalogue, form, nominal_size };
         *self.contents.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(contents));
         Ok(())
+    }
+
+    fn survey(&self, services: &dyn Services) -> Result<Option<Survey>> {
+        survey::survey(&self.root, services).map(Some)
     }
 
     fn card(&self) -> Result<Option<Card>> {

@@ -13,6 +13,7 @@ mod options;
 mod parquet;
 mod samples;
 mod splits;
+mod survey;
 mod tree;
 mod values;
 

@@ -67,8 +67,16 @@ fn card(name: &str) -> EncoderCard {
         "resnet8" | "resnet20" => Vec::new(),
         _ => TimmForm::with_both_stems(name, "conv1", "maxpool"),
     };
-    EncoderCard::new(name, summary)
-        .timm(timm)
+    let card = EncoderCard::new(name, summary);
+    let card = match name {
+        "resnet8" => card.suits(false, 0, "small enough to learn on a CPU; a GPU could train `resnet18`"),
+        "resnet18" => card.suits(true, 0, "learns in minutes on a GPU, and its weights load in torchvision and timm"),
+        "resnet50" => {
+            card.suits(true, 50_000, "wide enough for so many images, and its weights load in torchvision and timm")
+        }
+        _ => card,
+    };
+    card.timm(timm)
         .licence(env!("CARGO_PKG_LICENSE"))
         .citation("He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition, CVPR 2016")
         .options::<Options>()

@@ -3,6 +3,7 @@
 
 pub mod balance;
 pub mod files;
+pub mod guess;
 pub mod hints;
 pub mod labels;
 pub mod names;

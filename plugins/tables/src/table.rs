@@ -96,6 +96,11 @@ impl Table {
         Column(0)
     }
 
+    /// All columns that have a name, in their order.
+    pub fn columns(&self) -> Vec<Column> {
+        (0..self.columns.len()).filter(|&place| !self.columns[place].is_empty()).map(Column).collect()
+    }
+
     /// By its name, or else by its name in any case.
     fn find(&self, name: &str) -> Result<Option<Column>> {
         let name = name.trim();

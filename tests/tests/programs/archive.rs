@@ -65,6 +65,9 @@ fn the_archive_looks_for_libtorch_beside_itself_and_says_what_it_lacks() {
     assert_eq!(named.stdout.matches(" ok ").count(), 8, "{}", named.stdout);
     run(launcher(&folder, "--version").env("LD_LIBRARY_PATH", libtorch.join("lib"))).succeeded();
     std::os::unix::fs::symlink(&libtorch, folder.join("libtorch")).unwrap();
+    for page in ["man/man1/selfsame.1", "man/man1/selfsame-init.1", "bash-completion/completions/selfsame"] {
+        assert!(folder.join("share").join(page).exists(), "{page} is not in the archive");
+    }
     let card = run(&mut launcher(&folder, "plugins inspect resnet8")).succeeded();
     assert!(card.stdout.contains("resnet8"), "{}", card.stdout);
 }

@@ -6,6 +6,7 @@ mod looks;
 mod real_files;
 mod silent;
 mod streams;
+mod surveys;
 mod syntaxes;
 mod tables;
 mod writer;

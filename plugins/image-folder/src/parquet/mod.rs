@@ -17,6 +17,7 @@ use selfsame_plugin_api::{Card, Dataset, DatasetRequest, Result};
 /// What is known without reading.
 pub fn card(name: &str) -> Card {
     let mut card = crate::card::before_reading(name).options::<Options>();
+    card.surveys = false;
     card.summary = "Your own images as a column of Parquet files".into();
     card
 }

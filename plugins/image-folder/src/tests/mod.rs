@@ -6,6 +6,7 @@ mod images;
 mod lists;
 mod mutations;
 mod silent;
+mod surveys;
 mod trees;
 
 use crate::dataset::ImageFolder;
