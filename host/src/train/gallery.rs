@@ -116,8 +116,11 @@ fn shown(source: &Source, labels: Option<&Tensor>, place: usize) -> Result<Shown
     Ok(Shown { index: source.sample_id(place), class: class.map(|class| class as usize) })
 }
 
-/// Some of the points, each with the places of the training images nearest to it and their similarities.
-fn nearest(rows: &Tensor, embedded: &Embedded) -> Result<Vec<(usize, Vec<(usize, f64)>)>, Error> {
+/// Places of training images and their similarities to an image, the most similar first.
+type Nearest = Vec<(usize, f64)>;
+
+/// Some of the points, each with the training images nearest to it.
+fn nearest(rows: &Tensor, embedded: &Embedded) -> Result<Vec<(usize, Nearest)>, Error> {
     let queries = evenly(rows.size()[0] as usize, QUERIES);
     let unit = |rows: &Tensor| rows.f_div(&rows.f_norm_scalaropt_dim(2.0, [1].as_slice(), true)?.f_clamp_min(1e-12)?);
     let similarities = unit(&select(rows, &queries)?)?.f_matmul(&unit(&embedded.bank)?.f_transpose(0, 1)?)?;

@@ -105,6 +105,10 @@ macro_rules! rearranged {
     };
 }
 
+fn wide(number: impl Into<f64>) -> f64 {
+    number.into()
+}
+
 impl Values {
     /// What they are.
     pub fn kind(&self) -> Kind {
@@ -174,7 +178,7 @@ impl Values {
         each!(self, numbers => {
             let mut extent = (f64::INFINITY, f64::NEG_INFINITY);
             for number in numbers {
-                let number = f64::from(*number);
+                let number = wide(*number);
                 if !number.is_finite() {
                     return None;
                 }
@@ -195,7 +199,7 @@ impl Values {
             let mut levels = Vec::with_capacity(numbers.len());
             for (place, number) in numbers.iter().enumerate() {
                 let (lowest, highest) = ranges[place % stored];
-                let share = (f64::from(*number) - lowest) / (highest - lowest);
+                let share = (wide(*number) - lowest) / (highest - lowest);
                 if !share.is_finite() {
                     return Err(place);
                 }

@@ -29,11 +29,8 @@ pub(super) fn gallery(Drawn { gallery, images }: &Drawn) -> String {
     }
     text.push_str(&key(&gallery.classes));
     text.push_str("<div class=\"charts\">\n");
-    let maps: [(_, fn(&Point) -> [f64; 2]); 2] =
-        [("Nearby stays nearby (t-SNE)", |point| point.t_sne), ("Principal components", |point| point.pca)];
-    for (title, place) in maps {
-        text.push_str(&map(title, gallery, place, sheet.as_ref()));
-    }
+    text.push_str(&map("Nearby stays nearby (t-SNE)", gallery, |point| point.t_sne, sheet.as_ref()));
+    text.push_str(&map("Principal components", gallery, |point| point.pca, sheet.as_ref()));
     text.push_str("</div>\n");
     if let Some(sheet) = &sheet {
         text.push_str(&neighbours(gallery, sheet));

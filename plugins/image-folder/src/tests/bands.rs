@@ -17,8 +17,11 @@ where
     pages::<C>(&[(&pixel.repeat(4), (2, 2))], extra, 1)
 }
 
-/// A file with these pages, each with its width and height.
-fn pages<C: ColorType>(pages: &[(&[C::Inner], (u32, u32))], extra: &[ExtraSamples], orientation: u16) -> Vec<u8>
+/// A page's values, and its width and height.
+type Page<'a, C> = (&'a [<C as ColorType>::Inner], (u32, u32));
+
+/// A file with these pages.
+fn pages<C: ColorType>(pages: &[Page<C>], extra: &[ExtraSamples], orientation: u16) -> Vec<u8>
 where
     [C::Inner]: tiff::encoder::TiffValue,
 {
