@@ -50,7 +50,6 @@ fn a_runs_log_has_every_message_with_its_time_and_goes_on_with_the_run() {
     train("--set scheduler.epochs=2 --resume").succeeded();
     let all = log();
     assert!(all.starts_with(&begun) && all.contains("continuing after step"), "{all}");
-    assert_eq!(all.matches(": ").count() > begun.matches(": ").count(), true);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::*;
 use crate::run::tensors::to_safetensors;
 use selfsame_encoder_api::{Buffer, Parameter, ParameterKind, Result};
 use selfsame_plugin_api::ErrorKind;
-use tch::Device;
+use tch::{Device, Kind};
 
 const IMAGE: Size = Size { height: 8, width: 8 };
 
