@@ -82,7 +82,7 @@ def call(*arguments: str | os.PathLike[str]) -> str:
         ProgramError: it failed; the message is the program's own.
         RuntimeError: there is no libtorch for it.
     """
-    words = [str(program()), *map(os.fspath, arguments)]
+    words = [str(program()), *(os.fspath(argument) for argument in arguments)]
     ran = subprocess.run(words, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ran.returncode:
         raise ProgramError(ran.stderr.rpartition("error: ")[2].strip(), ran.returncode)

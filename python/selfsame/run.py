@@ -53,16 +53,16 @@ class Embeddings:
             start = 8 + int.from_bytes(content[:8], "little")
             header = json.loads(content[8:start])
             known = {name: json.loads(text) for name, text in header["__metadata__"].items() if text[0] == "["}
-            arrays = {}
+            arrays: dict[str, array[Any]] = {}
             for name, kinds in {"embeddings": {"F32": "f"}, "labels": {"I64": "q", "U8": "B"}}.items():
                 if name in header:
                     first, end = header[name]["data_offsets"]
                     arrays[name] = array(kinds[header[name]["dtype"]], content[start + first : start + end])
-            labels: list[Any] | None = arrays["labels"].tolist() if "labels" in arrays else None
+            labels = arrays["labels"].tolist() if "labels" in arrays else None
             if labels is not None and len(header["labels"]["shape"]) == 2:
                 width = header["labels"]["shape"][1]
                 labels = [labels[at : at + width] for at in range(0, len(labels), width)]
-            (_, dim), values = header["embeddings"]["shape"], arrays["embeddings"]
+            dim, values = header["embeddings"]["shape"][1], arrays["embeddings"]
             return cls(known["ids"], known["splits"], known["classes"], labels, known.get("groups"), dim, values)
         except (IndexError, KeyError, TypeError, ValueError) as reason:
             raise ValueError(f"{path} is no .safetensors file of `selfsame embed` ({reason!r})") from reason
@@ -179,7 +179,7 @@ class Run:
                         raise
             out = Path(temporary) / "encoder.pt"
             call("export", "--quiet", self.path, "--format", "torchscript", "--out", out)
-            module: torch.nn.Module = torch.jit.load(out)
+            module: torch.nn.Module = torch.jit.load(out)  # type: ignore[no-untyped-call]
             return module.eval()
 
     def transform(self) -> Transform:
@@ -197,7 +197,8 @@ def _of_timm(folder: Path) -> torch.nn.Module:
     """The network of a folder that ``selfsame export --format timm`` wrote."""
     import timm
 
-    if (folder / "small_stem.py").exists():
+    known = timm.is_model(json.loads((folder / "config.json").read_text("utf-8"))["architecture"])
+    if not known and (folder / "small_stem.py").exists():
         spec = importlib.util.spec_from_file_location("selfsame_small_stem", folder / "small_stem.py")
         assert spec and spec.loader
         sys.modules[spec.name] = importlib.util.module_from_spec(spec)

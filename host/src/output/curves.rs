@@ -48,7 +48,9 @@ type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn draw(out: &mut String, series: &[Series], x_max: f64, y: Range<f64>) -> Drawn {
     let digits = decimals(y.end - y.start);
-    draw_with(out, series, (0.0..x_max, y), &|x| format!("{x:.0}"), &|y| format!("{y:.digits$}"))
+    // Few epochs have ticks between them.
+    let x_digits = usize::from(x_max < 6.0);
+    draw_with(out, series, (0.0..x_max, y), &|x| format!("{x:.x_digits$}"), &|y| format!("{y:.digits$}"))
 }
 
 fn draw_shares(out: &mut String, series: &[Series]) -> Drawn {

@@ -1,6 +1,6 @@
 //! The main scores of a run, each of a kind that other runs may have too.
 
-use crate::evaluate::{Evaluation, Protocol};
+use crate::evaluate::{Evaluation, MetricSummary, Protocol};
 use crate::metric::{self, Metric, Probe};
 use crate::output::scores::main_score;
 use crate::run::record::RunRecord;
@@ -84,7 +84,12 @@ fn evaluated(protocol: Protocol, own: &str, evaluations: &[(String, Evaluation)]
     let results = || evaluations.iter().map(|(_, result)| result);
     let rank = |result: &&Evaluation| (result.dataset != own, result.split != Split::Test);
     let result = results().filter(|result| is_of(result, false)).min_by_key(rank)?;
-    let metric = main_score(|name| result.metrics.contains_key(name))?;
+    // The mean AUROC over many classes has no interval, and training does not record it.
+    let has_auroc = |score: &MetricSummary| score.interval.is_some() || result.confusion.is_empty();
+    let metric = main_score(|name| {
+        let score = result.metrics.get(name);
+        if name == metric::AUROC.name { score.is_some_and(has_auroc) } else { score.is_some() }
+    })?;
     let score = result.metrics.get(metric.name)?;
     let before = results()
         .find(|before| is_of(before, true) && (&before.dataset, before.split) == (&result.dataset, result.split));

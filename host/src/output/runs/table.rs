@@ -32,7 +32,7 @@ pub fn table(runs: &[RunSummary], sorted_by: Option<&Kind>) -> String {
         table.add_row([what.join("\n"), titles.join("\n"), values.join("\n")]);
     }
     let below = match sorted_by {
-        Some(kind) => format!("Sorted by {kind}. In brackets: 95 % intervals over the scored images."),
+        Some(kind) => format!("Sorted by {kind}.\nIn brackets: 95 % intervals over the scored images."),
         None => "Nothing was scored.".to_owned(),
     };
     format!("{table}\n{below}")
@@ -96,7 +96,7 @@ mod tests {
         runs[0].headlines.iter_mut().for_each(|headline| headline.kind.dataset = record.dataset.clone());
         runs[0].record = record;
         let text = table(&runs, Some(&runs[0].headlines[0].kind));
-        let table: Vec<_> = text.lines().filter(|line| !line.starts_with("Sorted")).collect();
+        let table: Vec<_> = text.lines().take_while(|line| !line.starts_with("Sorted")).collect();
         assert!(table.iter().all(|line| line.chars().count() <= 80), "{text}");
         for part in ["20 of 20 epochs", "75.0 %", "untrained 25.0 %", "linear (fixed L2) AUROC", "a data set of …"] {
             assert!(text.contains(part), "`{part}` is not in:\n{text}");
