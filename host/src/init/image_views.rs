@@ -79,6 +79,9 @@ fn photographs(file: &mut RunFile, side: usize) {
 fn other(file: &mut RunFile) {
     crop(file, 0.2, "parts of a thing are the thing");
     flip(file, "take this away where left and right matter");
+    for name in ["use_random_color", "use_random_grayscale"] {
+        one(file, name, false, "only for images of 1 or 3 channels");
+    }
 }
 
 fn crop(file: &mut RunFile, least: f64, reason: &str) {

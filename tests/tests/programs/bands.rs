@@ -74,6 +74,16 @@ fn a_satellites_tiles_train_evaluate_embed_and_preview() {
 }
 
 #[test]
+fn a_first_run_file_of_many_channels_leaves_colours_alone() {
+    let sandbox = Sandbox::new();
+    bands::satellite(&sandbox.path("tiles"), 6, 16).unwrap();
+    sandbox.run("init tiles --minutes 1").succeeded();
+    let file = std::fs::read_to_string(sandbox.path("tiles.yaml")).unwrap();
+    assert!(file.contains("use_random_color: false"), "{file}");
+    sandbox.run("config check --config tiles.yaml").succeeded();
+}
+
+#[test]
 fn operations_on_colours_are_refused_by_name() {
     let sandbox = Sandbox::new();
     bands::satellite(&sandbox.path("tiles"), 4, 8).unwrap();
