@@ -253,5 +253,5 @@ fn new_images_are_embedded_and_prepared_as_the_runs_own() {
         assert!((seen - expected).abs() < 1e-6, "{seen} is not {expected}");
     }
     sandbox.run("embed run --out all.npy").failed(2, &["--split"]);
-    sandbox.run("embed run --on nowhere --out no.npy").failed(2, &["nowhere", "--on"]);
+    sandbox.run("embed run --on nowhere --out no.npy").failed(3, &["nowhere", "--on"]);
 }
