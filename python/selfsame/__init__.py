@@ -85,7 +85,7 @@ def call(*arguments: str | os.PathLike[str]) -> str:
     words = [str(program()), *(os.fspath(argument) for argument in arguments)]
     ran = subprocess.run(words, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if ran.returncode:
-        raise ProgramError(ran.stderr.rpartition("error: ")[2].strip(), ran.returncode)
+        raise ProgramError(re.split(r"^error: ", ran.stderr, flags=re.MULTILINE)[-1].strip(), ran.returncode)
     sys.stderr.write(ran.stderr)
     return ran.stdout
 

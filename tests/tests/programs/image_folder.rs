@@ -223,3 +223,35 @@ fn names_that_steer_a_terminal_are_shown_and_not_obeyed() {
         }
     }
 }
+
+#[test]
+fn new_images_are_embedded_and_prepared_as_the_runs_own() {
+    let sandbox = with_images(class_folders());
+    train(&sandbox, "--set dataset.name=ImageFolder --set preprocess.expand_channels=false").succeeded();
+    std::fs::create_dir(sandbox.path("new")).unwrap();
+    for (own, new) in [("train/dark/0.png", "b.png"), ("test/bright/41.png", "a.png")] {
+        std::fs::copy(sandbox.path("images").join(own), sandbox.path("new").join(new)).unwrap();
+    }
+    sandbox.run("embed run --on new --out new.npy").succeeded();
+    let ids: Vec<String> = std::fs::read_to_string(sandbox.path("new.csv"))
+        .unwrap()
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids, ["a.png", "b.png"]);
+
+    // Images of the encoder's own size stay as they are: what it sees is their values, from 0 to 1.
+    let said = sandbox.run("embed run --on new --inputs --out seen.npy").succeeded();
+    assert!(said.stdout.contains("2 inputs of length 256"), "{}", said.stdout);
+    let bytes = std::fs::read(sandbox.path("seen.npy")).unwrap();
+    let numbers = &bytes[bytes.len() - 2 * 256 * 4..];
+    let seen = numbers.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()));
+    let pixels = ["a.png", "b.png"].map(|name| image::open(sandbox.path("new").join(name)).unwrap().into_luma8());
+    let expected = pixels.iter().flat_map(|image| image.as_raw()).map(|&value| f32::from(value) / 255.0);
+    for (seen, expected) in seen.zip(expected) {
+        assert!((seen - expected).abs() < 1e-6, "{seen} is not {expected}");
+    }
+    sandbox.run("embed run --out all.npy").failed(2, &["--split"]);
+    sandbox.run("embed run --on nowhere --out no.npy").failed(3, &["nowhere", "--on"]);
+}

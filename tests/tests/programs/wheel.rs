@@ -141,9 +141,9 @@ assert math.isnan(columns["linear/val/accuracy"][1])
 
 config = run.config()
 assert config["dataset"]["options"] == {"train_size": 64} and config["scheduler"]["epochs"] == 2
-assert config["train"]["output_dir"] == "run" and config["preprocess"]["resize"] is None
+assert config["train"]["output_dir"].endswith("/run") and config["preprocess"]["resize"] is None
 assert config["augmentation"]["random_crop"]["scale"] == [0.2, 1.0], config["augmentation"]["random_crop"]
-assert config["data"]["cache_dir"] == 'a "ca\\che" \u202e of ä: #1', config["data"]["cache_dir"]
+assert config["data"]["cache_dir"].endswith('/a "ca\\che" \u202e of ä: #1'), config["data"]["cache_dir"]
 
 embedded = run.embeddings("test", **{"data.limit.test": 20})
 rows = selfsame.Embeddings.read("test.safetensors")
@@ -154,7 +154,7 @@ assert [str(label) for label in rows.labels] == [row[2] for row in csv]
 assert [rows.classes[label] for label in rows.labels] == [row[3] for row in csv]
 
 seen = run.embeddings("test", inputs=True, **{"data.limit.test": 3})
-assert seen.dim == 3 * 32 * 32 and seen.ids == embedded.ids[:3]
+assert seen.dim == 3 * 32 * 32 and len(seen) == 3 and set(seen.ids) <= set(embedded.ids)
 try:
     run.embeddings("test", **{"knn.q": 5})
 except selfsame.ProgramError as error:
