@@ -59,7 +59,7 @@ pub fn ask(folder: &Path, registry: &Registry, services: &dyn Services) -> Resul
                    are looked for"
                 .to_owned(),
             names => format!(
-                "{} holds no image that {} can read; name a folder with DICOM, PNG, JPEG, TIFF, WebP or BMP files. Other formats \
+                "{} holds no image that {} can read; name a folder with DICOM, PNG, JPEG, TIFF, WebP, BMP or NumPy files. Other formats \
                  need a plugin (`selfsame plugins new`)",
                 folder.display(),
                 names.join(" or ")

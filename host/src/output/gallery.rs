@@ -99,6 +99,7 @@ pub(super) mod tests {
         let image = |index, class| Shown { index, class: Some(class) };
         let point = |index, class, place| Point { image: image(index, class), pca: place, t_sne: place };
         Gallery {
+            epoch: 8,
             split: "val".into(),
             classes: vec!["<cat>".into(), "dog".into()],
             points: vec![point(4, 0, [0.0, 1.0]), point(7, 1, [2.0, 3.0]), point(9, 1, [-1.0, 0.5])],

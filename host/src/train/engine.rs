@@ -187,10 +187,13 @@ impl<'a> Engine<'a> {
         let evaluator = self.evaluator()?;
         let (scores, embedded) = evaluator.probe(self.method.encoder())?;
         let embedded = embedded.map_or_else(|| evaluator.embedded(self.method.encoder()), |found| Ok(Some(found)))?;
-        let embedded = embedded.filter(|_| self.world.is_first());
-        let gallery = embedded.map(|embedded| Gallery::new(&evaluator, &embedded)).transpose()?;
-        if let Some(gallery) = gallery {
-            self.observer.gallery(&gallery)?;
+        if let Some(embedded) = embedded.filter(|_| self.world.is_first()) {
+            let drawn = Gallery::new(&evaluator, &embedded, self.position.epoch)
+                .and_then(|gallery| self.observer.gallery(&gallery));
+            // What only the page shows costs no run.
+            if let Err(error) = drawn {
+                tracing::warn!("the embeddings cannot be drawn on the page: {error}");
+            }
         }
         collapse::of_scores(&scores, &mut self.warnings);
         self.observer.trained(self.position.step, self.position.epoch, &scores)?;

@@ -20,6 +20,8 @@ const SIDE: i64 = 40;
 /// A map, neighbours, and small copies of all images that they show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gallery {
+    /// Epochs that the encoder had trained.
+    pub epoch: usize,
     /// The name of the split on the map.
     pub split: String,
     /// Names of the classes; empty where images have no single class.
@@ -74,11 +76,11 @@ pub struct Thumbnails {
 }
 
 impl Gallery {
-    /// Of these embeddings.
+    /// Of these embeddings after so many epochs.
     ///
     /// # Errors
     /// Images that cannot be read any more, and what libtorch refuses.
-    pub fn new(evaluator: &Evaluator<'_>, embedded: &Embedded) -> Result<Self, Error> {
+    pub fn new(evaluator: &Evaluator<'_>, embedded: &Embedded, epoch: usize) -> Result<Self, Error> {
         let task = evaluator.data.probe_data();
         let (split, scored) = task.scored().ok_or_else(|| Error::data("no split is scored"))?;
         let on_map = evenly(scored.len(), ON_THE_MAP);
@@ -102,7 +104,7 @@ impl Gallery {
             false => None,
         };
         let classes = if has_class { task.card.classes.clone() } else { Vec::new() };
-        Ok(Self { split: split.name().to_owned(), classes, points, queries, thumbnails })
+        Ok(Self { epoch, split: split.name().to_owned(), classes, points, queries, thumbnails })
     }
 }
 
@@ -129,7 +131,7 @@ fn nearest(rows: &Tensor, embedded: &Embedded) -> Result<Vec<(usize, Nearest)>, 
     let values = Vec::<f64>::try_from(values.f_to_kind(Kind::Double)?.f_flatten(0, -1)?)?;
     let places = Vec::<i64>::try_from(places.f_flatten(0, -1)?)?;
     let found: Vec<_> = places.iter().map(|place| embedded.bank_places[*place as usize]).zip(values).collect();
-    Ok(queries.into_iter().zip(found.chunks(count as usize).map(<[_]>::to_vec)).collect())
+    Ok(queries.into_iter().zip(found.chunks(count.max(1) as usize).map(<[_]>::to_vec)).collect())
 }
 
 /// Small copies of the images at these places, as the encoder sees them; channels that are no colours by their mean.

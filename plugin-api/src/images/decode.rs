@@ -69,7 +69,7 @@ pub fn header_bytes(bytes: &[u8], form: &Form) -> Outcome<Header> {
 }
 
 fn header_of(reader: impl BufRead + Seek, form: &Form) -> Outcome<Header> {
-    Ok(match opened(reader, form)? {
+    Ok(match opened(reader, form, true)? {
         Opened::Picture { decoder, format, orientation, alpha, pages } => {
             let (width, height) = decoder.dimensions();
             let size = orientation.seen((height as usize, width as usize));
@@ -80,7 +80,11 @@ fn header_of(reader: impl BufRead + Seek, form: &Form) -> Outcome<Header> {
                 16 => Kind::U16,
                 _ => Kind::F32,
             };
-            let alpha = if colour.has_alpha() && alpha == Alpha::None { Alpha::Straight } else { alpha };
+            let alpha = match alpha {
+                _ if !colour.has_alpha() => Alpha::None,
+                Alpha::None => Alpha::Straight,
+                known => known,
+            };
             Header {
                 format: format!("{format:?}"),
                 size,
@@ -91,7 +95,7 @@ fn header_of(reader: impl BufRead + Seek, form: &Form) -> Outcome<Header> {
                 pages,
             }
         }
-        Opened::Bands { bands: Bands { kind, shape: [channels, height, width], orientation }, alpha, pages } => {
+        Opened::Bands { bands: Bands { kind, shape: [channels, height, width], orientation, .. }, alpha, pages } => {
             let (format, size) = ("Tiff".to_owned(), orientation.seen((height, width)));
             Header { format, size, channels, alpha, kind, orientation: orientation.number(), pages }
         }
@@ -148,7 +152,7 @@ fn contents(path: &Path, max_pixels: u64) -> Outcome<Vec<u8>> {
 fn decode(mut bytes: Vec<u8>, form: &Form) -> Outcome<Raw> {
     name_rgb(&mut bytes);
     let most = most_bytes(form.max_pixels);
-    let (bands, alpha) = match opened(Cursor::new(bytes.as_slice()), form)? {
+    let (bands, alpha) = match opened(Cursor::new(bytes.as_slice()), form, false)? {
         Opened::Picture { decoder, format, orientation, alpha, .. } => {
             if format == ImageFormat::Jpeg && !jpeg_is_complete(&bytes) {
                 return Err("the JPEG file is truncated: its end marker is missing".into());
@@ -162,7 +166,7 @@ fn decode(mut bytes: Vec<u8>, form: &Form) -> Outcome<Raw> {
         Opened::Array(_) => return numpy_image::read(&bytes, form.layout, most),
         Opened::Bands { bands, alpha, .. } => (bands, alpha),
     };
-    tiff_file::read(bytes, &bands, alpha, form.pages, most)
+    tiff_file::read(bytes, &bands, alpha, most)
 }
 
 fn picture(image: DynamicImage, alpha: Alpha) -> Outcome<Raw> {
@@ -249,7 +253,7 @@ enum Opened<'a> {
     Array(numpy_image::Form),
 }
 
-fn opened<'a>(reader: impl BufRead + Seek + 'a, form: &Form) -> Outcome<Opened<'a>> {
+fn opened<'a>(reader: impl BufRead + Seek + 'a, form: &Form, counts_pages: bool) -> Outcome<Opened<'a>> {
     let max_pixels = form.max_pixels;
     let mut reader = ImageReader::new(reader).with_guessed_format().map_err(|error| error.to_string())?;
     let Some(format) = reader.format().filter(|format| FORMATS.contains(format)) else {
@@ -258,7 +262,7 @@ fn opened<'a>(reader: impl BufRead + Seek + 'a, form: &Form) -> Outcome<Opened<'
     let (mut alpha, mut pages) = (Alpha::None, 1);
     if format == ImageFormat::Tiff {
         let mut file = reader.into_inner();
-        let found = tiff_file::look(&mut file, form.pages)?;
+        let found = tiff_file::look(&mut file, form.pages, counts_pages)?;
         (alpha, pages) = (found.alpha, found.pages);
         if let Look { bands: Some(bands), .. } = found {
             let [channels, height, width] = bands.shape;

@@ -24,7 +24,7 @@ pub struct Look {
     pub bands: Option<Bands>,
     /// Whether the last number of a pixel is alpha.
     pub alpha: Alpha,
-    /// Pages of the first one's size.
+    /// Pages of the first one's size, where they were counted; else 1.
     pub pages: usize,
 }
 
@@ -37,13 +37,16 @@ pub struct Bands {
     pub shape: [usize; 3],
     /// How it is seen.
     pub orientation: Orientation,
+    /// Whether each channel is a page.
+    in_pages: bool,
 }
 
-/// Looks at a file. One whose header cannot be read is left to the decoder of pictures.
+/// Looks at a file. One whose header cannot be read is left to the decoder of pictures. Pages are counted where they are channels,
+/// or where `counts_pages` asks for it: that reads the directory of each.
 ///
 /// # Errors
 /// Pixels that are not read, by name.
-pub fn look(file: impl Read + Seek, pages: Pages) -> Outcome<Look> {
+pub fn look(file: impl Read + Seek, pages: Pages, counts_pages: bool) -> Outcome<Look> {
     let Ok(mut file) = Decoder::new(file) else { return Ok(Look { bands: None, alpha: Alpha::None, pages: 1 }) };
     let mut number = |tag| file.find_tag_unsigned::<u16>(tag).ok().flatten();
     let stored = number(Tag::SamplesPerPixel).unwrap_or(1);
@@ -68,7 +71,7 @@ pub fn look(file: impl Read + Seek, pages: Pages) -> Outcome<Look> {
         _ => Alpha::None,
     };
     let (width, height) = file.dimensions().map_err(|error| error.to_string())?;
-    let of_one_size = page_count(&mut file);
+    let of_one_size = if counts_pages || pages == Pages::Channels { page_count(&mut file) } else { 1 };
     let are_channels = pages == Pages::Channels && of_one_size > 1;
     let is_whole =
         matches!(SampleFormat::from_u16(format), Some(SampleFormat::Uint | SampleFormat::Void)) && bits <= 16;
@@ -91,7 +94,7 @@ pub fn look(file: impl Read + Seek, pages: Pages) -> Outcome<Look> {
     let channels = if are_channels { of_one_size } else { stored.into() };
     let alpha = if are_channels { Alpha::None } else { alpha };
     let shape = [channels, height as usize, width as usize];
-    Ok(Look { bands: Some(Bands { kind, shape, orientation }), alpha, pages: of_one_size })
+    Ok(Look { bands: Some(Bands { kind, shape, orientation, in_pages: are_channels }), alpha, pages: of_one_size })
 }
 
 fn kind(format: u16, bits: u16) -> Outcome<Kind> {
@@ -139,7 +142,7 @@ fn is_of_the_stack<R: Read + Seek>(file: &mut Decoder<R>, size: (u32, u32)) -> b
 ///
 /// # Errors
 /// Why they cannot be read.
-pub fn read(mut bytes: Vec<u8>, bands: &Bands, alpha: Alpha, pages: Pages, most: u64) -> Outcome<Raw> {
+pub fn read(mut bytes: Vec<u8>, bands: &Bands, alpha: Alpha, most: u64) -> Outcome<Raw> {
     let [channels, height, width] = bands.shape;
     call_grey(&mut bytes);
     let mut limits = Limits::default();
@@ -147,7 +150,7 @@ pub fn read(mut bytes: Vec<u8>, bands: &Bands, alpha: Alpha, pages: Pages, most:
     limits.intermediate_buffer_size = limits.decoding_buffer_size;
     let about = |error: tiff::TiffError| error.to_string();
     let mut file = Decoder::new(Cursor::new(bytes)).map_err(about)?.with_limits(limits);
-    let raw = if pages == Pages::Channels && channels > 1 && page_count(&mut file) == channels {
+    let raw = if bands.in_pages {
         let mut planes = page(&mut file)?;
         let mut taken = 1;
         while taken < channels {

@@ -19,9 +19,10 @@ pub(super) fn gallery(Drawn { gallery, images }: &Drawn) -> String {
     let pointing = if images.is_some() { " Point at one to see it." } else { "" };
     let _ = writeln!(
         text,
-        "<p class=\"soft\">{} {} images as the trained encoder sees them; what lies close together is alike to it.{pointing}</p>",
+        "<p class=\"soft\">{} {} images as the encoder of epoch {} sees them; what lies close together is alike to it.{pointing}</p>",
         gallery.points.len(),
-        escape(&gallery.split)
+        escape(&gallery.split),
+        gallery.epoch
     );
     let sheet = images.as_ref().map(|(png, size)| Sheet::new(png, *size, gallery));
     if let Some(sheet) = &sheet {
@@ -163,9 +164,15 @@ mod tests {
         let html = gallery(&read(dir.path()).unwrap().unwrap());
         assert_eq!(html.matches("<b").count(), 6, "three points on two maps");
         // Five copies of 56 × 28 in a row: the second point's is the second one, its neighbours are the fourth and fifth.
-        for part in
-            ["--at:-56px -0px", "--at:-168px -0px", "--at:-224px -0px", "cell other", "&lt;cat&gt;, val #4", "0.95"]
-        {
+        for part in [
+            "--at:-56px -0px",
+            "--at:-168px -0px",
+            "--at:-224px -0px",
+            "cell other",
+            "&lt;cat&gt;, val #4",
+            "0.95",
+            "encoder of epoch 8",
+        ] {
             assert!(html.contains(part), "`{part}` is not in {html}");
         }
         assert_eq!(html.matches("cell other").count(), 1);
