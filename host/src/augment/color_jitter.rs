@@ -94,86 +94,123 @@ pub fn draw(sample: &mut Sample, config: &RandomColorConfig) -> Params {
     changes
 }
 
+/// The order in which a batch takes its changes: whatever the order of an image's own, each finds its place in here, one
+/// after the other, since three of the four are blends.
+const ROUNDS: [Round; 6] = [Round::Blend, Round::Hue, Round::Blend, Round::Blend, Round::Hue, Round::Blend];
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Round {
+    /// Brightness, contrast and saturation.
+    Blend,
+    Hue,
+}
+
 /// Changes each image by its own parameters; `images`: float32 `[B, C, H, W]` in 0–1 with C 1 or 3.
 ///
 /// With one channel saturation and hue do nothing, as in torchvision.
 pub fn apply(mut images: Tensor, params: &[Params]) -> Result<Tensor> {
-    for position in 0..4 {
-        let changes: Vec<Option<Change>> = params.iter().map(|changes| changes[position]).collect();
-        images = apply_one(images, &changes)?;
+    let (batch, channels, _, _) = images.size4()?;
+    let works = |change: &&Change| channels == 3 || !matches!(change, Change::Saturation(_) | Change::Hue(_));
+    let mut left: Vec<_> = params.iter().map(|changes| changes.iter().flatten().filter(works).peekable()).collect();
+    let mut numbers = [WAVES.as_flattened(), &OFFSETS, &grayscale::WEIGHTS].concat();
+    let mut rounds = Vec::new();
+    for round in ROUNDS {
+        let is_hue = |change: &&Change| matches!(change, Change::Hue(_));
+        let taken = left.iter_mut().map(|changes| changes.next_if(|change| is_hue(change) == (round == Round::Hue)));
+        let taken: Vec<Option<Change>> = taken.map(Option::<&Change>::copied).collect();
+        let some = taken.iter().flatten().count();
+        if some > 0 {
+            rounds.push((round, numbers.len() as i64, some as i64));
+            numbers.extend(if round == Round::Hue { turns(&taken) } else { factors(&taken) });
+        }
+    }
+    if rounds.is_empty() {
+        return Ok(images);
+    }
+    let numbers = upload(&numbers, images.device())?;
+    let constants = |first: i64, rows: i64| -> Result<Tensor> {
+        Ok(numbers.f_narrow(0, first, 3 * rows)?.f_view([rows, 3, 1, 1])?)
+    };
+    let (waves, offsets, weights) = (constants(0, 3)?, constants(9, 1)?, constants(12, 1)?);
+    for (round, first, some) in rounds {
+        match round {
+            Round::Blend => images = blend(&images, &numbers.f_narrow(0, first, 3 * batch)?, &weights)?,
+            Round::Hue => {
+                let shifts = numbers.f_narrow(0, first + some, some)?;
+                let turn = |images: Tensor| turn_hue(&images, &shifts, &waves, &offsets);
+                change_some(&mut images, &numbers.f_narrow(0, first, some)?, turn)?;
+            }
+        }
     }
     Ok(images)
 }
 
-/// One change per image. Brightness, contrast and saturation are all blends, x ← clamp(f·x + a·grey + b·mean(grey)),
-/// which the whole batch takes together (f = 1, a = b = 0 where nothing is to be done); hue is apart.
-fn apply_one(images: Tensor, changes: &[Option<Change>]) -> Result<Tensor> {
-    let (batch, channels, _, _) = images.size4()?;
-    let colour = channels == 3;
-    let n = batch as usize;
+/// f, a and b of every image, so that brightness, contrast and saturation are all x ← clamp(f·x + a·grey + b·mean(grey)):
+/// 1, 0 and 0 where nothing is to be done.
+fn factors(changes: &[Option<Change>]) -> Vec<f32> {
+    let n = changes.len();
     let mut numbers = vec![1.0; n];
     numbers.resize(3 * n, 0.0);
-    let (mut turned, mut shifts) = (Vec::new(), Vec::new());
     for (i, change) in changes.iter().enumerate() {
         match *change {
             Some(Change::Brightness(f)) => numbers[i] = f as f32,
             Some(Change::Contrast(f)) => (numbers[i], numbers[2 * n + i]) = (f as f32, (1.0 - f) as f32),
-            Some(Change::Saturation(f)) if colour => (numbers[i], numbers[n + i]) = (f as f32, (1.0 - f) as f32),
-            Some(Change::Hue(shift)) if colour => {
-                turned.push(i as f32);
-                shifts.push(shift as f32);
-            }
-            _ => {}
+            Some(Change::Saturation(f)) => (numbers[i], numbers[n + i]) = (f as f32, (1.0 - f) as f32),
+            Some(Change::Hue(_)) | None => {}
         }
     }
-    let blends = numbers[..n].iter().any(|&f| f != 1.0);
-    let hues = turned.len() as i64;
-    numbers.append(&mut turned);
-    numbers.append(&mut shifts);
-    numbers.extend(WAVES.as_flattened());
-    let numbers = upload(&numbers, images.device())?;
-    let mut images = if blends { blend(&images, &numbers.f_narrow(0, 0, 3 * batch)?)? } else { images };
-    if hues > 0 {
-        let shifts = numbers.f_narrow(0, 3 * batch + hues, hues)?;
-        let waves = numbers.f_narrow(0, 3 * batch + 2 * hues, 9)?;
-        change_some(&mut images, &numbers.f_narrow(0, 3 * batch, hues)?, |some| turn_hue(&some, &shifts, &waves))?;
-    }
-    Ok(images)
+    numbers
 }
 
-/// clamp(f·x + a·grey + b·mean(grey)); `numbers`: f, a and b of every image, `[3 · B]`.
-fn blend(images: &Tensor, numbers: &Tensor) -> Result<Tensor> {
+/// The positions of the images whose hue turns, then by how many sixths of the circle each.
+fn turns(changes: &[Option<Change>]) -> Vec<f32> {
+    let shifts = changes.iter().enumerate().filter_map(|(i, change)| match change {
+        Some(Change::Hue(shift)) => Some((i as f32, *shift as f32 * 6.0)),
+        _ => None,
+    });
+    let (mut numbers, shifts): (Vec<f32>, Vec<f32>) = shifts.unzip();
+    numbers.extend(shifts);
+    numbers
+}
+
+/// clamp(f·x + a·grey + b·mean(grey)); `numbers`: [`factors`], `weights`: of grey.
+fn blend(images: &Tensor, numbers: &Tensor, weights: &Tensor) -> Result<Tensor> {
     let numbers = numbers.f_view([3, -1, 1, 1, 1])?;
-    let grey = grayscale::grey(images)?;
+    let grey = grayscale::grey(images, weights)?;
     let mean = grey.f_mean_dim([2i64, 3].as_slice(), true, Kind::Float)?;
     let other = mean.f_mul(&numbers.f_select(0, 2)?)?.f_addcmul(&grey, &numbers.f_select(0, 1)?)?;
     Ok(other.f_addcmul(images, &numbers.f_select(0, 0)?)?.f_clamp_(0.0, 1.0)?)
 }
 
-/// For red, green and blue each: the hue in the middle of its wave, then the factor and the term that make the distance
-/// to it a wave; see [`turn_hue`].
+/// The hue in the middle of the wave of red, green and blue, then the factors and the terms that make the distance to it a
+/// wave; see [`turn_hue`].
 const WAVES: [[f32; 3]; 3] = [[3.0, 2.0, 4.0], [1.0, -1.0, -1.0], [-1.0, 2.0, 2.0]];
 
-/// Turns hues by `shifts` `[B]` of the circle; `images` `[B, 3, H, W]`, `waves`: [`WAVES`].
+/// The hues of red, green and blue.
+const OFFSETS: [f32; 3] = [0.0, 2.0, 4.0];
+
+/// Turns hues by `shifts` `[B]` sixths of the circle; `images` `[B, 3, H, W]`, `waves`: [`WAVES`], `offsets`: [`OFFSETS`].
 ///
 /// With v the largest, m the smallest channel, c = v − m and h in [0, 6) the hue, each channel of HSV → RGB is
 /// m + c·clamp(w(h), 0, 1), with w = |h − 3| − 1 for red, 2 − |h − 2| for green and 2 − |h − 4| for blue.
-fn turn_hue(images: &Tensor, shifts: &Tensor, waves: &Tensor) -> Result<Tensor> {
-    let [r, g, b] = [images.f_select(1, 0)?, images.f_select(1, 1)?, images.f_select(1, 2)?];
-    let v = r.f_maximum(&g)?.f_maximum(&b)?;
-    let m = r.f_minimum(&g)?.f_minimum(&b)?;
+fn turn_hue(images: &Tensor, shifts: &Tensor, waves: &Tensor, offsets: &Tensor) -> Result<Tensor> {
+    let v = images.f_amax([1i64].as_slice(), true)?;
+    let m = images.f_amin([1i64].as_slice(), true)?;
     let c = v.f_sub(&m)?;
     // Grey has no hue; c = 0 then takes any hue back to grey.
     let inverse = c.f_clamp_min(1e-12)?.f_reciprocal_()?;
-    let at_red = g.f_sub(&b)?.f_mul_(&inverse)?;
-    let at_green = b.f_sub(&r)?.f_mul_(&inverse)?.f_add_scalar_(2.0)?;
-    let at_blue = r.f_sub(&g)?.f_mul_(&inverse)?.f_add_scalar_(4.0)?;
-    let mut h = at_red.f_where_self(&v.f_eq_tensor(&r)?, &at_green.f_where_self(&v.f_eq_tensor(&g)?, &at_blue)?)?;
-    let h = h.f_add_(&shifts.f_view([-1, 1, 1])?.f_mul_scalar(6.0)?)?;
+    // Green less blue, blue less red and red less green.
+    let mut hues = images.f_roll([-1i64], [1i64])?.f_sub(&images.f_roll([-2i64], [1i64])?)?;
+    let hues = hues.f_mul_(&inverse)?.f_add_(offsets)?;
+    let is_largest = images.f_eq_tensor(&v)?;
+    let of = |channel: i64| hues.f_narrow(1, channel, 1);
+    let green_or_blue = of(1)?.f_where_self(&is_largest.f_narrow(1, 1, 1)?, &of(2)?)?;
+    let mut h = of(0)?.f_where_self(&is_largest.f_narrow(1, 0, 1)?, &green_or_blue)?;
+    let mut h = h.f_add_(&shifts.f_view([-1, 1, 1, 1])?)?;
     let turns = h.f_div_scalar(6.0)?.f_floor_()?.f_mul_scalar_(6.0)?;
-    let h = h.f_sub(&turns)?.f_unsqueeze(1)?;
-    let waves = waves.f_view([3, 3, 1, 1])?;
-    let mut w = h.f_sub(&waves.f_select(0, 0)?)?.f_abs_()?;
-    let w = w.f_mul_(&waves.f_select(0, 1)?)?.f_add_(&waves.f_select(0, 2)?)?.f_clamp_(0.0, 1.0)?;
-    Ok(m.f_unsqueeze(1)?.f_addcmul(&c.f_unsqueeze(1)?, &w)?)
+    let h = h.f_sub_(&turns)?;
+    let wave = |row: i64| waves.f_narrow(0, row, 1);
+    let mut w = h.f_sub(&wave(0)?)?.f_abs_()?;
+    let w = w.f_mul_(&wave(1)?)?.f_add_(&wave(2)?)?.f_clamp_(0.0, 1.0)?;
+    Ok(m.f_addcmul(&c, &w)?)
 }

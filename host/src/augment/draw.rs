@@ -69,38 +69,41 @@ impl Draws {
     }
 }
 
-/// The draws for one view of each sample of a batch.
+/// The draws for some views of each sample of a batch: the first view of all samples, then the second of all, and so on.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchDraws<'a> {
     /// The samples, as they stand in the batch.
     pub ids: &'a [i64],
-    /// What they have in common.
-    pub key: ViewKey,
+    /// What the views of one number have in common.
+    pub keys: &'a [ViewKey],
 }
 
 impl BatchDraws<'_> {
-    /// Each sample's parameters of this operation; `draw` gets the sample's position in the batch and its
-    /// random numbers.
+    /// Each view's parameters of this operation; `draw` gets the view's position and its random numbers.
     pub fn each<T>(&self, operation: &str, draw: impl Fn(usize, &mut Sample) -> T) -> Vec<T> {
-        let draws = self.of(operation);
-        self.ids.iter().enumerate().map(|(i, &id)| draw(i, &mut draws.sample(id))).collect()
+        self.samples(operation).enumerate().map(|(i, mut sample)| draw(i, &mut sample)).collect()
     }
 
-    /// The draws of this operation.
-    pub fn of(&self, operation: &str) -> Draws {
-        Draws::new(self.key, operation)
+    /// The random numbers of the views for which `chosen` says so.
+    pub fn chosen(&self, operation: &str, chosen: &[bool]) -> Vec<Sample> {
+        self.samples(operation).zip(chosen).filter(|(_, on)| **on).map(|(sample, _)| sample).collect()
+    }
+
+    fn samples(&self, operation: &str) -> impl Iterator<Item = Sample> {
+        let draws = self.keys.iter().map(move |&key| Draws::new(key, operation));
+        draws.flat_map(|draws| self.ids.iter().map(move |&id| draws.sample(id)))
     }
 }
 
 /// `len` numbers for each sample, one sample after the other, made by `fill` on all of libtorch's threads.
-pub fn fields(draws: &Draws, ids: &[i64], len: usize, fill: fn(&mut Sample, &mut [f32])) -> Vec<f32> {
-    let mut numbers = vec![0.0; ids.len() * len];
-    let share = ids.len().div_ceil((tch::get_num_threads() as usize).max(1)).max(1);
+pub fn fields(samples: &mut [Sample], len: usize, fill: fn(&mut Sample, &mut [f32])) -> Vec<f32> {
+    let mut numbers = vec![0.0; samples.len() * len];
+    let share = samples.len().div_ceil((tch::get_num_threads() as usize).max(1)).max(1);
     std::thread::scope(|scope| {
-        for (ids, numbers) in ids.chunks(share).zip(numbers.chunks_mut((share * len).max(1))) {
+        for (samples, numbers) in samples.chunks_mut(share).zip(numbers.chunks_mut((share * len).max(1))) {
             scope.spawn(move || {
-                for (&id, numbers) in ids.iter().zip(numbers.chunks_mut(len.max(1))) {
-                    fill(&mut draws.sample(id), numbers);
+                for (sample, numbers) in samples.iter_mut().zip(numbers.chunks_mut(len.max(1))) {
+                    fill(sample, numbers);
                 }
             });
         }

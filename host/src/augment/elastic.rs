@@ -1,6 +1,6 @@
 //! Elastic deformation (Simard, Steinkraus & Platt 2003): every pixel is taken from a place displaced by smoothed noise.
 
-use super::draw::{BatchDraws, Draws, Sample, fields};
+use super::draw::{BatchDraws, Sample, fields};
 use super::operation::{Operation, done_by_geometry};
 use super::{Result, positions, upload};
 use crate::data::Size;
@@ -47,13 +47,12 @@ pub fn draw(sample: &mut Sample, config: &ElasticTransformConfig) -> bool {
     sample.chance(config.p_apply)
 }
 
-/// The noise of the images for which `chosen` says so: float32 `[n, 2, h, w]`, uniform in (−1, 1), x before y.
+/// The noise of n images out of the random numbers of each: float32 `[n, 2, h, w]`, uniform in (−1, 1), x before y.
 ///
-/// `draws` are those of the noise, not of [`draw`].
-pub fn noise(draws: &Draws, ids: &[i64], chosen: &[bool], size: Size, device: Device) -> Result<Tensor> {
-    let ids: Vec<i64> = ids.iter().zip(chosen).filter(|(_, on)| **on).map(|(id, _)| *id).collect();
-    let numbers = fields(draws, &ids, 2 * size.area(), Sample::fill_symmetric);
-    let shape = [ids.len() as i64, 2, size.height as i64, size.width as i64];
+/// `samples` are those of the noise, not of [`draw`].
+pub fn noise(samples: &mut [Sample], size: Size, device: Device) -> Result<Tensor> {
+    let numbers = fields(samples, 2 * size.area(), Sample::fill_symmetric);
+    let shape = [samples.len() as i64, 2, size.height as i64, size.width as i64];
     Ok(upload(&numbers, device)?.f_view(shape)?)
 }
 

@@ -1,6 +1,6 @@
 //! Random Gaussian noise.
 
-use super::draw::{BatchDraws, Draws, Sample, fields};
+use super::draw::{BatchDraws, Sample, fields};
 use super::operation::Operation;
 use super::{Result, change_some, positions, upload};
 use schemars::JsonSchema;
@@ -33,8 +33,8 @@ impl Operation for GaussianNoiseConfig {
     fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
         let chosen = draws.each("noise", |_, sample| draw(sample, self));
         let (_, channels, height, width) = view.size4()?;
-        let field = draws.of("noise-field");
-        let noise = noise(&field, draws.ids, &chosen, [channels, height, width], view.device())?;
+        let mut samples = draws.chosen("noise-field", &chosen);
+        let noise = noise(&mut samples, [channels, height, width], view.device())?;
         apply(view, &chosen, &noise, self.std)
     }
 }
@@ -44,13 +44,12 @@ pub fn draw(sample: &mut Sample, config: &GaussianNoiseConfig) -> bool {
     sample.chance(config.p_apply)
 }
 
-/// Standard normal noise `[n, C, H, W]` for the images for which `chosen` says so.
+/// Standard normal noise `[n, C, H, W]` of n images out of the random numbers of each.
 ///
-/// `draws` are those of the noise, not of [`draw`].
-pub fn noise(draws: &Draws, ids: &[i64], chosen: &[bool], shape: [i64; 3], device: Device) -> Result<Tensor> {
-    let ids: Vec<i64> = ids.iter().zip(chosen).filter(|(_, on)| **on).map(|(id, _)| *id).collect();
-    let numbers = fields(draws, &ids, shape.iter().product::<i64>() as usize, Sample::fill_normal);
-    Ok(upload(&numbers, device)?.f_view([ids.len() as i64, shape[0], shape[1], shape[2]])?)
+/// `samples` are those of the noise, not of [`draw`].
+pub fn noise(samples: &mut [Sample], shape: [i64; 3], device: Device) -> Result<Tensor> {
+    let numbers = fields(samples, shape.iter().product::<i64>() as usize, Sample::fill_normal);
+    Ok(upload(&numbers, device)?.f_view([samples.len() as i64, shape[0], shape[1], shape[2]])?)
 }
 
 /// x ← clamp(x + `std` · noise, 0, 1) for the chosen images; `images`: float32 `[B, C, H, W]` in 0–1.

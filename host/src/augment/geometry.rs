@@ -10,7 +10,7 @@ use crate::data::Size;
 use tch::{Kind, Tensor};
 
 /// What every image becomes in size.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Geometry {
     /// Side that `preprocess.resize` asks for; without it, images are resized to `nominal`.
     pub resize: Option<usize>,
@@ -106,7 +106,7 @@ impl Geometry {
         let sizes = canvas.sizes;
         let turns = match config.use_random_affine {
             true => draws.each("affine", |i, s| random_affine::draw(s, &config.random_affine, sizes[i])),
-            false => vec![random_affine::Params::default(); draws.ids.len()],
+            false => vec![random_affine::Params::default(); sizes.len()],
         };
         let maps = turns.iter().zip(params).zip(sizes);
         let maps = maps.map(|((turn, params), &size)| warp::Params {
@@ -116,8 +116,8 @@ impl Geometry {
         let maps: Vec<_> = maps.collect();
         let displacements = if config.use_elastic_transform {
             let chosen = draws.each("elastic", |_, s| elastic::draw(s, &config.elastic_transform));
-            let field = draws.of("elastic-field");
-            let noise = elastic::noise(&field, draws.ids, &chosen, self.output, canvas.pixels.device())?;
+            let mut samples = draws.chosen("elastic-field", &chosen);
+            let noise = elastic::noise(&mut samples, self.output, canvas.pixels.device())?;
             Some(elastic::displacements(&noise, &chosen, &config.elastic_transform)?)
         } else {
             None

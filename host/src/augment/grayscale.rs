@@ -44,15 +44,16 @@ pub(super) fn without_grey(key: &'static str, channels: usize) -> Option<Misfit>
 }
 
 /// Luma of red, green and blue, as torchvision has them.
-const WEIGHTS: [f64; 3] = [0.2989, 0.587, 0.114];
+pub const WEIGHTS: [f32; 3] = [0.2989, 0.587, 0.114];
 
-/// The grey image `[B, 1, H, W]` of `[B, 3, H, W]`; one channel is grey already.
-pub fn grey(images: &Tensor) -> Result<Tensor> {
+/// The grey image `[B, 1, H, W]` of `[B, 3, H, W]`, with [`WEIGHTS`] as `[1, 3, 1, 1]`; one channel is grey already.
+pub fn grey(images: &Tensor, weights: &Tensor) -> Result<Tensor> {
     if images.size4()?.1 == 1 {
         return Ok(images.shallow_clone());
     }
-    let channel = |c: i64| -> Result<Tensor> { Ok(images.f_narrow(1, c, 1)?.f_mul_scalar(WEIGHTS[c as usize])?) };
-    Ok(channel(0)?.f_add_(&channel(1)?)?.f_add_(&channel(2)?)?)
+    let weighted = images.f_mul(weights)?;
+    let channel = |c: i64| weighted.f_narrow(1, c, 1);
+    Ok(channel(0)?.f_add(&channel(1)?)?.f_add_(&channel(2)?)?)
 }
 
 /// Makes the images grey for which `params` says so; `images`: float32 `[B, C, H, W]` with C 1 or 3.
@@ -61,7 +62,9 @@ pub fn apply(mut images: Tensor, params: &[bool]) -> Result<Tensor> {
     if chosen.is_empty() || images.size4()?.1 == 1 {
         return Ok(images);
     }
-    let chosen = upload(&chosen, images.device())?;
-    change_some(&mut images, &chosen, |some| Ok(grey(&some)?.f_expand_as(&some)?))?;
+    let numbers = upload(&[WEIGHTS.as_slice(), &chosen].concat(), images.device())?;
+    let weights = numbers.f_narrow(0, 0, 3)?.f_view([1, 3, 1, 1])?;
+    let chosen = numbers.f_narrow(0, 3, chosen.len() as i64)?;
+    change_some(&mut images, &chosen, |some| Ok(grey(&some, &weights)?.f_expand_as(&some)?))?;
     Ok(images)
 }

@@ -9,7 +9,7 @@ use crate::data::Size;
 use tch::Tensor;
 
 /// The settings of one kind of view.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Recipe {
     settings: AugmentationConfig,
     geometry: Geometry,
@@ -31,7 +31,7 @@ impl Recipe {
         self.geometry.output
     }
 
-    /// One random view of each image: float32 `[B, C, h, w]` in 0–1.
+    /// A random view of each image of the canvas, by its own draws: float32 `[B, C, h, w]` in 0–1.
     pub fn apply(&self, canvas: Canvas, draws: &BatchDraws) -> Result<Tensor> {
         let view = self.geometry.train(canvas, &self.settings, draws)?;
         self.settings.operations().try_fold(view, |view, operation| operation.change(view, draws))

@@ -151,8 +151,14 @@ pub fn apply(images: &Tensor, params: &[Params], output: Size, interpolation: In
         numbers.extend(axis_numbers(p.crop.left, p.crop.width, p.resized.width, p.window.1, p.flip));
     }
     let numbers = upload(&numbers, images.device())?.f_view([batch, 2, AXIS_NUMBERS as i64, 1])?;
-    let wy = weights(&numbers.f_select(1, 0)?, rows, height, interpolation)?;
-    let wx = weights(&numbers.f_select(1, 1)?, columns, width, interpolation)?;
+    let of = |numbers: &Tensor, output: i64, length: i64| weights(numbers, output, length, interpolation);
+    let (wy, wx) = if (rows, height) == (columns, width) {
+        let both = of(&numbers.f_view([2 * batch, AXIS_NUMBERS as i64, 1])?, rows, height)?;
+        let both = both.f_view([batch, 2, rows, height])?;
+        (both.f_select(1, 0)?, both.f_select(1, 1)?)
+    } else {
+        (of(&numbers.f_select(1, 0)?, rows, height)?, of(&numbers.f_select(1, 1)?, columns, width)?)
+    };
     let wx = wx.f_mul_scalar(1.0 / full_scale(images.kind())?)?;
 
     let pixels = images.f_contiguous()?.f_to_kind(Kind::Float)?.f_view([batch, channels * height, width])?;

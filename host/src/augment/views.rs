@@ -107,10 +107,30 @@ impl Views {
     /// libtorch refuses, memory first.
     pub fn crops(&self, images: &Images, ids: &[i64], seed: u64, epoch: u64) -> Result<Vec<Tensor>> {
         let (pixels, sizes) = self.prepared(images, Some(ids))?;
-        let canvas = Canvas { pixels: &pixels, sizes: &sizes };
-        let purposes = (0..).map(Purpose::View);
-        let keyed = self.recipes.iter().zip(purposes.map(|purpose| ViewKey { seed, epoch, purpose }));
-        keyed.map(|(recipe, key)| self.finish(recipe.apply(canvas, &BatchDraws { ids, key })?)).collect()
+        let keys: Vec<_> =
+            (0..).map(|view| ViewKey { seed, epoch, purpose: Purpose::View(view) }).take(self.count()).collect();
+        let mut views = Vec::with_capacity(self.count());
+        for alike in self.recipes.chunk_by(PartialEq::eq) {
+            let together = self.together(&alike[0], ids.len());
+            for pass in alike.chunks(together) {
+                let keys = &keys[views.len()..][..pass.len()];
+                let times = pass.len();
+                let pixels =
+                    if times == 1 { pixels.shallow_clone() } else { pixels.f_repeat([times as i64, 1, 1, 1])? };
+                let canvas = Canvas { pixels: &pixels, sizes: &sizes.repeat(times) };
+                let made = self.finish(pass[0].apply(canvas, &BatchDraws { ids, keys })?)?;
+                views.extend(made.f_chunk(times as i64, 0)?);
+            }
+        }
+        Ok(views)
+    }
+
+    /// How many views by this recipe are made at once. Small ones are, since starting an operation then takes longer than
+    /// the operation; large ones would only need more memory.
+    fn together(&self, recipe: &Recipe, batch: usize) -> usize {
+        const VALUES: usize = 1 << 22;
+        let values = batch * self.channels.0 * recipe.output().area();
+        (VALUES / values.max(1)).max(1)
     }
 
     /// One random view of each image: the one of [`Views::crops`] that the key's purpose names, or for another purpose one
@@ -127,7 +147,7 @@ impl Views {
         let recipe = self.recipes.get(number).ok_or_else(missing)?;
         let (pixels, sizes) = self.prepared(images, Some(ids))?;
         let canvas = Canvas { pixels: &pixels, sizes: &sizes };
-        self.finish(recipe.apply(canvas, &BatchDraws { ids, key })?)
+        self.finish(recipe.apply(canvas, &BatchDraws { ids, keys: &[key] })?)
     }
 
     /// The deterministic view: the shorter side resized to `preprocess.resize`, the centre cropped, normalised; float32
