@@ -2,6 +2,7 @@
 
 use super::embedder::select;
 use super::lbfgs;
+use super::logistic::{LogisticLoss, split};
 use super::objective::Objective;
 use super::scored_predictions::ScoredPredictions;
 use crate::metric::{ACCURACY, AUROC, Metric};
@@ -85,22 +86,9 @@ impl<'a> LinearFit<'a> {
     /// # Errors
     /// Anything libtorch refuses.
     pub fn minimize(&mut self, l2: f64) -> Result<LinearModel> {
-        let (dim, classes) = (self.features.size2()?.1, self.objective.classes() as i64);
-        let split = |flat: &Tensor| -> Result<(Tensor, Tensor)> {
-            let weight = flat.f_narrow(0, 0, classes * dim)?.f_view([classes, dim])?;
-            Ok((weight, flat.f_narrow(0, classes * dim, classes)?))
-        };
-        self.solution = lbfgs::minimize(&self.solution, |point| {
-            let point = point.f_detach()?.f_set_requires_grad(true)?;
-            let (weight, bias) = split(&point)?;
-            let logits = self.features.f_linear(&weight, Some(&bias))?;
-            let penalty = weight.f_square()?.f_sum(Kind::Double)?.f_mul_scalar(l2 / 2.0)?;
-            let loss = self.objective.loss(&logits, self.targets)?.f_to_kind(Kind::Double)?;
-            let loss = loss.f_mul_scalar(self.objective.classifiers() as f64)?.f_add(&penalty)?;
-            loss.f_backward()?;
-            Ok((loss.f_double_value(&[])?, point.f_grad()?))
-        })?;
-        let (weight, bias) = split(&self.solution)?;
+        let loss = LogisticLoss::new(self.objective, &self.features, self.targets, l2)?;
+        self.solution = lbfgs::minimize(&self.solution, |point| loss.at(point))?;
+        let (weight, bias) = split(&self.solution, self.objective.classes() as i64)?;
         let (mean, std) = (self.mean.shallow_clone(), self.std.shallow_clone());
         Ok(LinearModel { mean, std, weight, bias })
     }

@@ -13,6 +13,7 @@ mod knn;
 mod lbfgs;
 mod linear_head;
 mod linear_probe;
+mod logistic;
 mod maps;
 mod metrics;
 mod objective;

@@ -40,6 +40,12 @@ impl Objective {
         self.classes
     }
 
+    /// What the loss counts of each class, or of each label's positives: `[classes]`; none where all count the same.
+    #[must_use]
+    pub fn weights(&self) -> Option<&Tensor> {
+        self.weights.as_ref()
+    }
+
     /// Classifiers that the loss is a mean over: one for each label of a multilabel task, else one.
     #[must_use]
     pub fn classifiers(&self) -> usize {
