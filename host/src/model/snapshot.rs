@@ -3,12 +3,12 @@
 use super::Result;
 use crate::native::foreach_copy_;
 use selfsame_encoder_api::Buffer;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Room for a copy of some tensors, such as the running statistics that a forward pass moves.
 pub struct Snapshot {
-    /// Of each kind, the tensors and their copies.
-    groups: Vec<(Kind, Vec<Tensor>, Vec<Tensor>)>,
+    /// Of each kind and device, the tensors and their copies.
+    groups: Vec<((Kind, Device), Vec<Tensor>, Vec<Tensor>)>,
 }
 
 impl Snapshot {
@@ -17,15 +17,16 @@ impl Snapshot {
     /// # Errors
     /// Anything libtorch refuses, such as a full device.
     pub fn new(buffers: Vec<Buffer>) -> Result<Self> {
-        let mut groups: Vec<(Kind, Vec<Tensor>, Vec<Tensor>)> = Vec::new();
+        let mut groups: Vec<((Kind, Device), Vec<Tensor>, Vec<Tensor>)> = Vec::new();
         for Buffer { tensor, .. } in buffers {
             let copy = tensor.f_detach()?.f_empty_like()?;
-            match groups.iter_mut().find(|(kind, ..)| *kind == tensor.kind()) {
+            let group = (tensor.kind(), tensor.device());
+            match groups.iter_mut().find(|(other, ..)| *other == group) {
                 Some((_, tensors, copies)) => {
                     tensors.push(tensor);
                     copies.push(copy);
                 }
-                None => groups.push((tensor.kind(), vec![tensor], vec![copy])),
+                None => groups.push((group, vec![tensor], vec![copy])),
             }
         }
         let mut snapshot = Self { groups };

@@ -15,7 +15,7 @@ pub struct BatchNorm2d {
     running_mean: Tensor,
     /// Unbiased.
     running_var: Tensor,
-    /// Training forwards so far, an Int64 scalar.
+    /// Training forwards so far, an Int64 scalar. It stays on the CPU: counting on a GPU would be a launch for each layer.
     num_batches_tracked: Tensor,
 }
 
@@ -30,7 +30,7 @@ impl BatchNorm2d {
             bias: layers.parameter(&of("bias"), ParameterKind::Bias, &zeros)?,
             running_mean: layers.buffer(&of("running_mean"), &layers.zeros(&[channels])?)?,
             running_var: layers.buffer(&of("running_var"), &ones)?,
-            num_batches_tracked: layers.buffer(&of("num_batches_tracked"), &counter)?,
+            num_batches_tracked: layers.buffer_on(Device::Cpu, &of("num_batches_tracked"), &counter)?,
         })
     }
 

@@ -110,7 +110,11 @@ impl Layers {
     /// # Errors
     /// As [`Layers::conv2d`].
     pub fn buffer(&mut self, name: &str, values: &Tensor) -> Result<Tensor> {
-        let tensor = values.f_to_device(self.device)?;
+        self.buffer_on(self.device, name, values)
+    }
+
+    fn buffer_on(&mut self, device: Device, name: &str, values: &Tensor) -> Result<Tensor> {
+        let tensor = values.f_to_device(device)?;
         self.buffers.push(Buffer { name: name.into(), tensor: tensor.shallow_clone() });
         Ok(tensor)
     }
