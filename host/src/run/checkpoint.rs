@@ -4,9 +4,12 @@
 //! the size and SHA-256 of each. It is written under a temporary name and committed by one rename; what is "latest" is
 //! computed by checking, never read from a pointer.
 
+mod background;
 mod manifest;
 #[cfg(test)]
 mod tests;
+
+pub use background::BackgroundWriter;
 
 use super::files::METRICS_FILE;
 use super::lock::RunLock;
@@ -14,6 +17,7 @@ use super::tensors::{from_safetensors, to_safetensors};
 use crate::error::Error;
 use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, Storage, sha256_of_bytes, sha256_of_file};
+use background::Prepared;
 use manifest::{FileEntry, MANIFEST_FILE, Manifest};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -156,11 +160,16 @@ impl CheckpointWriter {
         state: &Value,
         keep: bool,
     ) -> Result<Checkpoint, Error> {
+        self.save_prepared(&self.prepare(step, groups, state, keep)?)
+    }
+
+    fn save_prepared(&self, prepared: &Prepared) -> Result<Checkpoint, Error> {
+        let step = prepared.step;
         let path = self.dir.join(folder_name(step));
         let temporary = self.temporary(step, NEW);
-        let keep = keep || Manifest::read(&path, step).is_ok_and(|replaced| replaced.keep);
+        let keep = prepared.keep || Manifest::read(&path, step).is_ok_and(|replaced| replaced.keep);
         self.clear(&temporary)?;
-        let written = self.write(&temporary, step, groups, state, keep);
+        let written = self.write(&temporary, prepared, keep);
         if let Err(error) = written.and_then(|()| self.commit(&temporary, &path, step)) {
             if let Err(left) = self.clear(&temporary) {
                 tracing::warn!("{left}; the next start will");
@@ -174,14 +183,8 @@ impl CheckpointWriter {
         Ok(Checkpoint { step, path })
     }
 
-    fn write(
-        &self,
-        temporary: &Path,
-        step: u64,
-        groups: &[(&str, Vec<(String, Tensor)>)],
-        state: &Value,
-        keep: bool,
-    ) -> Result<(), Error> {
+    fn write(&self, temporary: &Path, prepared: &Prepared, keep: bool) -> Result<(), Error> {
+        let Prepared { step, groups, state, metrics, .. } = prepared;
         self.storage.create_dir(temporary).naming("create", temporary)?;
         let mut files = BTreeMap::new();
         for (group, tensors) in groups {
@@ -200,9 +203,8 @@ impl CheckpointWriter {
         let state = format!("{state:#}\n").into_bytes();
         self.write_synced(&temporary.join(STATE_FILE), &state)?;
         files.insert(STATE_FILE.to_owned(), FileEntry::of(&state));
-        let metrics = self.dir.parent().and_then(|run| regular_file::read(&run.join(METRICS_FILE)).ok());
-        let metrics = metrics.map(|bytes| FileEntry::of(&bytes));
-        self.write_synced(&temporary.join(MANIFEST_FILE), &Manifest { step, keep, files, metrics }.to_bytes())?;
+        let manifest = Manifest { step: *step, keep, files, metrics: metrics.clone() };
+        self.write_synced(&temporary.join(MANIFEST_FILE), &manifest.to_bytes())?;
         Ok(self.storage.sync_dir(temporary).naming("sync", temporary)?)
     }
 

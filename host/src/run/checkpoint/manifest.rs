@@ -9,7 +9,7 @@ use std::path::Path;
 pub(super) const MANIFEST_FILE: &str = "manifest.json";
 
 /// Size in bytes and SHA-256 of one file.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct FileEntry {
     pub(super) size: u64,
     sha256: String,
