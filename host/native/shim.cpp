@@ -162,6 +162,16 @@ char *shim_cuda_bfloat16(int8_t index, bool *out) {
   });
 }
 
+// Whether float32 products and convolutions may round their factors to TF32, and whether cuDNN must use algorithms that add up in
+// the same order each time; otherwise it tries which is the fastest for each shape.
+void shim_cuda_arithmetic(bool tf32, bool deterministic) {
+  auto &context = at::globalContext();
+  context.setAllowTF32CuBLAS(tf32);
+  context.setAllowTF32CuDNN(tf32);
+  context.setDeterministicCuDNN(deterministic);
+  context.setBenchmarkCuDNN(!deterministic);
+}
+
 // out: the versions of CUDA's runtime, as 13000, and of cuDNN, as 91900, 0 without it.
 char *shim_cuda_versions(int64_t *runtime, int64_t *cudnn) {
   return guarded([&] {

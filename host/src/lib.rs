@@ -26,6 +26,7 @@ pub mod random;
 pub(crate) mod regular_file;
 pub mod run;
 pub mod samples;
+mod stopwatch;
 pub mod storage;
 pub mod train;
 pub mod world;

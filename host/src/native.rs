@@ -7,6 +7,7 @@
 
 pub mod c10d;
 pub mod driver;
+pub mod operations;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::cell::Cell;
@@ -55,6 +56,7 @@ unsafe extern "C" {
     fn shim_cuda_peak(index: i8, out: *mut u64) -> *mut c_char;
     fn shim_cuda_free(index: i8, out: *mut u64) -> *mut c_char;
     fn shim_cuda_bfloat16(index: i8, out: *mut bool) -> *mut c_char;
+    fn shim_cuda_arithmetic(tf32: bool, deterministic: bool);
     fn shim_cuda_versions(runtime: *mut i64, cudnn: *mut i64) -> *mut c_char;
     fn shim_cpu_capability(out: *mut *mut c_char) -> *mut c_char;
     fn shim_libtorch_version() -> *const c_char;
@@ -279,6 +281,13 @@ pub fn cuda_bfloat16(index: usize) -> Result<bool> {
     // SAFETY: `out` outlives the call.
     unsafe { check(shim_cuda_bfloat16(cuda_index(index)?, &mut out))? };
     Ok(out)
+}
+
+/// How CUDA computes from now on: whether float32 products and convolutions may round their factors to TF32 (10 bits), and
+/// whether cuDNN must use algorithms that give the same bits each time; otherwise it tries which is the fastest for each shape.
+pub fn cuda_arithmetic(tf32: bool, deterministic: bool) {
+    // SAFETY: sets flags of libtorch's global context.
+    unsafe { shim_cuda_arithmetic(tf32, deterministic) }
 }
 
 /// The versions of CUDA's runtime, as 13000 for 13.0, and of cuDNN, as 91900 for 9.19.0 (0 without it); an error where

@@ -92,8 +92,14 @@ inline at::Tensor arranged(const at::Tensor &tensor, at::MemoryFormat format, c1
   return tensor.contiguous(format);
 }
 
+// How a convolution was asked for, as a part of its name.
+inline std::string cudnn_flags(bool benchmark, bool deterministic, bool tf32) {
+  return std::string(benchmark ? " benchmark" : "") + (deterministic ? " deterministic" : "") + (tf32 ? " tf32" : "");
+}
+
 inline at::Tensor cudnn_convolution(const at::Tensor &input, const at::Tensor &weight, at::IntArrayRef padding,
-                                    at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups, bool, bool, bool) {
+                                    at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups, bool benchmark,
+                                    bool deterministic, bool tf32) {
   Aliases aliases("cudnn_convolution");
   auto x = aliases.on_host(input), w = aliases.on_host(weight);
   aliases.check();
@@ -101,7 +107,7 @@ inline at::Tensor cudnn_convolution(const at::Tensor &input, const at::Tensor &w
               ") should be the same");
   const auto format = at::native::cudnn_conv_suggest_memory_format(input, weight);
   const auto device = aliases.device();
-  launch(device, "cudnn_convolution", {0, 1});
+  launch(device, "cudnn_convolution" + cudnn_flags(benchmark, deterministic, tf32), {0, 1});
   at::AutoDispatchBelowADInplaceOrView below;
   x = arranged(x, format, device);
   w = arranged(w, format, device);
@@ -112,13 +118,15 @@ inline at::Tensor cudnn_convolution(const at::Tensor &input, const at::Tensor &w
 inline std::tuple<at::Tensor, at::Tensor> cudnn_convolution_backward(const at::Tensor &input, const at::Tensor &gradient,
                                                                      const at::Tensor &weight, at::IntArrayRef padding,
                                                                      at::IntArrayRef stride, at::IntArrayRef dilation,
-                                                                     int64_t groups, bool, bool, bool,
+                                                                     int64_t groups, bool benchmark,
+                                                                     bool deterministic, bool tf32,
                                                                      std::array<bool, 2> wanted) {
   Aliases aliases("cudnn_convolution_backward");
   auto x = aliases.on_host(input), g = aliases.on_host(gradient), w = aliases.on_host(weight);
   aliases.check();
   const auto format = at::native::cudnn_conv_suggest_memory_format(input, weight);
-  launch(aliases.device(), "cudnn_convolution_backward", {0, wanted[0] + wanted[1]});
+  launch(aliases.device(), "cudnn_convolution_backward" + cudnn_flags(benchmark, deterministic, tf32),
+         {0, wanted[0] + wanted[1]});
   at::AutoDispatchBelowADInplaceOrView below;
   g = arranged(g, format, aliases.device());
   auto [of_x, of_w, of_bias] = at::convolution_backward(g, x, w, at::OptionalIntArrayRef(), stride, padding, dilation, false,

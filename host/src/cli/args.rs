@@ -175,6 +175,13 @@ pub struct TrainArgs {
     /// Do everything up to the first steps, say how long the run would take and how much memory, and write nothing
     #[arg(long, conflicts_with_all = ["resume", "processes"])]
     pub dry_run: bool,
+    /// Train N steps, say where their time goes (data, views, forward, loss, backward, optimiser, head) and how near they come
+    /// to what the device can do, and write nothing
+    #[arg(long, value_name = "N", conflicts_with_all = ["resume", "processes", "dry_run"], value_parser = positive(100_000))]
+    pub profile: Option<usize>,
+    /// Print the profile as JSON
+    #[arg(long, requires = "profile")]
+    pub json: bool,
     /// How it comes along: bars and lines for people, or a line of JSON for each event, on standard error in place of all else
     /// or in a file (a pipe, /dev/fd/3)
     #[arg(long, value_name = "bars|json|json:FILE", default_value = "bars", value_parser = progress())]

@@ -19,6 +19,7 @@ mod plugin_args;
 mod predict;
 mod preview;
 mod print;
+mod profile;
 mod shell;
 mod shipped;
 mod startup;

@@ -76,7 +76,7 @@ pub fn outlive_save_requests() {
 /// A file for the events that cannot be opened.
 pub fn tell_of_progress(command: &args::Command) -> Result<(), Failure> {
     let args::Command::Train(arguments) = command else { return Ok(()) };
-    if !arguments.dry_run {
+    if !arguments.dry_run && arguments.profile.is_none() {
         run_log::expect();
     }
     match &arguments.progress {

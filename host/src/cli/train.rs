@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::open::{self, PathFlag};
 use super::own_config;
 use super::print::say;
+use super::profile::profile;
 use crate::config::Config;
 use crate::error::Error;
 use crate::home;
@@ -50,6 +51,12 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, start: Start, bars: &MultiProgres
         return match start {
             Start::Alone => say(&dry_run(&resolved, &registry, bars)?),
             _ => Err(Failure::usage("`--dry-run` measures one process alone; leave out what starts several")),
+        };
+    }
+    if let Some(steps) = arguments.profile {
+        return match start {
+            Start::Alone => say(&profile(&resolved, &registry, bars, steps, arguments.json)?),
+            _ => Err(Failure::usage("`--profile` measures one process alone; leave out what starts several")),
         };
     }
     let folder = &resolved.config.train.output_dir;

@@ -4,6 +4,7 @@ use super::together::{Gathered, Together};
 use super::{Loss, Method, Outputs, Seen, StepContext, StepOutput};
 use crate::model::{Error, Result, Snapshot};
 use crate::native::c10d::Reducer;
+use crate::stopwatch::{self, Stage};
 use tch::{Kind, Tensor};
 
 /// Adds the gradient of a batch's loss to the method's parameters, with the activations of one micro-batch in memory at a
@@ -37,6 +38,7 @@ pub fn cached_gradient_step<E: From<Error>>(
     let mut row = 0;
     for index in 0..micro_batches {
         let views = prepare(index)?;
+        stopwatch::enter(Stage::Forward).map_err(Error::from)?;
         let Outputs { projections, .. } = {
             let _synchronised = together.synchronised(context)?;
             method.outputs(&views, context)?
@@ -58,6 +60,7 @@ pub fn shared_step(
     context: &StepContext,
     together: &mut Together,
 ) -> Result<StepOutput> {
+    stopwatch::enter(Stage::Forward)?;
     let (outputs, by_others) = {
         let _synchronised = together.synchronised(context)?;
         (method.outputs(views, context)?, method.targets(views, context)?)
@@ -84,6 +87,7 @@ impl Leaves {
         let Gathered { projections, targets, features } = gathered;
         let leaf = |whole: Tensor| -> Result<Tensor> { Ok(whole.f_set_requires_grad(true)?) };
         let projections = projections.into_iter().map(leaf).collect::<Result<Vec<_>>>()?;
+        stopwatch::enter(Stage::Loss)?;
         let loss = method.loss(&projections, &targets, context)?;
         loss.value.f_backward()?;
         Ok(Self { projections, targets, features, loss })
@@ -92,6 +96,7 @@ impl Leaves {
     /// Lets the gradients from `row` on flow back through the projections of one micro-batch; returns its number of rows.
     /// With `reducer`, the gradients of all processes are added up on the way.
     fn send_back(&self, projections: &[Tensor], row: i64, reducer: Option<&mut Reducer>) -> Result<i64> {
+        stopwatch::enter(Stage::Backward)?;
         let mut rows = 0;
         let mut product = Tensor::f_zeros([0_i64; 0], (Kind::Float, self.projections[0].device()))?;
         for (projection, leaf) in projections.iter().zip(&self.projections) {
@@ -140,6 +145,7 @@ fn gather<E: From<Error>>(
     let (mut projections, mut targets, mut features) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..micro_batches {
         let views = prepare(index)?;
+        stopwatch::enter(Stage::Forward).map_err(Error::from)?;
         let _no_grad = tch::no_grad_guard();
         let outputs = method.outputs(&views, context)?;
         let by_others = method.targets(&views, context)?;

@@ -43,6 +43,7 @@ pub use together::Together;
 pub use vicreg::{VicReg, VicRegConfig, vicreg_terms};
 
 use crate::model::{Error, Network, ParameterGroup, ProjectionConfig, Result};
+use crate::stopwatch::{self, Stage};
 use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use std::ops::RangeInclusive;
 use tch::{Device, Tensor};
@@ -137,9 +138,11 @@ pub trait Method: Send {
     /// What the encoder's plugin or libtorch refuses.
     fn step(&mut self, views: &[Tensor], context: &StepContext) -> Result<StepOutput> {
         let _no_grad = (!context.train).then(tch::no_grad_guard);
+        stopwatch::enter(Stage::Forward)?;
         let Outputs { projections, mut targets, features } = self.outputs(views, context)?;
         let by_others = self.targets(views, context)?;
         targets.extend(by_others.projections);
+        stopwatch::enter(Stage::Loss)?;
         let Loss { value, metrics } = self.loss(&projections, &targets, context)?;
         let features = Tensor::f_cat(&by_others.features.unwrap_or(features), 0)?;
         let projections = projections.iter().map(Tensor::f_detach).collect::<Result<_, _>>()?;

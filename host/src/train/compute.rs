@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::config::schema::Precision;
 use crate::device;
 use crate::error::Error;
+use crate::native;
 use crate::probe::Embedder;
 use selfsame_encoder_api::Encoder;
 use tch::Device;
@@ -41,8 +42,11 @@ impl Compute {
         if let Some(note) = &selected.note {
             tracing::info!("{note}");
         }
+        if selected.device.is_cuda() {
+            native::cuda_arithmetic(config.train.precision == Precision::Tf32, config.train.deterministic);
+        }
         let autocast = match config.train.precision {
-            Precision::Fp32 => false,
+            Precision::Fp32 | Precision::Tf32 => false,
             Precision::Bf16 => true,
             Precision::Auto => selected.bfloat16,
         };

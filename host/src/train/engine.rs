@@ -21,10 +21,11 @@ use crate::method::{self, Method, StepContext, StepOutput, Together};
 use crate::metric;
 use crate::optim::{self, DecaySchedule, Groups, Rates, Schedule};
 use crate::probe::{LinearHead, Warnings};
-use crate::run::checkpoint::{CheckpointWriter, Contents};
+use crate::run::checkpoint::{BackgroundWriter, CheckpointWriter, Contents};
 use crate::run::snapshot::Snapshot;
 use crate::run::state;
 use crate::samples::{RunData, RunViews};
+use crate::stopwatch::{self, Stage};
 use crate::world::{Share, World};
 use crate::{native, random};
 use selfsame_plugin_api::Split;
@@ -67,7 +68,7 @@ pub struct Engine<'a> {
     head_batches: Option<HeadBatches<'a>>,
     position: Position,
     /// None: another process writes them.
-    checkpoints: Option<Rc<CheckpointWriter>>,
+    checkpoints: Option<Rc<BackgroundWriter>>,
     observer: &'a mut dyn Observer,
     stop: Stop,
     last_metrics: BTreeMap<String, f64>,
@@ -125,7 +126,7 @@ impl<'a> Engine<'a> {
             head,
             head_batches: HeadBatches::new(config, data, views),
             position,
-            checkpoints: checkpoints.map(Rc::new),
+            checkpoints: checkpoints.map(|writer| Rc::new(BackgroundWriter::new(writer))),
             observer,
             stop,
             last_metrics: BTreeMap::new(),
@@ -186,6 +187,7 @@ impl<'a> Engine<'a> {
         }
         let evaluator = self.evaluator()?;
         let (scores, embedded) = evaluator.probe(self.method.encoder())?;
+        self.written(BackgroundWriter::finish)?;
         let embedded = embedded.map_or_else(|| evaluator.embedded(self.method.encoder()), |found| Ok(Some(found)))?;
         if let Some(embedded) = embedded.filter(|_| self.world.is_first()) {
             let drawn = Gallery::new(&evaluator, &embedded, self.position.epoch)
@@ -255,6 +257,7 @@ impl<'a> Engine<'a> {
             gradients::ensure_received(name, self.method.network().encoder.as_ref())?;
             self.learns = true;
         }
+        stopwatch::enter(Stage::Optimizer)?;
         self.method.before_update(&context)?;
         let name = self.config.train.self_supervision.method;
         window.metrics =
@@ -269,6 +272,7 @@ impl<'a> Engine<'a> {
         }
         self.optimizer.step(Rates { lr, weight_decay }, self.schedule.peak())?;
         self.method.after_step(&output.seen, &context)?;
+        stopwatch::enter(Stage::Head)?;
         self.train_head(&output.features, batch.labels.as_ref(), window)?;
         window.losses = window.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
         window.features = Some(output.features);
@@ -284,6 +288,7 @@ impl<'a> Engine<'a> {
         let micro_batches = batch.parts(self.share.piece());
         let own_draw = self.world.own_draw();
         let mut prepare = |index: usize, draw: &[u64]| -> Result<Vec<Tensor>, Error> {
+            stopwatch::enter(Stage::Views)?;
             let started = Instant::now();
             let Batch { images, ids, .. } = &micro_batches[index];
             let views = views.crops(images, ids, seed, epoch)?;
@@ -300,6 +305,7 @@ impl<'a> Engine<'a> {
         let views = prepare(0, &[context.step])?;
         if self.together.is_alone() {
             let output = method.step(&views, context)?;
+            stopwatch::enter(Stage::Backward)?;
             output.loss.f_backward()?;
             return Ok(output);
         }
@@ -368,8 +374,12 @@ impl<'a> Engine<'a> {
         if (due && !saves_soon) || stop.is_some() {
             self.log(window)?;
             self.save(save, false)?;
+            if stop.is_some() {
+                self.written(BackgroundWriter::finish)?;
+            }
             window.started = Instant::now();
         }
+        self.written(BackgroundWriter::finished)?;
         match stop {
             Some(code) => Err(Error::Stopped { code, step: self.position.step }),
             None => Ok(()),
@@ -426,14 +436,26 @@ impl<'a> Engine<'a> {
         self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.has_any())
     }
 
-    /// Writes a checkpoint, because somebody has asked for it (`is_asked`) or not; `keep` holds it for good.
+    /// Writes a checkpoint while training goes on, or, where a signal asks for it (`is_asked`), before; `keep` holds it for good.
     fn save(&self, is_asked: bool, keep: bool) -> Result<(), Error> {
         self.stop.take_save_request();
         self.observer.phase("saving a checkpoint", 0, 0);
-        self.snapshot()?.write(keep)?;
-        self.world.saved(self.position.step);
+        self.written(BackgroundWriter::finish)?;
+        self.snapshot()?.begin(keep)?;
+        if self.checkpoints.is_none() {
+            self.world.saved(self.position.step);
+        }
         if is_asked {
+            self.written(BackgroundWriter::finish)?;
             tracing::info!("saved the state after step {}", self.position.step);
+        }
+        Ok(())
+    }
+
+    /// Takes note of the checkpoint that is being written, once it is there.
+    fn written(&self, wait: fn(&BackgroundWriter) -> Result<Option<u64>, Error>) -> Result<(), Error> {
+        if let Some(step) = self.checkpoints.as_deref().map_or(Ok(None), wait)? {
+            self.world.saved(step);
         }
         Ok(())
     }

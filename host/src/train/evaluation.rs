@@ -187,7 +187,7 @@ impl Evaluator<'_> {
         let Wishes { stop, save } = self.stop.agree(self.world)?.wait(&self.stop)?;
         if save || stop.is_some() {
             self.stop.take_save_request();
-            self.state.write(false)?;
+            self.state.write()?;
             self.world.saved(self.state.step);
         }
         if save {

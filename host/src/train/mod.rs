@@ -14,8 +14,10 @@ mod log_window;
 pub mod observer;
 pub mod plan;
 mod position;
+pub mod profile;
 pub mod rehearsal;
 mod run;
 pub mod signals;
+mod trial;
 
 pub use run::Run;

@@ -1,31 +1,24 @@
-//! A run up to its first steps, measured on a few of its images: how long the whole will take, and how much memory.
-//!
-//! Nothing is left behind: no run's folder, and the decoded images lie in a temporary cache.
+//! How long a run will take, and how much memory, measured on a few of its images.
 
-use super::build;
 use super::compute::Compute;
 use super::engine::Engine;
-use super::initial_weights::{INIT, InitialWeights};
 use super::observer::Silent;
 use super::plan::Plan;
 use super::signals::Stop;
+use super::trial::Trial;
 use crate::config::Config;
 use crate::data::{Depth, Size, loader};
 use crate::error::Error;
 use crate::plugin::Registry;
-use crate::samples::{self, Data, RunData, Skipped};
-use crate::storage::Naming;
+use crate::samples::{self, Data, RunData};
 use crate::world::World;
 use crate::{memory, native};
-use selfsame_plugin_api::{PluginError, Services, Split, Task};
+use selfsame_plugin_api::{Services, Split, Task};
 use std::time::Instant;
 use tch::Device;
 
 /// Steps that are timed; one before them is not, in which memory is taken and kernels are chosen.
 const MEASURED: usize = 2;
-/// Images of each scored split that are read.
-const SCORED: usize = 32;
-
 /// What a run would be.
 #[derive(Debug, Clone)]
 pub struct Rehearsal {
@@ -97,27 +90,10 @@ pub fn rehearse(
     services: &dyn Services,
     stop: &Stop,
 ) -> Result<Rehearsal, Error> {
-    let compute = Compute::select(config)?;
-    let cache = tempfile::tempdir().naming("create", &std::env::temp_dir())?;
-    let mut few = config.clone();
-    let at_most = |limit: Option<usize>, count: usize| Some(limit.unwrap_or(count).min(count));
-    few.data.limit.train = at_most(config.data.limit.train, 2 * config.train.batch_size);
-    few.data.limit.val = at_most(config.data.limit.val, SCORED);
-    few.data.limit.test = at_most(config.data.limit.test, SCORED);
-    few.data.cache_dir = Some(cache.path().to_owned());
-    // The schedule of so few images has to hold the steps that are measured.
-    few.scheduler.epochs = config.scheduler.epochs.max(1 + MEASURED);
-
-    let wanted = &config.train.self_supervision;
-    let init = wanted.init.as_deref().map(|path| InitialWeights::read(INIT, path, wanted.init_prefix.as_deref()));
-    let init = init.transpose()?;
-    let data = samples::load(&few, registry, services, compute.device, &Skipped::default())?;
-    services.items("building the encoder", 0, None).map_err(PluginError::from)?;
-    let views = samples::views(&few, &data)?;
-    let (channels, size) = (views.encoder.output_channels(), views.encoder.output_size());
-    let with_features = build::head_needs_features(&few, &data);
-    let method = build::build_method(init.as_ref(), &few, registry, channels, size, compute.device, with_features)?;
-    let head = build::linear_head(&few, compute, &data, method.encoder().feature_dim())?;
+    let Trial { config: few, compute, data, views, method, head, .. } =
+        Trial::open(config, registry, services, 1 + MEASURED)?;
+    let size = views.encoder.output_size();
+    let channels = views.encoder.output_channels();
     let feature_dim = method.encoder().feature_dim();
     let parameters = method.encoder().parameters().iter().map(|parameter| parameter.tensor.numel()).sum();
 

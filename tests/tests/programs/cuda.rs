@@ -5,7 +5,7 @@ use selfsame_tests::rsna::{Labels, write};
 use selfsame_tests::standin::{self, Count};
 use selfsame_tests::{Ran, Running, Sandbox, TINY, repository};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 
 /// One epoch of four steps; `TINY` asks for the CPU.
@@ -194,6 +194,23 @@ fn auto_precision_is_bfloat16_from_capability_8_on() {
     assert!(said.contains("below 8.0"), "{said}");
     assert!(turing == on_the_cpu(&format!("{TINY} {RUN}")), "float32 on a card that is slow in bfloat16");
     assert!(turing != of("8.0").0, "bfloat16 on a card that is fast in it");
+}
+
+#[test]
+fn cudnn_tries_algorithms_or_repeats_bits_and_rounds_where_the_keys_say_so() {
+    let of = |precision: &str, more: &str| {
+        let sandbox = Sandbox::new();
+        let arguments = format!("train {TINY} {RUN} {CUDA} --set train.precision={precision} {more}");
+        run(&sandbox, &[], &arguments).succeeded();
+        let stages = standin::counts(&sandbox);
+        let names: BTreeSet<_> = stages.iter().flat_map(|stage| stage.keys()).cloned().collect();
+        let forms = names.iter().filter_map(|name| name.strip_prefix("cudnn_convolution"));
+        let forms: BTreeSet<_> = forms.map(|form| form.trim_start_matches("_backward").trim().to_owned()).collect();
+        forms.into_iter().collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(of("fp32", ""), "benchmark");
+    assert_eq!(of("tf32", ""), "benchmark tf32");
+    assert_eq!(of("fp32", "--set train.deterministic=true"), "deterministic");
 }
 
 #[test]

@@ -52,10 +52,15 @@ pub struct TrainConfig {
     /// first meeting.
     #[schemars(range(min = 1), extend("x-role" = "upkeep"))]
     pub collective_timeout: u64,
-    /// Arithmetic of encoder and heads: `fp32`, `bf16` (autocast; losses stay in float32), or `auto` (bf16 on
-    /// GPUs from compute capability 8.0, fp32 elsewhere).
+    /// Arithmetic of encoder and heads: `fp32`, `tf32` (fp32, but GPUs from compute capability 8.0 round the factors of
+    /// products and convolutions to 10 bits), `bf16` (autocast; losses stay in float32), or `auto` (bf16 on GPUs from
+    /// compute capability 8.0, fp32 elsewhere).
     #[schemars(extend("x-role" = "setting"))]
     pub precision: Precision,
+    /// Whether cuDNN must use algorithms that give the same bits each time, at some loss of speed. On the CPU a run has the
+    /// same bits anyway.
+    #[schemars(extend("x-role" = "computation"))]
+    pub deterministic: bool,
     /// `auto` (CUDA when it works, else CPU), `cpu`, `cuda` or `cuda:N`.
     #[schemars(extend("x-role" = "computation"))]
     pub device: String,
@@ -78,6 +83,7 @@ impl Default for TrainConfig {
             report_images: true,
             collective_timeout: 300,
             precision: Precision::Auto,
+            deterministic: false,
             device: "auto".into(),
             self_supervision: SelfSupervisionConfig::default(),
         }
@@ -90,6 +96,8 @@ impl Default for TrainConfig {
 pub enum Precision {
     /// 32-bit floating point.
     Fp32,
+    /// 32-bit floating point whose factors GPUs round to 10 bits.
+    Tf32,
     /// bfloat16 autocast.
     Bf16,
     /// bf16 on GPUs from compute capability 8.0, fp32 elsewhere.

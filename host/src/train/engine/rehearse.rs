@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::error::Error;
+use crate::stopwatch::{self, Stage};
 use crate::train::log_window::LogWindow;
 use selfsame_plugin_api::{PluginError, Services};
 use std::time::Instant;
@@ -25,6 +26,7 @@ impl Engine<'_> {
                 .items("measuring training steps", took.len() as u64, Some(steps as u64))
                 .map_err(PluginError::from)?;
             let started = Instant::now();
+            stopwatch::enter(Stage::Data)?;
             let Some(batch) = batches.next() else { return Ok(took) };
             self.step(&batch?, started, &mut window).map_err(|error| error.in_pass_of(pass))?;
             // Waits for the device.
