@@ -15,6 +15,8 @@ fn compile_native() {
     println!("cargo::rerun-if-changed=native");
     let mut build = cc::Build::new();
     build.cpp(true).std("c++17").define("_GLIBCXX_USE_CXX11_ABI", "1").include("native");
+    // As libtorch was compiled: some of its classes have more fields without.
+    build.define("NDEBUG", None);
     build.files(["native/shim.cpp", "native/operations.cpp", "native/world.cpp"]);
     // They pass calls on, as torch-sys does.
     build.debug(false).opt_level(0);

@@ -39,7 +39,8 @@ fn main() {
         total_steps: 1,
         global_views: 2,
         train: true,
-        autocast: false,
+        autocast: None,
+        loss_scale: 1.0,
     };
     let mut step = || {
         let output = method.step(&views, &context).expect("a step");

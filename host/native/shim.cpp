@@ -75,12 +75,12 @@ char *shim_pin(const at::Tensor *tensor, at::Tensor **out) {
 }
 
 // Enters bfloat16 autocast and returns what was set before, for shim_autocast_leave.
-char *shim_autocast_enter(bool cuda, bool *was_enabled, int8_t *old_dtype) {
+char *shim_autocast_enter(bool cuda, bool half, bool *was_enabled, int8_t *old_dtype) {
   return guarded([&] {
     auto device = device_type(cuda);
     *was_enabled = at::autocast::is_autocast_enabled(device);
     *old_dtype = static_cast<int8_t>(at::autocast::get_autocast_dtype(device));
-    at::autocast::set_autocast_dtype(device, at::kBFloat16);
+    at::autocast::set_autocast_dtype(device, half ? at::kHalf : at::kBFloat16);
     at::autocast::set_autocast_enabled(device, true);
     at::autocast::increment_nesting();
   });
@@ -89,7 +89,7 @@ char *shim_autocast_enter(bool cuda, bool *was_enabled, int8_t *old_dtype) {
 char *shim_autocast_leave(bool cuda, bool was_enabled, int8_t old_dtype) {
   return guarded([&] {
     auto device = device_type(cuda);
-    // The cache holds the weights' bfloat16 copies, which the next optimiser step makes stale.
+    // The cache holds the weights' 16-bit copies, which the next optimiser step makes stale.
     if (at::autocast::decrement_nesting() == 0)
       at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(device, was_enabled);

@@ -62,6 +62,8 @@ pub const VAL_LOSS: Metric = quantity("ssl/val/loss", "validation loss", "Loss",
 pub const LEARNING_RATE: Metric = quantity("optim/lr", "learning rate", "Learning rate", None);
 /// Weight decay of the latest step, where it changes.
 pub const WEIGHT_DECAY: Metric = quantity("optim/weight_decay", "weight decay", "Weight decay", None);
+/// What the loss is multiplied with in float16.
+pub const LOSS_SCALE: Metric = quantity("optim/loss_scale", "loss scale", "Loss scale", None);
 /// Norm of all gradients together, before they are clipped.
 pub const GRADIENT_NORM: Metric = quantity("optim/grad_norm", "gradient norm", "Gradient norm", None);
 /// Images that pass the training step in a second.

@@ -13,7 +13,7 @@ use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char};
 use std::path::Path;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 use torch_sys::C_tensor;
 
 /// libtorch refused an operation.
@@ -28,7 +28,7 @@ unsafe extern "C" {
     fn shim_free(message: *mut c_char);
     fn shim_to_channels_last(tensor: *const C_tensor, out: *mut Pointer) -> *mut c_char;
     fn shim_pin(tensor: *const C_tensor, out: *mut Pointer) -> *mut c_char;
-    fn shim_autocast_enter(cuda: bool, was_enabled: *mut bool, old_dtype: *mut i8) -> *mut c_char;
+    fn shim_autocast_enter(cuda: bool, half: bool, was_enabled: *mut bool, old_dtype: *mut i8) -> *mut c_char;
     fn shim_autocast_leave(cuda: bool, was_enabled: bool, old_dtype: i8) -> *mut c_char;
     fn shim_foreach_mul_scalar(tensors: *const Pointer, n: usize, factor: f64) -> *mut c_char;
     fn shim_foreach_mul_tensor(tensors: *const Pointer, n: usize, factor: *const C_tensor) -> *mut c_char;
@@ -129,7 +129,7 @@ thread_local! {
     static AUTOCASTS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// bfloat16 autocast on this thread until it is dropped; then whatever was set before holds again.
+/// Autocast on this thread until it is dropped; then whatever was set before holds again.
 #[must_use = "autocast ends when the guard is dropped"]
 #[derive(Debug)]
 pub struct AutocastGuard {
@@ -140,14 +140,16 @@ pub struct AutocastGuard {
     not_send: std::marker::PhantomData<*const ()>,
 }
 
-/// Lets operations on `device` run in bfloat16 where libtorch's autocast lists say so, on this thread.
-pub fn autocast_bf16(device: Device) -> Result<AutocastGuard> {
+/// Lets operations on `device` run in 16 bits where libtorch's autocast lists say so, on this thread: in float16 for
+/// [`Kind::Half`], else in bfloat16. None: leaves everything as it is.
+pub fn autocast(device: Device, kind: Option<Kind>) -> Result<Option<AutocastGuard>> {
+    let Some(kind) = kind else { return Ok(None) };
     let cuda = device.is_cuda();
     let (mut was_enabled, mut old_dtype) = (false, 0);
     // SAFETY: both places outlive the call.
-    unsafe { check(shim_autocast_enter(cuda, &mut was_enabled, &mut old_dtype))? };
+    unsafe { check(shim_autocast_enter(cuda, kind == Kind::Half, &mut was_enabled, &mut old_dtype))? };
     AUTOCASTS.set(AUTOCASTS.get() + 1);
-    Ok(AutocastGuard { cuda, was_enabled, old_dtype, not_send: std::marker::PhantomData })
+    Ok(Some(AutocastGuard { cuda, was_enabled, old_dtype, not_send: std::marker::PhantomData }))
 }
 
 /// Whether an [`AutocastGuard`] lives on this thread.
@@ -367,9 +369,9 @@ mod tests {
     fn autocast_lowers_matrix_products_until_the_guard_goes() {
         let m = Tensor::ones([4, 4], (Kind::Float, Device::Cpu));
         {
-            let _outer = autocast_bf16(Device::Cpu).unwrap();
+            let _outer = autocast(Device::Cpu, Some(Kind::BFloat16)).unwrap();
             assert_eq!(m.matmul(&m).kind(), Kind::BFloat16);
-            drop(autocast_bf16(Device::Cpu).unwrap());
+            drop(autocast(Device::Cpu, Some(Kind::BFloat16)).unwrap());
             assert_eq!(m.matmul(&m).kind(), Kind::BFloat16, "an inner guard restores the outer one's state");
         }
         assert_eq!(m.matmul(&m).kind(), Kind::Float);
@@ -380,7 +382,7 @@ mod tests {
         let mut w = Tensor::ones([2, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let x = Tensor::eye(2, (Kind::Float, Device::Cpu));
         let product = |w: &Tensor| {
-            let _guard = autocast_bf16(Device::Cpu).unwrap();
+            let _guard = autocast(Device::Cpu, Some(Kind::BFloat16)).unwrap();
             values(&x.matmul(w).detach())
         };
         assert_eq!(product(&w), [1.0; 4]);

@@ -61,7 +61,8 @@ fn dropout_repeats_in_the_second_pass() {
         total_steps: 60,
         global_views: 2,
         train: true,
-        autocast: false,
+        autocast: None,
+        loss_scale: 1.0,
     };
     cached_gradient_step(method.as_mut(), 2, piece, &context, &mut Together::alone()).unwrap();
 

@@ -39,7 +39,7 @@ fn text(config: &Config, measured: &Rehearsal) -> String {
         Device::Cuda(index) => (format!("cuda:{index}"), native::cuda_free(index).ok()),
         _ => ("cpu".to_owned(), memory::available().map(|bytes| bytes as u64)),
     };
-    line("device", format!("{device}, {}", if measured.autocast { "bf16" } else { "fp32" }));
+    line("device", format!("{device}, {}", measured.precision));
     for (label, splits) in &measured.data_sets {
         let splits: Vec<_> =
             splits.iter().map(|(split, count)| format!("{} {}", split.name(), HumanCount(*count as u64))).collect();

@@ -44,7 +44,7 @@ mod tests {
     use serde::Deserialize;
 
     /// Keys, or whole sections, that a run may be continued with other values of.
-    const FREE: [&str; 15] = [
+    const FREE: [&str; 16] = [
         "data.cache",
         "data.cache_dir",
         "dataset.dataset_dir",
@@ -56,6 +56,7 @@ mod tests {
         "train.checkpoint_every_steps",
         "train.checkpoint_period",
         "train.collective_timeout",
+        "train.deterministic",
         "train.device",
         "train.output_dir",
         "train.report_images",
@@ -63,7 +64,7 @@ mod tests {
     ];
 
     /// What keys, or whole sections, are to an evaluation; the first that fits a key counts, and other keys are noted.
-    const TO_AN_EVALUATION: [(&str, InEvaluation); 33] = [
+    const TO_AN_EVALUATION: [(&str, InEvaluation); 34] = [
         ("augmentation.normalize", Fixed),
         ("dataset.name", Fixed),
         ("dataset.options", OfTheImages),
@@ -95,6 +96,7 @@ mod tests {
         ("dataset.num_workers", Indifferent),
         ("dataset.weight", Indifferent),
         ("train.batch_size", Indifferent),
+        ("train.deterministic", Indifferent),
         ("train.device", Indifferent),
         ("train.micro_batch_size", Indifferent),
     ];

@@ -140,7 +140,7 @@ fn takes_channels_last(encoder: &dyn Encoder, input: (usize, usize)) -> Outcome<
 }
 
 fn takes_autocast(encoder: &dyn Encoder, input: (usize, usize)) -> Outcome<()> {
-    let _autocast = native::autocast_bf16(Device::Cpu).map_err(text)?;
+    let _autocast = native::autocast(Device::Cpu, Some(Kind::BFloat16)).map_err(text)?;
     let embedded = embed(encoder, &images(2, input))?;
     Ok(((), format!("answers {:?}", embedded.kind())))
 }

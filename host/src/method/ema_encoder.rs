@@ -67,7 +67,7 @@ impl Method for EmaEncoder {
             return Ok(targets);
         }
         let _no_grad = tch::no_grad_guard();
-        let _autocast = context.autocast.then(|| native::autocast_bf16(views[0].device())).transpose()?;
+        let _autocast = native::autocast(views[0].device(), context.autocast)?;
         let embed = |view| -> Result<Tensor> { Ok(self.average.forward(view, false)?.f_to_kind(Kind::Float)?) };
         let features = views[..context.global_views].iter().map(embed).collect::<Result<_>>()?;
         Ok(Targets { features: Some(features), ..targets })

@@ -74,6 +74,17 @@ pub fn shared_step(
     leaves.output()
 }
 
+/// The loss times [`StepContext::loss_scale`].
+///
+/// # Errors
+/// Anything libtorch refuses.
+pub fn scaled(loss: &Tensor, context: &StepContext) -> Result<Tensor> {
+    match context.loss_scale {
+        1.0 => Ok(loss.shallow_clone()),
+        scale => Ok(loss.f_mul_scalar(scale)?),
+    }
+}
+
 /// The projections of a whole batch, cut off from the network, and the loss that has given each its gradient.
 struct Leaves {
     projections: Vec<Tensor>,
@@ -89,7 +100,7 @@ impl Leaves {
         let projections = projections.into_iter().map(leaf).collect::<Result<Vec<_>>>()?;
         stopwatch::enter(Stage::Loss)?;
         let loss = method.loss(&projections, &targets, context)?;
-        loss.value.f_backward()?;
+        scaled(&loss.value, context)?.f_backward()?;
         Ok(Self { projections, targets, features, loss })
     }
 

@@ -27,7 +27,7 @@ pub use byol::{Byol, ByolConfig, ByolEmbedding, byol_loss};
 pub use dino::{Dino, DinoConfig, DinoEmbedding};
 pub use dino_loss::{centre_of, dino_loss};
 pub use ema_encoder::EmaEncoder;
-pub use gradient_cache::{cached_gradient_step, loss_in_pieces, shared_step};
+pub use gradient_cache::{cached_gradient_step, loss_in_pieces, scaled, shared_step};
 pub use info_nce::{batch_loss, queue_loss};
 pub use lejepa::{LeJepa, LeJepaConfig};
 pub use moco_v2::{MoCoV2, MoCoV2Config};
@@ -46,7 +46,7 @@ use crate::model::{Error, Network, ParameterGroup, ProjectionConfig, Result};
 use crate::stopwatch::{self, Stage};
 use selfsame_encoder_api::{Buffer, Encoder, Parameter};
 use std::ops::RangeInclusive;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// A self-supervised method with everything that it trains.
 ///
@@ -201,8 +201,10 @@ pub struct StepContext {
     pub global_views: usize,
     /// False for the validation loss: no gradients, and normalisation by running statistics.
     pub train: bool,
-    /// Run encoder and heads in bfloat16 where libtorch's autocast says so; losses are computed outside of it.
-    pub autocast: bool,
+    /// Run encoder and heads in this kind of 16 bits where libtorch's autocast says so; losses are computed outside of it.
+    pub autocast: Option<Kind>,
+    /// What the loss is multiplied with before gradients are computed.
+    pub loss_scale: f64,
 }
 
 impl StepContext {

@@ -24,12 +24,12 @@ impl Network {
     }
 
     /// Embeddings (`[B, D]`) and projections (`[B, d]`) of images (`[B, C, H, W]`), both float32. `train` chooses batch
-    /// statistics, `autocast` bfloat16 where libtorch's lists say so.
+    /// statistics, `autocast` the kind where libtorch's lists say so.
     ///
     /// # Errors
     /// What the encoder's plugin or libtorch refuses.
-    pub fn forward(&self, images: &Tensor, train: bool, autocast: bool) -> Result<(Tensor, Tensor)> {
-        let _autocast = autocast.then(|| native::autocast_bf16(images.device())).transpose()?;
+    pub fn forward(&self, images: &Tensor, train: bool, autocast: Option<Kind>) -> Result<(Tensor, Tensor)> {
+        let _autocast = native::autocast(images.device(), autocast)?;
         let h = self.encoder.forward(images, train)?;
         let z = self.projection.forward(&h, train)?;
         Ok((h.f_to_kind(Kind::Float)?, z.f_to_kind(Kind::Float)?))
@@ -40,7 +40,12 @@ impl Network {
     ///
     /// # Errors
     /// What the encoder's plugin or libtorch refuses.
-    pub fn forward_together(&self, views: &[Tensor], train: bool, autocast: bool) -> Result<Vec<(Tensor, Tensor)>> {
+    pub fn forward_together(
+        &self,
+        views: &[Tensor],
+        train: bool,
+        autocast: Option<Kind>,
+    ) -> Result<Vec<(Tensor, Tensor)>> {
         let mut outputs = Vec::with_capacity(views.len());
         for group in views.chunk_by(|one, next| one.size() == next.size()) {
             let (h, z) = self.forward(&Tensor::f_cat(group, 0)?, train, autocast)?;

@@ -36,9 +36,9 @@ impl PredictingNetwork {
     ///
     /// # Errors
     /// What the encoder's plugin or libtorch refuses.
-    pub fn predict(&self, images: &Tensor, train: bool, autocast: bool) -> Result<Prediction> {
+    pub fn predict(&self, images: &Tensor, train: bool, autocast: Option<Kind>) -> Result<Prediction> {
         let (features, projection) = self.network.forward(images, train, autocast)?;
-        let _autocast = autocast.then(|| native::autocast_bf16(images.device())).transpose()?;
+        let _autocast = native::autocast(images.device(), autocast)?;
         let prediction = self.predictor.forward(&projection, train)?.f_to_kind(Kind::Float)?;
         Ok(Prediction { features: features.f_detach()?, projection, prediction })
     }

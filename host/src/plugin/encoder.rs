@@ -110,7 +110,7 @@ impl Encoder for PluginEncoder {
                 .into());
         }
         let kind = embedded.f_kind()?;
-        if kind != Kind::Float && !(kind == Kind::BFloat16 && native::autocast_is_on()) {
+        if kind != Kind::Float && !(matches!(kind, Kind::BFloat16 | Kind::Half) && native::autocast_is_on()) {
             return Err(self.context.broken(format!("`forward` returned {kind:?}, expected Float")).into());
         }
         // Whoever trains looks at the loss; of a GPU, whose values have to be waited for, the first embedding is looked at.

@@ -1,7 +1,7 @@
 //! Linear evaluation on features of randomly cropped and flipped images; the encoder stays frozen.
 
 use super::embedder::{Embedder, Labelled, Progress, select};
-use super::linear_probe::{Cut, LinearFit, LinearModel, choice_score, tuned_linear};
+use super::linear_probe::{Cut, EXACT, LinearFit, LinearModel, choice_score, tuned_linear};
 use super::objective::Objective;
 use crate::augment::{Purpose, ViewKey};
 use crate::config::schema::{LrScaling, SchedulerConfig};
@@ -65,7 +65,7 @@ pub fn augmented_probe(
     let steps_per_epoch = rows.len().div_ceil(recipe.batch_size);
     let (_, l2) = tuned_linear(objective, plain, train.labels, cut)?;
     let known = select(train.labels, &rows)?;
-    let start = LinearFit::new(objective, &select(plain, &rows)?, &known)?.minimize(l2)?;
+    let start = LinearFit::new(objective, &select(plain, &rows)?, &known)?.minimize(l2, EXACT)?;
     let mut candidates = recipe
         .learning_rates
         .iter()

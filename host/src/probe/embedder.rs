@@ -20,7 +20,7 @@ pub struct Embedder<'a> {
     /// Where it computes.
     pub device: Device,
     /// Whether in bfloat16.
-    pub autocast: bool,
+    pub autocast: Option<Kind>,
     /// Images per forward pass.
     pub batch: usize,
 }
@@ -32,7 +32,7 @@ impl Embedder<'_> {
     /// What the encoder or libtorch refuses.
     pub fn forward(&self, views: &Tensor, train: bool) -> Result<Tensor> {
         let embedded = {
-            let _autocast = self.autocast.then(|| native::autocast_bf16(self.device)).transpose()?;
+            let _autocast = native::autocast(self.device, self.autocast)?;
             self.encoder.forward(views, train)?
         };
         Ok(embedded.f_to_kind(Kind::Float)?)

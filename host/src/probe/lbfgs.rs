@@ -10,8 +10,6 @@ use tch::{Kind, Tensor};
 
 const MEMORY: usize = 10;
 const MAX_ITERATIONS: usize = 300;
-/// The largest partial derivative at which the minimum counts as found.
-const TOLERANCE: f64 = 1e-5;
 /// The share of the predicted decrease that a step must bring.
 const SUFFICIENT: f64 = 1e-4;
 const MAX_HALVINGS: usize = 25;
@@ -26,18 +24,18 @@ pub struct Evaluation {
 
 /// The minimum of `function`, which is given points float32 `[P]`, as `start` is.
 ///
-/// Ends where no partial derivative exceeds 1e-5, where no step goes down any more (the precision of float32), or after
+/// Ends where no partial derivative exceeds `tolerance`, where no step goes down any more (the precision of float32), or after
 /// 300 iterations.
 ///
 /// # Errors
 /// What `function` refuses; anything libtorch refuses.
-pub fn minimize(start: &Tensor, function: impl FnMut(&Tensor) -> Result<Evaluation>) -> Result<Tensor> {
+pub fn minimize(start: &Tensor, tolerance: f64, function: impl FnMut(&Tensor) -> Result<Evaluation>) -> Result<Tensor> {
     let _no_grad = tch::no_grad_guard();
     let mut point = start.f_detach()?.f_to_kind(Kind::Double)?;
     let mut vectors = Vectors::new(&point, function)?;
     let mut value = vectors.try_point(&point, None)?;
     for _ in 0..MAX_ITERATIONS {
-        if vectors.steepest <= TOLERANCE {
+        if vectors.steepest <= tolerance {
             break;
         }
         let Some((next, lower)) = vectors.go_down(&point, value)? else { break };
@@ -94,7 +92,10 @@ impl<F: FnMut(&Tensor) -> Result<Evaluation>> Vectors<F> {
         let length = self.products[self.gradient][self.gradient].sqrt();
         let mut step = if self.remembered.is_empty() { 1.0 / length.max(1.0) } else { 1.0 };
         for _ in 0..MAX_HALVINGS {
-            let candidate = point.f_add(&direction.f_mul_scalar(step)?)?;
+            let candidate = match step {
+                1.0 => point.f_add(&direction)?,
+                shorter => point.f_add(&direction.f_mul_scalar(shorter)?)?,
+            };
             let lower = self.try_point(&candidate, Some(point))?;
             if lower <= value + SUFFICIENT * step * slope {
                 self.gradient = self.tried_gradient();
@@ -119,7 +120,7 @@ impl<F: FnMut(&Tensor) -> Result<Evaluation>> Vectors<F> {
         }
         let pairs = self.rows.f_narrow(0, pair as i64, 2)?.f_mm(&self.rows.f_tr()?)?;
         let gradients = self.rows.f_mv(&self.row(at)?)?;
-        let steepest = gradient.f_abs()?.f_max()?;
+        let steepest = gradient.f_linalg_norm(f64::INFINITY, None::<i64>, false, Kind::Float)?;
         let values = terms.iter().map(|(_, value)| value).chain([&steepest]).map(|value| value.f_view(1));
         let values = values.collect::<std::result::Result<Vec<_>, _>>()?;
         let all =
@@ -197,7 +198,7 @@ mod tests {
         let many: Vec<f32> = (0..40).map(|i| 1.1f32.powi(i)).collect();
         for k in [vec![1.0, 10.0, 100.0, 1000.0], many] {
             let (centre, function) = bowl(&k);
-            let found = minimize(&centre.zeros_like(), function).unwrap();
+            let found = minimize(&centre.zeros_like(), 1e-5, function).unwrap();
             assert!((found - centre).abs().max().double_value(&[]) < 1e-4);
         }
     }
@@ -210,7 +211,7 @@ mod tests {
             tried += 1;
             function(x)
         };
-        let _ = minimize(&centre.zeros_like(), counted).unwrap();
+        let _ = minimize(&centre.zeros_like(), 1e-5, counted).unwrap();
         // SciPy's L-BFGS-B needs 11 on this function.
         assert!(tried <= 22, "{tried}");
     }
@@ -218,6 +219,6 @@ mod tests {
     #[test]
     fn a_minimum_is_left_as_it_is() {
         let (centre, function) = bowl(&[3.0, 1.0]);
-        assert_eq!(minimize(&centre, function).unwrap(), centre);
+        assert_eq!(minimize(&centre, 1e-5, function).unwrap(), centre);
     }
 }

@@ -13,6 +13,11 @@ use tch::{Kind, Tensor};
 /// The strengths of L2 regularisation that are tried, strongest first: λ in mean loss + λ/2·‖W‖².
 pub const L2_GRID: [f64; 8] = [10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 
+/// The largest partial derivative of the mean loss at the end of a fit.
+pub const EXACT: f64 = 1e-5;
+/// As [`EXACT`], of a fit that helps to choose: scikit-learn's default.
+pub const GOOD_ENOUGH: f64 = 1e-4;
+
 /// A linear classifier of standardised features: what `(x − mean) / std` has to be multiplied with.
 #[derive(Debug)]
 pub struct LinearModel {
@@ -81,13 +86,13 @@ impl<'a> LinearFit<'a> {
     }
 
     /// The minimum of the mean loss + `l2`/2·‖W‖², for each label by itself where there are several; the bias is not decayed.
-    /// Draws nothing at random.
+    /// `tolerance`: the largest partial derivative at the end, [`EXACT`] or [`GOOD_ENOUGH`]. Draws nothing at random.
     ///
     /// # Errors
     /// Anything libtorch refuses.
-    pub fn minimize(&mut self, l2: f64) -> Result<LinearModel> {
+    pub fn minimize(&mut self, l2: f64, tolerance: f64) -> Result<LinearModel> {
         let loss = LogisticLoss::new(self.objective, &self.features, self.targets, l2)?;
-        self.solution = lbfgs::minimize(&self.solution, |point| loss.at(point))?;
+        self.solution = lbfgs::minimize(&self.solution, tolerance, |point| loss.at(point))?;
         let (weight, bias) = split(&self.solution, self.objective.classes() as i64)?;
         let (mean, std) = (self.mean.shallow_clone(), self.std.shallow_clone());
         Ok(LinearModel { mean, std, weight, bias })
@@ -103,7 +108,7 @@ impl<'a> LinearFit<'a> {
 /// # Errors
 /// No features, or labels that do not match them in number; anything libtorch refuses.
 pub fn linear_probe(objective: &Objective, train: (&Tensor, &Tensor), queries: &Tensor) -> Result<Tensor> {
-    let model = LinearFit::new(objective, train.0, train.1)?.minimize(1.0 / train.0.size2()?.0 as f64)?;
+    let model = LinearFit::new(objective, train.0, train.1)?.minimize(1.0 / train.0.size2()?.0 as f64, EXACT)?;
     let _no_grad = tch::no_grad_guard();
     objective.probabilities(&model.logits(queries)?)
 }
@@ -138,7 +143,7 @@ pub fn tuned_linear(
         let mut fit = LinearFit::new(objective, &select(features, &cut.fit)?, &known)?;
         let mut best = ((f64::NEG_INFINITY, f64::NEG_INFINITY), L2_GRID[0]);
         for l2 in L2_GRID {
-            let logits = fit.minimize(l2)?.logits(&held_features)?;
+            let logits = fit.minimize(l2, GOOD_ENOUGH)?.logits(&held_features)?;
             let score = choice_score(objective, &logits, &held)?;
             if score > best.0 {
                 best = (score, l2);
@@ -146,7 +151,7 @@ pub fn tuned_linear(
         }
         best.1
     };
-    Ok((LinearFit::new(objective, features, targets)?.minimize(l2)?, l2))
+    Ok((LinearFit::new(objective, features, targets)?.minimize(l2, EXACT)?, l2))
 }
 
 /// What a choice is made by: accuracy for multiclass tasks, AUROC for the others (accuracy where it is not defined), and

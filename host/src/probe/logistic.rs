@@ -13,8 +13,9 @@ pub struct LogisticLoss<'a> {
     features: &'a Tensor,
     /// What each row's loss counts: `[N, 1]` for classes, `[N, classes]` for labels by themselves.
     weights: Tensor,
-    /// The weight where a class or label is the right one, else 0: `[N, classes]`.
-    wanted: Tensor,
+    /// The weight where a class or label is the right one, else 0, negative: `[N, classes]`.
+    unwanted: Tensor,
+    l2: f64,
     /// λ for each weight, 0 for each bias: `[classes · (D + 1)]`.
     decay: Tensor,
     classes: i64,
@@ -51,7 +52,7 @@ impl<'a> LogisticLoss<'a> {
         };
         let decay = Tensor::f_full(classes * dim, l2, (Kind::Float, features.device()))?;
         let decay = decay.f_constant_pad_nd([0, classes])?;
-        Ok(Self { features, weights, wanted, decay, classes, task: objective.task() })
+        Ok(Self { features, weights, unwanted: wanted.f_neg()?, l2, decay, classes, task: objective.task() })
     }
 
     /// Value and gradient at W and b, one after the other: float32 `[classes · (D + 1)]`.
@@ -62,21 +63,20 @@ impl<'a> LogisticLoss<'a> {
         let (weight, bias) = split(point, self.classes)?;
         let logits = self.features.f_linear(&weight, Some(&bias))?;
         let dot = |a: &Tensor, b: &Tensor| a.f_flatten(0, -1)?.f_dot(&b.f_flatten(0, -1)?);
-        let decayed = point.f_mul(&self.decay)?;
-        let mut terms = vec![(0.5, dot(&decayed, point)?)];
+        let mut terms = vec![(self.l2 / 2.0, dot(&weight, &weight)?)];
         let probabilities = if self.task == Task::Multilabel {
             // −log σ(z) = softplus(−z) and −log(1 − σ(z)) = softplus(z).
-            terms.push((1.0, dot(&self.wanted, &logits.f_neg()?.f_softplus()?)?));
-            terms.push((1.0, dot(&self.weights.f_sub(&self.wanted)?, &logits.f_softplus()?)?));
+            terms.push((-1.0, dot(&self.unwanted, &logits.f_neg()?.f_softplus()?)?));
+            terms.push((1.0, dot(&self.weights.f_add(&self.unwanted)?, &logits.f_softplus()?)?));
             logits.f_sigmoid()?
         } else {
             let log_probabilities = logits.f_log_softmax(1, Kind::Float)?;
-            terms.push((-1.0, dot(&self.wanted, &log_probabilities)?));
+            terms.push((1.0, dot(&self.unwanted, &log_probabilities)?));
             log_probabilities.f_exp()?
         };
-        let off = probabilities.f_mul(&self.weights)?.f_sub(&self.wanted)?;
+        let off = self.unwanted.f_addcmul(&probabilities, &self.weights)?;
         let parts = [off.f_tr()?.f_mm(self.features)?.f_flatten(0, -1)?, off.f_sum_dim_intlist(0, false, Kind::Float)?];
-        Ok(Evaluation { terms, gradient: decayed.f_add(&Tensor::f_cat(&parts, 0)?)? })
+        Ok(Evaluation { terms, gradient: Tensor::f_cat(&parts, 0)?.f_addcmul(point, &self.decay)? })
     }
 }
 

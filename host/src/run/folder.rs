@@ -3,11 +3,12 @@
 use super::checkpoint::CheckpointWriter;
 use super::files::{CONFIG_FILE, DAMAGED_FILE, ENCODER_FILE, METRICS_FILE, RUN_FILE};
 use super::lock::RunLock;
-use super::record::{RunRecord, alien};
+use super::record::{RunRecord, RunStatus, alien};
 use super::traces::holds_run;
 use crate::error::Error;
 use crate::home;
 use crate::storage::{Disk, Naming, remove_temporaries, write_atomically};
+use jiff::Timestamp;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -65,6 +66,20 @@ impl RunFolder {
             return Ok(());
         }
         Ok(write_atomically(&Disk, &self.path.join(CONFIG_FILE), yaml.as_bytes())?)
+    }
+
+    /// Writes, when it is called, that the run has failed; none: another process writes.
+    pub fn note_failure(&self, record: &RunRecord) -> Option<Box<dyn FnOnce() + Send>> {
+        let (path, mut record) = (self.is_ours().then(|| self.path.join(RUN_FILE))?, record.clone());
+        Some(Box::new(move || {
+            record.status = RunStatus::Failed;
+            record.finished = Some(Timestamp::now());
+            if let Ok(json) = serde_json::to_string_pretty(&record)
+                && let Err(error) = write_atomically(&Disk, &path, format!("{json}\n").as_bytes())
+            {
+                tracing::warn!("{error}");
+            }
+        }))
     }
 
     /// Writes the record, replacing an earlier one in one step.

@@ -8,15 +8,15 @@ use crate::error::Error;
 use crate::native;
 use crate::probe::Embedder;
 use selfsame_encoder_api::Encoder;
-use tch::Device;
+use tch::{Device, Kind};
 
 /// The device and the arithmetic of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Compute {
     /// Where encoder and heads live.
     pub device: Device,
-    /// Whether forward passes run in bfloat16.
-    pub autocast: bool,
+    /// The 16 bits that forward passes run in; none: float32.
+    pub autocast: Option<Kind>,
     /// Images per forward pass without gradients.
     pub embed_batch: usize,
 }
@@ -46,14 +46,25 @@ impl Compute {
             native::cuda_arithmetic(config.train.precision == Precision::Tf32, config.train.deterministic);
         }
         let autocast = match config.train.precision {
-            Precision::Fp32 | Precision::Tf32 => false,
-            Precision::Bf16 => true,
-            Precision::Auto => selected.bfloat16,
+            Precision::Fp32 | Precision::Tf32 => None,
+            Precision::Fp16 => Some(Kind::Half),
+            Precision::Bf16 => Some(Kind::BFloat16),
+            Precision::Auto => selected.bfloat16.then_some(Kind::BFloat16),
         };
         // Without gradients only one layer's activations are in memory; training keeps those of all layers and views.
         let train = &config.train;
         let embed_batch = EMBED_BATCH.min(4 * train.micro_batch_size.unwrap_or(train.batch_size));
         Ok(Self { device: selected.device, autocast, embed_batch })
+    }
+
+    /// The arithmetic as `train.precision` names it.
+    pub fn precision(self, config: &Config) -> &'static str {
+        match self.autocast {
+            Some(Kind::Half) => "fp16",
+            Some(_) => "bf16",
+            None if self.device.is_cuda() && config.train.precision == Precision::Tf32 => "tf32",
+            None => "fp32",
+        }
     }
 
     /// An encoder with views, computing here.

@@ -10,10 +10,12 @@ use super::gallery::Gallery;
 use super::gradients;
 use super::head_batches::HeadBatches;
 use super::log_window::LogWindow;
+use super::loss_scale::LossScale;
 use super::observer::{Observer, StepReport};
 use super::plan::Plan;
 use super::position::Position;
 use super::signals::{Stop, Wishes};
+use crate::config::schema::Precision;
 use crate::config::{self, Config};
 use crate::data::Batch;
 use crate::error::Error;
@@ -30,6 +32,7 @@ use crate::world::{Share, World};
 use crate::{native, random};
 use selfsame_plugin_api::Split;
 use std::collections::BTreeMap;
+use std::mem;
 use std::rc::Rc;
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
@@ -109,7 +112,8 @@ impl<'a> Engine<'a> {
             plan.steps_per_epoch,
         );
         let decay = DecaySchedule::new(&config.optimizer, schedule.total_steps());
-        let position = Position::default();
+        let loss_scale = (config.train.precision == Precision::Fp16).then(LossScale::default);
+        let position = Position { loss_scale, ..Position::default() };
         Ok(Self {
             config,
             compute,
@@ -212,6 +216,7 @@ impl<'a> Engine<'a> {
             global_views: self.views.encoder.global_count(),
             train: true,
             autocast: self.compute.autocast,
+            loss_scale: self.position.loss_scale.map_or(1.0, |scale| scale.factor),
         }
     }
 
@@ -251,17 +256,41 @@ impl<'a> Engine<'a> {
         window.waited += started.elapsed();
         let context = self.context();
         self.optimizer.zero_grad();
-        let output = self.gradients(batch, &context, window)?;
+        let mut output = self.gradients(batch, &context, window)?;
         if !self.learns {
             let name = &self.config.train.self_supervision.encoder_name;
             gradients::ensure_received(name, self.method.network().encoder.as_ref())?;
             self.learns = true;
         }
         stopwatch::enter(Stage::Optimizer)?;
-        self.method.before_update(&context)?;
         let name = self.config.train.self_supervision.method;
-        window.metrics =
-            output.metrics.into_iter().map(|(metric, value)| (format!("{name}/{metric}"), value)).collect();
+        window.metrics = mem::take(&mut output.metrics)
+            .into_iter()
+            .map(|(metric, value)| (format!("{name}/{metric}"), value))
+            .collect();
+        if self.unscaled(window)? {
+            self.update(&output, &context, window)?;
+            stopwatch::enter(Stage::Head)?;
+            self.train_head(&output.features, batch.labels.as_ref(), window)?;
+        }
+        window.losses = window.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
+        window.features = Some(output.features);
+        window.images += self.config.train.batch_size;
+        self.position.step += 1;
+        self.position.step_in_epoch += 1;
+        Ok(())
+    }
+
+    /// Takes the scale of the loss out of the gradients. Whether the weights may move.
+    fn unscaled(&mut self, window: &mut LogWindow) -> Result<bool, Error> {
+        let Some(scale) = &mut self.position.loss_scale else { return Ok(true) };
+        window.metrics.push((metric::LOSS_SCALE.name.to_owned(), Tensor::from(scale.factor)));
+        scale.unscale(&self.method.parameters())
+    }
+
+    /// Moves the weights, and what follows them, by the gradients of a batch.
+    fn update(&mut self, output: &StepOutput, context: &StepContext, window: &mut LogWindow) -> Result<(), Error> {
+        self.method.before_update(context)?;
         if let Some(max_norm) = self.config.optimizer.clip_grad_norm {
             let norm = optim::clip_gradients(&self.method.parameters(), max_norm)?;
             window.metrics.push((metric::GRADIENT_NORM.name.to_owned(), norm));
@@ -271,15 +300,7 @@ impl<'a> Engine<'a> {
             window.metrics.push((metric::WEIGHT_DECAY.name.to_owned(), Tensor::from(weight_decay)));
         }
         self.optimizer.step(Rates { lr, weight_decay }, self.schedule.peak())?;
-        self.method.after_step(&output.seen, &context)?;
-        stopwatch::enter(Stage::Head)?;
-        self.train_head(&output.features, batch.labels.as_ref(), window)?;
-        window.losses = window.losses.f_add(&output.loss.detach().to_kind(Kind::Double))?;
-        window.features = Some(output.features);
-        window.images += self.config.train.batch_size;
-        self.position.step += 1;
-        self.position.step_in_epoch += 1;
-        Ok(())
+        Ok(self.method.after_step(&output.seen, context)?)
     }
 
     /// Leaves the gradients of the batch's loss at the method's parameters.
@@ -306,7 +327,7 @@ impl<'a> Engine<'a> {
         if self.together.is_alone() {
             let output = method.step(&views, context)?;
             stopwatch::enter(Stage::Backward)?;
-            output.loss.f_backward()?;
+            method::scaled(&output.loss, context)?.f_backward()?;
             return Ok(output);
         }
         Ok(method::shared_step(method, &views, context, &mut self.together)?)

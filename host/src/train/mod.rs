@@ -11,6 +11,7 @@ mod gradients;
 mod head_batches;
 pub mod initial_weights;
 mod log_window;
+mod loss_scale;
 pub mod observer;
 pub mod plan;
 mod position;

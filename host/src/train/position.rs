@@ -1,5 +1,6 @@
 //! Where a run stands.
 
+use super::loss_scale::LossScale;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,6 +15,9 @@ pub struct Position {
     pub step_in_epoch: usize,
     /// Sum of the losses of these steps.
     pub loss_sum: f64,
+    /// In float16: what the loss is multiplied with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<LossScale>,
     /// Scores of the untrained encoder.
     pub untrained: BTreeMap<String, f64>,
 }

@@ -5,7 +5,6 @@ use super::observer::Silent;
 use super::signals::Stop;
 use super::trial::Trial;
 use crate::config::Config;
-use crate::config::schema::Precision;
 use crate::error::Error;
 use crate::native::operations::{Counting, Operation};
 use crate::plugin::Registry;
@@ -26,7 +25,7 @@ const NAMED: usize = 10;
 pub struct Profile {
     /// `cpu` or `cuda:N`.
     pub device: String,
-    /// `fp32`, `tf32` or `bf16`.
+    /// `fp32`, `tf32`, `bf16` or `fp16`.
     pub precision: &'static str,
     /// The method's name.
     pub method: String,
@@ -115,11 +114,7 @@ pub fn profile(
             Device::Cuda(index) => format!("cuda:{index}"),
             _ => "cpu".to_owned(),
         },
-        precision: match (compute.autocast, config.train.precision) {
-            (true, _) => "bf16",
-            (false, Precision::Tf32) if device.is_cuda() => "tf32",
-            (false, _) => "fp32",
-        },
+        precision: compute.precision(config),
         method: wanted.method.to_string(),
         encoder: wanted.encoder_name.clone(),
         images: config.train.batch_size,
@@ -145,10 +140,10 @@ fn most_called(operations: &[Operation]) -> Vec<(String, u64)> {
 }
 
 /// Floating-point operations a second in products of square matrices, the best of some rounds.
-fn matrix_rate(device: Device, bfloat16: bool) -> Result<f64, TchError> {
+fn matrix_rate(device: Device, autocast: Option<Kind>) -> Result<f64, TchError> {
     const ROUNDS: usize = 5;
     let (side, products) = if device.is_cuda() { (4096, 10) } else { (1024, 3) };
-    let kind = if bfloat16 { Kind::BFloat16 } else { Kind::Float };
+    let kind = autocast.unwrap_or(Kind::Float);
     let matrix = Tensor::f_full([side, side], 1.0 / side as f64, (kind, device))?;
     let mut best = f64::INFINITY;
     // The first round chooses kernels, and is the slowest.

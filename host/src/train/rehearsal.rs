@@ -24,8 +24,8 @@ const MEASURED: usize = 2;
 pub struct Rehearsal {
     /// Where it would compute.
     pub device: Device,
-    /// Whether in bfloat16.
-    pub autocast: bool,
+    /// With which arithmetic, as `train.precision` names it.
+    pub precision: &'static str,
     /// Its length.
     pub plan: Plan,
     /// Images that an epoch would leave out, as they fill no batch.
@@ -107,7 +107,7 @@ pub fn rehearse(
 
     let mut rehearsal = Rehearsal {
         device: compute.device,
-        autocast: compute.autocast,
+        precision: compute.precision(config),
         plan: Plan { epochs: config.scheduler.epochs as u64, steps_per_epoch: 0 },
         left_out: 0,
         data_sets: Vec::new(),
@@ -256,7 +256,7 @@ mod tests {
     fn measured() -> Rehearsal {
         Rehearsal {
             device: Device::Cpu,
-            autocast: false,
+            precision: "fp32",
             plan: Plan { epochs: 4, steps_per_epoch: 10 },
             left_out: 0,
             data_sets: vec![("films".into(), vec![(Split::Train, 100), (Split::Val, 10)])],

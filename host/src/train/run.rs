@@ -156,6 +156,7 @@ impl<'a> Run<'a> {
         let yaml = config::to_yaml(&config::absolute(self.config))?;
         self.folder.write_config(&yaml)?;
         self.folder.write_record(&self.record)?;
+        self.world.set_last_act(self.folder.note_failure(&self.record));
         let (stop, world) = (self.stop.clone(), self.world.clone());
         let mut engine =
             Engine::new(self.config, compute, &data, &views, method, head, checkpoints, observer, stop, world)?;
@@ -178,6 +179,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), Error> {
         let Trained { method, position, last_metrics, warnings } = trained;
         let record = &mut self.record;
+        self.world.set_last_act(None);
         record.status = match &outcome {
             Ok(_) => RunStatus::Completed,
             Err(Error::Stopped { .. }) => RunStatus::Interrupted,

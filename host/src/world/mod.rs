@@ -20,7 +20,7 @@ use crate::native::c10d::{Group, Server, Store};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use watch::{Watch, key};
+use watch::{LastAct, Watch, key};
 
 /// A collective failed: another process is gone, or does not answer.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +112,13 @@ impl World {
     pub fn saved(&self, step: u64) {
         if let Some(member) = &self.0 {
             member.watch.saved(step);
+        }
+    }
+
+    /// What is to be done before another process's failure ends this one; none: nothing any more.
+    pub fn set_last_act(&self, act: Option<LastAct>) {
+        if let Some(member) = &self.0 {
+            member.watch.set_last_act(act);
         }
     }
 

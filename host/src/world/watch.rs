@@ -9,8 +9,8 @@ use crate::native::NativeError;
 use crate::native::c10d::{Group, Store};
 use serde::{Deserialize, Serialize};
 use signal_hook::low_level;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,9 @@ const FOR_EVER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Shows a message of the whole run.
 pub type Announce = Box<dyn Fn(&str) + Send + Sync>;
+
+/// What a process does before another one's failure ends it.
+pub type LastAct = Box<dyn FnOnce() + Send>;
 
 /// Why all end.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,6 +71,7 @@ pub struct Watch {
     /// One more than the step of the newest checkpoint; 0 without.
     saved: AtomicU64,
     over: AtomicBool,
+    last_act: Mutex<Option<LastAct>>,
 }
 
 impl Watch {
@@ -92,6 +96,7 @@ impl Watch {
             announce,
             saved: AtomicU64::new(0),
             over: AtomicBool::new(false),
+            last_act: Mutex::new(None),
         });
         let (listener, neighbour) = (Arc::clone(&watch), Arc::clone(&watch));
         thread::spawn(move || listener.listen());
@@ -112,6 +117,18 @@ impl Watch {
     /// A checkpoint of this step is there.
     pub fn saved(&self, step: u64) {
         self.saved.store(step + 1, Ordering::SeqCst);
+    }
+
+    /// What is to be done before another process's failure ends this one; none: nothing any more.
+    pub fn set_last_act(&self, act: Option<LastAct>) {
+        *self.last_act.lock().unwrap_or_else(PoisonError::into_inner) = act;
+    }
+
+    fn end(&self, code: u8) -> ! {
+        if let Some(act) = self.last_act.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            act();
+        }
+        low_level::exit(code.into())
     }
 
     fn way_on(&self) -> String {
@@ -144,7 +161,7 @@ impl Watch {
                     if self.rank == 1 {
                         (self.announce)(&self.gone(0));
                     }
-                    low_level::exit(LOST.into());
+                    self.end(LOST);
                 }
             }
         }
@@ -161,7 +178,7 @@ impl Watch {
         }
         let _ = self.waiting.add(&self.key(HEARD), 1);
         self.wait_for_listeners(&self.waiting, reason.lost);
-        low_level::exit(reason.code.into())
+        self.end(reason.code)
     }
 
     /// Process 0 may have the store, and stays until the others know why they end.
@@ -189,7 +206,7 @@ impl Watch {
         if let Verdict::Show = self.tell(LOST, &self.gone(neighbour), &[neighbour]) {
             (self.announce)(&self.gone(neighbour));
         }
-        low_level::exit(LOST.into())
+        self.end(LOST)
     }
 
     /// Tells the others that this process fails, and why. `lost` are those that will not hear it. Does not come back where

@@ -47,8 +47,8 @@ const WRONG: &[(&str, &str)] = &[
     ("train:\n  device: 0\n", "`train.device` = 0 (a.yaml:2:3): expected text; quote it to mean the text \"0\""),
     ("train:\n  output_dir: ''\n", "`train.output_dir` = \"\" (a.yaml:2:3): expected text that is not empty"),
     (
-        "train:\n  precision: fp16\n",
-        "`train.precision` = fp16 (a.yaml:2:3): expected one of `fp32`, `tf32`, `bf16`, `auto`",
+        "train:\n  precision: fp8\n",
+        "`train.precision` = fp8 (a.yaml:2:3): expected one of `fp32`, `tf32`, `bf16`, `fp16`, `auto`",
     ),
     (
         "train:\n  self_supervision:\n    type: sim_clr\n",

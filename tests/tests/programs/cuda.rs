@@ -3,7 +3,7 @@
 
 use selfsame_tests::rsna::{Labels, write};
 use selfsame_tests::standin::{self, Count};
-use selfsame_tests::{Ran, Running, Sandbox, TINY, repository};
+use selfsame_tests::{Ran, Running, Sandbox, TINY, metrics, repository};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
@@ -211,6 +211,50 @@ fn cudnn_tries_algorithms_or_repeats_bits_and_rounds_where_the_keys_say_so() {
     assert_eq!(of("fp32", ""), "benchmark");
     assert_eq!(of("tf32", ""), "benchmark tf32");
     assert_eq!(of("fp32", "--set train.deterministic=true"), "deterministic");
+}
+
+#[test]
+fn float16_is_trained_with_a_scaled_loss_that_a_resumed_run_goes_on_with() {
+    let sandbox = Sandbox::new();
+    let two = RUN.replace("epochs=1", "epochs=2").replace("fp32", "fp16");
+    let train = format!("train {TINY} {two} {CUDA} --set train.checkpoint_period=1");
+    run(&sandbox, &[], &train).succeeded();
+    let straight = weights(&sandbox, "run");
+    let lines = metrics(&sandbox.path("run"));
+    let scales: Vec<_> = lines.iter().filter_map(|line| line["metrics"]["optim/loss_scale"].as_f64()).collect();
+    assert!(
+        !scales.is_empty() && scales.iter().all(|&scale| scale.log2().fract() == 0.0 && scale <= 65536.0),
+        "{scales:?}"
+    );
+    let newest = std::fs::read_dir(sandbox.path("run/checkpoints")).unwrap().map(|entry| entry.unwrap().path()).max();
+    let newest = newest.unwrap();
+    let state: Value = serde_json::from_slice(&std::fs::read(newest.join("state.json")).unwrap()).unwrap();
+    assert_eq!(state["position"]["loss_scale"]["factor"].as_f64(), scales.last().copied());
+    std::fs::remove_dir_all(newest).unwrap();
+    run(&sandbox, &[], &format!("{train} --resume")).succeeded();
+    assert!(weights(&sandbox, "run") == straight, "a resumed run is the uninterrupted one");
+    // The same run in float32 learns nearly the same.
+    let exact = Sandbox::new();
+    run(&exact, &[], &train.replace("fp16", "fp32")).succeeded();
+    let losses = |sandbox: &Sandbox| -> Vec<f64> {
+        metrics(&sandbox.path("run")).iter().filter_map(|line| line["metrics"]["ssl/train/loss"].as_f64()).collect()
+    };
+    let (half, float) = (losses(&sandbox), losses(&exact));
+    assert!(half != float && half.len() == float.len());
+    assert!(half.iter().zip(&float).all(|(half, float)| (half - float).abs() < 0.02 * float), "{half:?} {float:?}");
+}
+
+#[test]
+fn a_probe_reads_the_device_once_a_point() {
+    let sandbox = Sandbox::new();
+    run(&sandbox, &[], &format!("train {TINY} {RUN} {CUDA} --set data.limit.test=20")).succeeded();
+    run(&sandbox, &[], &format!("evaluate run --protocol linear {CUDA}")).succeeded();
+    let total = standin::counts(&sandbox)
+        .iter()
+        .map(standin::total)
+        .fold((0, 0), |(launches, waits), stage| (launches + stage.launches, waits + stage.waits));
+    eprintln!("evaluate, linear: {} launches, {} waits", total.0, total.1);
+    assert!(total.0 <= 60_000 && total.1 <= 3_000, "{total:?}");
 }
 
 #[test]

@@ -35,6 +35,52 @@ fn a_dry_run_measures_and_writes_nothing() {
 }
 
 #[test]
+fn a_profile_says_where_a_step_spends_its_time_and_writes_nothing() {
+    let sandbox = Sandbox::new();
+    let before = files(&sandbox.path(""));
+    let json = |batch: usize, more: &str| {
+        let arguments =
+            format!("train --profile 2 --json {TINY} --set train.batch_size={batch} {more} --output-dir run");
+        serde_json::from_str::<Value>(&sandbox.run(&arguments).succeeded().stdout).unwrap()
+    };
+    let (one, two) = (json(16, ""), json(32, ""));
+    let names: Vec<_> = one["stages"].as_array().unwrap().iter().map(|stage| stage["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["wait for data", "views", "forward", "loss", "backward", "optimizer", "head"]);
+    let flops = |profile: &Value, name: &str| {
+        let stage = profile["stages"].as_array().unwrap().iter().find(|stage| stage["name"] == name).unwrap();
+        assert!(
+            stage["seconds"].as_f64().unwrap() > 0.0 && stage["calls"].as_u64().unwrap() > 0 || name == "wait for data"
+        );
+        stage["flops"].as_f64().unwrap()
+    };
+    // Twice the images are twice the work for the networks, and four times the work for the similarities of all pairs.
+    for stage in ["forward", "backward"] {
+        assert!(flops(&one, stage) > 1e6 && flops(&two, stage) == 2.0 * flops(&one, stage), "{stage}: {one} {two}");
+    }
+    assert_eq!(flops(&two, "loss"), 4.0 * flops(&one, "loss"));
+    // In pieces, each image passes the network a second time.
+    let pieces = json(16, "--set train.micro_batch_size=8");
+    assert_eq!(flops(&pieces, "forward"), 2.0 * flops(&one, "forward"));
+    assert!(one["matrix_rate"].as_f64() > one["flops_per_s"].as_f64() && one["images"] == 16, "{one}");
+
+    let text = sandbox.run(&format!("train --profile 1 {TINY} --output-dir run")).succeeded().stdout;
+    for part in [
+        "simclr with resnet8, steps of 16 images on cpu in fp32",
+        "backward",
+        "images/s",
+        "GFLOP/s",
+        "at most",
+        "aten::",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert!(text.lines().filter(|line| !line.contains("aten::")).all(|line| line.chars().count() <= 140), "{text}");
+    assert_eq!(files(&sandbox.path("")), before);
+    sandbox.run("train --profile 0").failed(2, &["--profile"]);
+    sandbox.run(&format!("train --profile 1 --dry-run {TINY}")).failed(2, &["--profile", "--dry-run"]);
+}
+
+#[test]
 fn a_runs_log_has_every_message_with_its_time_and_goes_on_with_the_run() {
     let sandbox = Sandbox::new();
     let train = |more: &str| sandbox.run(&format!("train {TINY} --set knn.k=50 --output-dir run {more}"));

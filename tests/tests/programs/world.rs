@@ -245,6 +245,12 @@ fn a_killed_process_ends_all_with_one_message_and_the_run_goes_on() {
         for part in [&format!("process {rank} is gone"), "the last checkpoint is of step", "--resume"] {
             assert!(errors[0].contains(part), "{rank}: {}", ran.stderr);
         }
+        if rank != 0 {
+            // Process 0 writes the record, and cannot when it is the one that is killed.
+            let record: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(sandbox_run.join("run.json")).unwrap()).unwrap();
+            assert_eq!(record["status"], "failed", "{rank}");
+        }
         for child in all {
             assert!(!Path::new(&format!("/proc/{child}")).exists(), "process {child} is left");
         }

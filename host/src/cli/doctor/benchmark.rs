@@ -70,7 +70,7 @@ fn steps_a_second(selected: &Selected) -> Result<f64, Error> {
 fn step(images: &Tensor, weights: &mut [Tensor], selected: &Selected) -> Result<(), Error> {
     let mut x = native::to_channels_last(images)?;
     {
-        let _autocast = selected.bfloat16.then(|| native::autocast_bf16(selected.device)).transpose()?;
+        let _autocast = native::autocast(selected.device, selected.bfloat16.then_some(Kind::BFloat16))?;
         for weight in weights.iter() {
             x = x.f_conv2d(weight, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1)?.f_relu()?;
         }

@@ -53,8 +53,9 @@ pub struct TrainConfig {
     #[schemars(range(min = 1), extend("x-role" = "upkeep"))]
     pub collective_timeout: u64,
     /// Arithmetic of encoder and heads: `fp32`, `tf32` (fp32, but GPUs from compute capability 8.0 round the factors of
-    /// products and convolutions to 10 bits), `bf16` (autocast; losses stay in float32), or `auto` (bf16 on GPUs from
-    /// compute capability 8.0, fp32 elsewhere).
+    /// products and convolutions to 10 bits), `bf16` (autocast; losses stay in float32), `fp16` (as bf16, with a
+    /// scaled loss, for GPUs before compute capability 8.0), or `auto` (bf16 on GPUs from compute capability 8.0, fp32
+    /// elsewhere).
     #[schemars(extend("x-role" = "setting"))]
     pub precision: Precision,
     /// Whether cuDNN must use algorithms that give the same bits each time, at some loss of speed. On the CPU a run has the
@@ -100,6 +101,8 @@ pub enum Precision {
     Tf32,
     /// bfloat16 autocast.
     Bf16,
+    /// float16 autocast, with a loss that is scaled so that gradients do not vanish.
+    Fp16,
     /// bf16 on GPUs from compute capability 8.0, fp32 elsewhere.
     Auto,
 }

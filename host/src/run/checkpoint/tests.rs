@@ -371,3 +371,41 @@ fn a_power_cut_that_loses_unsynced_writes_loses_no_committed_checkpoint() {
         CheckpointWriter::with_storage(dir.path(), Box::new(Disk)).unwrap();
     }
 }
+
+#[test]
+fn a_checkpoint_holds_what_was_when_it_was_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path();
+    let metrics = run.join(METRICS_FILE);
+    fs::write(&metrics, "before\n").unwrap();
+    let background = BackgroundWriter::new(writer(run));
+    assert!(background.finish().unwrap().is_none() && !background.has_any());
+    let mut now = groups(1.0);
+    background.begin(1, &now, &Value::Null, false).unwrap();
+    let _ = now[0].1[0].1.fill_(7.0);
+    fs::write(&metrics, "before\nafter\n").unwrap();
+    // The second waits for the first.
+    background.begin(2, &now, &Value::Null, true).unwrap();
+    let _ = now[0].1[0].1.fill_(8.0);
+    assert_eq!(background.finish().unwrap(), Some(2));
+    assert_eq!(background.finished().unwrap(), None);
+    assert_eq!(latest_value(run), 7.0);
+    assert_eq!(latest(run).unwrap().unwrap().changed_metrics(run), None);
+    background.begin(3, &groups(3.0), &Value::Null, false).unwrap();
+    drop(background);
+    assert_eq!((latest_value(run), folders(run)), (3.0, vec!["step-00000002".into(), "step-00000003".into()]));
+    fs::write(&metrics, "other\n").unwrap();
+    assert!(latest(run).unwrap().unwrap().changed_metrics(run).is_some());
+}
+
+#[test]
+fn a_failure_in_the_background_is_told_at_the_next_checkpoint_and_loses_none() {
+    let dir = tempfile::tempdir().unwrap();
+    save(dir.path(), 1, false);
+    let storage = Faulty { calls: Arc::new(AtomicUsize::new(0)), fail_at: 4, for_good: true, errno: 28 };
+    let background = BackgroundWriter::new(CheckpointWriter::with_storage(dir.path(), Box::new(storage)).unwrap());
+    background.begin(2, &groups(2.0), &Value::Null, false).unwrap();
+    let error = background.begin(3, &groups(3.0), &Value::Null, false).unwrap_err().to_string();
+    assert!(error.contains("(os error 28)"), "{error}");
+    assert_eq!(latest_value(dir.path()), 1.0);
+}

@@ -64,10 +64,10 @@ fn views() -> Vec<Tensor> {
 fn views_that_pass_together_come_out_as_if_each_passed_alone() {
     let network = Network::new(encoder(false), &[Layer::Linear(5)], Device::Cpu).unwrap();
     let views = views();
-    let together = network.forward_together(&views, true, false).unwrap();
+    let together = network.forward_together(&views, true, None).unwrap();
     assert_eq!(together.len(), 4);
     for (view, (h, z)) in views.iter().zip(&together) {
-        let (alone_h, alone_z) = network.forward(view, true, false).unwrap();
+        let (alone_h, alone_z) = network.forward(view, true, None).unwrap();
         assert!(h.allclose(&alone_h, 1e-5, 1e-6, false) && z.allclose(&alone_z, 1e-5, 1e-6, false));
     }
 }

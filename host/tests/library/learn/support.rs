@@ -135,7 +135,8 @@ pub const TRAIN: StepContext = StepContext {
     total_steps: 60,
     global_views: 2,
     train: true,
-    autocast: false,
+    autocast: None,
+    loss_scale: 1.0,
 };
 
 /// The optimiser of a run.

@@ -1,5 +1,5 @@
 use super::{assert_place, registry};
-use selfsame::native::autocast_bf16;
+use selfsame::native::autocast;
 use selfsame::output::torchscript::export_torchscript;
 use selfsame::plugin::PluginFailure;
 use selfsame_encoder_api::{Buffer, Encoder, EncoderRequest, Parameter};
@@ -126,7 +126,7 @@ fn an_encoder_is_named_for_what_it_answers() {
 #[test]
 fn an_encoder_may_answer_bfloat16_under_autocast_alone() {
     let x = Tensor::ones([2, 1, 2, 2], (Kind::Float, Device::Cpu));
-    let _autocast = autocast_bf16(Device::Cpu).unwrap();
+    let _autocast = autocast(Device::Cpu, Some(Kind::BFloat16)).unwrap();
     assert_eq!(no_grad(|| encoder("").unwrap().forward(&x, false)).unwrap().kind(), Kind::BFloat16);
 }
 
