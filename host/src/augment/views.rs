@@ -99,7 +99,8 @@ impl Views {
     /// All random views of each image, in order and normalised: [`Views::count`] tensors, float32 `[B, C, h, w]` each, of
     /// the [`Views::sizes`]; channels-last where C > 1.
     ///
-    /// A view depends on the image, its id, seed, epoch and the view's number alone, not on the batch around it. `ids`: B
+    /// A view depends on the image, its id, seed, epoch and the view's number alone, not on the batch around it (to the last
+    /// bit where its sides are multiples of 4). `ids`: B
     /// sample ids.
     ///
     /// # Errors

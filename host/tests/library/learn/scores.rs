@@ -149,7 +149,7 @@ fn logistic_regression_gives_scikit_learns_probabilities() {
     let (train, known) = (tensor(&data["train"]), labels(&data["train_labels"]));
     let objective = Objective::new(Task::Multiclass, 3, None).unwrap();
     // C = 0.01 on 300 samples is λ = 1 / (0.01 · 300).
-    let model = LinearFit::new(&objective, &train, &known).unwrap().minimize(1.0 / 3.0).unwrap();
+    let model = LinearFit::new(&objective, &train, &known).unwrap().minimize(1.0 / 3.0, 1e-5).unwrap();
     let eval = tensor(&data["eval"]).narrow(0, 0, 20);
     let found = objective.probabilities(&model.logits(&eval).unwrap()).unwrap();
     assert_close(&elements(&found), &numbers(&data["strong_probabilities"]), 1e-4);
@@ -164,7 +164,7 @@ fn each_label_of_several_is_a_logistic_regression_of_its_own() {
     let (train, known) = (tensor(&data["train"]), labels(&data["train_labels"]));
     let flags = Tensor::stack(&[known.ne(0), known.eq(2)], 1).to_kind(Kind::Int64);
     let objective = Objective::new(Task::Multilabel, 2, None).unwrap();
-    let model = LinearFit::new(&objective, &train, &flags).unwrap().minimize(1.0 / 300.0).unwrap();
+    let model = LinearFit::new(&objective, &train, &flags).unwrap().minimize(1.0 / 300.0, 1e-5).unwrap();
     let queries = tensor(&data["eval"]).narrow(0, 0, 20);
     let found = objective.probabilities(&model.logits(&queries).unwrap()).unwrap();
     assert_close(&elements(&found), &numbers(&data["flag_probabilities"]), 1e-4);
@@ -187,7 +187,7 @@ fn the_regularisation_is_chosen_on_held_out_rows_of_the_training_split() {
     assert!(l2 >= 1e-2, "{l2}");
     let accuracy =
         |logits: Tensor| (logits.argmax(1, false).eq_tensor(&truth)).to_kind(Kind::Double).mean(None).double_value(&[]);
-    let loose = LinearFit::new(&objective, &train, &known).unwrap().minimize(1e-6).unwrap();
+    let loose = LinearFit::new(&objective, &train, &known).unwrap().minimize(1e-6, 1e-5).unwrap();
     assert!(accuracy(model.logits(&eval).unwrap()) > accuracy(loose.logits(&eval).unwrap()));
     assert_eq!(tuned_linear(&objective, &train, &known, &cut).unwrap().1, l2);
     // Nothing to choose by: C = 1.
