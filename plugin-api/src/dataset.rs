@@ -142,6 +142,20 @@ pub struct Image {
     pub data: Vec<u8>,
 }
 
+impl Image {
+    /// Whether each channel has one value only, though there are several pixels.
+    pub fn is_flat(&self) -> bool {
+        let cell = usize::from(self.bit_depth / 8).max(1);
+        let area = self.height * self.width;
+        let has_one = |plane: &[u8]| plane.chunks_exact(cell).all(|value| value == &plane[..cell]);
+        area > 1 && self.data.chunks(area * cell).all(has_one)
+    }
+}
+
+/// The fact ([`Samples::facts`]) that says of an image that was read and [is flat](Image::is_flat) what makes it so and what to do
+/// about it, as the end of a sentence: `because of Window Width; correct it`.
+pub const EQUAL_PIXELS: &str = "equal pixels as shown";
+
 /// What the host makes of the images that it reads, so that a decoder may do less. Crosses the boundary as JSON, and may
 /// get further fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -60,7 +60,9 @@ mod services;
 mod survey;
 
 pub use card::Card;
-pub use dataset::{Dataset, DatasetRequest, Image, Normalization, ReadHints, Samples, Split, Targets, Task};
+pub use dataset::{
+    Dataset, DatasetRequest, Image, Normalization, ReadHints, Samples, Split, Targets, Task, EQUAL_PIXELS,
+};
 pub use error::{ErrorKind, PluginError, Result};
 pub use in_memory::{planar, InMemory};
 pub use manifest::{Manifest, ABI_VERSION, LAYOUT_DIGEST, MANIFEST_SECTION, RUSTC, TARGET};

@@ -20,10 +20,17 @@ impl Recipe {
     pub fn new(view: &ResolvedView, channels: usize, common: Geometry) -> Result<Self> {
         let ResolvedView { section, settings, size, .. } = view;
         let geometry = size.map_or(common, |side| common.resized(side));
-        match settings.operations().find_map(|operation| operation.misfit(channels, geometry.output)) {
-            Some(Misfit { key, message }) => Err(AugmentError::Setting { key: format!("{section}.{key}"), message }),
-            None => Ok(Self { settings: settings.clone(), geometry }),
-        }
+        let misfits = settings.operations().filter_map(|operation| operation.misfit(channels, geometry.output));
+        let mut misfits = misfits.collect::<Vec<_>>().into_iter();
+        let Some(Misfit { key, message }) = misfits.next() else {
+            return Ok(Self { settings: settings.clone(), geometry });
+        };
+        let other = |other: Misfit| match other.message == message {
+            true => format!(", and {section}.{} too", other.key),
+            false => format!("; {section}.{}: {}", other.key, other.message),
+        };
+        let others: String = misfits.map(other).collect();
+        Err(AugmentError::Setting { key: format!("{section}.{key}"), message: format!("{message}{others}") })
     }
 
     /// The size of a view.

@@ -370,6 +370,9 @@ pub struct EmbedArgs {
     /// A folder of new images, read as `predict` reads them
     #[arg(long, value_name = "DIR", conflicts_with = "dataset_dir", value_parser = path())]
     pub on: Option<PathBuf>,
+    /// Embed with the encoder as it was before training: the baseline
+    #[arg(long)]
+    pub untrained: bool,
     /// Write what the encoder sees, in place of embeddings: each image prepared, float32 [C, H, W] in a row
     #[arg(long)]
     pub inputs: bool,

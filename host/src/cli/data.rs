@@ -6,6 +6,7 @@ use super::open;
 use super::print::{pretty, say};
 use crate::config::Config;
 use crate::data::dataset_stats::{self, DatasetStats};
+use crate::data::flat;
 use crate::data::{Decoder, cache_entries};
 use crate::error::Error;
 use crate::output::host_services::HostServices;
@@ -133,7 +134,11 @@ fn read(
         let what = format!("read {} {}", card.name, split.name());
         let workers = splits::workers(config.dataset.num_workers);
         let decoder = Decoder { card: &card, samples: samples.as_ref(), side: None, workers, services, what };
-        splits.insert(split.name().to_owned(), dataset_stats::measure(&decoder)?);
+        let stats = dataset_stats::measure(&decoder)?;
+        if let Some(warning) = flat::describe(&card.name, *split, &stats.flat, stats.samples, samples.as_ref()) {
+            tracing::warn!("{warning}");
+        }
+        splits.insert(split.name().to_owned(), stats);
     }
     Ok(splits)
 }

@@ -1,7 +1,7 @@
 //! `selfsame embed`: the embeddings of a data set's images as a file.
 
 use super::args::{Cli, EmbedArgs, SplitChoice};
-use super::evaluate::{dataset, splits, warn_of_other_samples};
+use super::evaluate::{dataset, ensure_run_of_untrained, splits, warn_of_other_samples};
 use super::failure::Failure;
 use super::{new_images, open};
 use crate::config::Config;
@@ -22,6 +22,7 @@ pub fn embed(cli: &Cli, arguments: &EmbedArgs, bars: &MultiProgress) -> Result<S
     let registry = open::registry(&cli.common);
     let services = HostServices::new(bars, &|| false);
     let (run, sets) = open::encoder(&arguments.trained.encoder, &registry, &services)?;
+    ensure_run_of_untrained(arguments.untrained, &run)?;
     let (resolved, config) = match &arguments.on {
         Some(on) => new_images::configured(&run, &registry, arguments.trained.dataset.as_deref(), on, &sets)?,
         None => {
@@ -43,7 +44,7 @@ fn written(
     config: &Config,
 ) -> Result<String, Failure> {
     let compute = Compute::select(config)?;
-    let (method, weights) = run.load(registry, compute.device)?;
+    let (method, weights, embedding) = run.chosen(arguments.untrained, registry, compute.device)?;
     let splits = splits(config, registry, services)?;
     if arguments.on.is_none() {
         warn_of_other_samples(run, &arguments.trained, &splits)?;
@@ -61,7 +62,6 @@ fn written(
 
     let views = evaluate::views(config, &config.augmentation, splits.card(), &run.record)?;
     let embedder = compute.embedder(method.encoder(), &views);
-    let embedding = run.embedding(method.as_ref());
     let facts = [
         ("dataset", splits.card().name.as_str()),
         ("encoder", run.record.encoder.as_str()),

@@ -30,11 +30,7 @@ pub fn evaluate(cli: &Cli, arguments: &EvaluateArgs, bars: &MultiProgress) -> Re
     warn_of_idle_options(arguments, &protocols);
     let services = HostServices::new(bars, &|| false);
     let (run, mut sets) = open::encoder(&arguments.trained.encoder, &registry, &services)?;
-    if arguments.untrained && !run.is_run() {
-        return Err(Failure::usage(
-            "`--untrained` is of a run, which says by what seed it began; leave it out with `--init`",
-        ));
-    }
+    ensure_run_of_untrained(arguments.untrained, &run)?;
     if arguments.keep {
         if !run.is_run() {
             return Err(Failure::usage("`--keep` writes into a run's folder; leave it out with `--init`"));
@@ -60,15 +56,7 @@ fn evaluated(
     protocols: Vec<Protocol>,
 ) -> Result<String, Failure> {
     let compute = Compute::select(config)?;
-    let (method, weights) = if arguments.untrained {
-        run.untrained(registry, compute.device)?
-    } else {
-        run.load(registry, compute.device)?
-    };
-    let embedding = match arguments.untrained {
-        true => "the encoder before training".to_owned(),
-        false => run.embedding(method.as_ref()),
-    };
+    let (method, weights, embedding) = run.chosen(arguments.untrained, registry, compute.device)?;
     let suffix = if arguments.untrained { "-untrained".to_owned() } else { run.suffix() };
 
     let splits = splits(config, registry, services)?;
@@ -211,6 +199,16 @@ pub(super) fn warn_of_other_samples(
         );
     }
     Ok(other)
+}
+
+/// Refuses `--untrained` of weights that are no run's.
+pub(super) fn ensure_run_of_untrained(untrained: bool, run: &TrainedRun) -> Result<(), Failure> {
+    if untrained && !run.is_run() {
+        return Err(Failure::usage(
+            "`--untrained` is of a run, which says by what seed it began; leave it out with `--init`",
+        ));
+    }
+    Ok(())
 }
 
 /// The data set that was named in place of the run's.

@@ -44,7 +44,11 @@ pub fn encoder(
 /// An error about a path of the configuration says which key or flag set it.
 pub fn naming_path(resolved: &Resolved, failure: Failure) -> Failure {
     match config::set_by(resolved, &failure.message) {
-        Some(by) => Failure { message: format!("{}; {by}", failure.message), ..failure },
+        // A line to be copied into a shell stays as it is.
+        Some(by) => {
+            let between = if failure.message.contains('\n') { "\n" } else { "; " };
+            Failure { message: format!("{}{between}{by}", failure.message), ..failure }
+        }
         None => failure,
     }
 }

@@ -3,9 +3,10 @@
 use super::decode::{Damaged, Decoder, lock, name};
 use super::depth::Depth;
 use super::error::DataError;
+use super::flat::Flat;
 use super::moments::Moments;
 use super::size::Size;
-use selfsame_plugin_api::{Image, Targets, Task};
+use selfsame_plugin_api::{EQUAL_PIXELS, Image, Samples, Targets, Task};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,9 @@ pub struct DatasetStats {
     pub duplicates_across_groups: usize,
     /// Samples that cannot be read.
     pub damaged: Vec<Damaged>,
+    /// Images that have one value in each channel.
+    #[serde(skip)]
+    pub flat: Vec<Flat>,
     /// Samples by the digest of their pixels.
     #[serde(skip)]
     digests: BTreeMap<[u8; 32], Vec<usize>>,
@@ -92,13 +96,16 @@ pub fn measure_some(decoder: &Decoder, indices: &[usize]) -> Result<DatasetStats
     decoder.run(indices, |chunk| {
         let mut part = Found::new(card.channels, depth);
         for (index, image) in chunk {
-            part.take(index, image, || samples.facts(index).map_err(|error| error.message), names.as_deref());
+            let flat = image.as_ref().ok().filter(|image| image.is_flat()).map(|_| Flat::new(index, samples));
+            part.take(index, image, || facts(index, flat.as_ref(), samples), names.as_deref());
+            part.flat.extend(flat);
         }
         lock(&found).merge(part);
         Ok(())
     })?;
     let mut found = found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     found.damaged.sort_by_key(|sample| sample.index);
+    found.flat.sort_by_key(|sample| sample.index);
     found.digests.values_mut().for_each(|same| same.sort_unstable());
     let duplicates: Vec<&Vec<usize>> = found.digests.values().filter(|same| same.len() > 1).collect();
     let across = |same: &&&Vec<usize>| match &groups {
@@ -121,6 +128,7 @@ pub fn measure_some(decoder: &Decoder, indices: &[usize]) -> Result<DatasetStats
             .map(|same| same.iter().map(|&index| name(names.as_deref(), index)).collect())
             .collect(),
         damaged: std::mem::take(&mut found.damaged),
+        flat: std::mem::take(&mut found.flat),
         digests: std::mem::take(&mut found.digests),
         names,
     })
@@ -162,6 +170,7 @@ struct Found {
     facts: BTreeMap<String, BTreeMap<String, usize>>,
     digests: BTreeMap<[u8; 32], Vec<usize>>,
     damaged: Vec<Damaged>,
+    flat: Vec<Flat>,
 }
 
 impl Found {
@@ -172,6 +181,7 @@ impl Found {
             facts: BTreeMap::new(),
             digests: BTreeMap::new(),
             damaged: Vec::new(),
+            flat: Vec::new(),
         }
     }
 
@@ -215,7 +225,15 @@ impl Found {
             self.digests.entry(digest).or_default().extend(same);
         }
         self.damaged.extend(other.damaged);
+        self.flat.extend(other.flat);
     }
+}
+
+/// What the plugin tells about a sample, and why its image is flat.
+fn facts(index: usize, flat: Option<&Flat>, samples: &dyn Samples) -> Result<BTreeMap<String, String>, String> {
+    let mut facts = samples.facts(index).map_err(|error| error.message)?;
+    facts.extend(flat.map(|flat| (EQUAL_PIXELS.to_owned(), flat.cause.clone())));
+    Ok(facts)
 }
 
 fn balance(classes: &[String], task: Task, targets: &Targets) -> Vec<(String, usize)> {

@@ -3,6 +3,7 @@
 use super::decode::{Damaged, Decoder, lock};
 use super::depth::Depth;
 use super::error::DataError;
+use super::flat::Flat;
 use super::packed::{OnDisk, Packed, canvas};
 use super::reduce::reduced_size;
 use super::size::Size;
@@ -89,13 +90,14 @@ impl Loader<'_> {
             return Err(DataError::configuration(&self.card.name, message));
         }
         let mut loaded = match (samples.block(), fingerprint) {
-            (Some(block), _) if self.place != CachePlace::Disk => self.copied(block, indices)?,
+            (Some(block), _) if self.place != CachePlace::Disk => self.copied(samples.as_ref(), block, indices)?,
             (_, Some(fingerprint)) => self.cached(split, samples, fingerprint, indices)?,
             _ => self.decoded(split, samples, indices)?,
         };
         loaded.damaged.extend_from_slice(left_out);
         loaded.damaged.sort_by_key(|sample| sample.index);
         self.report(split, &loaded.damaged, asked)?;
+        loaded.flat.sort_by_key(|sample| sample.index);
         let sizes = &loaded.sizes;
         let size = if sizes.is_empty() { Size::nominal(self.card) } else { canvas(sizes) };
         let labels = labels(self.card, &samples.targets(), &loaded.kept);
@@ -111,22 +113,28 @@ impl Loader<'_> {
             labels: labels.map_err(|error| DataError::memory(&self.card.name, &error))?,
             ids: loaded.kept.iter().map(|&index| index as i64).collect(),
             damaged: loaded.damaged,
+            flat: loaded.flat,
             pixels: loaded.pixels,
         })
     }
 
     /// Pixels that the plugin has in one block already, taken as they are.
-    fn copied(&self, block: &[u8], indices: &[usize]) -> Result<Loaded, DataError> {
+    fn copied(&self, samples: &dyn Samples, block: &[u8], indices: &[usize]) -> Result<Loaded, DataError> {
         let size = Size::nominal(self.card);
         let bytes = self.card.channels * size.area();
         self.ensure_fits(indices.len() * bytes)?;
         let mut pixels = Vec::with_capacity(indices.len() * bytes);
+        let mut flat = Vec::new();
         for &index in indices {
-            pixels.extend_from_slice(&block[index * bytes..][..bytes]);
+            let image = &block[index * bytes..][..bytes];
+            pixels.extend_from_slice(image);
+            if size.area() > 1 && image.chunks(size.area()).all(|plane| plane.iter().all(|value| *value == plane[0])) {
+                flat.push(Flat::new(index, samples));
+            }
         }
         let pixels = self.tensor(&pixels, indices.len(), size)?;
         let sizes = vec![size; indices.len().min(1)];
-        Ok(Loaded { pixels: Pixels::Tensor(pixels), sizes, kept: indices.to_vec(), damaged: Vec::new() })
+        Ok(Loaded { pixels: Pixels::Tensor(pixels), sizes, kept: indices.to_vec(), damaged: Vec::new(), flat })
     }
 
     /// Samples without a fingerprint, decoded into memory.
@@ -147,16 +155,17 @@ impl Loader<'_> {
             Ok(())
         })?;
         let mut kept = Vec::with_capacity(indices.len());
-        let (mut sizes, mut pixels) = (Vec::new(), Vec::new());
+        let (mut sizes, mut pixels, mut flat) = (Vec::new(), Vec::new(), Vec::new());
         for (&index, slot) in indices.iter().zip(slots) {
             let Some(image) = lock(&slot).take() else { continue };
             kept.push(index);
+            flat.extend(image.is_flat().then(|| Flat::new(index, samples.as_ref())));
             sizes.push(Size::from(&image));
             pixels.extend(image.data);
         }
         let damaged = std::mem::take(&mut *lock(&damaged));
         let pixels = self.held(sizes.clone(), pixels)?;
-        Ok(Loaded { pixels, sizes, kept, damaged })
+        Ok(Loaded { pixels, sizes, kept, damaged, flat })
     }
 
     /// Samples with a fingerprint: decoded into the packed cache once, then read from there.
@@ -185,6 +194,12 @@ impl Loader<'_> {
         }
         let kept: Vec<usize> = indices.iter().copied().filter(|&index| store.place(index).is_some()).collect();
         let damaged: Vec<Damaged> = indices.iter().filter_map(|&index| store.damage(index).cloned()).collect();
+        let flat = |&index: &usize| -> Option<Flat> {
+            store.place(index).filter(|place| place.is_flat)?;
+            let known = store.cause(index).map(|cause| Flat { index, cause: cause.to_owned() });
+            Some(known.unwrap_or_else(|| Flat::new(index, samples.as_ref())))
+        };
+        let flat = kept.iter().filter_map(flat).collect();
         let places: Vec<(usize, Place)> = kept.iter().filter_map(|&index| Some((index, store.place(index)?))).collect();
         let sizes: Vec<_> = places.iter().map(|(_, place)| place.size).collect();
         let bytes = places.iter().map(|(_, place)| store.bytes(place)).sum();
@@ -201,7 +216,7 @@ impl Loader<'_> {
             tracing::info!("{} {}: {size} of pixels stay on disk, in {folder}", self.card.name, split.name());
             Pixels::Packed(Arc::new(Packed::on_disk(entry)))
         };
-        Ok(Loaded { pixels, sizes, kept, damaged })
+        Ok(Loaded { pixels, sizes, kept, damaged, flat })
     }
 
     /// Decodes what the store lacks of `indices`. Samples that could not be read before are tried again, since a network or a
@@ -240,15 +255,20 @@ impl Loader<'_> {
         let writer = Mutex::new(writer);
         let filled = self.decoder(split, samples).run(missing, |chunk| {
             let (mut images, mut damaged) = (Vec::with_capacity(chunk.len()), Vec::new());
+            let mut flat = Vec::new();
             for (index, image) in chunk {
                 match image {
-                    Ok(image) => images.push((index, image)),
+                    Ok(image) => {
+                        flat.extend(image.is_flat().then(|| Flat::new(index, samples)));
+                        images.push((index, image));
+                    }
                     Err(sample) => damaged.push(sample),
                 }
             }
             let mut writer = lock(&writer);
             writer.append(&images)?;
             writer.damaged(damaged.iter().cloned());
+            writer.flat(flat);
             damaged.into_iter().try_for_each(|sample| self.bearable(sample).map(drop))
         });
         // What was decoded stays, whatever ended the decoding.
@@ -401,6 +421,7 @@ struct Loaded {
     /// Indices of the samples that have an image.
     kept: Vec<usize>,
     damaged: Vec<Damaged>,
+    flat: Vec<Flat>,
 }
 
 /// Whether so many bytes of pixels fit in memory; they and their tensor exist side by side for a moment.

@@ -5,6 +5,7 @@ pub mod dataset_stats;
 mod decode;
 mod depth;
 mod error;
+pub mod flat;
 mod images;
 pub mod loader;
 mod mixed_batches;

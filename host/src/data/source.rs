@@ -2,6 +2,7 @@
 
 use super::decode::Damaged;
 use super::error::DataError;
+use super::flat::Flat;
 use super::images::{Batch, Images};
 use super::packed::Packed;
 use super::prefetch::Batches;
@@ -23,6 +24,7 @@ pub struct Source {
     /// The sample's index in the data set's split; random draws depend on it, not on the place in memory.
     pub(super) ids: Vec<i64>,
     pub(super) damaged: Vec<Damaged>,
+    pub(super) flat: Vec<Flat>,
     pub(super) uniform: bool,
 }
 
@@ -67,6 +69,11 @@ impl Source {
     /// Samples that were asked for and left out, because they cannot be read.
     pub fn damaged(&self) -> &[Damaged] {
         &self.damaged
+    }
+
+    /// Images that have one value in each channel, by their indices in the data set's split.
+    pub fn flat(&self) -> &[Flat] {
+        &self.flat
     }
 
     /// The batch at these places: images `[B, C, H, W]` on `device`, labels (if any) and sample ids.

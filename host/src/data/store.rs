@@ -1,8 +1,8 @@
 //! The packed cache of one split: decoded images on disk, so that no second run decodes them.
 //!
 //! A folder with `pixels.bin` (images one after another), `index.bin` (one fixed record for each: which sample, where, its
-//! size, checksums), `entry.json` (what it was made from, for people), `damaged.json` (samples that could not be read) and
-//! `write.lock`. Both `.bin` files only ever grow, and pixels are written before their record: whenever a writer is
+//! size, checksums), `entry.json` (what it was made from, for people), `damaged.json` (samples that could not be read),
+//! `flat.json` (why images have one value only) and `write.lock`. Both `.bin` files only ever grow, and pixels are written before their record: whenever a writer is
 //! killed, every whole record is good, and the next writer goes on with what is missing. Several processes read while one
 //! writes. Each record carries a checksum of itself and one of its pixels; where one does not fit, the sample counts as
 //! missing and is decoded again.
@@ -10,6 +10,7 @@
 use super::decode::Damaged;
 use super::depth::Depth;
 use super::error::DataError;
+use super::flat::Flat;
 use super::size::Size;
 use crate::lock::{Attempt, FileLock};
 use crate::regular_file;
@@ -25,7 +26,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Changes when stored bytes mean something else than before.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+/// Of a record's height, set where the image has one value in each channel.
+const FLAT: u32 = 1 << 31;
 /// Bytes of a record: sample u64, offset u64, height u32, width u32, checksum of the pixels u32, checksum of the record's
 /// first 28 bytes u32; little-endian.
 const RECORD: usize = 32;
@@ -69,6 +72,8 @@ pub struct Place {
     pub offset: u64,
     /// The image's size.
     pub size: Size,
+    /// Whether it has one value in each channel.
+    pub is_flat: bool,
     /// CRC-32 of its bytes.
     checksum: u32,
 }
@@ -80,6 +85,7 @@ pub struct Store {
     key: EntryKey,
     places: BTreeMap<usize, Place>,
     damaged: BTreeMap<usize, Damaged>,
+    causes: BTreeMap<usize, String>,
     pixels: Option<File>,
 }
 
@@ -90,7 +96,14 @@ impl Store {
     /// Files that exist and cannot be read.
     pub fn open(cache_dir: &Path, key: EntryKey) -> Result<Self, DataError> {
         let folder = key.folder(cache_dir);
-        let mut store = Self { folder, key, places: BTreeMap::new(), damaged: BTreeMap::new(), pixels: None };
+        let mut store = Self {
+            folder,
+            key,
+            places: BTreeMap::new(),
+            damaged: BTreeMap::new(),
+            causes: BTreeMap::new(),
+            pixels: None,
+        };
         store.refresh()?;
         Ok(store)
     }
@@ -113,6 +126,8 @@ impl Store {
         // A writer that was killed may have stored an image before it could shorten the list.
         let unread = damaged.into_iter().filter(|sample| !self.places.contains_key(&sample.index));
         self.damaged = unread.map(|sample| (sample.index, sample)).collect();
+        let causes = self.existing("flat.json", regular_file::read)?.unwrap_or_default();
+        self.causes = serde_json::from_slice(&causes).unwrap_or_default();
         Ok(())
     }
 
@@ -129,6 +144,11 @@ impl Store {
     /// Why `sample` has no image; none: it has one, or nobody has tried.
     pub fn damage(&self, sample: usize) -> Option<&Damaged> {
         self.damaged.get(&sample)
+    }
+
+    /// Why the image of `sample` has one value only, as the data set said when it was decoded; none: nothing was kept.
+    pub fn cause(&self, sample: usize) -> Option<&str> {
+        self.causes.get(&sample).map(String::as_str)
     }
 
     /// Bytes of the image at `place`.
@@ -195,6 +215,7 @@ impl Store {
             index,
             end,
             damaged: self.damaged.clone(),
+            causes: self.causes.clone(),
             _lock: lock,
         })
     }
@@ -231,6 +252,7 @@ pub struct Writer {
     index: File,
     end: u64,
     damaged: BTreeMap<usize, Damaged>,
+    causes: BTreeMap<usize, String>,
     _lock: FileLock,
 }
 
@@ -257,7 +279,12 @@ impl Writer {
         self.damaged.extend(samples.into_iter().map(|sample| (sample.index, sample)));
     }
 
-    /// Writes the list of damaged samples and makes everything survive a power cut.
+    /// Remembers why images have one value only.
+    pub fn flat(&mut self, samples: impl IntoIterator<Item = Flat>) {
+        self.causes.extend(samples.into_iter().map(|sample| (sample.index, sample.cause)));
+    }
+
+    /// Writes the lists of damaged and of flat samples and makes everything survive a power cut.
     ///
     /// # Errors
     /// As [`Writer::append`].
@@ -266,7 +293,12 @@ impl Writer {
         self.index.sync_data().map_err(|error| self.failed("index.bin", &error))?;
         let list: Vec<&Damaged> = self.damaged.values().collect();
         let list = serde_json::to_vec_pretty(&list).unwrap_or_default();
-        replace(&self.folder, "damaged.json", &list).map_err(|error| self.failed("damaged.json", &error))
+        replace(&self.folder, "damaged.json", &list).map_err(|error| self.failed("damaged.json", &error))?;
+        if self.causes.is_empty() {
+            return Ok(());
+        }
+        let causes = serde_json::to_vec_pretty(&self.causes).unwrap_or_default();
+        replace(&self.folder, "flat.json", &causes).map_err(|error| self.failed("flat.json", &error))
     }
 
     fn failed(&self, name: &str, error: &io::Error) -> DataError {
@@ -288,7 +320,8 @@ fn record(sample: usize, offset: u64, image: &Image) -> [u8; RECORD] {
     let mut record = [0; RECORD];
     record[..8].copy_from_slice(&(sample as u64).to_le_bytes());
     record[8..16].copy_from_slice(&offset.to_le_bytes());
-    record[16..20].copy_from_slice(&(image.height as u32).to_le_bytes());
+    let flat = if image.is_flat() { FLAT } else { 0 };
+    record[16..20].copy_from_slice(&(image.height as u32 | flat).to_le_bytes());
     record[20..24].copy_from_slice(&(image.width as u32).to_le_bytes());
     record[24..28].copy_from_slice(&crc32fast::hash(&image.data).to_le_bytes());
     let checksum = crc32fast::hash(&record[..28]);
@@ -304,6 +337,7 @@ fn read_record(bytes: &[u8]) -> Option<(usize, Place)> {
     let (sample, offset) = (u64_()?, u64_()?);
     let mut u32_ = || rest.read_exact(&mut half).ok().map(|()| u32::from_le_bytes(half));
     let (height, width, checksum, own) = (u32_()?, u32_()?, u32_()?, u32_()?);
-    let place = Place { offset, size: Size { height: height as usize, width: width as usize }, checksum };
+    let size = Size { height: (height & !FLAT) as usize, width: width as usize };
+    let place = Place { offset, size, is_flat: height & FLAT != 0, checksum };
     (crc32fast::hash(&bytes[..28]) == own).then_some((usize::try_from(sample).ok()?, place))
 }

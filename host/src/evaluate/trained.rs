@@ -43,6 +43,9 @@ pub struct TrainedRun {
 /// What evaluated weights are called that no run has left.
 pub const GIVEN: &str = "the given weights";
 
+/// What weights are called from before the first step.
+const UNTRAINED: &str = "the encoder before training";
+
 /// Where an evaluated encoder's weights came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WeightsOrigin {
@@ -254,6 +257,25 @@ impl TrainedRun {
         let bytes = to_safetensors(&tensors, &BTreeMap::new())?;
         let origin = WeightsOrigin { file: "untrained".into(), sha256: sha256_of_bytes(&bytes), step: Some(0) };
         Ok((method, origin))
+    }
+
+    /// The weights of [`load`](Self::load) or [`untrained`](Self::untrained), and in words which encoder that is.
+    ///
+    /// # Errors
+    /// As these.
+    pub fn chosen(
+        &self,
+        untrained: bool,
+        registry: &Registry,
+        device: Device,
+    ) -> Result<(Box<dyn Method>, WeightsOrigin, String), Error> {
+        if untrained {
+            let (method, weights) = self.untrained(registry, device)?;
+            return Ok((method, weights, UNTRAINED.to_owned()));
+        }
+        let (method, weights) = self.load(registry, device)?;
+        let embedding = self.embedding(method.as_ref());
+        Ok((method, weights, embedding))
     }
 
     /// Whether the training split that the run's probes learned from has other samples, labels or groups now, or another

@@ -17,14 +17,14 @@ pub struct DinoConfig {
     /// Outputs of the head after the bottleneck, whose length is `method.projection.output_dim`; at least 2.
     #[schemars(range(min = 2))]
     pub prototypes: usize,
-    /// Temperature of the student, above 0.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    /// Temperature of the student, at least 0.001.
+    #[schemars(range(min = 0.001))]
     pub student_temperature: f64,
-    /// Temperature of the teacher after its warm-up, above 0.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    /// Temperature of the teacher after its warm-up, at least 0.001.
+    #[schemars(range(min = 0.001))]
     pub teacher_temperature: f64,
-    /// Temperature of the teacher at the first step, above 0; lower it where the loss does not fall at first.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    /// Temperature of the teacher at the first step, at least 0.001; lower it where the loss does not fall at first.
+    #[schemars(range(min = 0.001))]
     pub warmup_teacher_temperature: f64,
     /// Epochs over which the teacher's temperature goes from one to the other, at least 0.
     #[schemars(range(min = 0))]

@@ -16,8 +16,8 @@ pub struct MoCoV2Config {
     /// Keys of earlier batches that serve as negatives, at least `train.batch_size`. The authors take 65536 for ImageNet.
     #[schemars(range(min = 2))]
     pub queue_size: usize,
-    /// Temperature τ of InfoNCE, above 0.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    /// Temperature τ of InfoNCE, at least 0.001.
+    #[schemars(range(min = 0.001))]
     pub temperature: f64,
     /// Momentum of the key encoder, in [0, 1].
     #[schemars(range(min = 0, max = 1))]

@@ -14,8 +14,8 @@ use tch::{Device, Tensor};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MoCoV3Config {
-    /// Temperature τ of InfoNCE, above 0; the authors take 0.2 for ViTs and 1.0 for ResNet-50.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    /// Temperature τ of InfoNCE, at least 0.001; the authors take 0.2 for ViTs and 1.0 for ResNet-50.
+    #[schemars(range(min = 0.001))]
     pub temperature: f64,
     /// Momentum of the key encoder at the first step, in [0, 1]; it rises to 1 at the last step by half a cosine.
     #[schemars(range(min = 0, max = 1))]

@@ -78,8 +78,8 @@ macro_rules! methods {
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(default, deny_unknown_fields)]
         pub struct MethodConfig {
-            /// Temperature τ of SimCLR's NT-Xent, above 0.
-            #[schemars(extend("exclusiveMinimum" = 0))]
+            /// Temperature τ of SimCLR's NT-Xent, at least 0.001.
+            #[schemars(range(min = 0.001))]
             pub temperature: f64,
             /// The projection head. What it is without being set depends on the method.
             pub projection: ProjectionConfig,

@@ -2,6 +2,7 @@
 
 use super::{cache, requests};
 use crate::config::Config;
+use crate::data::flat;
 use crate::data::{Damaged, DataError, Loader, Source, loader, split};
 use crate::error::Error;
 use crate::plugin::Registry;
@@ -185,6 +186,10 @@ impl<'a> Splits<'a> {
     /// Samples that cannot be read.
     pub fn read(&self, part: &mut Part, device: Device, skipped: &[Damaged]) -> Result<Source, Error> {
         let source = self.loader(device)?.load(part.published, &part.samples, &part.indices, skipped)?;
+        let samples = part.samples.as_ref();
+        if let Some(warning) = flat::describe(&self.card.name, part.split, source.flat(), source.len(), samples) {
+            tracing::warn!("{warning}");
+        }
         part.indices.retain(|index| source.damaged().iter().all(|damaged| damaged.index != *index));
         Ok(source)
     }

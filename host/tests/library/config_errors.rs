@@ -96,7 +96,7 @@ const WRONG: &[(&str, &str)] = &[
         "`optimizer.betas` = [0.9] (a.yaml:2:3): expected a list of 2 numbers, each in [0, 1)",
     ),
     ("optimizer:\n  eps: 0\n", "`optimizer.eps` = 0.0 (a.yaml:2:3): expected a number above 0"),
-    ("method:\n  temperature: 0\n", "`method.temperature` = 0.0 (a.yaml:2:3): expected a number above 0"),
+    ("method:\n  temperature: 0\n", "`method.temperature` = 0.0 (a.yaml:2:3): expected a number of at least 0.001"),
     (
         "augmentation:\n  random_crop:\n    scale: (1.0, 0.4)\n",
         "`augmentation.random_crop.scale` = [1.0, 0.4] (a.yaml:3:5): expected the smaller number first",

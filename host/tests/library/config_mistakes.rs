@@ -98,7 +98,7 @@ fn a_learning_rate_that_is_not_a_number() {
 
 #[test]
 fn a_temperature_of_zero() {
-    with_sets(&["method.temperature=0"], &["`method.temperature` = 0.0 (--set", "expected a number above 0"]);
+    with_sets(&["method.temperature=0"], &["`method.temperature` = 0.0 (--set", "expected a number of at least 0.001"]);
 }
 
 #[test]

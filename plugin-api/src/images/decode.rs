@@ -10,7 +10,7 @@ use super::tiff_file::{self, Bands, Look};
 use super::values::{Kind, Values};
 use crate::jpeg::Start;
 use crate::Image;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -133,6 +133,38 @@ pub fn read_bytes(bytes: Vec<u8>, form: &Form) -> Outcome<Image> {
 /// Why it cannot be read, without the file's name.
 pub fn is_grey(path: &Path, form: &Form) -> Outcome<bool> {
     caught(|| Ok(decode(contents(path, form.max_pixels)?, form)?.is_grey()))
+}
+
+/// The lowest and the highest number in the file; none where one is not finite. Channels and depth of the form do not matter.
+///
+/// # Errors
+/// Why it cannot be read, without the file's name.
+pub fn extent(path: &Path, form: &Form) -> Outcome<Option<(f64, f64)>> {
+    extent_bytes(contents(path, form.max_pixels)?, form)
+}
+
+/// As [`extent`], of a file's bytes.
+///
+/// # Errors
+/// Why they cannot be read.
+pub fn extent_bytes(bytes: Vec<u8>, form: &Form) -> Outcome<Option<(f64, f64)>> {
+    caught(|| Ok(decode(bytes, form)?.values.extent()))
+}
+
+/// Whether all pixels in the file are equal, whatever the form makes of them.
+///
+/// # Errors
+/// Why it cannot be read, without the file's name.
+pub fn is_flat(path: &Path, form: &Form) -> Outcome<bool> {
+    is_flat_bytes(contents(path, form.max_pixels)?, form)
+}
+
+/// As [`is_flat`], of a file's bytes.
+///
+/// # Errors
+/// Why they cannot be read.
+pub fn is_flat_bytes(bytes: Vec<u8>, form: &Form) -> Outcome<bool> {
+    caught(|| Ok(decode(bytes, form)?.is_flat()))
 }
 
 /// As [`is_grey`], of a file's bytes.
@@ -259,11 +291,11 @@ fn opened<'a>(reader: impl BufRead + Seek + 'a, form: &Form, counts_pages: bool)
     let Some(format) = reader.format().filter(|format| FORMATS.contains(format)) else {
         return unknown(reader.into_inner(), max_pixels, form.layout);
     };
-    let (mut alpha, mut pages) = (Alpha::None, 1);
+    let (mut alpha, mut pages, mut described) = (Alpha::None, 1, None);
     if format == ImageFormat::Tiff {
         let mut file = reader.into_inner();
         let found = tiff_file::look(&mut file, form.pages, counts_pages)?;
-        (alpha, pages) = (found.alpha, found.pages);
+        (alpha, pages, described) = (found.alpha, found.pages, Some(found.described));
         if let Look { bands: Some(bands), .. } = found {
             let [channels, height, width] = bands.shape;
             check_size(height as u64, width as u64, max_pixels)?;
@@ -277,7 +309,10 @@ fn opened<'a>(reader: impl BufRead + Seek + 'a, form: &Form, counts_pages: bool)
     // Twice for formats that are decoded into a buffer of their own first.
     limits.max_alloc = Some(most_bytes(max_pixels).saturating_mul(2).saturating_add(1 << 26));
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+    let mut decoder = reader.into_decoder().map_err(|error| match described {
+        Some(described) if matches!(error, ImageError::Unsupported(_)) => described.refused(&error.to_string()),
+        _ => error.to_string(),
+    })?;
     let (width, height) = decoder.dimensions();
     check_size(height.into(), width.into(), max_pixels)?;
     let orientation = decoder.orientation().map_err(|error| error.to_string())?;

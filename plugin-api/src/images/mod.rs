@@ -19,10 +19,15 @@ mod orientation;
 mod pixels;
 mod raw;
 mod tiff_file;
+mod tiff_pages;
+mod tiff_tiles;
 mod values;
 
 pub use content::{Content, FIRST, FORMATS};
-pub use decode::{header, header_bytes, is_grey, is_grey_bytes, read, read_bytes, Header, VERSION};
+pub use decode::{
+    extent, extent_bytes, header, header_bytes, is_flat, is_flat_bytes, is_grey, is_grey_bytes, read, read_bytes,
+    Header, VERSION,
+};
 pub use form::{Form, Layout, Pages, Range, MAX_PIXELS};
 pub use pixels::{Alpha, Shape};
 pub use values::Kind;

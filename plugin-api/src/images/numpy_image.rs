@@ -53,7 +53,7 @@ pub fn read(bytes: &[u8], layout: Layout, most: u64) -> Outcome<Raw> {
             let found = bytes.len();
             return Err(format!("its array {} has {found} bytes or more, expected {expected}", header.dimensions()));
         }
-        let values = Values::from_bytes(kind, numpy::little_endian(&header, bytes));
+        let values = Values::from_bytes(kind, numpy::ordered(header, bytes).1);
         Ok(match channels_first {
             true => Raw::from_planes(&values, Alpha::None, shape),
             false => Raw { values, stored: shape[0], alpha: Alpha::None, height: shape[1], width: shape[2] },
@@ -74,10 +74,10 @@ fn form(header: &Header, layout: Layout) -> Outcome<Form> {
         numpy::Kind::Signed(1) => Kind::I8,
         numpy::Kind::Signed(2) => Kind::I16,
         numpy::Kind::Signed(4) => Kind::I32,
-        numpy::Kind::Float(4) => Kind::F32,
+        numpy::Kind::Float(2 | 4) => Kind::F32,
         numpy::Kind::Float(8) => Kind::F64,
         other => {
-            let message = "expected integers of 8, 16 or 32 bits, float32 or float64 (`.astype(…)`)";
+            let message = "expected integers of 8, 16 or 32 bits, float16, float32 or float64 (`.astype(…)`)";
             return Err(format!("its array holds {other:?}, {message}"));
         }
     };
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     fn header_of(shape: &[usize]) -> Header {
-        Header { kind: numpy::Kind::Unsigned(1), is_big_endian: false, shape: shape.to_vec() }
+        Header { kind: numpy::Kind::Unsigned(1), is_big_endian: false, is_column_major: false, shape: shape.to_vec() }
     }
 
     #[test]

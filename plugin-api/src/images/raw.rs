@@ -56,6 +56,11 @@ impl Raw {
         }
     }
 
+    /// Whether all its pixels are equal.
+    pub fn is_flat(&self) -> bool {
+        self.values.are_all_one(self.stored)
+    }
+
     /// As the data set's images are.
     ///
     /// # Errors

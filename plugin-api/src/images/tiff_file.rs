@@ -5,14 +5,13 @@ use super::orientation::Orientation;
 use super::pixels::Alpha;
 use super::raw::Raw;
 use super::values::{Kind, Values};
+use super::{tiff_pages, tiff_tiles};
 use std::io::{Cursor, Read, Seek};
-use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::decoder::{ChunkType, Decoder, DecodingResult, Limits};
 use tiff::tags::{ExtraSamples, PhotometricInterpretation as Photometric, PlanarConfiguration, SampleFormat, Tag};
 
 type Outcome<T> = Result<T, String>;
 
-/// More pages are no channels.
-const MOST_PAGES: usize = 4096;
 /// Bytes of an entry of a directory.
 const ENTRY: usize = 12;
 
@@ -26,6 +25,29 @@ pub struct Look {
     pub alpha: Alpha,
     /// Pages of the first one's size, where they were counted; else 1.
     pub pages: usize,
+    /// What its pixels are, for people.
+    pub described: Described,
+}
+
+/// What a file says of its pixels, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Described {
+    photometric: Option<Photometric>,
+    bits: u16,
+    stored: u16,
+}
+
+impl Described {
+    /// Why such pixels are not read, and what to do.
+    pub fn refused(self, why: &str) -> String {
+        let Self { photometric, bits, stored } = self;
+        let photometric = photometric.map_or("unknown".to_owned(), |photometric| format!("{photometric:?}"));
+        let s = if stored == 1 { "" } else { "s" };
+        format!(
+            "the TIFF file's pixels are {photometric}, {stored} channel{s} of {bits} bits, which is not read: save it as grey or \
+             RGB of 8 or 16 bits ({why})"
+        )
+    }
 }
 
 /// Pixels of any number of channels.
@@ -46,12 +68,19 @@ pub struct Bands {
 ///
 /// # Errors
 /// Pixels that are not read, by name.
-pub fn look(file: impl Read + Seek, pages: Pages, counts_pages: bool) -> Outcome<Look> {
-    let Ok(mut file) = Decoder::new(file) else { return Ok(Look { bands: None, alpha: Alpha::None, pages: 1 }) };
+pub fn look(mut file: impl Read + Seek, pages: Pages, counts_pages: bool) -> Outcome<Look> {
+    let of_one_size = if counts_pages || pages == Pages::Channels { tiff_pages::count(&mut file) } else { 1 };
+    file.rewind().map_err(|error| error.to_string())?;
+    let Ok(mut file) = Decoder::new(file) else {
+        let described = Described { photometric: None, bits: 1, stored: 1 };
+        return Ok(Look { bands: None, alpha: Alpha::None, pages: 1, described });
+    };
     let mut number = |tag| file.find_tag_unsigned::<u16>(tag).ok().flatten();
     let stored = number(Tag::SamplesPerPixel).unwrap_or(1);
     let photometric = number(Tag::PhotometricInterpretation).and_then(Photometric::from_u16);
     let orientation = Orientation::new(number(Tag::Orientation).unwrap_or(1).into());
+    let is_planar = number(Tag::PlanarConfiguration) == Some(PlanarConfiguration::Planar.to_u16());
+    let is_tiled = number(Tag::TileWidth).is_some();
     let mut first = |tag| file.find_tag_unsigned_vec::<u16>(tag).ok().flatten().and_then(|of| of.first().copied());
     let bits = first(Tag::BitsPerSample).unwrap_or(1);
     let format = first(Tag::SampleFormat).unwrap_or(1);
@@ -71,17 +100,19 @@ pub fn look(file: impl Read + Seek, pages: Pages, counts_pages: bool) -> Outcome
         _ => Alpha::None,
     };
     let (width, height) = file.dimensions().map_err(|error| error.to_string())?;
-    let of_one_size = if counts_pages || pages == Pages::Channels { page_count(&mut file) } else { 1 };
+    let in_tiles = stored > 1 && is_planar && is_tiled;
     let are_channels = pages == Pages::Channels && of_one_size > 1;
     let is_whole =
         matches!(SampleFormat::from_u16(format), Some(SampleFormat::Uint | SampleFormat::Void)) && bits <= 16;
     let has_usual_channels = more == 0 || (own == 3 && alpha != Alpha::None);
-    if is_whole && has_usual_channels && !are_channels {
-        return Ok(Look { bands: None, alpha, pages: of_one_size });
+    let described = Described { photometric, bits, stored };
+    if is_whole && has_usual_channels && !are_channels && !in_tiles {
+        return Ok(Look { bands: None, alpha, pages: of_one_size, described });
     }
     let refused = |what: &str| Err(format!("the TIFF file has {stored} channels, {more} more than {name}, {what}"));
     match photometric {
         Some(Photometric::BlackIsZero | Photometric::RGB) => {}
+        _ if in_tiles && more == 0 => return Err(described.refused("its channels lie in tiles of their own")),
         Some(Photometric::WhiteIsZero) => {
             return refused("and white is zero, which is not read: save it with black as zero")
         }
@@ -94,7 +125,8 @@ pub fn look(file: impl Read + Seek, pages: Pages, counts_pages: bool) -> Outcome
     let channels = if are_channels { of_one_size } else { stored.into() };
     let alpha = if are_channels { Alpha::None } else { alpha };
     let shape = [channels, height as usize, width as usize];
-    Ok(Look { bands: Some(Bands { kind, shape, orientation, in_pages: are_channels }), alpha, pages: of_one_size })
+    let bands = Some(Bands { kind, shape, orientation, in_pages: are_channels });
+    Ok(Look { bands, alpha, pages: of_one_size, described })
 }
 
 fn kind(format: u16, bits: u16) -> Outcome<Kind> {
@@ -105,31 +137,16 @@ fn kind(format: u16, bits: u16) -> Outcome<Kind> {
         (Some(SampleFormat::Int), 8) => Kind::I8,
         (Some(SampleFormat::Int), 16) => Kind::I16,
         (Some(SampleFormat::Int), 32) => Kind::I32,
-        (Some(SampleFormat::IEEEFP), 32) => Kind::F32,
+        (Some(SampleFormat::IEEEFP), 16 | 32) => Kind::F32,
         (Some(SampleFormat::IEEEFP), 64) => Kind::F64,
         (format, bits) => {
             let format = format.map_or("unknown numbers".to_owned(), |format| format!("{format:?}"));
             return Err(format!(
-                "the TIFF file's values are {format} of {bits} bits, expected integers of 8, 16 or 32 bits, float32 or float64"
+                "the TIFF file's values are {format} of {bits} bits, expected integers of 8, 16 or 32 bits, float16, float32 or \
+                 float64"
             ));
         }
     })
-}
-
-/// Pages of the first one's size that are no smaller copies; of more than [`MOST_PAGES`], that many. The first page is current
-/// before and after.
-fn page_count<R: Read + Seek>(file: &mut Decoder<R>) -> usize {
-    let Ok(size) = file.dimensions() else { return 1 };
-    let mut count = 1;
-    while file.more_images() && count < MOST_PAGES {
-        if file.next_image().is_err() {
-            break;
-        }
-        count += usize::from(is_of_the_stack(file, size));
-    }
-    // A file that was opened has a first page.
-    let _ = file.seek_to_image(0);
-    count
 }
 
 /// Whether the current page is neither a reduced copy nor a mask (TIFF 6.0, NewSubfileType) and has this size.
@@ -148,6 +165,10 @@ pub fn read(mut bytes: Vec<u8>, bands: &Bands, alpha: Alpha, most: u64) -> Outco
     let mut limits = Limits::default();
     limits.decoding_buffer_size = usize::try_from(most).unwrap_or(usize::MAX);
     limits.intermediate_buffer_size = limits.decoding_buffer_size;
+    if bands.in_pages {
+        // Lists of strips or of tiles of 16 pixels; longer ones are read once a page.
+        limits.ifd_value_size = limits.ifd_value_size.min((8 * height).max(height * width / 32).max(1 << 12));
+    }
     let about = |error: tiff::TiffError| error.to_string();
     let mut file = Decoder::new(Cursor::new(bytes)).map_err(about)?.with_limits(limits);
     let raw = if bands.in_pages {
@@ -165,9 +186,13 @@ pub fn read(mut bytes: Vec<u8>, bands: &Bands, alpha: Alpha, most: u64) -> Outco
         of_planes(&planes, alpha, bands.shape)?
     } else {
         let planar = file.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).ok().flatten();
-        let values = page(&mut file)?;
-        match planar.and_then(PlanarConfiguration::from_u16) {
-            Some(PlanarConfiguration::Planar) => of_planes(&values, alpha, bands.shape)?,
+        let is_planar = planar.and_then(PlanarConfiguration::from_u16) == Some(PlanarConfiguration::Planar);
+        let values = match is_planar && channels > 1 && file.get_chunk_type() == ChunkType::Tile {
+            true => tiff_tiles::read(&mut file, bands.kind, bands.shape)?,
+            false => page(&mut file)?,
+        };
+        match is_planar {
+            true => of_planes(&values, alpha, bands.shape)?,
             _ if values.len() == channels * height * width => Raw { values, stored: channels, alpha, height, width },
             _ => return Err(incomplete(&values, bands.shape)),
         }
@@ -191,13 +216,22 @@ fn incomplete(values: &Values, [channels, height, width]: [usize; 3]) -> String 
 fn page<R: Read + Seek>(file: &mut Decoder<R>) -> Outcome<Values> {
     let mut result = DecodingResult::U8(Vec::new());
     file.read_image_to_buffer(&mut result).map_err(|error| error.to_string())?;
-    Ok(match result {
+    values(result)
+}
+
+/// What was decoded, with float16 widened.
+///
+/// # Errors
+/// Values that are not read.
+pub fn values(decoded: DecodingResult) -> Outcome<Values> {
+    Ok(match decoded {
         DecodingResult::U8(values) => Values::U8(values),
         DecodingResult::U16(values) => Values::U16(values),
         DecodingResult::U32(values) => Values::U32(values),
         DecodingResult::I8(values) => Values::I8(values),
         DecodingResult::I16(values) => Values::I16(values),
         DecodingResult::I32(values) => Values::I32(values),
+        DecodingResult::F16(values) => Values::F32(values.into_iter().map(f32::from).collect()),
         DecodingResult::F32(values) => Values::F32(values),
         DecodingResult::F64(values) => Values::F64(values),
         _ => return Err("the TIFF file has values of a kind that is not read".into()),

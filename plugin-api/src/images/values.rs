@@ -173,6 +173,11 @@ impl Values {
         true
     }
 
+    /// Whether each of the pixels, of `stored` numbers, is equal to the first one.
+    pub fn are_all_one(&self, stored: usize) -> bool {
+        each!(self, numbers => numbers.chunks_exact(stored).all(|pixel| pixel == &numbers[..stored]))
+    }
+
     /// The lowest and the highest number; none where one is not finite, or where there is none.
     pub fn extent(&self) -> Option<(f64, f64)> {
         each!(self, numbers => {

@@ -1,8 +1,10 @@
 //! Arrays as NumPy writes them into `.npy` files, and into the `.npz` archives made of these.
 
 mod npy;
+mod order;
 
 pub use npy::header;
+pub use order::ordered;
 
 /// What the values of an array are; two-byte numbers and longer ones may be big-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Header {
     pub kind: Kind,
     /// Whether values of several bytes begin with the largest one.
     pub is_big_endian: bool,
+    /// Whether the first dimension is the fastest (Fortran's order), and not the last.
+    pub is_column_major: bool,
     /// Length of each dimension.
     pub shape: Vec<usize>,
 }
@@ -53,17 +57,4 @@ impl Header {
     pub fn dimensions(&self) -> String {
         format!("{:?}", self.shape)
     }
-}
-
-/// Swaps the bytes of each value where they are big-endian.
-pub fn little_endian(header: &Header, mut bytes: Vec<u8>) -> Vec<u8> {
-    let unit = match header.kind {
-        Kind::Characters(_) => 4,
-        Kind::Bytes(_) => 1,
-        kind => kind.size(),
-    };
-    if header.is_big_endian && unit > 1 {
-        bytes.chunks_exact_mut(unit).for_each(<[u8]>::reverse);
-    }
-    bytes
 }

@@ -44,9 +44,7 @@ fn parse(text: &str) -> Result<Header, String> {
         let rest = text.split_once(&format!("'{key}'")).map(|(_, rest)| rest.trim_start_matches([' ', ':']));
         rest.ok_or_else(|| format!("has a header without `{key}`"))
     };
-    if after("fortran_order")?.starts_with("True") {
-        return Err("is stored column by column; save `numpy.ascontiguousarray(…)` of it".into());
-    }
+    let is_column_major = after("fortran_order")?.starts_with("True");
     let shape = after("shape")?.strip_prefix('(').and_then(|rest| rest.split_once(')')).map(|(inside, _)| inside);
     let lengths = shape.unwrap_or_default().split(',').map(str::trim).filter(|length| !length.is_empty());
     let shape: Result<Vec<usize>, _> = lengths.map(str::parse).collect();
@@ -71,7 +69,7 @@ fn parse(text: &str) -> Result<Header, String> {
         "O" => return Err("holds Python objects; save texts as `numpy.array([…], dtype=str)`".into()),
         _ => return Err(unknown()),
     };
-    Ok(Header { kind: read, is_big_endian: order == ">", shape })
+    Ok(Header { kind: read, is_big_endian: order == ">", is_column_major, shape })
 }
 
 #[cfg(test)]
@@ -82,7 +80,12 @@ mod tests {
     fn headers_of_numpy_are_understood() {
         // As `numpy.save` 2.1 writes them.
         let header = parse("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2, 1), }    \n").unwrap();
-        assert_eq!(header, Header { kind: Kind::Float(4), is_big_endian: false, shape: vec![3, 2, 1] });
+        let expected =
+            Header { kind: Kind::Float(4), is_big_endian: false, is_column_major: false, shape: vec![3, 2, 1] };
+        assert_eq!(header, expected);
+        let text = "{'descr': '<f2', 'fortran_order': True, 'shape': (3, 2), }";
+        let expected = Header { kind: Kind::Float(2), is_column_major: true, shape: vec![3, 2], ..expected };
+        assert_eq!(parse(text).unwrap(), expected);
         let header = parse("{'descr': '>i2', 'fortran_order': False, 'shape': (7,), }").unwrap();
         assert_eq!((header.kind, header.is_big_endian, header.shape), (Kind::Signed(2), true, vec![7]));
         assert_eq!(parse("{'descr': '|u1', 'fortran_order': False, 'shape': (), }").unwrap().shape.len(), 0);
@@ -91,7 +94,6 @@ mod tests {
             Kind::Characters(12)
         );
         for (text, part) in [
-            ("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }", "column by column"),
             ("{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", "`|O`"),
             ("{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }", "`<c8`"),
             ("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (3,), }", "records"),

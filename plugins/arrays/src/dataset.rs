@@ -4,6 +4,7 @@ use crate::part::{Labels, Part};
 use selfsame_plugin_api::{
     Card, Dataset, DatasetRequest, InMemory, PluginError, Result, Samples, Services, Split, Targets,
 };
+use selfsame_tables::balance::oddities;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -80,6 +81,29 @@ impl<S: Source> ArrayDataset<S> {
     }
 }
 
+impl<S> ArrayDataset<S> {
+    /// The classes' names, their numbers where none are given.
+    fn names(&self, parts: &[(Split, Part)]) -> Vec<String> {
+        let needed = parts.iter().filter_map(|(_, part)| Some(part.labels.as_ref()?.classes())).max().unwrap_or(0);
+        match self.classes.is_empty() {
+            true => (0..needed.max(2)).map(|class| class.to_string()).collect(),
+            false => self.classes.clone(),
+        }
+    }
+
+    /// Says what is odd about the classes and their images.
+    fn warn_of_oddities(&self, parts: &[(Split, Part)]) {
+        let targets = |(split, part): &(Split, Part)| Some((*split, part.labels.as_ref()?.targets()));
+        let targets: Vec<_> = parts.iter().filter_map(targets).collect();
+        if targets.is_empty() {
+            return;
+        }
+        for oddity in oddities(&self.names(parts), &targets) {
+            tracing::warn!("{}: {oddity}", self.root.display());
+        }
+    }
+}
+
 /// Groups that stand in more than one split, sorted.
 fn shared_groups(parts: &[(Split, Part)]) -> BTreeSet<&String> {
     let (mut seen, mut shared) = (BTreeSet::new(), BTreeSet::new());
@@ -113,6 +137,7 @@ impl<S: Source> Dataset for ArrayDataset<S> {
                 shown.join(", ")
             )));
         }
+        self.warn_of_oddities(&parts);
         *self.parts.lock().unwrap_or_else(PoisonError::into_inner) = parts;
         Ok(())
     }
@@ -125,9 +150,7 @@ impl<S: Source> Dataset for ArrayDataset<S> {
         let mut card = self.card.clone().images(channels, first.bit_depth, (height, width)).splits(splits);
         let labels = || parts.iter().filter_map(|(_, part)| part.labels.as_ref());
         if let Some(label) = labels().next() {
-            let needed = labels().map(|labels| labels.classes()).max().unwrap_or(0);
-            let numbers = || (0..needed.max(2)).map(|class| class.to_string()).collect();
-            card.classes = if self.classes.is_empty() { numbers() } else { self.classes.clone() };
+            card.classes = self.names(&parts);
             card.task = label.task(card.classes.len());
         }
         Ok(Some(card))

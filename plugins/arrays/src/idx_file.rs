@@ -21,7 +21,7 @@ pub fn open(path: &Path) -> Result<(Header, Box<dyn Read>)> {
     Ok((header, reader))
 }
 
-/// The header and all values, little-endian.
+/// All values and their header, ordered.
 ///
 /// # Errors
 /// As [`open`], and another number of values than the header says.
@@ -36,8 +36,7 @@ pub fn read(path: &Path) -> Result<(Header, Vec<u8>)> {
             format!("{} bytes or more behind the header, expected {expected} for {:?}", bytes.len(), header.shape);
         return Err(wrong(path, &message));
     }
-    let bytes = numpy::little_endian(&header, bytes);
-    Ok((header, bytes))
+    Ok(numpy::ordered(header, bytes))
 }
 
 fn header(reader: &mut impl Read) -> std::result::Result<Header, String> {
@@ -59,7 +58,7 @@ fn header(reader: &mut impl Read) -> std::result::Result<Header, String> {
     };
     let shape: std::result::Result<Vec<usize>, String> =
         (0..dimensions).map(|_| Ok(u32::from_be_bytes(number()?) as usize)).collect();
-    Ok(Header { kind, is_big_endian: true, shape: shape? })
+    Ok(Header { kind, is_big_endian: true, is_column_major: false, shape: shape? })
 }
 
 fn wrong(path: &Path, message: &str) -> PluginError {

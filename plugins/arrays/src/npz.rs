@@ -20,7 +20,7 @@ pub struct Options {
     /// File in dataset_dir, in which {split} may stand for the split, or a file each under train, val and test; without
     /// {split}, one file holds all splits.
     pub file: Names,
-    /// The array of images, [N, H, W] or [N, H, W, C], of uint8, uint16, or float32 from 0 to 1; without it, images, or
+    /// The array of images, [N, H, W] or [N, H, W, C], of uint8, uint16, or float16 or float32 from 0 to 1; without it, images, or
     /// {split}_images in a file that holds all splits.
     pub images: Option<Names>,
     /// The array of labels, [N] class numbers or [N, classes] of 0 and 1; without it, labels or {split}_labels where there
@@ -158,7 +158,7 @@ impl Archive {
         self.with(array, |reader| numpy::header(reader))
     }
 
-    /// The header and all values, little-endian.
+    /// All values and their header, ordered.
     fn read(&mut self, array: &str) -> Result<(Header, Vec<u8>)> {
         self.with(array, |reader| {
             let header = numpy::header(reader)?;
@@ -173,8 +173,7 @@ impl Archive {
                 let (found, shape) = (bytes.len(), header.dimensions());
                 return Err(format!("of {shape} has {found} bytes or more, expected {expected}"));
             }
-            let bytes = numpy::little_endian(&header, bytes);
-            Ok((header, bytes))
+            Ok(numpy::ordered(header, bytes))
         })
     }
 

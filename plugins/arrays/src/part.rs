@@ -99,9 +99,9 @@ impl Part {
         let bit_depth = match images.kind {
             Kind::Unsigned(1) => 8,
             Kind::Unsigned(2) => 16,
-            Kind::Float(4) => 32,
+            Kind::Float(2 | 4) => 32,
             kind => {
-                let message = "expected uint8, uint16, or float32 from 0 to 1 (`.astype(…)`)";
+                let message = "expected uint8, uint16, or float16 or float32 from 0 to 1 (`.astype(…)`)";
                 return Err(format!("has values of kind {kind:?}, {message}"));
             }
         };

@@ -1,21 +1,11 @@
-//! Images all of whose pixels are equal as they are shown, and what makes them so.
+//! What makes all pixels of an image equal as they are shown.
 
 use crate::codec::Stored;
 use crate::layout::Layout;
-use crate::listing::few;
 use crate::options::{Look, Voi};
 use crate::presentation::{Interest, Modality, Presentation};
-use selfsame_plugin_api::Image;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Whether each channel has one value only.
-pub fn is_constant(image: &Image) -> bool {
-    let cell = usize::from(image.bit_depth / 8);
-    let is_flat = |plane: &[u8]| plane.chunks_exact(cell).all(|value| value == &plane[..cell]);
-    image.data.chunks(image.height * image.width * cell).all(is_flat)
-}
+use std::sync::{Mutex, PoisonError};
 
 /// What makes all pixels of an image equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,59 +73,19 @@ impl Cause {
     }
 }
 
-/// The constant images of one split that were read. The first is named at once, and all are counted in the end.
-pub struct Constant {
-    root: Arc<PathBuf>,
-    /// Ids and causes, by the place in the split.
-    images: Mutex<BTreeMap<usize, (String, Cause)>>,
-}
+/// What makes images of a split equal pixels only, by the place of those that were read.
+#[derive(Default)]
+pub struct Causes(Mutex<BTreeMap<usize, Cause>>);
 
-impl Constant {
-    /// None yet.
-    pub fn new(root: Arc<PathBuf>) -> Self {
-        Self { root, images: Mutex::default() }
+impl Causes {
+    /// Of one more image.
+    pub fn add(&self, index: usize, cause: Cause) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(index, cause);
     }
 
-    /// One more, unless it was read before.
-    pub fn add(&self, index: usize, id: String, cause: Cause) {
-        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        if images.is_empty() {
-            let (root, name, advice) = (self.root.display(), cause.name(), cause.advice());
-            tracing::warn!(
-                "{root}/{id}: all its pixels are equal as they are shown, so that nothing can be learnt from them, because of \
-                 {name}; {advice}. Further such images are counted"
-            );
-        }
-        images.insert(index, (id, cause));
-    }
-
-    /// What makes an image constant, if it was read and is.
-    pub fn cause(&self, index: usize) -> Option<Cause> {
-        self.images.lock().unwrap_or_else(PoisonError::into_inner).get(&index).map(|(_, cause)| *cause)
-    }
-
-    /// In words, how many there are for each cause; none where the first was the only one.
-    pub fn summary(&self) -> Option<String> {
-        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut causes: BTreeMap<Cause, Vec<&str>> = BTreeMap::new();
-        for (id, cause) in images.values() {
-            causes.entry(*cause).or_default().push(id);
-        }
-        let said = |(cause, ids): (&Cause, &Vec<&str>)| {
-            format!("because of {}: {}, {}", cause.name(), few(ids), cause.advice())
-        };
-        let causes: Vec<_> = causes.iter().map(said).collect();
-        (images.len() > 1).then(|| {
-            let (count, root) = (images.len(), self.root.display());
-            format!("{root}: {count} images have equal pixels only, as they are shown; {}", causes.join("; "))
-        })
-    }
-}
-
-impl Drop for Constant {
-    fn drop(&mut self) {
-        if let Some(summary) = self.summary() {
-            tracing::warn!("{summary}");
-        }
+    /// Of an image that was read, in words.
+    pub fn of(&self, index: usize) -> Option<String> {
+        let cause = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&index).copied()?;
+        Some(format!("because of {}; {}", cause.name(), cause.advice()))
     }
 }

@@ -1,7 +1,7 @@
 //! Any folder of DICOM files.
 
 use crate::cards;
-use crate::constant::Constant;
+use crate::constant::Causes;
 use crate::found::{Found, contradictions};
 use crate::labels::{self, Marks};
 use crate::listing::{Listing, few, files};
@@ -247,7 +247,7 @@ impl Dataset for DicomFolder {
             samples: own.collect(),
             look: self.options.look.clone(),
             last: Last::default(),
-            constant: Constant::new(Arc::clone(&self.root)),
+            constant: Causes::default(),
         }))
     }
 }

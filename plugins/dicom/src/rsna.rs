@@ -1,7 +1,7 @@
 //! The RSNA Pneumonia Detection Challenge as its users have it on disk.
 
 use crate::cards::{self, DETAILED_CLASSES};
-use crate::constant::Constant;
+use crate::constant::Causes;
 use crate::listing::{entries, few, unreadable};
 use crate::opened::Last;
 use crate::options::{Labels, Rsna};
@@ -254,7 +254,7 @@ impl Dataset for RsnaKaggle {
             samples,
             look: self.options.look.clone(),
             last: Last::default(),
-            constant: Constant::new(Arc::clone(&self.root)),
+            constant: Causes::default(),
         }))
     }
 }

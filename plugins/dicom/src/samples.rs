@@ -1,13 +1,13 @@
 //! One split: which frame of which file each sample is.
 
 use crate::codec;
-use crate::constant::{Cause, Constant, is_constant};
+use crate::constant::{Cause, Causes};
 use crate::guard::caught;
 use crate::header;
 use crate::opened::{Last, Opened};
 use crate::options::Look;
 use crate::render;
-use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets};
+use selfsame_plugin_api::{EQUAL_PIXELS, Image, PluginError, Result, Samples, Targets};
 use selfsame_tables::files::printable;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub struct Frames {
     pub samples: Vec<Sample>,
     pub look: Look,
     pub last: Last,
-    pub constant: Constant,
+    pub constant: Causes,
 }
 
 impl Frames {
@@ -84,9 +84,8 @@ impl Samples for Frames {
             let read = || {
                 let file = self.last.open(&self.root.join(&sample.file))?;
                 let image = render::frame(&file, sample.frame, &self.look)?;
-                if is_constant(&image) {
-                    let cause = Cause::of(&file.stored(sample.frame, self.look.voi())?, &self.look);
-                    self.constant.add(index, id(sample), cause);
+                if image.is_flat() {
+                    self.constant.add(index, Cause::of(&file.stored(sample.frame, self.look.voi())?, &self.look));
                 }
                 Ok(image)
             };
@@ -114,9 +113,7 @@ impl Samples for Frames {
         let sample = self.sample(index)?;
         let file = self.last.open(&self.root.join(&sample.file));
         let mut facts = file.and_then(|file| facts(&file)).map_err(|why| self.wrong(index, sample, &why))?;
-        if let Some(cause) = self.constant.cause(index) {
-            facts.insert("equal pixels as shown".into(), format!("because of {}", cause.name()));
-        }
+        facts.extend(self.constant.of(index).map(|cause| (EQUAL_PIXELS.to_owned(), cause)));
         Ok(facts)
     }
 }

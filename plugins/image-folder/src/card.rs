@@ -6,9 +6,6 @@ use selfsame_plugin_api::images::Form;
 use selfsame_plugin_api::{Card, Task};
 use serde_json::json;
 
-/// The options that say how a file becomes pixels.
-const OF_PIXELS: [&str; 7] = ["channels", "bands", "bit_depth", "value_range", "layout", "pages", "max_pixels"];
-
 /// What is known without reading.
 pub fn before_reading(name: &str) -> Card {
     let mut card = Card::new(name, "Your own images: a folder per class, a folder without classes, or a CSV list")
@@ -23,9 +20,7 @@ pub fn before_reading(name: &str) -> Card {
             "use_random_color": true,
             "random_color": { "brightness": 0.4, "contrast": 0.4 }
         } }))
-        .sample_options(
-            options::known().into_iter().map(|option| option.name).filter(|name| !OF_PIXELS.contains(&name.as_str())),
-        );
+        .sample_options(options::of_samples().into_iter().map(|option| option.name));
     card.options = options::known();
     card
 }

@@ -47,12 +47,17 @@ impl Catalogue {
         }
         let labelling = labels::resolve(&entries, &given, &named).map_err(about)?;
         let catalogue = Self { entries, labelling };
-        let targets = |split| (split, catalogue.labelling.targets_at(&catalogue.places(split)));
-        let targets: Vec<_> = catalogue.splits().into_iter().map(targets).collect();
-        for oddity in oddities(&catalogue.labelling.classes, &targets) {
+        catalogue.warn_of_oddities(&source);
+        Ok(catalogue)
+    }
+
+    /// Says what is odd about the classes and their images; `source` is where they are from.
+    pub fn warn_of_oddities(&self, source: &str) {
+        let targets = |split| (split, self.labelling.targets_at(&self.places(split)));
+        let targets: Vec<_> = self.splits().into_iter().map(targets).collect();
+        for oddity in oddities(&self.labelling.classes, &targets) {
             tracing::warn!("{source}: {oddity}");
         }
-        Ok(catalogue)
     }
 
     /// The splits that have samples, training first.

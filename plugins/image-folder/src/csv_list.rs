@@ -6,6 +6,7 @@ use crate::options::{CsvFiles, Meaning, Options};
 use crate::splits;
 use crate::values::{OneOrMany, Value};
 use selfsame_plugin_api::{PluginError, Result, Services, Split};
+use selfsame_tables::files::printed;
 use selfsame_tables::labels::{is_missing, plain};
 use selfsame_tables::policy::Policy;
 use selfsame_tables::{Column, Row, Table, names, text};
@@ -80,16 +81,22 @@ impl<'a> List<'a> {
         })
     }
 
-    /// The paths that are looked for, the first one first: with `/`, and without each prefix that they begin with.
+    /// The paths that are looked for, the first one first: with `/`, and without each prefix that they begin with. A cell with
+    /// `\xE9` may mean a byte that is no UTF-8, or a folder `xE9` of a system with backslashes.
     fn listed_paths(&self, row: &Row) -> Result<Vec<String>> {
-        let cell = row.cell(self.path).replace('\\', "/");
+        let cell = row.cell(self.path);
         if cell.is_empty() {
             return Err(self.table.wrong(row.line, &format!("`{}` is empty", self.table.name(self.path))));
         }
         let prefixes = self.options.strip_prefix.as_ref().map_or(&[][..], OneOrMany::as_slice);
-        let stripped = prefixes.iter().filter_map(|prefix| cell.strip_prefix(prefix.as_str()));
-        let stripped: Vec<_> = stripped.map(|rest| rest.trim_start_matches('/').to_string()).collect();
-        Ok(if stripped.is_empty() { vec![cell] } else { stripped })
+        let as_printed = printed(cell).is_some().then(|| cell.to_owned());
+        let mut paths = Vec::new();
+        for cell in as_printed.into_iter().chain([cell.replace('\\', "/")]) {
+            let stripped = prefixes.iter().filter_map(|prefix| cell.strip_prefix(prefix.as_str()));
+            let stripped: Vec<_> = stripped.map(|rest| rest.trim_start_matches('/').to_string()).collect();
+            paths.extend(if stripped.is_empty() { vec![cell] } else { stripped });
+        }
+        Ok(paths)
     }
 
     /// The labels that hold; none when the row is to be left out.

@@ -53,7 +53,7 @@ impl Dataset for ImageFolder {
             return Err(PluginError::data(format!("{}: {message}", self.root.display())));
         }
         let catalogue = Catalogue::read(&self.root, &self.options, services)?;
-        let (form, nominal_size) = form::decide(&catalogue.entries, &self.options.of_pixels(), services)?;
+        let (form, nominal_size) = form::decide(&catalogue.entries, &self.options.of_pixels, services)?;
         let contents = Contents { catalogue, form, nominal_size };
         *self.contents.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(contents));
         Ok(())

@@ -2,7 +2,7 @@
 
 use selfsame_plugin_api::images::{Content, FIRST};
 use selfsame_plugin_api::{PluginError, Result, Services};
-use selfsame_tables::files::{LeftOut, Links, printable};
+use selfsame_tables::files::{LeftOut, Links, printable, printed};
 use selfsame_tables::{hints, names};
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -183,12 +183,13 @@ impl<'a> Finder<'a> {
     }
 
     /// Where the image `listed` lies: at that path below the root or one of the folders, or, for a mere file name, with or without its
-    /// ending, in any folder below it. None when it is nowhere.
+    /// ending, in any folder below it. None when it is nowhere. Bytes that are no UTF-8 may be written as [`id_below`] writes them.
     ///
     /// # Errors
     /// Several files of that name, or folders that cannot be read.
     pub fn find(&self, listed: &str, services: &dyn Services) -> Result<Option<PathBuf>> {
-        if let Some(path) = self.bases.iter().map(|base| base.join(listed)).find(|path| path.is_file()) {
+        let at = |path: &Path| self.bases.iter().map(|base| base.join(path)).find(|path| path.is_file());
+        if let Some(path) = at(Path::new(listed)).or_else(|| at(&printed(listed)?)) {
             return Ok(Some(path));
         }
         if listed.contains('/') || listed.is_empty() {

@@ -2,39 +2,68 @@
 
 use crate::entry::Entry;
 use crate::values::Ranges;
-use selfsame_plugin_api::images::{self, Form, Header, Layout, Pages, Shape};
+use schemars::JsonSchema;
+use selfsame_plugin_api::images::{self, Form, Header, Kind, Layout, Pages, Shape};
 use selfsame_plugin_api::{PluginError, Result, Services};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Files whose headers are read.
 const LOOKED_AT: usize = 256;
-/// Colour files that are decoded to see whether they are coloured.
+/// Files that are decoded to see whether they are coloured, or how bright those of 16 bits are.
 const DECODED: usize = 32;
+/// Of 65535, what the brightest of images that are nearly black have.
+const DARK: f64 = 8191.0;
 /// The most channels that are believed.
 const MOST_CHANNELS: usize = 4096;
 /// The largest number of pixels that can be asked for; a pixel takes up to 8 bytes while it is decoded.
 const MOST_PIXELS: u64 = 1 << 32;
 
-/// What the user says about how files become pixels.
-#[derive(Debug, Clone, Copy)]
-pub struct OfPixels<'a> {
+/// What the user says about how files become pixels: options of every data set of image files.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct OfPixels {
+    /// Channels of all images: 1 (grey), 3 (colour), or the number that all have; without it, 1 when the images looked at are
+    /// grey, 3 when they are coloured, else what they have.
     pub channels: Option<usize>,
-    pub bands: &'a [usize],
+    /// The channels that are taken, numbered from 1, in this order, as [4, 3, 2]; without it, all.
+    pub bands: Vec<usize>,
+    /// Bits of all images, 8 or 16; without it, 16 when there are images with 16 bits or `value_range` is set, else 8.
     pub bit_depth: Option<u8>,
-    pub value_range: &'a Ranges,
+    /// The values that become black and white, [lowest, highest], or a list of such pairs, one for each channel; needed by
+    /// float16, float32, float64, signed and 32-bit values.
+    pub value_range: Ranges,
+    /// Where channels of NumPy arrays stand; auto is at the shorter one of the first and the last axis.
     pub layout: Layout,
+    /// Whether the first of a TIFF file's pages is the image, or each page one of its channels.
     pub pages: Pages,
+    /// Pixels (width × height) of the largest image that is accepted.
+    #[schemars(range(min = 1, max = 4_294_967_296_u64))]
     pub max_pixels: u64,
 }
 
-impl OfPixels<'_> {
+impl Default for OfPixels {
+    fn default() -> Self {
+        Self {
+            channels: None,
+            bands: Vec::new(),
+            bit_depth: None,
+            value_range: Ranges::default(),
+            layout: Layout::default(),
+            pages: Pages::default(),
+            max_pixels: images::MAX_PIXELS,
+        }
+    }
+}
+
+impl OfPixels {
     /// The form as far as it is asked for; channels and depth that are not are 1 and 8.
     ///
     /// # Errors
     /// A value that cannot be, or options that do not go together.
     pub fn form(&self) -> Result<Form> {
         let wrong = |message: String| Err(PluginError::configuration(message));
-        let bands = self.bands;
+        let bands = &self.bands;
         if let Some(channels) = self.channels.filter(|channels| !(1..=MOST_CHANNELS).contains(channels)) {
             return wrong(format!("option `channels` = {channels}, expected 1 to {MOST_CHANNELS}"));
         }
@@ -59,7 +88,7 @@ impl OfPixels<'_> {
             channels_are_asked: channels.is_some(),
             depth_is_asked: bit_depth.is_some(),
             max_pixels: pixels,
-            bands: bands.to_vec(),
+            bands: bands.clone(),
             value_range,
             layout: self.layout,
             pages: self.pages,
@@ -107,9 +136,30 @@ pub fn decide(entries: &[Entry], asked: &OfPixels, services: &dyn Services) -> R
         return Err(PluginError::data(format!("{}: {cause}", first.id)));
     }
     let is_coloured = !form.channels_are_asked && is_coloured(&looked, &form, services)?;
+    if form.value_range.is_empty() {
+        let wide: Vec<&Entry> =
+            looked.iter().filter(|(_, looked)| looked.header.kind == Kind::U16).map(|(entry, _)| *entry).collect();
+        let some = (0..wide.len().min(DECODED)).map(|place| wide[place * wide.len() / wide.len().min(DECODED)]);
+        warn_of_dark(some.filter_map(|entry| images::extent(&entry.path, &form).ok().flatten()));
+    }
     let looked: Vec<Looked> = looked.into_iter().map(|(_, looked)| looked).collect();
     let form = settled(form, &looked, is_coloured)?;
     Ok((form, most_common(looked.iter().map(|looked| looked.header.size))))
+}
+
+/// Says where images of 16 bits, whose lowest and highest values these are, are all nearly black: those of 12 bits, say.
+pub fn warn_of_dark(extents: impl Iterator<Item = (f64, f64)>) {
+    let highest: Vec<f64> = extents.map(|(_, highest)| highest).collect();
+    let (count, highest) = (highest.len(), highest.into_iter().fold(0.0, f64::max));
+    if count == 0 || highest > DARK {
+        return;
+    }
+    // The largest number of as many bits.
+    let white = ((highest as u64 + 1).next_power_of_two() - 1).max(1);
+    tracing::warn!(
+        "the images of 16 bits that were looked at have values up to {highest} of 65535, so that they are nearly black; where \
+         {white} is white, set dataset.options.value_range to [0, {white}]"
+    );
 }
 
 /// Whether no image can be read without a range of values.

@@ -6,6 +6,7 @@ mod csv_list;
 mod dataset;
 mod entry;
 mod file_index;
+mod flat;
 mod form;
 mod groups;
 mod labels;

@@ -1,10 +1,9 @@
 //! `dataset.options`: what can be written, and which of it goes together.
 
 use crate::form::OfPixels;
-use crate::values::{OneOrMany, PerSplit, Ranges, Value};
+use crate::values::{OneOrMany, PerSplit, Value};
 use regex::Regex;
-use selfsame_plugin_api::images::{self, Layout, Pages};
-use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
+use selfsame_plugin_api::{OptionSpec, PluginError, Result, option_specs, parse_options};
 use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -72,13 +71,8 @@ pub struct Options {
     pub group_pattern: Option<Pattern>,
     /// Groups in several splits; skipped samples are those outside of test, else validation.
     pub group_overlap: Policy,
-    pub channels: Option<usize>,
-    pub bands: Vec<usize>,
-    pub bit_depth: Option<u8>,
-    pub value_range: Ranges,
-    pub layout: Layout,
-    pub pages: Pages,
-    pub max_pixels: Option<u64>,
+    #[serde(flatten)]
+    pub of_pixels: OfPixels,
 }
 
 /// One list, or one for each split.
@@ -104,8 +98,13 @@ impl TryFrom<String> for Pattern {
     }
 }
 
-/// The known options.
+/// The known options: which samples there are, then how files become pixels.
 pub fn known() -> Vec<OptionSpec> {
+    [of_samples(), option_specs::<OfPixels>()].concat()
+}
+
+/// Options that say which samples there are.
+pub fn of_samples() -> Vec<OptionSpec> {
     let spec = OptionSpec::new;
     vec![
         spec("csv", "CSV file in dataset_dir that lists the images, or one file each under `train`, `val` and `test`."),
@@ -141,28 +140,6 @@ pub fn known() -> Vec<OptionSpec> {
             "group_overlap",
             "Patients in several splits: `stop` (default), or `skip` their images in all but the last split.",
         ),
-        spec(
-            "channels",
-            "1 (grey), 3 (colour), or the number that all files have; default: 1 when the images are grey, 3 when they are \
-             coloured, else what the files have.",
-        ),
-        spec("bands", "The channels that are taken, numbered from 1, in this order, as [4, 3, 2]; default: all."),
-        spec("bit_depth", "8 or 16; default: 16 when there are images with 16 bits or `value_range` is set, else 8."),
-        spec(
-            "value_range",
-            "The values that become black and white, [lowest, highest], or a list of such pairs, one for each channel; needed \
-             by float32, float64, signed and 32-bit values.",
-        ),
-        spec(
-            "layout",
-            "Channels of NumPy arrays stand first (`channels_first`) or last (`channels_last`); default `auto`: at the \
-             shorter one of these axes.",
-        ),
-        spec(
-            "pages",
-            "Of a TIFF file's pages the first one is the image (`first`, the default), or each is one of its channels (`channels`).",
-        ),
-        spec("max_pixels", "Pixels (width × height) of the largest image that is accepted; default 100000000."),
     ]
 }
 
@@ -189,19 +166,6 @@ impl Options {
         files.join(" and ")
     }
 
-    /// How files become pixels.
-    pub fn of_pixels(&self) -> OfPixels<'_> {
-        OfPixels {
-            channels: self.channels,
-            bands: &self.bands,
-            bit_depth: self.bit_depth,
-            value_range: &self.value_range,
-            layout: self.layout,
-            pages: self.pages,
-            max_pixels: self.max_pixels.unwrap_or(images::MAX_PIXELS),
-        }
-    }
-
     /// Whether the options name this label as a class, whatever else it could mean.
     pub fn names_class(&self, label: &str) -> bool {
         self.classes.iter().chain(&self.positive_labels).any(|named| named.0 == label)
@@ -216,7 +180,7 @@ impl Options {
 
     fn check_values(&self) -> Result<()> {
         let wrong = |message: String| Err(PluginError::configuration(message));
-        self.of_pixels().form()?;
+        self.of_pixels.form()?;
         if self.label_separator.as_deref() == Some("") {
             return wrong("option `label_separator` is empty, expected a text such as `|`".into());
         }

@@ -2,6 +2,7 @@
 
 use crate::catalogue::Catalogue;
 use crate::entry::Entry;
+use crate::flat::Flat;
 use selfsame_plugin_api::images::{self, Form};
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Split, Targets};
 use sha2::{Digest, Sha256};
@@ -15,6 +16,7 @@ pub struct FolderSamples {
     targets: Targets,
     form: Form,
     fingerprint: String,
+    flat: Flat,
 }
 
 impl FolderSamples {
@@ -26,7 +28,7 @@ impl FolderSamples {
         let places = catalogue.places(split);
         let entries: Vec<Entry> = places.iter().map(|&place| catalogue.entries[place].clone()).collect();
         let fingerprint = fingerprint(&entries, &form)?;
-        Ok(Self { targets: catalogue.labelling.targets_at(&places), entries, form, fingerprint })
+        Ok(Self { targets: catalogue.labelling.targets_at(&places), entries, form, fingerprint, flat: Flat::default() })
     }
 
     fn entry(&self, index: usize) -> Result<&Entry> {
@@ -77,7 +79,9 @@ impl Samples for FolderSamples {
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
         let read = |&index: &usize| {
             let entry = self.entry(index)?;
-            images::read(&entry.path, &self.form).map_err(|cause| failure(index, entry, &cause))
+            let image = images::read(&entry.path, &self.form).map_err(|cause| failure(index, entry, &cause))?;
+            self.flat.note(index, &image);
+            Ok(image)
         };
         indices.iter().map(read).collect()
     }
@@ -103,6 +107,7 @@ impl Samples for FolderSamples {
             ("colour type", colours),
             ("orientation", header.orientation.to_string()),
         ];
-        Ok(facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+        let flat = self.flat.fact(index, &self.form, || images::is_flat(&entry.path, &self.form));
+        Ok(facts.into_iter().map(|(name, value)| (name.to_string(), value)).chain(flat).collect())
     }
 }

@@ -15,7 +15,7 @@ const SMALL_OF_AVERAGE: f64 = 0.5;
 pub fn oddities(classes: &[String], splits: &[(Split, Targets)]) -> Vec<String> {
     let counted: Vec<_> =
         splits.iter().filter_map(|(split, targets)| Some((*split, counts(classes.len(), targets)?))).collect();
-    let mut lines: Vec<String> = twins(classes).into_iter().collect();
+    let mut lines: Vec<String> = twins(classes).into_iter().chain(placeholders(classes)).collect();
     let named = |is_meant: &dyn Fn(usize) -> bool| -> Vec<&String> {
         classes.iter().enumerate().filter(|(class, _)| is_meant(*class)).map(|(_, name)| name).collect()
     };
@@ -45,19 +45,47 @@ pub fn oddities(classes: &[String], splits: &[(Split, Targets)]) -> Vec<String> 
     lines
 }
 
-/// Classes whose names differ in upper and lower case, or in leading zeros: most likely one class that is written in two ways.
+/// Classes whose names differ in upper and lower case, or in how a number is written: most likely one class that is written in two
+/// ways.
 fn twins(classes: &[String]) -> Option<String> {
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for class in classes {
-        let is_number = class.bytes().all(|byte| byte.is_ascii_digit());
-        let form = if is_number { class.trim_start_matches('0').to_owned() } else { class.to_lowercase() };
+        let number = class.parse::<f64>().ok().filter(|number| number.is_finite());
+        let form = number.map_or_else(|| class.to_lowercase(), |number| number.to_string());
         alike.entry(form).or_default().push(class);
     }
     let pairs: Vec<String> =
         alike.into_values().filter(|names| names.len() > 1).map(|names| names.join("` and `")).collect();
-    let what =
-        "classes whose names differ only in upper and lower case or in leading zeros, and are classes of their own";
+    let what = "classes whose names differ only in upper and lower case or in how a number is written, such as leading zeros, and \
+         are classes of their own";
     (!pairs.is_empty()).then(|| format!("{what}: {}", names::some_of(&pairs)))
+}
+
+/// Classes that are called as what programs and people write where there is no label.
+fn placeholders(classes: &[String]) -> Option<String> {
+    const WORDS: [&str; 14] = [
+        "-",
+        "--",
+        "?",
+        ".",
+        "_",
+        "*",
+        "unknown",
+        "unlabeled",
+        "unlabelled",
+        "undefined",
+        "missing",
+        "not available",
+        "tbd",
+        "n.a.",
+    ];
+    let is_one = |class: &&String| {
+        let nines = class.strip_prefix('-').is_some_and(|rest| rest == "1" || rest.bytes().all(|byte| byte == b'9'));
+        (nines && class.len() > 1) || WORDS.contains(&class.to_lowercase().as_str())
+    };
+    let found: Vec<&String> = classes.iter().filter(is_one).collect();
+    let what = "classes whose names are often written where there is no label; leave such rows out if these are none";
+    (!found.is_empty()).then(|| format!("{what}: {}", names::some_of(&found)))
 }
 
 struct Counts {
@@ -173,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn classes_that_may_stand_for_no_label_are_named() {
+        let said = |classes: &[&str]| oddities(&classes.iter().map(|name| name.to_string()).collect::<Vec<_>>(), &[]);
+        for word in ["-", "?", "Unknown", "-1", "-9", "-999", "missing"] {
+            let lines = said(&["0", "1", word]);
+            assert!(lines.len() == 1 && lines[0].ends_with(&format!("these are none: `{word}`")), "{lines:?}");
+        }
+        assert_eq!(said(&["0", "1", "-2", "9", "no finding", "x-ray", "minus-1"]), [""; 0]);
+    }
+
+    #[test]
     fn classes_that_are_written_in_two_ways_are_named() {
         let said = |classes: &[&str]| oddities(&classes.iter().map(|name| name.to_string()).collect::<Vec<_>>(), &[]);
         for (classes, pair) in [
@@ -181,6 +219,9 @@ mod tests {
             (&["0", "00", "1"], Some("`0` and `00`")),
             (&["1", "10", "2"], None),
             (&["v01", "v1"], None),
+            (&["+1", "1"], Some("`+1` and `1`")),
+            (&["1e0", "1", "2.5"], Some("`1e0` and `1`")),
+            (&["inf", "INF"], Some("`inf` and `INF`")),
         ] {
             let lines = said(classes);
             assert_eq!(lines.len(), usize::from(pair.is_some()), "{lines:?}");

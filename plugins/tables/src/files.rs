@@ -2,7 +2,9 @@
 
 use crate::names;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// Endings of files that nobody takes for images.
@@ -51,6 +53,25 @@ pub fn printable(path: &Path) -> String {
         }
     }
     text
+}
+
+/// The path that [`printable`] writes so, where a byte of it is written as `\xE9`; none for other texts.
+pub fn printed(text: &str) -> Option<PathBuf> {
+    let (mut bytes, mut rest, mut has_any) = (Vec::with_capacity(text.len()), text.as_bytes(), false);
+    while let [first, after @ ..] = rest {
+        let byte = match rest {
+            [b'\\', b'x', high, low, ..] => hexadecimal(*high).zip(hexadecimal(*low)),
+            _ => None,
+        };
+        has_any |= byte.is_some();
+        bytes.push(byte.map_or(*first, |(high, low)| high << 4 | low));
+        rest = if byte.is_some() { &rest[4..] } else { after };
+    }
+    has_any.then(|| PathBuf::from(OsString::from_vec(bytes)))
+}
+
+fn hexadecimal(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|digit| digit as u8)
 }
 
 /// Files that are left out, counted by their endings.
@@ -181,6 +202,14 @@ mod tests {
         let names: [&[u8]; 7] = [b"\xe8", b"\\xE8", b"\\x5CxE8", b"\\x5Cx5CxE8", b"\\\xe8", b"\\\\xE8", b"\\xE\xe8"];
         let all: std::collections::BTreeSet<String> = names.iter().map(|name| printed(name)).collect();
         assert_eq!(all.len(), names.len(), "{all:?}");
+        // What is printed so is found again.
+        for name in [&names[..], &[b"a/film\xe8.dcm"]].concat() {
+            let path = Path::new(OsStr::from_bytes(name));
+            assert_eq!(super::printed(&printable(path)).as_deref(), Some(path));
+        }
+        for text in ["a/b.png", "x-ray\\y", "\\xG0", "\\x1"] {
+            assert_eq!(super::printed(text), None, "{text}");
+        }
         assert!(all.contains("\\x5CxE8"));
     }
 

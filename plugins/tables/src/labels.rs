@@ -8,14 +8,19 @@ const MISSING: [&str; 14] = [
     "", "nan", "-nan", "na", "n/a", "none", "null", "<na>", "#n/a", "#na", "#n/a n/a", "-1.#ind", "1.#qnan", "-1.#qnan",
 ];
 
-/// A cell without surrounding blanks, whole numbers without a fraction (`1.0` and `1.00e+00` are `1`), `True` and `FALSE` in
+/// A cell without surrounding blanks and signs that nobody sees, whole numbers without a fraction (`1.0` and `1.00e+00` are `1`), `True` and `FALSE` in
 /// small letters: programs write the same value in all these ways.
 pub fn plain(text: &str) -> Cow<'_, str> {
-    let text = text.trim();
+    let text = text.trim_matches(is_unseen);
     if is_truth(text) {
         return text.to_ascii_lowercase().into();
     }
     whole(text).unwrap_or(text.into())
+}
+
+/// Blanks, and what shows nothing at all: zeros of C, joiners, marks of a byte order.
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\0' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 /// A whole number that is written with a point.
@@ -86,6 +91,8 @@ mod tests {
         for (written, expected) in [
             (" 1.0", "1"),
             ("1\u{a0}", "1"),
+            ("\u{feff}cat\u{200b}", "cat"),
+            ("1\0", "1"),
             ("1.", "1"),
             ("-1.000", "-1"),
             ("-0.0", "0"),

@@ -45,6 +45,9 @@ pub fn bytes(file: &Path) -> Result<Vec<u8>> {
     if is_utf16(&bytes) {
         return Err(wrong(file, "this is UTF-16; save the file as UTF-8 (in Excel: CSV UTF-8)"));
     }
+    if let Some(kind) = other_kind(&bytes) {
+        return Err(wrong(file, &format!("this is {kind}")));
+    }
     if bytes.starts_with("\u{feff}".as_bytes()) {
         bytes.drain(..3);
     }
@@ -60,6 +63,21 @@ pub fn set_by(error: PluginError, option: &str, written: &str) -> PluginError {
     PluginError { message: format!("{} (dataset.options.{option} is `{written}`)", error.message), ..error }
 }
 
+/// What a file is that is called a list and is none, and what to do.
+fn other_kind(bytes: &[u8]) -> Option<&'static str> {
+    let first = bytes[..bytes.len().min(256)].trim_ascii_start().to_ascii_lowercase();
+    let kinds: [(&[u8], &str); 7] = [
+        (b"pk\x03\x04", "a zip archive, as Excel's workbooks are; save the table as CSV, or unpack it"),
+        (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save the table as CSV"),
+        (b"\x1f\x8b", "compressed (gzip); unpack it"),
+        (b"par1", "a Parquet file; dataset.name Parquet reads these"),
+        (b"%pdf", "a PDF document; a CSV file is needed"),
+        (b"<!doctype", "a web page; download the list itself"),
+        (b"<html", "a web page; download the list itself"),
+    ];
+    kinds.iter().find(|(start, _)| first.starts_with(start)).map(|(_, kind)| *kind)
+}
+
 /// By its mark, or by the zeros between its first letters.
 fn is_utf16(bytes: &[u8]) -> bool {
     matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [1..=255, 0, 1..=255, 0, ..] | [0, 1..=255, 0, 1..=255, ..])
@@ -67,4 +85,28 @@ fn is_utf16(bytes: &[u8]) -> bool {
 
 fn wrong(file: &Path, what: &str) -> PluginError {
     PluginError::data(format!("{}: {what}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_no_lists_are_called_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("list.csv");
+        for (bytes, part) in [
+            (&b"PK\x03\x04..."[..], "Excel's workbooks"),
+            (b"\x1f\x8b\x08...", "gzip"),
+            (b"PAR1...", "Parquet"),
+            (b"\n <!DOCTYPE html><html>", "a web page"),
+            (b"a\0,\0b\0", "UTF-16"),
+        ] {
+            std::fs::write(&file, bytes).unwrap();
+            let error = read(&file).unwrap_err().message;
+            assert!(error.contains("list.csv: this is") && error.contains(part), "{error}");
+        }
+        std::fs::write(&file, "\u{feff}path,label\nPK,1\n").unwrap();
+        assert_eq!(read(&file).unwrap(), "path,label\nPK,1\n");
+    }
 }

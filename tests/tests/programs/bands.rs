@@ -96,6 +96,11 @@ fn operations_on_colours_are_refused_by_name() {
         let train = format!("train {SMALL} --set dataset.dataset_dir=tiles --set {key}=true --output-dir run");
         sandbox.run(&train).failed(2, &[key, part]);
     }
+    // All that has to be switched off is named at once.
+    let small =
+        SMALL.replace("--set augmentation.use_random_color=false", "--set augmentation.use_random_grayscale=true");
+    let train = format!("train {small} --set dataset.dataset_dir=tiles --output-dir run");
+    sandbox.run(&train).failed(2, &["augmentation.use_random_color: ", "and augmentation.use_random_grayscale too"]);
 }
 
 #[test]

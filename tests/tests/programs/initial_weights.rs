@@ -55,7 +55,11 @@ fn weights_that_do_not_fit_end_the_run_before_it_begins() {
     train("resnet20", file, "a").failed(2, &[file, "it lacks", "layer1.1.conv1.weight", "encoder_name"]);
     train("resnet8", "absent.safetensors", "b").failed(3, &["absent.safetensors", "train.self_supervision.init"]);
     std::fs::write(sandbox.path("old.pth"), b"PK\x03\x04...").unwrap();
-    train("resnet8", "old.pth", "c").failed(3, &["old.pth", "python3 -c", "old.safetensors"]);
+    let ran = train("resnet8", "old.pth", "c")
+        .failed(3, &["old.pth", "python3 -c", "`train.self_supervision.init` is old.pth"]);
+    // The line for a shell has nothing behind it.
+    let line = ran.stderr.lines().find(|line| line.trim_start().starts_with("python3 -c")).unwrap();
+    assert!(line.ends_with(" old.pth old.safetensors"), "{line}");
     for folder in ["a", "b", "c"] {
         assert!(!sandbox.path(folder).join("metrics.jsonl").exists(), "{folder}");
     }
@@ -151,10 +155,31 @@ fn given_weights_are_embedded_evaluated_and_exported_without_a_run() {
         ("evaluate run --config own.yaml", &["--init"]),
         ("evaluate", &["RUN"]),
         ("evaluate --init given.safetensors --config own.yaml --untrained", &["--untrained"]),
+        ("embed --init given.safetensors --config own.yaml --untrained --split val --out e.npy", &["--untrained"]),
         ("export run --out e.pt --set train.device=cpu", &["--set train.device=cpu"]),
     ] {
         sandbox.run(arguments).failed(2, parts);
     }
     let other = "embed --init given.safetensors --config own.yaml --set train.self_supervision.encoder_name=resnet20";
     sandbox.run(&format!("{other} --split val --out e.npy")).failed(2, &["--init", "it lacks", "encoder_name"]);
+}
+
+#[test]
+fn a_runs_encoder_is_embedded_as_it_was_before_training() {
+    let sandbox = Sandbox::new();
+    let train = format!("train {TINY} --set scheduler.epochs=1");
+    sandbox.run(&format!("{train} --output-dir run")).succeeded();
+    let embedded = |of: &str, name: &str| {
+        sandbox.run(&format!("embed {of} --split val --out {name}.npy")).succeeded();
+        std::fs::read(sandbox.path(&format!("{name}.npy"))).unwrap()
+    };
+    let (before, after) = (embedded("run --untrained", "before"), embedded("run", "after"));
+    assert_ne!(before, after);
+    // A longer run of this seed begins at the same weights, and a run from given ones began at these.
+    sandbox.run(&format!("{train} --set scheduler.epochs=2 --output-dir other")).succeeded();
+    assert!(embedded("other --untrained", "other") == before);
+    std::fs::copy(sandbox.path("run/encoder.safetensors"), sandbox.path("given.safetensors")).unwrap();
+    let given = format!("{train} --set train.self_supervision.init=given.safetensors --output-dir second");
+    sandbox.run(&given).succeeded();
+    assert!(embedded("second --untrained", "second") == after);
 }

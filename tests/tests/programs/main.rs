@@ -34,6 +34,7 @@ mod provenance;
 mod resume;
 mod runs;
 mod save_now;
+mod silent;
 mod startup;
 mod train;
 mod watching;

@@ -76,8 +76,8 @@ pub struct KnnConfig {
     /// Neighbours, at least 1.
     #[schemars(range(min = 1))]
     pub k: usize,
-    /// Temperature of the votes, above 0.
-    #[schemars(extend("exclusiveMinimum" = 0))]
+    /// Temperature of the votes, at least 0.001.
+    #[schemars(range(min = 0.001))]
     pub temperature: f64,
     /// Measure after every Nth epoch, besides the untrained encoder and the last epoch, which are always measured; 0
     /// measures only these two.

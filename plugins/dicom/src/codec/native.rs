@@ -19,14 +19,20 @@ pub fn decode(bytes: Vec<u8>, layout: &Layout, coding: Coding) -> Result<Stored,
 
 /// The stored bits of each cell.
 pub fn cells(bytes: &[u8], layout: &Layout, coding: Coding) -> Result<Vec<i32>, String> {
-    let shift = layout.high + 1 - layout.stored;
+    let bytewise = || bytes.iter().map(|&byte| u32::from(byte));
+    let short = || bytes.chunks_exact(2).map(|two| u32::from(coding.u16([two[0], two[1]])));
+    let long = || bytes.chunks_exact(4).map(|four| coding.u32([four[0], four[1], four[2], four[3]]));
+    let shift = match layout.allocated {
+        8 => shift(layout, bytewise()),
+        16 => shift(layout, short()),
+        _ => shift(layout, long()),
+    };
     let cell = |value: u32| extend(value >> shift, layout.stored, layout.signed);
     match layout.allocated {
-        8 => Ok(bytes.iter().map(|&byte| cell(byte.into())).collect()),
-        16 => Ok(bytes.chunks_exact(2).map(|two| cell(coding.u16([two[0], two[1]]).into())).collect()),
+        8 => Ok(bytewise().map(cell).collect()),
+        16 => Ok(short().map(cell).collect()),
         _ => {
-            let wide = bytes.chunks_exact(4).map(|four| coding.u32([four[0], four[1], four[2], four[3]]));
-            let values = wide.map(|value| {
+            let values = long().map(|value| {
                 let value = cell(value);
                 (layout.signed || value >= 0).then_some(value)
             });
@@ -35,6 +41,18 @@ pub fn cells(bytes: &[u8], layout: &Layout, coding: Coding) -> Result<Vec<i32>, 
                 .ok_or_else(|| "has unsigned samples beyond 2³¹ − 1, which are not read".into())
         }
     }
+}
+
+/// How many bits lie below the stored ones. A header that puts them at the top of cells of which none uses the top, but some the
+/// bottom, is wrong: they lie at the bottom.
+fn shift(layout: &Layout, cells: impl Iterator<Item = u32>) -> u32 {
+    let shift = layout.high + 1 - layout.stored;
+    if shift == 0 {
+        return 0;
+    }
+    let used = cells.fold(0, |used, cell| used | cell);
+    let is_at_the_bottom = used >> layout.stored == 0 && used & ((1 << shift) - 1) != 0;
+    if is_at_the_bottom { 0 } else { shift }
 }
 
 /// From colour by colour to pixel by pixel.

@@ -144,6 +144,20 @@ fn unused_high_bits_are_not_part_of_a_sample() {
 }
 
 #[test]
+fn bits_at_the_top_of_their_cells_are_read_and_a_header_that_only_says_so_is_not_believed() {
+    let mut picture = Picture::grey(1, 2, 16, vec![0x123, 0xfff]);
+    picture.stored = 12;
+    let mut file = picture.file(LITTLE, &[]);
+    let high = [0x28, 0, 2, 1, b'U', b'S', 2, 0];
+    let at = file.windows(8).position(|part| part == high).unwrap();
+    file[at + 8] = 15;
+    assert_eq!(samples(&file, 0).unwrap(), [0x123, 0xfff]);
+    let end = file.len();
+    file[end - 4..].copy_from_slice(&[0x30, 0x12, 0xf0, 0xff]);
+    assert_eq!(samples(&file, 0).unwrap(), [0x123, 0xfff]);
+}
+
+#[test]
 fn each_frame_is_read_by_its_number() {
     let mut picture = Picture::grey(2, 2, 16, vec![1, 2, 3, 4, 5, 6, 7, 8]);
     picture.frames = 2;

@@ -264,7 +264,7 @@ fn attributes_that_do_not_matter_for_the_pixels_do_not_stop_them() {
         let levels = read(0x0028_0008, element(little, 0x0028_0008, b"IS", frames.as_bytes()));
         assert_eq!(levels, Ok((LEVELS.to_vec(), String::new())), "{frames}");
     }
-    for high in [0, 7, 10, 16, 99] {
+    for high in [0, 7, 10, 15, 16, 99] {
         assert_eq!(
             read(0x0028_0102, element(little, 0x0028_0102, b"US", &number(little, high))).unwrap().0,
             LEVELS,

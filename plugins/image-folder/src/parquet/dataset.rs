@@ -7,10 +7,11 @@ use super::rows::Rows;
 use super::samples::{ParquetSamples, Place, fingerprint};
 use crate::catalogue::Catalogue;
 use crate::entry::{Entry, Given};
+use crate::flat::Flat;
 use crate::form::{self, Looked, most_common};
 use crate::labels::{self, Named};
 use crate::{card, groups};
-use selfsame_plugin_api::images::{self, Form};
+use selfsame_plugin_api::images::{self, Form, Kind};
 use selfsame_plugin_api::{Card, Dataset, DatasetRequest, PluginError, Result, Samples, Services, Split};
 use selfsame_tables::files::printable;
 use selfsame_tables::policy::Policy;
@@ -123,8 +124,9 @@ impl Parquet {
         };
         let labelling = labels::resolve(&entries, &given, &Named::of_classes(classes)).map_err(about)?;
         let (form, nominal_size) = self.form(&files, services)?;
-        let files = Arc::new(files);
-        Ok(Contents { files, catalogue: Catalogue { entries, labelling }, places, form, nominal_size })
+        let (files, catalogue) = (Arc::new(files), Catalogue { entries, labelling });
+        catalogue.warn_of_oddities(&self.root.display().to_string());
+        Ok(Contents { files, catalogue, places, form, nominal_size })
     }
 
     /// Puts names in the place of class numbers.
@@ -148,9 +150,9 @@ impl Parquet {
 
     /// The form of all images, from some of each file.
     fn form(&self, files: &[Rows], services: &dyn Services) -> Result<(Form, (usize, usize))> {
-        let form = self.options.of_pixels().form()?;
+        let form = self.options.of_pixels.form()?;
         let mut looked: Vec<Looked> = Vec::new();
-        let (mut is_coloured, mut failure, mut first) = (false, None, None);
+        let (mut is_coloured, mut failure, mut first, mut extents) = (false, None, None, Vec::new());
         for (done, file) in files.iter().enumerate() {
             services.items("looking at images", done as u64, Some(files.len() as u64))?;
             for row in 0..file.len.min(LOOKED_AT.div_ceil(files.len())) {
@@ -159,6 +161,9 @@ impl Parquet {
                 let about = |cause: String| format!("{id}: {cause}");
                 let header = file.image(row).map_err(|error| error.message).and_then(|bytes| {
                     let header = images::header_bytes(&bytes, &form).map_err(about)?;
+                    if header.kind == Kind::U16 {
+                        extents.extend(images::extent_bytes(bytes.clone(), &form).ok().flatten());
+                    }
                     is_coloured |= header.colours() == 3 && images::is_grey_bytes(bytes, &form) == Ok(false);
                     Ok(header)
                 });
@@ -175,6 +180,9 @@ impl Parquet {
             return Err(PluginError::data(format!(
                 "none of the images looked at can be read; the first one: {failure}"
             )));
+        }
+        if form.value_range.is_empty() {
+            form::warn_of_dark(extents.into_iter());
         }
         // What the first one lacks, all lack.
         if let (Some((file, row)), true) = (first, form::all_need_a_range(&form, looked.iter()))
@@ -212,6 +220,7 @@ impl Dataset for Parquet {
             targets: contents.catalogue.labelling.targets_at(&chosen),
             fingerprint: fingerprint(&contents.files, &places, &contents.form, &self.options.image_column)?,
             form: contents.form.clone(),
+            flat: Flat::default(),
             files: contents.files.clone(),
             places,
         }))

@@ -1,10 +1,8 @@
 //! `dataset.options` of Parquet files.
 
 use crate::form::OfPixels;
-use crate::values::Ranges;
 use schemars::JsonSchema;
 use selfsame_plugin_api::Split;
-use selfsame_plugin_api::images::{Layout, Pages};
 use serde::{Deserialize, Serialize};
 
 /// The options.
@@ -24,23 +22,8 @@ pub struct Options {
     pub group_column: Option<String>,
     /// Names of the classes in label order; without it, those in the file's metadata, else those that occur, sorted.
     pub classes: Vec<String>,
-    /// Channels of all images: 1 (grey), 3 (colour), or the number that all have; without it, 1 when the images looked at are
-    /// grey, 3 when they are coloured, else what they have.
-    pub channels: Option<usize>,
-    /// The channels that are taken, numbered from 1, in this order, as [4, 3, 2]; without it, all.
-    pub bands: Vec<usize>,
-    /// Bits of all images, 8 or 16; without it, 16 when there are images with 16 bits or `value_range` is set, else 8.
-    pub bit_depth: Option<u8>,
-    /// The values that become black and white, [lowest, highest], or a list of such pairs, one for each channel; needed by
-    /// float32, float64, signed and 32-bit values.
-    pub value_range: Ranges,
-    /// Where channels of NumPy arrays stand; auto is at the shorter one of the first and the last axis.
-    pub layout: Layout,
-    /// Whether the first of a TIFF file's pages is the image, or each page one of its channels.
-    pub pages: Pages,
-    /// Pixels of the largest image that is accepted.
-    #[schemars(range(min = 1, max = 4_294_967_296_u64))]
-    pub max_pixels: u64,
+    #[serde(flatten)]
+    pub of_pixels: OfPixels,
 }
 
 impl Default for Options {
@@ -52,28 +35,7 @@ impl Default for Options {
             split_column: None,
             group_column: None,
             classes: Vec::new(),
-            channels: None,
-            bands: Vec::new(),
-            bit_depth: None,
-            value_range: Ranges::default(),
-            layout: Layout::default(),
-            pages: Pages::default(),
-            max_pixels: selfsame_plugin_api::images::MAX_PIXELS,
-        }
-    }
-}
-
-impl Options {
-    /// How images become pixels.
-    pub fn of_pixels(&self) -> OfPixels<'_> {
-        OfPixels {
-            channels: self.channels,
-            bands: &self.bands,
-            bit_depth: self.bit_depth,
-            value_range: &self.value_range,
-            layout: self.layout,
-            pages: self.pages,
-            max_pixels: self.max_pixels,
+            of_pixels: OfPixels::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One split of Parquet files, opened.
 
 use super::rows::Rows;
+use crate::flat::Flat;
 use selfsame_plugin_api::images::{self, Form};
 use selfsame_plugin_api::{Image, PluginError, Result, Samples, Targets, files};
 use sha2::{Digest, Sha256};
@@ -24,6 +25,7 @@ pub struct ParquetSamples {
     pub targets: Targets,
     pub form: Form,
     pub fingerprint: String,
+    pub flat: Flat,
 }
 
 /// SHA-256 of everything that pixels depend on.
@@ -81,7 +83,10 @@ impl Samples for ParquetSamples {
 
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
         let read = |&index: &usize| {
-            images::read_bytes(self.bytes(index)?, &self.form).map_err(|cause| self.failure(index, &cause))
+            let image = images::read_bytes(self.bytes(index)?, &self.form);
+            let image = image.map_err(|cause| self.failure(index, &cause))?;
+            self.flat.note(index, &image);
+            Ok(image)
         };
         indices.iter().map(read).collect()
     }
@@ -91,13 +96,15 @@ impl Samples for ParquetSamples {
     }
 
     fn facts(&self, index: usize) -> Result<BTreeMap<String, String>> {
-        let header = images::header_bytes(&self.bytes(index)?, &self.form);
+        let bytes = self.bytes(index)?;
+        let header = images::header_bytes(&bytes, &self.form);
         let header = header.map_err(|cause| self.failure(index, &cause))?;
         let facts = [
             ("format", header.format.clone()),
             ("size", format!("{}×{}", header.size.1, header.size.0)),
             ("bit depth", header.bits().to_string()),
         ];
-        Ok(facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+        let flat = self.flat.fact(index, &self.form, || images::is_flat_bytes(bytes, &self.form));
+        Ok(facts.into_iter().map(|(name, value)| (name.to_string(), value)).chain(flat).collect())
     }
 }

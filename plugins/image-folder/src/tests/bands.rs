@@ -40,6 +40,77 @@ where
     bytes.into_inner()
 }
 
+/// A file of channels in tiles of 16×16 of their own (planar configuration 2), those at the edges filled up with 99.
+fn tiled_planes(photometric: u16, (width, height): (u32, u32), planes: &[Vec<u8>]) -> Vec<u8> {
+    let (across, down, side) = (width.div_ceil(16), height.div_ceil(16), 16);
+    let mut tiles = Vec::new();
+    for plane in planes {
+        for tile in 0..across * down {
+            let (top, left) = (tile / across * side, tile % across * side);
+            let value = |at: u32| {
+                let (y, x) = (top + at / side, left + at % side);
+                if y < height && x < width { plane[(y * width + x) as usize] } else { 99 }
+            };
+            tiles.push((0..256).map(value).collect::<Vec<u8>>());
+        }
+    }
+    let (channels, count) = (planes.len() as u32, tiles.len() as u32);
+    let lists = 8 + 2 + 11 * 12 + 4;
+    let (offsets, lengths) = (lists + 2 * channels, lists + 2 * channels + 4 * count);
+    let data = lengths + 4 * count;
+    let mut bytes = b"II*\0\x08\0\0\0\x0b\0".to_vec();
+    for (tag, kind, values, value) in [
+        (256, 4u16, 1, width),
+        (257, 4, 1, height),
+        (258, 3, channels, lists),
+        (259, 3, 1, 1),
+        (262, 3, 1, photometric.into()),
+        (277, 3, 1, channels),
+        (284, 3, 1, 2),
+        (322, 4, 1, side),
+        (323, 4, 1, side),
+        (324, 4, count, offsets),
+        (325, 4, count, lengths),
+    ] {
+        let words = [u16::to_le_bytes(tag), kind.to_le_bytes()].concat();
+        bytes.extend([words, u32::to_le_bytes(values).to_vec(), value.to_le_bytes().to_vec()].concat());
+    }
+    bytes.extend([0; 4]);
+    (0..channels).for_each(|_| bytes.extend(8u16.to_le_bytes()));
+    (0..count).for_each(|tile| bytes.extend((data + 256 * tile).to_le_bytes()));
+    (0..count).for_each(|_| bytes.extend(256u32.to_le_bytes()));
+    tiles.iter().for_each(|tile| bytes.extend(tile));
+    bytes
+}
+
+#[test]
+fn channels_in_tiles_of_their_own_are_read() {
+    for (photometric, channels, size) in [(1, 4, (40, 23)), (1, 6, (16, 16)), (2, 3, (17, 33)), (2, 5, (3, 2))] {
+        let area = size.0 * size.1;
+        let planes: Vec<Vec<u8>> =
+            (0..channels).map(|plane| (0..area).map(|at| (at * 7 + plane * 31) as u8 % 97).collect()).collect();
+        let shape = [channels as usize, size.1 as usize, size.0 as usize];
+        let values: Vec<u16> = planes.iter().flatten().map(|value| (*value).into()).collect();
+        let read = read("a.tif", tiled_planes(photometric, size, &planes), json!({}));
+        assert!(read == (shape, 8, values), "{photometric} {channels} {size:?}");
+    }
+    // Cut off in the last tile.
+    let folder = Folder::new();
+    let bytes = tiled_planes(1, (20, 20), &vec![vec![1; 400]; 4]);
+    folder.write("a.tif", &bytes[..bytes.len() - 250]);
+    let error = folder.samples(json!({}), Split::Train).read(&[0]).unwrap_err();
+    assert!(error.message.contains("a.tif") && !error.message.contains("panicked"), "{error}");
+    folder.write("a.tif", tiled_planes(5, (20, 20), &vec![vec![1; 400]; 4]));
+    folder.refused(json!({}), &["a.tif", "CMYK, 4 channels of 8 bits", "save it as grey or RGB", "tiles of their own"]);
+}
+
+/// The same array, said to be stored column by column.
+fn column_major(array: Vec<u8>) -> Vec<u8> {
+    let (from, to) = (b"'fortran_order': False", b"'fortran_order': True ");
+    let at = array.windows(from.len()).position(|part| part == from).unwrap();
+    [&array[..at], to, &array[at + from.len()..]].concat()
+}
+
 /// A file of one strip a channel (planar configuration 2), in either byte order.
 fn planes(is_big: bool, width: u16, height: u16, planes: &[&[u8]]) -> Vec<u8> {
     let short = |value: u16| if is_big { value.to_be_bytes() } else { value.to_le_bytes() };
@@ -221,6 +292,19 @@ fn arrays_of_numpy_are_images_where_there_are_no_others() {
     assert_eq!(read("a.npy", array("|u1", "(2, 3, 4)", &values), last).0, [4, 2, 3]);
     let big: Vec<u8> = [1u16, 500, 3, 4].iter().flat_map(|value| value.to_be_bytes()).collect();
     assert_eq!(read("a.npy", array(">u2", "(2, 2)", big), json!({})), ([1, 2, 2], 16, vec![1, 500, 3, 4]));
+    // numpy.asfortranarray(numpy.arange(24, dtype='u1').reshape(2, 3, 4))
+    let columns = [0, 12, 4, 16, 8, 20, 1, 13, 5, 17, 9, 21, 2, 14, 6, 18, 10, 22, 3, 15, 7, 19, 11, 23];
+    let by_columns = column_major(array("|u1", "(2, 3, 4)", columns));
+    assert_eq!(read("a.npy", &by_columns, json!({})), ([2, 3, 4], 8, planar.clone()));
+    // numpy.array([[-1, 0, 0.5], [1, 7, 0.1]], dtype='f2'); 0.1 is 0.0999755859375 there, (1 + that) / 2 · 65535 = 36 043.4.
+    let halves: Vec<u8> =
+        [0xBC00_u16, 0, 0x3800, 0x3C00, 0x4700, 0x2E66].iter().flat_map(|half| half.to_le_bytes()).collect();
+    let half = array("<f2", "(2, 3)", &halves);
+    let range = json!({ "value_range": [-1, 1] });
+    assert_eq!(read("a.npy", &half, range), ([1, 2, 3], 16, vec![0, 32_768, 49_151, 65_535, 65_535, 36_043]));
+    let folder = Folder::new();
+    folder.write("a.npy", half);
+    folder.refused(json!({}), &["a.npy", "float32", "value_range", "(this image has -1 to 7)"]);
     let folder = Folder::new();
     for class in ["a", "b"] {
         folder.write(&format!("{class}/1.npy"), array("|u1", "(2, 3, 4)", &values));

@@ -155,6 +155,26 @@ fn names_that_are_no_utf_8_stay_apart() {
         folder.ids(json!({}), Split::Train),
         ["a/film\\xE8.png", "a/film\\xE9.png", "a/first.png", "b/second.png"]
     );
+    // A list names them as they are printed: by path, behind a prefix, and by name alone.
+    for (list, strip) in [
+        ("path\na/film\\xE8.png\nb/second.png\n", ""),
+        ("path\n/old/a/film\\xe8.png\n/old/b/second.png\n", "/old/"),
+        ("path\nfilm\\xE8.png\nsecond.png\n", ""),
+        ("path\nfilm\\xE8\nsecond\n", ""),
+    ] {
+        folder.write("list.csv", list);
+        let mut options = json!({ "csv": "list.csv" });
+        if !strip.is_empty() {
+            options["strip_prefix"] = json!(strip);
+        }
+        assert_eq!(folder.ids(options, Split::Train), ["a/film\\xE8.png", "b/second.png"], "{list}");
+    }
+    folder.write("list.csv", "path\na/film\\xE7.png\nb/second.png\n");
+    folder.refused(json!({ "csv": "list.csv" }), &["a/film\\xE7.png"]);
+    // On a system with backslashes, it is a folder.
+    folder.grey("a/xE8/deep.png", 3);
+    folder.write("list.csv", "path\na\\xE8\\deep.png\nb\\second.png\n");
+    assert_eq!(folder.ids(json!({ "csv": "list.csv" }), Split::Train), ["a/xE8/deep.png", "b/second.png"]);
 }
 
 #[test]
