@@ -1,11 +1,12 @@
 use super::hostile;
 use selfsame::config::{self, Config, Sources};
-use selfsame::conformance::{self, Report, Status};
+use selfsame::conformance::{self, Checks, Report, Status};
 
 fn check(only: &str, fault: &str) -> Report {
     let sets = ["dataset", "encoder"].map(|of| format!("{of}.options.fault={fault}"));
     let config: Config = config::load(&Sources { sets: sets.into(), ..Sources::default() }).unwrap().config;
-    conformance::check(&hostile(), &[only.to_owned()], &config, &[], &|| false).unwrap()
+    let checks = Checks { only: &[only.to_owned()], after: 0, config: &config, dirs: &[], is_stopped: &|| false };
+    conformance::check(&hostile(), &checks).unwrap()
 }
 
 /// The checks that failed, and what they say.
@@ -110,6 +111,8 @@ fn each_broken_promise_of_an_encoder_fails_the_check_that_is_about_it() {
 #[test]
 fn a_name_that_the_plugin_does_not_provide_is_refused() {
     let config = Config::default();
-    let error = conformance::check(&hostile(), &["tinny".to_owned()], &config, &[], &|| false).unwrap_err().to_string();
+    let only = ["tinny".to_owned()];
+    let checks = Checks { only: &only, after: 0, config: &config, dirs: &[], is_stopped: &|| false };
+    let error = conformance::check(&hostile(), &checks).unwrap_err().to_string();
     assert!(error.contains("`tinny`") && error.contains("tiny"), "{error}");
 }
