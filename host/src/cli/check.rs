@@ -2,9 +2,9 @@
 
 use super::args::Cli;
 use super::failure::Failure;
+use super::open;
 use super::plugin_args::CheckArgs;
 use super::print::{self, pretty, say};
-use super::open;
 use crate::config::{self, Config, Sources};
 use crate::conformance::{self, Checks, Event, Supervised};
 use crate::output::logging::Color;

@@ -218,7 +218,8 @@ mod tests {
             let start = |after| if after == 0 { checker(script) } else { finished() };
             let ended = supervise(Path::new("x.so"), start, Duration::from_secs(1), &|| None).unwrap();
             let Supervised::Checked(report) = ended else { panic!("{script}: {ended:?}") };
-            let found: Vec<_> = report.verdicts.iter().map(|verdict| (verdict.subject.as_str(), verdict.status)).collect();
+            let found: Vec<_> =
+                report.verdicts.iter().map(|verdict| (verdict.subject.as_str(), verdict.status)).collect();
             let expected_verdicts =
                 [("data set a", Status::Failed), ("data set a", Status::Skipped), ("data set b", Status::Ok)];
             assert_eq!(found, expected_verdicts, "{script}");

@@ -122,7 +122,12 @@ struct Place {
 const MOST_CALLS: usize = 256;
 
 static PLACES: [Place; MOST_CALLS] = [const {
-    Place { call: AtomicU32::new(FREE), begun: AtomicU64::new(0), heard: AtomicU64::new(0), reported: AtomicBool::new(false) }
+    Place {
+        call: AtomicU32::new(FREE),
+        begun: AtomicU64::new(0),
+        heard: AtomicU64::new(0),
+        reported: AtomicBool::new(false),
+    }
 }; MOST_CALLS];
 
 /// A clock that costs nothing to read: the looks at the calls so far.
@@ -213,9 +218,8 @@ fn take_place(plugin: Plugin, method: Method) -> Option<usize> {
         last => last - 1,
     };
     let mut places = (0..MOST_CALLS).map(|step| (first + step) % MOST_CALLS);
-    let take = |place: &usize| {
-        PLACES[*place].call.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    };
+    let take =
+        |place: &usize| PLACES[*place].call.compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok();
     let index = places.find(take)?;
     LAST.set(index + 1);
     let (place, now) = (&PLACES[index], NOW.load(Ordering::Relaxed));

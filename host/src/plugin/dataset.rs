@@ -1,8 +1,8 @@
 //! A plugin's data set behind the plain traits; checks whatever the plugin returns.
 
+use super::calls::{Method, Watched};
 use super::card::{self, is_unique};
 use super::float_pixels;
-use super::calls::{Method, Watched};
 use super::plugin_context::PluginContext;
 use abi_stable::{
     sabi_trait::TD_Opaque,

@@ -1,7 +1,7 @@
 //! Facts about the data set, before and after its files have been looked at.
 
 use crate::catalogue::Catalogue;
-use crate::options;
+use crate::options::Options;
 use selfsame_plugin_api::images::Form;
 use selfsame_plugin_api::{Card, Task};
 use serde_json::json;
@@ -23,10 +23,9 @@ pub fn before_reading(name: &str) -> Card {
             "use_random_color": true,
             "random_color": { "brightness": 0.4, "contrast": 0.4 }
         } }))
-        .sample_options(
-            options::known().into_iter().map(|option| option.name).filter(|name| !OF_PIXELS.contains(&name.as_str())),
-        );
-    card.options = options::known();
+        .options::<Options>();
+    let names = card.options.iter().map(|option| option.name.clone());
+    card.sample_options = names.filter(|name| !OF_PIXELS.contains(&name.as_str())).collect();
     card
 }
 
