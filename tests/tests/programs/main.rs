@@ -35,6 +35,7 @@ mod resume;
 mod runs;
 mod save_now;
 mod startup;
+mod sudden_ends;
 mod train;
 mod watching;
 mod wheel;
