@@ -319,3 +319,20 @@ impl Folder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_says_what_it_means() {
+        let (folder, rsna) = (folder(), rsna());
+        let help = |specs: &[OptionSpec], name: &str| specs.iter().find(|spec| spec.name == name).unwrap().help.clone();
+        assert!(folder.iter().chain(&rsna).all(|spec| spec.help.len() > 20), "{folder:?} {rsna:?}");
+        assert_eq!((folder.len(), rsna.len()), (14, 7));
+        assert!(help(&rsna, "test_fraction").ends_with("; 0 to 0.9; default 0.1"), "{}", help(&rsna, "test_fraction"));
+        assert!(help(&rsna, "bit_depth").ends_with("; 8 or 16; default 8"), "{}", help(&rsna, "bit_depth"));
+        assert!(help(&folder, "frames").ends_with("default `middle`"), "{}", help(&folder, "frames"));
+        assert!(help(&folder, "unmatched").ends_with("default `stop`"), "{}", help(&folder, "unmatched"));
+    }
+}

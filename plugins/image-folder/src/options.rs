@@ -248,3 +248,20 @@ impl Options {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selfsame_plugin_api::option_specs;
+
+    #[test]
+    fn every_option_says_what_it_means() {
+        let specs = option_specs::<Options>();
+        let help = |name: &str| specs.iter().find(|spec| spec.name == name).unwrap().help.clone();
+        assert!(specs.iter().all(|spec| spec.help.len() > 20), "{specs:?}");
+        assert_eq!(specs.len(), 27);
+        assert!(help("where").starts_with("Rows that are used"), "{}", help("where"));
+        assert!(help("missing").ends_with("`stop` or `skip`; default `stop`"), "{}", help("missing"));
+        assert!(help("max_pixels").ends_with("without it, 100000000"), "{}", help("max_pixels"));
+    }
+}

@@ -146,7 +146,7 @@ fn with_a_list_of_digests_only_what_is_on_it_is_used() {
     let film = "named/films.dataset.yaml";
     sandbox.write(film, "name: films\nreader: shapes\noptions: {train_size: 64}\n");
     let (mut allowed, films) = (std::fs::read_to_string(sandbox.path("list")).unwrap(), digest(&sandbox.path(film)));
-    let check = "config check --set dataset.name=films --plugins named";
+    let check = "data verify --set dataset.name=films --plugins named";
     with_list(check).failed(2, &["films.dataset.yaml", &films, "SELFSAME_ALLOWED_PLUGINS"]);
     for command in ["inspect", "check", "install"] {
         with_list(&format!("plugins {command} {film}")).failed(4, &["films.dataset.yaml", &films]);

@@ -65,7 +65,12 @@ fn a_check_has_a_verdict_whatever_the_plugin_does() {
         ("dataset", "overflow:read", read, "`Samples::read` crashed the process (SIGABRT"),
         ("dataset", "memory:targets", "train: labels, groups and ids", "`Samples::targets` crashed the process"),
         ("dataset", "exit:read", read, "`Samples::read` ended the process (it called `exit`)"),
-        ("dataset", "thread:overflow", "a wish to stop is answered within 2 s", "`Dataset::prepare` crashed the process"),
+        (
+            "dataset",
+            "thread:overflow",
+            "a wish to stop is answered within 2 s",
+            "`Dataset::prepare` crashed the process",
+        ),
         ("dataset", "hang:create", "it is made", "`create` has said nothing for 5 s"),
         ("dataset", "hang:open", "train: labels, groups and ids", "`Dataset::open` has said nothing for 5 s"),
         ("dataset", "hang:read", read, "`Samples::read` has said nothing for 5 s"),

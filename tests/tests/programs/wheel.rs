@@ -318,7 +318,8 @@ fn a_packed_plugin_looks_for_libraries_in_no_folder_of_the_machine_that_built_it
     assert!(left.iter().all(|folder| folder.starts_with("$ORIGIN")), "{left:?}");
     // It is a plugin as before, and its digest is that of the file in the wheel.
     let inspected = sandbox.run(&format!("plugins inspect {}", unpacked.display())).succeeded();
-    let digest = inspected.stdout.lines().find_map(|line| line.trim().strip_prefix("sha256")).unwrap().trim().to_owned();
+    let digest =
+        inspected.stdout.lines().find_map(|line| line.trim().strip_prefix("sha256")).unwrap().trim().to_owned();
     assert!(packed.stdout.contains(&digest), "{}", packed.stdout);
     sandbox.run(&format!("plugins check {} --only resnet8", unpacked.display())).succeeded();
 }
