@@ -241,7 +241,8 @@ struct RawFolder {
     /// The CSV's column of relative paths, file names (with or without ending), SOP Instance UIDs or patient ids; without it,
     /// the first.
     id_column: Option<String>,
-    /// What its ids are; without it, the kind by which the most rows have a file.
+    /// What its ids are: `path`, `file_name`, `file_stem`, `instance` or `patient`; without it, the kind by which the most rows
+    /// have a file.
     id_kind: Option<IdKind>,
     /// The CSV's column of classes; without it there are no labels.
     label_column: Option<String>,

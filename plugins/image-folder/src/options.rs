@@ -99,7 +99,8 @@ pub struct Options {
     pub channels: Option<usize>,
     /// The channels that are taken, numbered from 1, in this order, as [4, 3, 2]; without it, all.
     pub bands: Vec<usize>,
-    /// 8 or 16; without it, 16 when there are images with 16 bits or `value_range` is set, else 8.
+    /// Bits of all images; without it, 16 when there are images with 16 bits or `value_range` is set, else 8.
+    #[schemars(extend("enum" = [8, 16]))]
     pub bit_depth: Option<u8>,
     /// The values that become black and white, [lowest, highest], or a list of such pairs, one for each channel; needed by
     /// float32, float64, signed and 32-bit values.
@@ -262,6 +263,7 @@ mod tests {
         assert_eq!(specs.len(), 27);
         assert!(help("where").starts_with("Rows that are used"), "{}", help("where"));
         assert!(help("missing").ends_with("`stop` or `skip`; default `stop`"), "{}", help("missing"));
+        assert!(help("bit_depth").ends_with("else 8; 8 or 16"), "{}", help("bit_depth"));
         assert!(help("max_pixels").ends_with("without it, 100000000"), "{}", help("max_pixels"));
     }
 }
