@@ -15,3 +15,28 @@ pub fn packed(program: Vec<u8>) -> Result<Vec<u8>> {
     }
     Ok(packed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// A library that the compiler links with this search path.
+    fn linked(path: &str) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, library) = (folder.path().join("a.c"), folder.path().join("liba.so"));
+        std::fs::write(&source, "int a(void) { return 1; }").unwrap();
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-o"]).arg(&library).arg(&source);
+        compiler.arg(format!("-Wl,--enable-new-dtags,-rpath,{path}"));
+        assert!(compiler.status().unwrap().success());
+        std::fs::read(library).unwrap()
+    }
+
+    #[test]
+    fn a_program_that_would_find_no_library_any_more_is_refused() {
+        let error = packed(linked("/the/builders/folder")).unwrap_err().to_string();
+        assert!(error.contains("/the/builders/folder"), "{error}");
+        assert_eq!(library_folders(&packed(linked("$ORIGIN/lib:/the/builders")).unwrap()).unwrap(), ["$ORIGIN/lib"]);
+    }
+}
