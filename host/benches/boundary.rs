@@ -2,8 +2,9 @@
 //! sixteen.
 //!
 //! `cargo build --release -p selfsame-plain-plugin && cargo bench -p selfsame --bench boundary -- [--count 50000] [--workers 2]
-//! [--rounds 7]` prints the shortest time of taking all samples into memory, and how much longer the plugin takes. Rounds go
-//! in turn; what else the machine does only ever adds. docs/plugin-abi.md has the figures.
+//! [--rounds 7]` prints the median time of taking all samples into memory, and how much more the plugin takes: of time, the
+//! median of the rounds, in each of which one comes right after the other, so that both have what else the machine does; and of
+//! the processor, all rounds together, which tells more on a busy machine. docs/plugin-abi.md has the figures.
 
 #[path = "../../tests/plugins/plain/src/plain.rs"]
 mod plain;
@@ -39,31 +40,66 @@ fn main() {
         };
         Opened::of(dataset.as_ref())
     };
-    println!("{count} samples of 3 × 32 × 32, {workers} workers, shortest of {rounds} rounds");
+    println!("{count} samples of 3 × 32 × 32, {workers} workers, median of {rounds} rounds");
     for kind in ["block", "stored", "drawn", "rows"] {
         let (built_in, plugin) = (open(kind, count, false), open(kind, count, true));
-        let [own, other] = shortest(rounds, [&|| built_in.load(workers), &|| plugin.load(workers)]);
-        println!("{kind:<8} compiled in {own:7.3} s   plugin {other:7.3} s   {:+6.1} %", 100.0 * (other / own - 1.0));
+        let Compared { seconds: [own, other], longer, more_work } =
+            compare(rounds, [&|| built_in.load(workers), &|| plugin.load(workers)]);
+        println!(
+            "{kind:<8} compiled in {own:7.3} s   plugin {other:7.3} s   {longer:+6.1} %   processor {more_work:+6.1} %"
+        );
     }
     println!("read of 16 indices a call beside one, through the plugin");
     for (kind, count) in [("stored", count), ("rows", count), ("film", 64)] {
         let plugin = open(kind, count, true);
-        let [one, many] = shortest(rounds, [&|| plugin.read(workers, 1), &|| plugin.read(workers, 16)]);
-        println!("{kind:<8} one {one:7.3} s   sixteen {many:7.3} s   {:+6.1} %", 100.0 * (many / one - 1.0));
+        let Compared { seconds: [one, many], longer, more_work } =
+            compare(rounds, [&|| plugin.read(workers, 1), &|| plugin.read(workers, 16)]);
+        println!("{kind:<8} one {one:7.3} s   sixteen {many:7.3} s   {longer:+6.1} %   processor {more_work:+6.1} %");
     }
 }
 
-/// Least seconds of each; rounds go in turn.
-fn shortest(rounds: usize, bodies: [&dyn Fn(); 2]) -> [f64; 2] {
-    let mut least = [f64::INFINITY; 2];
-    for _ in 0..rounds {
-        for (body, least) in bodies.iter().zip(&mut least) {
-            let start = Instant::now();
+/// How two ways compare.
+struct Compared {
+    /// Median seconds of each.
+    seconds: [f64; 2],
+    /// Median of how many per cent longer the second takes.
+    longer: f64,
+    /// How many per cent more of the processor the second takes in all rounds.
+    more_work: f64,
+}
+
+/// Runs both in turn.
+fn compare(rounds: usize, bodies: [&dyn Fn(); 2]) -> Compared {
+    let (mut seconds, mut longer, mut work) = ([Vec::new(), Vec::new()], Vec::new(), [0.0; 2]);
+    for round in 0..=rounds {
+        let mut taken = [0.0; 2];
+        for (at, body) in bodies.iter().enumerate() {
+            let (start, begun) = (Instant::now(), processor_seconds());
             body();
-            *least = least.min(start.elapsed().as_secs_f64());
+            taken[at] = start.elapsed().as_secs_f64();
+            // The first round finds pages and caches cold.
+            if round > 0 {
+                seconds[at].push(taken[at]);
+                work[at] += processor_seconds() - begun;
+            }
+        }
+        if round > 0 {
+            longer.push(100.0 * (taken[1] / taken[0] - 1.0));
         }
     }
-    least
+    let median = |mut all: Vec<f64>| {
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    let more_work = 100.0 * (work[1] / work[0] - 1.0);
+    Compared { seconds: seconds.map(median), longer: median(longer), more_work }
+}
+
+/// What this process has had of the processor so far, to a hundredth: the fields 14 and 15 of proc(5)'s `stat`.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("/proc/self/stat");
+    let fields = stat.rsplit_once(')').expect("a name in brackets").1.split_whitespace();
+    fields.skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("a number of ticks")).sum::<f64>() / 100.0
 }
 
 struct Opened {

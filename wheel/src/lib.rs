@@ -2,6 +2,9 @@
 //! the same content.
 
 mod glibc;
+mod runpath;
+
+pub use runpath::{library_folders, relocated};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -97,7 +97,7 @@ fn pack(output: impl Write, folder: &str, files: &[(PathBuf, PathBuf)]) -> Resul
     for (name, path) in files {
         let content = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         if name.starts_with("bin") {
-            let program = runpath::relocated(content).with_context(|| format!("cannot pack {}", path.display()))?;
+            let program = runpath::packed(content).with_context(|| format!("cannot pack {}", path.display()))?;
             add(name, &program, 0o755)?;
         } else {
             add(name, &content, 0o644)?;

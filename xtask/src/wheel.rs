@@ -58,7 +58,7 @@ fn contents(root: &Path, packages: &Packages) -> Result<Vec<Entry>> {
         let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let is_program = name.starts_with("selfsame/bin");
         let content = match is_program {
-            true => runpath::relocated(content).with_context(|| format!("cannot pack {}", path.display()))?,
+            true => runpath::packed(content).with_context(|| format!("cannot pack {}", path.display()))?,
             false => content,
         };
         let name = name.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?.to_owned();

@@ -2,20 +2,17 @@
 
 use super::args::{Cli, Command, ConfigCommand, ExportArgs, ExportFormat, ReportArgs, RunsArgs};
 use super::failure::Failure;
-use super::plugin_args::{CheckArgs, PluginsCommand};
+use super::plugin_args::PluginsCommand;
 use super::print::{ensure_new, pretty, say};
-use super::{data, doctor, embed, evaluate, init, open, predict, preview, shell, train};
-use crate::config::{self, Sources};
-use crate::conformance;
+use super::{check, data, doctor, embed, evaluate, init, open, predict, preview, shell, train};
+use crate::config;
 use crate::output::host_services::HostServices;
 use crate::output::runs::{self, comparison};
 use crate::output::{report, timm, torchscript};
 use crate::plugin::{install, listing, pack, remove, search, skeleton};
 use crate::run::{encoder_file, state};
-use crate::train::signals::Stop;
 use crate::world::Start;
 use indicatif::MultiProgress;
-use selfsame_plugin_api::ErrorKind;
 use std::path::{Path, PathBuf};
 use tch::Device;
 
@@ -83,7 +80,7 @@ pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Fai
             say(&pack::pack(file, out, version.as_deref(), *force, &dirs)?.text())?;
         }
         Command::Plugins(PluginsCommand::Remove { name }) => say(&remove::remove(name, &install_folder()?)?)?,
-        Command::Plugins(PluginsCommand::Check(arguments)) => check(cli, arguments)?,
+        Command::Plugins(PluginsCommand::Check(arguments)) => check::check(cli, arguments)?,
         Command::Config(command) => configuration(cli, command)?,
         Command::Data(command) => data::data(cli, command, bars)?,
         Command::Completions { shell } => say(&shell::completions(*shell))?,
@@ -97,36 +94,6 @@ fn install_folder() -> Result<PathBuf, Failure> {
     search::user_directory().ok_or_else(|| {
         Failure::usage("there is no home folder to install into; set XDG_DATA_HOME, or copy the file into ./plugins")
     })
-}
-
-/// What `plugins check` may be told by `--set`, each alone or with what is below it.
-const CHECKED: [&str; 3] = ["dataset.dataset_dir", "dataset.options", "encoder.options"];
-
-/// Prints the verdicts; a failed one is the plugin's failure.
-fn check(cli: &Cli, arguments: &CheckArgs) -> Result<(), Failure> {
-    let is_checked = |set: &&String| {
-        let key = set.split('=').next().unwrap_or_default().trim();
-        CHECKED.iter().any(|known| key.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
-    };
-    if let Some(other) = arguments.sets.iter().find(|set| !is_checked(set)) {
-        return Err(Failure::usage(format!("--set {other}: a check of a plugin only takes {}", CHECKED.join(", "))));
-    }
-    let sources = Sources { sets: arguments.sets.clone(), ..Sources::default() };
-    let config = config::load(&sources)?.config;
-    let stop = Stop::install()?;
-    let is_stopped = || stop.requested().is_some();
-    let file = open::registry(&cli.common).locate(&arguments.file)?;
-    let dirs = search::directories(&cli.common.plugins);
-    let report = conformance::check(&file, &arguments.only, &config, &dirs, &is_stopped);
-    let report = report.map_err(|error| Failure::from(error).signalled(&stop))?;
-    say(&if arguments.json { pretty(&serde_json::json!(report)) } else { report.text() })?;
-    match report.failed() {
-        0 => Ok(()),
-        failed => Err(Failure::of_kind(
-            ErrorKind::Contract,
-            format!("{}: {failed} of {} checks failed", file.display(), report.verdicts.len()),
-        )),
-    }
 }
 
 /// Writes the encoder of the newest checkpoint, so that a run need not be finished.

@@ -4,6 +4,7 @@
 //! stopped by a signal.
 
 mod args;
+mod check;
 mod commands;
 mod data;
 mod doctor;

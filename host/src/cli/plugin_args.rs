@@ -88,9 +88,15 @@ pub struct CheckArgs {
     /// `dataset.dataset_dir=DIR`, or an option, as `dataset.options.train_size=64`; may be given several times
     #[arg(long = "set", short, value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+    /// How long one call into the plugin may say nothing, after which its process is ended and the check has failed
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub call_limit: u64,
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    /// This process checks what comes after so many data sets and encoders, and another one watches it
+    #[arg(long, value_name = "N", hide = true)]
+    pub watched_after: Option<usize>,
 }
 
 /// Written into a TOML file as it is.

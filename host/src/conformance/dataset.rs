@@ -34,10 +34,6 @@ impl Services for Wish<'_> {
 
 /// Checks the data set that `request` names.
 pub(super) fn check(registry: &Registry, request: &DatasetRequest, is_stopped: &IsStopped, verdicts: &mut Verdicts) {
-    let card = || registry.dataset_card(&request.name).map(|card| (card, String::new()));
-    if verdicts.note("card", card).is_none() {
-        return;
-    }
     let unknown = || refuses_unknown(registry.create_dataset(&with_unknown_option(request)));
     verdicts.note("an unknown option is refused", unknown);
     let made = || registry.create_dataset(request).map(|made| (made, String::new()));

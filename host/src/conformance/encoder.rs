@@ -20,10 +20,6 @@ const SEEDS: (i64, i64) = (7, 8);
 
 /// Checks the encoder `name`.
 pub(super) fn check(registry: &Registry, name: &str, options: &Map<String, Value>, verdicts: &mut Verdicts) {
-    let card = || registry.encoder_card(name).map(|card| (card, String::new()));
-    if verdicts.note("card", card).is_none() {
-        return;
-    }
     let make = |(channels, side): (usize, usize), seed: i64, more: Option<&str>| {
         let mut options = options.clone();
         options.extend(more.map(|option| (option.to_owned(), Value::from(1))));

@@ -1,7 +1,8 @@
 //! What a check found.
 
+use super::event::Event;
 use crate::output::terminal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::{Display, Write};
 use std::path::PathBuf;
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 pub(super) type IsStopped<'a> = dyn Fn() -> bool + Sync + 'a;
 
 /// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The contract is kept.
@@ -31,7 +32,7 @@ impl Status {
 }
 
 /// What one check found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// `data set NAME` or `encoder NAME`.
     pub subject: String,
@@ -57,6 +58,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// Keeps what it is told of.
+    pub(super) fn take(&mut self, event: Event) {
+        match event {
+            Event::Plugin { name, version, .. } => (self.plugin, self.version) = (name, version),
+            Event::Verdict(verdict) => self.verdicts.push(verdict),
+            Event::Check { .. } | Event::Call { .. } | Event::Finished => {}
+        }
+    }
+
     /// Checks that failed.
     pub fn failed(&self) -> usize {
         self.verdicts.iter().filter(|verdict| verdict.status == Status::Failed).count()
@@ -75,23 +85,24 @@ impl Report {
     }
 }
 
-/// Gathers the verdicts about one thing.
+/// Makes the checks of one thing, and tells of each.
 pub(super) struct Verdicts<'a> {
     subject: String,
     is_stopped: &'a IsStopped<'a>,
-    list: Vec<Verdict>,
+    tell: &'a dyn Fn(Event),
 }
 
 impl<'a> Verdicts<'a> {
-    pub(super) fn about(subject: String, is_stopped: &'a IsStopped<'a>) -> Self {
-        Self { subject, is_stopped, list: Vec::new() }
+    pub(super) fn about(subject: String, is_stopped: &'a IsStopped<'a>, tell: &'a dyn Fn(Event)) -> Self {
+        Self { subject, is_stopped, tell }
     }
 
-    fn push(&mut self, check: impl Into<String>, status: Status, detail: String) {
-        self.list.push(Verdict { subject: self.subject.clone(), check: check.into(), status, detail });
+    fn push(&mut self, check: &str, status: Status, detail: String) {
+        let (subject, check) = (self.subject.clone(), check.to_owned());
+        (self.tell)(Event::Verdict(Verdict { subject, check, status, detail }));
     }
 
-    /// Makes a check, notes how it ended, and returns what it found. Once the user wishes to stop, nothing is checked.
+    /// Makes a check, tells how it ended, and returns what it found. Once the user wishes to stop, nothing is checked.
     pub(super) fn note<T, E: Display>(
         &mut self,
         check: &str,
@@ -100,6 +111,7 @@ impl<'a> Verdicts<'a> {
         if (self.is_stopped)() {
             return None;
         }
+        (self.tell)(Event::Check { subject: self.subject.clone(), check: check.to_owned() });
         match outcome() {
             Ok((found, detail)) => {
                 self.push(check, Status::Ok, detail);
@@ -115,23 +127,32 @@ impl<'a> Verdicts<'a> {
     pub(super) fn skip(&mut self, check: &str, why: &str) {
         self.push(check, Status::Skipped, why.to_owned());
     }
-
-    pub(super) fn into_list(self) -> Vec<Verdict> {
-        self.list
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
+
+    /// The verdicts among what is told.
+    fn told(check: impl FnOnce(&dyn Fn(Event))) -> Vec<Verdict> {
+        let verdicts = RefCell::new(Vec::new());
+        check(&|event| {
+            if let Event::Verdict(verdict) = event {
+                verdicts.borrow_mut().push(verdict);
+            }
+        });
+        verdicts.into_inner()
+    }
 
     #[test]
     fn a_verdict_is_a_line_whatever_the_plugin_says() {
-        let mut verdicts = Verdicts::about("data set x".into(), &|| false);
-        assert_eq!(verdicts.note("card", || Ok::<_, String>((7, String::new()))), Some(7));
-        assert_eq!(verdicts.note::<(), _>("open train", || Err("two\nlines \x1b[2J")), None);
-        verdicts.skip("block", "it has none");
-        let verdicts = verdicts.into_list();
+        let verdicts = told(|tell| {
+            let mut of = Verdicts::about("data set x".into(), &|| false, tell);
+            assert_eq!(of.note("card", || Ok::<_, String>((7, String::new()))), Some(7));
+            assert_eq!(of.note::<(), _>("open train", || Err("two\nlines \x1b[2J")), None);
+            of.skip("block", "it has none");
+        });
         let report = Report { file: "x.so".into(), plugin: "p".into(), version: "1.0.0".into(), verdicts };
         let expected = "p 1.0.0 (x.so)\nok      data set x, card\nFAILED  data set x, open train: two lines \\u001b[2J\n\
                         skipped data set x, block: it has none\n";
@@ -140,8 +161,11 @@ mod tests {
 
     #[test]
     fn nothing_is_checked_after_a_wish_to_stop() {
-        let mut verdicts = Verdicts::about("data set x".into(), &|| true);
-        assert_eq!(verdicts.note("card", || -> Result<((), String), String> { unreachable!("it is checked") }), None);
-        assert_eq!(verdicts.into_list(), []);
+        let verdicts = told(|tell| {
+            let mut of = Verdicts::about("data set x".into(), &|| true, tell);
+            let checked = of.note("card", || -> Result<((), String), String> { unreachable!("it is checked") });
+            assert_eq!(checked, None);
+        });
+        assert_eq!(verdicts, []);
     }
 }

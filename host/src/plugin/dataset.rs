@@ -1,8 +1,9 @@
 //! A plugin's data set behind the plain traits; checks whatever the plugin returns.
 
+use super::calls::{Method, Watched};
 use super::card::{self, is_unique};
 use super::float_pixels;
-use super::{plugin_context::PluginContext, slow_call::Watched};
+use super::plugin_context::PluginContext;
 use abi_stable::{
     sabi_trait::TD_Opaque,
     sabi_types::RRef,
@@ -35,7 +36,7 @@ impl PluginDataset {
     }
 
     fn learn_card(&self) -> Result<()> {
-        let Some(json) = self.context.call("Dataset::card", |_| self.object.card())?.into_option() else {
+        let Some(json) = self.context.call(Method::DatasetCard, |_| self.object.card())?.into_option() else {
             return Ok(());
         };
         let card = self.context.parse(&json)?;
@@ -51,11 +52,11 @@ pub(super) fn survey(
     object: &DatasetObject,
     services: &dyn Services,
 ) -> Result<Option<Survey>> {
-    context.call("Dataset::survey", |watched| {
+    context.call(Method::Survey, |watched| {
         let progress = Progress { services, watched };
         object.prepare(ServicesAbi_TO::from_ptr(RRef::new(&progress), TD_Opaque))
     })?;
-    let json = context.call("Dataset::card", |_| object.card())?.into_option();
+    let json = context.call(Method::DatasetCard, |_| object.card())?.into_option();
     let card: Option<Card> = json.map(|json| context.parse(&json)).transpose()?;
     Ok(card.and_then(|card| card.survey))
 }
@@ -85,7 +86,7 @@ impl ServicesAbi for Progress<'_> {
 
 impl Dataset for PluginDataset {
     fn prepare(&self, services: &dyn Services) -> Result<()> {
-        self.context.call("Dataset::prepare", |watched| {
+        self.context.call(Method::Prepare, |watched| {
             let progress = Progress { services, watched };
             self.object.prepare(ServicesAbi_TO::from_ptr(RRef::new(&progress), TD_Opaque))
         })?;
@@ -103,7 +104,7 @@ impl Dataset for PluginDataset {
             let message = format!("there is no split `{}`; it has: {}", split.name(), splits.join(", "));
             return Err(self.context.named(PluginError::configuration(message)));
         }
-        let object = self.context.call("Dataset::open", |_| self.object.open(split.name().into()))?;
+        let object = self.context.call(Method::Open, |_| self.object.open(split.name().into()))?;
         Ok(Box::new(PluginSamples::new(&self.context, card, object)?))
     }
 }
@@ -126,11 +127,11 @@ fn strings(list: ROption<RVec<RString>>) -> Option<Vec<String>> {
 
 impl PluginSamples {
     fn new(context: &Arc<PluginContext>, card: Arc<Card>, object: SamplesObject) -> Result<Self> {
-        let len = context.call("Samples::len", |_| object.len())?;
-        let targets = context.call("Samples::targets", |_| object.targets())?;
+        let len = context.call(Method::Len, |_| object.len())?;
+        let targets = context.call(Method::Targets, |_| object.targets())?;
         let targets = check_targets(&card, len, &targets).map_err(|message| context.broken(message))?;
-        let groups = strings(context.call("Samples::groups", |_| object.groups())?);
-        let ids = strings(context.call("Samples::ids", |_| object.ids())?);
+        let groups = strings(context.call(Method::Groups, |_| object.groups())?);
+        let ids = strings(context.call(Method::Ids, |_| object.ids())?);
         for (what, list) in [("groups", &groups), ("ids", &ids)] {
             if let Some(count) = list.as_ref().map(Vec::len).filter(|count| *count != len) {
                 return Err(context.broken(format!("`{what}` has {count} entries for {len} samples")));
@@ -139,15 +140,18 @@ impl PluginSamples {
         if !ids.as_ref().is_none_or(is_unique) {
             return Err(context.broken("`ids` names a sample twice"));
         }
-        let fingerprint = context.call("Samples::fingerprint", |_| object.fingerprint())?.into_option();
+        let fingerprint = context.call(Method::Fingerprint, |_| object.fingerprint())?.into_option();
         let fingerprint = fingerprint.map(|text| text.as_str().to_owned());
+        if fingerprint.as_ref().is_some_and(String::is_empty) {
+            return Err(context.broken("`fingerprint` is empty, expected a text that changes with the images, or none"));
+        }
         let samples = Self { context: context.clone(), card, object, len, targets, groups, ids, fingerprint };
         samples.checked_block()?;
         Ok(samples)
     }
 
     fn checked_block(&self) -> Result<Option<&[u8]>> {
-        let block = self.context.call("Samples::block", |_| self.object.block())?;
+        let block = self.context.call(Method::Block, |_| self.object.block())?;
         let Some(block) = block.into_option().map(|block| block.as_slice()) else { return Ok(None) };
         let (height, width) = self.card.nominal_size;
         let expected = [self.card.channels, height, width].iter().try_fold(self.len, |size, n| size.checked_mul(*n));
@@ -244,7 +248,7 @@ impl Samples for PluginSamples {
         }
         let hints = if *hints == ReadHints::default() { String::new() } else { self.context.to_json(hints)? };
         let read = |_: &_| self.object.read(RSlice::from_slice(indices), hints.as_str().into());
-        let images = self.context.call("Samples::read", read)?;
+        let images = self.context.call(Method::Read, read)?;
         if images.len() != indices.len() {
             let (returned, asked) = (images.len(), indices.len());
             return Err(self.context.broken(format!("`read` returned {returned} images for {asked} indices")));
@@ -260,7 +264,7 @@ impl Samples for PluginSamples {
         if index >= self.len {
             return Err(self.context.broken(format!("sample {index} was asked for, there are {}", self.len)));
         }
-        let json = self.context.call("Samples::facts", |_| self.object.facts(index))?;
+        let json = self.context.call(Method::Facts, |_| self.object.facts(index))?;
         self.context.parse(&json)
     }
 

@@ -28,15 +28,23 @@ pub(super) fn check(plugin: &Path) -> Result<(), String> {
     let stated = match regular_file::read_text(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(format!("{} cannot be read: {error}", path.display())),
+        Err(error) => {
+            return Err(format!(
+                "its digest, {}, cannot be read: {error}; make it readable, or install the plugin again",
+                path.display()
+            ));
+        }
     };
     let stated = stated.split_whitespace().next().unwrap_or_default();
-    let (found, _) = sha256_of_file(plugin).map_err(|error| format!("cannot be read: {}", error.source))?;
+    let (found, _) = sha256_of_file(plugin).map_err(|error| {
+        format!("cannot be read, to compare it with its digest: {}; make it readable", error.source)
+    })?;
     if stated.eq_ignore_ascii_case(&found) {
         return Ok(());
     }
     Err(format!(
-        "damaged or replaced since it was installed: its SHA-256 is {found}, {} says {stated}; install it again",
+        "damaged or replaced since it was installed: its SHA-256 is {found}, {} says {stated}; install it again \
+         (`selfsame plugins install FILE --force`, or its Python package), or remove both files",
         path.display()
     ))
 }

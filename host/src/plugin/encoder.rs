@@ -1,6 +1,6 @@
 //! A plugin's encoder behind the plain trait; checks whatever the plugin returns.
 
-use super::{card::is_unique, plugin_context::PluginContext};
+use super::{calls::Method, card::is_unique, plugin_context::PluginContext};
 use crate::native;
 use selfsame_abi::EncoderObject;
 use selfsame_encoder_api::{Buffer, Encoder, Parameter, ParameterKind, Result, borrow_tensor, take_tensor};
@@ -41,9 +41,9 @@ struct BufferMetadata {
 impl PluginEncoder {
     pub(super) fn new(context: PluginContext, object: EncoderObject) -> selfsame_plugin_api::Result<Self> {
         let damaged = |error: serde_json::Error| context.broken(format!("metadata of a tensor: {error}"));
-        let feature_dim = context.call("Encoder::feature_dim", |_| object.feature_dim())?;
+        let feature_dim = context.call(Method::FeatureDim, |_| object.feature_dim())?;
         let (mut parameters, mut frozen_names) = (Vec::new(), HashSet::new());
-        for named in context.call("Encoder::parameters", |_| object.parameters())? {
+        for named in context.call(Method::Parameters, |_| object.parameters())? {
             let ParameterMetadata { name, kind, frozen } = serde_json::from_str(&named.metadata).map_err(damaged)?;
             if frozen {
                 frozen_names.insert(name.clone());
@@ -51,16 +51,21 @@ impl PluginEncoder {
             parameters.push(Parameter { name, kind, tensor: take_tensor(named.tensor) });
         }
         let mut buffers = Vec::new();
-        for named in context.call("Encoder::buffers", |_| object.buffers())? {
+        for named in context.call(Method::Buffers, |_| object.buffers())? {
             let BufferMetadata { name } = serde_json::from_str(&named.metadata).map_err(damaged)?;
             buffers.push(Buffer { name, tensor: take_tensor(named.tensor) });
         }
         if !(1..=MAX_FEATURES).contains(&feature_dim) {
             return Err(context.broken(format!("`feature_dim` is {feature_dim}, expected 1 to {MAX_FEATURES}")));
         }
-        let names = parameters.iter().map(|p| &p.name).chain(buffers.iter().map(|b| &b.name));
-        if !is_unique(names) {
+        let names = || parameters.iter().map(|p| &p.name).chain(buffers.iter().map(|b| &b.name));
+        if !is_unique(names()) {
             return Err(context.broken("two parameters or buffers have the same name"));
+        }
+        if let Some(name) = names().find(|name| !is_tensor_name(name)) {
+            return Err(context.broken(format!(
+                "`{name}` is the name of a parameter or buffer, expected words joined by dots, such as `layer1.0.weight`"
+            )));
         }
         if let Some(parameter) = parameters.iter().find(|p| !p.tensor.is_leaf() || !p.tensor.requires_grad()) {
             let name = &parameter.name;
@@ -68,6 +73,11 @@ impl PluginEncoder {
         }
         Ok(Self { context, object, feature_dim, parameters, frozen: frozen_names, buffers, is_seen: Cell::new(false) })
     }
+}
+
+/// Whether files of weights, and PyTorch's modules, can have a tensor of this name.
+fn is_tensor_name(name: &str) -> bool {
+    name.split('.').all(|word| !word.is_empty() && !word.contains(char::is_control))
 }
 
 impl PluginEncoder {
@@ -97,7 +107,7 @@ impl Encoder for PluginEncoder {
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
         let forward = |_: &_| self.object.forward(borrow_tensor(x), train);
         let version = x.f_internal_version()?;
-        let embedded = take_tensor(self.context.call("Encoder::forward", forward)?);
+        let embedded = take_tensor(self.context.call(Method::Forward, forward)?);
         if x.f_internal_version()? != version {
             return Err(self.context.broken("`forward` changed its input; it may only read it").into());
         }

@@ -1,7 +1,6 @@
 //! Puts a plugin file where every run finds it.
 
-use super::registry::Conflict;
-use super::{PluginFailure, Provided, Registry, SearchDir, description, digest, listing};
+use super::{Conflict, PluginFailure, Provided, Registry, SearchDir, description, digest, listing};
 use crate::regular_file;
 use crate::storage::sha256_of_bytes;
 use std::fs::{self, Permissions};

@@ -1,6 +1,6 @@
 //! What `selfsame plugins list` and `selfsame plugins inspect` print.
 
-use super::registry::Conflict;
+use super::Conflict;
 use super::{PluginFailure, Provided, Registry, ScannedFile, SearchDir};
 use crate::storage::sha256_of_file;
 use comfy_table::{ContentArrangement, Table, presets};

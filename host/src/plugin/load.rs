@@ -1,11 +1,14 @@
 //! Opens a plugin's file, after its manifest has been judged.
 
 use super::{
-    PluginFailure, card,
+    PluginFailure,
+    calls::{Method, Plugin, Watched},
+    card,
     dataset::{self, PluginDataset},
     encoder::PluginEncoder,
-    exit_guard, log, manifest,
+    log, manifest,
     plugin_context::PluginContext,
+    slow_call, sudden_end,
     usage::UsedCard,
 };
 use crate::storage::sha256_of_file;
@@ -22,6 +25,7 @@ use tch::Device;
 pub(super) struct Library {
     pub(super) path: PathBuf,
     pub(super) manifest: Manifest,
+    called: Plugin,
     /// Of the file, in hexadecimal.
     pub(super) sha256: String,
     /// The data sets and encoders that were made, each once.
@@ -45,14 +49,17 @@ pub(super) fn open(path: &Path) -> Result<Library, PluginFailure> {
     let unusable = |reason| PluginFailure::Unusable { path: path.to_owned(), reason };
     let manifest = manifest::read(path).map_err(unusable)?;
     let (sha256, _) = sha256_of_file(path).map_err(|error| unusable(format!("cannot be read: {}", error.source)))?;
-    exit_guard::watch();
+    sudden_end::watch();
+    slow_call::watch();
+    let called = Plugin::named(&manifest.name);
+    let _opening = Watched::new(called, Method::Load);
     // Not `RootModule::load_*`: those return the first library that was ever loaded.
     let module: PluginModuleRef = lib_header_from_path(path)
         .and_then(|header| header.init_root_module())
         .map_err(|error| unusable(one_line(path, &error)))?;
     module.attach()(log::CALLBACK, log::most_verbose());
     tracing::debug!(plugin = manifest.name, version = manifest.version, "opened {}", path.display());
-    Ok(Library { path: path.to_owned(), manifest, sha256, used: Mutex::default(), module })
+    Ok(Library { path: path.to_owned(), manifest, called, sha256, used: Mutex::default(), module })
 }
 
 fn one_line(path: &Path, error: &LibraryError) -> String {
@@ -73,12 +80,12 @@ fn one_line(path: &Path, error: &LibraryError) -> String {
 
 impl Library {
     fn context(&self, what: &'static str, name: &str) -> PluginContext {
-        PluginContext { plugin: self.manifest.name.clone(), what, name: name.to_owned() }
+        PluginContext { plugin: self.manifest.name.clone(), called: self.called, what, name: name.to_owned() }
     }
 
     pub(super) fn dataset_card(&self, name: &str) -> Result<Card, PluginError> {
         let context = self.context("data set", name);
-        let json = context.call("card", |_| self.module.dataset_card()(name.into()))?;
+        let json = context.call(Method::Card, |_| self.module.dataset_card()(name.into()))?;
         let card = context.parse(&json)?;
         card::check(&card, name).map_err(|message| context.broken(message))?;
         Ok(card)
@@ -88,7 +95,7 @@ impl Library {
         let card = self.dataset_card(&request.name)?;
         let context = self.context("data set", &request.name);
         let request = context.to_json(request)?;
-        let object = context.call("create", |_| self.module.create_dataset()(request.as_str().into()))?;
+        let object = context.call(Method::Create, |_| self.module.create_dataset()(request.as_str().into()))?;
         self.note_use((&card).into());
         Ok(Box::new(PluginDataset::new(context, card, object)))
     }
@@ -101,13 +108,13 @@ impl Library {
     ) -> Result<Option<Survey>, PluginError> {
         let context = self.context("data set", &request.name);
         let request = context.to_json(&SurveyRequest { request, survey: true })?;
-        let object = context.call("create", |_| self.module.create_dataset()(request.as_str().into()))?;
+        let object = context.call(Method::Create, |_| self.module.create_dataset()(request.as_str().into()))?;
         dataset::survey(&context, &object, services)
     }
 
     pub(super) fn encoder_card(&self, name: &str) -> Result<EncoderCard, PluginError> {
         let context = self.context("encoder", name);
-        let json = context.call("card", |_| self.module.encoder_card()(name.into()))?;
+        let json = context.call(Method::Card, |_| self.module.encoder_card()(name.into()))?;
         let card = context.parse(&json)?;
         card::check_encoder(&card, name).map_err(|message| context.broken(message))?;
         Ok(card)
@@ -127,7 +134,7 @@ impl Library {
         };
         let request = context.to_json(request)?;
         let create = self.module.create_encoder();
-        let object = context.call("create", |_| create(request.as_str().into(), device.as_str().into()))?;
+        let object = context.call(Method::Create, |_| create(request.as_str().into(), device.as_str().into()))?;
         self.note_use((&card).into());
         Ok(Box::new(PluginEncoder::new(context, object)?))
     }

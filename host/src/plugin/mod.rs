@@ -1,6 +1,7 @@
 //! Finds plugins, judges them without running them, and shows the rest of the host plain traits.
 
 mod allowed;
+mod calls;
 mod card;
 mod dataset;
 mod described;
@@ -8,7 +9,6 @@ mod description;
 mod digest;
 mod elf;
 mod encoder;
-mod exit_guard;
 mod failure;
 mod float_pixels;
 pub mod install;
@@ -16,24 +16,30 @@ pub mod listing;
 mod load;
 mod log;
 mod manifest;
+mod naming;
 pub mod pack;
 mod plugin_context;
 mod provided;
 mod registry;
 pub mod remove;
+mod scanned;
 pub mod search;
 pub mod skeleton;
 mod slow_call;
 mod stdout;
+mod sudden_end;
 mod trust;
 mod usage;
 
+pub use calls::{Moment, hear_calls};
 pub use description::{Description, DescriptionFile, StatedTask};
-pub use exit_guard::expect_exit;
 pub use failure::{PluginFailure, UnknownName};
+pub use naming::Conflict;
 pub use provided::Provided;
-pub use registry::{Conflict, PluginFile, Registry, ScannedFile};
+pub use registry::{PluginFile, Registry};
+pub use scanned::ScannedFile;
 pub use search::SearchDir;
 pub use slow_call::wish_to_stop;
 pub use stdout::reserve as reserve_stdout;
+pub use sudden_end::{crash, expect_exit};
 pub use usage::UsedCard;

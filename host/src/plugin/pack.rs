@@ -5,7 +5,7 @@ use super::{PluginFailure, Provided, SearchDir, description, digest, listing};
 use crate::regular_file;
 use crate::storage::{Disk, FileError, Naming, sha256_of_bytes, write_atomically};
 use selfsame_plugin_api::PluginError;
-use selfsame_wheel::{ANY, Entry, Wheel, platform_tag};
+use selfsame_wheel::{ANY, Entry, Wheel, platform_tag, relocated};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,8 @@ pub struct Packed {
 }
 
 /// Opens a plugin file, reads its cards, and writes a wheel with it into `folder`. Name and version are the plugin's own, the
-/// version `version` where one is given; a compiled plugin's wheel is for machines with the C library that it needs.
+/// version `version` where one is given; a compiled plugin's wheel is for machines with the C library that it needs, and its
+/// file looks for libraries in no folder of the machine that built it.
 ///
 /// # Errors
 /// A file or a card that this host cannot use; a name or a version that Python packages cannot have; a data set without code
@@ -64,6 +65,8 @@ pub fn pack(
         return Err(mistake(&format!("{said}; {wanted}")).into());
     }
     let content = regular_file::read(file).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+    // The program has opened libtorch already; a folder of the builder's would be one more that others may write to.
+    let content = if is_code { relocated(content).map_err(unusable)? } else { content };
     let sha256 = sha256_of_bytes(&content);
     let tag = if is_code { platform_tag([content.as_slice()]).map_err(unusable)? } else { ANY.to_owned() };
     let generator = format!("selfsame {}", env!("CARGO_PKG_VERSION"));

@@ -1,4 +1,4 @@
-use super::slow_call::Watched;
+use super::calls::{Method, Plugin, Watched};
 use abi_stable::std_types::{RErr, ROk};
 use selfsame_abi::RawResult;
 use selfsame_plugin_api::PluginError;
@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 #[derive(Debug)]
 pub(super) struct PluginContext {
     pub(super) plugin: String,
+    /// The same, as calls are watched by.
+    pub(super) called: Plugin,
     /// `data set` or `encoder`.
     pub(super) what: &'static str,
     pub(super) name: String,
@@ -18,10 +20,10 @@ impl PluginContext {
     /// Calls into the plugin, watched.
     pub(super) fn call<T>(
         &self,
-        method: &'static str,
+        method: Method,
         body: impl FnOnce(&Watched) -> RawResult<T>,
     ) -> Result<T, PluginError> {
-        let watched = Watched::new(&self.plugin, method);
+        let watched = Watched::new(self.called, method);
         match body(&watched) {
             ROk(value) => Ok(value),
             RErr(json) => Err(self.named(PluginError::from_json(&json))),
@@ -30,7 +32,7 @@ impl PluginContext {
 
     /// Puts the plugin's name before a message.
     pub(super) fn named(&self, error: PluginError) -> PluginError {
-        let Self { plugin, what, name } = self;
+        let Self { plugin, what, name, .. } = self;
         PluginError { kind: error.kind, message: format!("plugin `{plugin}`, {what} `{name}`: {}", error.message) }
     }
 

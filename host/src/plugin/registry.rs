@@ -1,11 +1,12 @@
 //! Which plugin provides which name.
 
 use super::{
-    PluginFailure, Provided, SearchDir, UnknownName, described,
+    PluginFailure, Provided, SearchDir, described,
     described::DescribedDataset,
     description::Description,
     load::{self, Library},
-    search, trust,
+    scanned::{Kind, ScannedFile},
+    search,
     usage::UsedCard,
 };
 use crate::storage::sha256_of_file;
@@ -20,34 +21,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tch::Device;
-
-/// A file of the search path and what it says that it provides.
-#[derive(Debug)]
-pub struct ScannedFile {
-    /// Canonical path.
-    pub path: PathBuf,
-    /// What it provides, or why it cannot be used.
-    pub provided: Result<Provided, String>,
-    /// Who else can change it, as the beginning of a sentence; none: nobody but root.
-    pub others: Option<String>,
-    /// Which folder of the search path it is of.
-    folder: usize,
-}
-
-impl ScannedFile {
-    fn read(path: PathBuf, folder: usize, searched: &SearchDir) -> Self {
-        let read = Provided::read(&path).and_then(|read| Ok((read, trust::judge(&path, &searched.path)?)));
-        let (provided, others) = match read {
-            Ok((provided, others)) => (Ok(provided), others),
-            Err(reason) => (Err(reason), None),
-        };
-        Self { path, provided, others, folder }
-    }
-
-    fn provides(&self, kind: Kind, name: &str) -> bool {
-        self.provided.as_ref().is_ok_and(|provided| kind.names(provided).any(|known| known == name))
-    }
-}
 
 /// A plugin file that a run has used; written into `run.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,62 +37,15 @@ pub struct PluginFile {
     pub used: Vec<UsedCard>,
 }
 
-/// Why a name of a plugin file does not stand for what the file provides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Conflict<'a> {
-    /// The name is that of a file that is searched earlier.
-    Overruled {
-        /// The data set or encoder.
-        name: &'a str,
-        /// The other file.
-        by: &'a Path,
-    },
-    /// A file of the same folder provides it too: the name cannot be used.
-    Ambiguous {
-        /// The data set or encoder.
-        name: &'a str,
-        /// The other file.
-        with: &'a Path,
-    },
-}
-
 /// The plugins of a search path. Scanning reads manifests only; a file is opened when a name of it is asked for.
 pub struct Registry {
-    searched: Vec<SearchDir>,
-    files: Vec<ScannedFile>,
+    pub(super) searched: Vec<SearchDir>,
+    pub(super) files: Vec<ScannedFile>,
     opened: Mutex<Vec<Arc<Library>>>,
     /// Descriptions that a data set was made of.
     described: Mutex<Vec<PluginFile>>,
     /// Files passed over that have been told of.
-    told: Mutex<HashSet<PathBuf>>,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Dataset,
-    Encoder,
-    /// A data set, an encoder or a plugin.
-    Any,
-}
-
-impl Kind {
-    fn what(self) -> &'static str {
-        match self {
-            Kind::Dataset => "data set",
-            Kind::Encoder => "encoder",
-            Kind::Any => "name",
-        }
-    }
-
-    fn names(self, provided: &Provided) -> impl Iterator<Item = &str> {
-        let (datasets, encoders) = (provided.datasets(), provided.encoders());
-        let (datasets, encoders, name): (&[String], &[String], _) = match self {
-            Kind::Dataset => (datasets, &[], None),
-            Kind::Encoder => (&[], encoders, None),
-            Kind::Any => (datasets, encoders, Some(provided.name())),
-        };
-        datasets.iter().chain(encoders).map(String::as_str).chain(name)
-    }
+    pub(super) told: Mutex<HashSet<PathBuf>>,
 }
 
 impl Registry {
@@ -311,101 +237,10 @@ impl Registry {
         Ok(self.provider(Kind::Encoder, &request.name)?.create_encoder(request, device)?)
     }
 
-    /// `wanted` where it is a path, and otherwise the file of the data set, encoder or plugin that has this name.
-    ///
-    /// # Errors
-    /// An unknown or ambiguous name, and as [`Registry::dataset_card`] a file that others can write to.
-    pub fn locate(&self, wanted: &Path) -> Result<PathBuf, PluginFailure> {
-        let looks_like_a_path =
-            wanted.components().count() != 1 || wanted.extension().is_some_and(|end| end == "so" || end == "yaml");
-        match wanted.to_str() {
-            Some(name) if !looks_like_a_path && !wanted.is_file() => Ok(self.find(Kind::Any, name)?.path.clone()),
-            _ => Ok(wanted.to_owned()),
-        }
-    }
-
-    /// The file that provides a name: that of the folder which is searched first. What is passed over for it is told of:
-    /// files that cannot be used, and other providers; copies do not count.
-    fn find(&self, kind: Kind, name: &str) -> Result<&ScannedFile, PluginFailure> {
-        let mut providers = self.files.iter().filter(|file| file.provides(kind, name));
-        let Some(first) = providers.next() else { return Err(self.unknown(kind, name)) };
-        self.tell_of_unusable(first, kind, name);
-        let Some(second) = providers.find(|file| !same_content(&first.path, &file.path)) else {
-            return Ok(first);
-        };
-        if second.folder == first.folder {
-            let (first, second) = (first.path.clone(), second.path.clone());
-            return Err(PluginFailure::Ambiguous { what: kind.what(), name: name.to_owned(), first, second });
-        }
-        let folder = &self.searched[first.folder];
-        if folder.is_here() {
-            trust::ensure_own(&first.path, &folder.path).map_err(|reason| PluginFailure::Unusable {
-                path: first.path.clone(),
-                reason: format!(
-                    "{reason}, and it stands in place of {} for the {} `{name}`; take the permission away, remove the file, \
-                     or name its folder with --plugins",
-                    second.path.display(),
-                    kind.what()
-                ),
-            })?;
-        }
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(second.path.clone()) {
-            tracing::warn!(
-                "the {} `{name}` is that of {} ({}), not of {} ({}), which is searched later; name the folder to search first \
-                 with --plugins, or remove one of the files",
-                kind.what(),
-                first.path.display(),
-                folder.origin,
-                second.path.display(),
-                self.searched[second.folder].origin
-            );
-        }
-        Ok(first)
-    }
-
-    /// Warns, once, of each file that cannot be used and that would come before `found`, or be ambiguous with it, should it
-    /// provide the same name: what a file that cannot be read provides, nobody knows.
-    fn tell_of_unusable(&self, found: &ScannedFile, kind: Kind, name: &str) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        for file in self.files.iter().filter(|file| file.folder <= found.folder) {
-            let Err(reason) = &file.provided else { continue };
-            if told.insert(file.path.clone()) {
-                tracing::warn!(
-                    "plugin file {} is passed over: {reason}; the {} `{name}` is that of {}",
-                    file.path.display(),
-                    kind.what(),
-                    found.path.display()
-                );
-            }
-        }
-    }
-
-    /// The first data set or encoder of `file` whose name stands for another file's, or for none.
-    pub fn conflict<'a>(&'a self, file: &'a ScannedFile) -> Option<Conflict<'a>> {
-        let provided = file.provided.as_ref().ok()?;
-        let names = |kind: Kind| kind.names(provided).map(move |name| (kind, name));
-        names(Kind::Dataset).chain(names(Kind::Encoder)).find_map(|(kind, name)| {
-            let first = self.files.iter().find(|other| other.provides(kind, name))?;
-            let is_first = same_content(&first.path, &file.path);
-            let rivals = || self.files.iter().filter(|other| other.provides(kind, name));
-            let rival = rivals().find(|other| !same_content(&first.path, &other.path))?;
-            if rival.folder == first.folder && file.folder == first.folder {
-                return Some(Conflict::Ambiguous { name, with: if is_first { &rival.path } else { &first.path } });
-            }
-            (!is_first).then_some(Conflict::Overruled { name, by: &first.path })
-        })
-    }
-
     /// The folders that were searched and have plugin files, in order, each with its files.
     pub fn folders(&self) -> impl Iterator<Item = (&SearchDir, Vec<&ScannedFile>)> {
         let files = |at: usize| self.files.iter().filter(|file| file.folder == at).collect::<Vec<_>>();
         self.searched.iter().enumerate().map(move |(at, dir)| (dir, files(at))).filter(|(_, files)| !files.is_empty())
-    }
-
-    /// The files that provide a data set, an encoder or a plugin of this name.
-    pub(super) fn providers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a ScannedFile> {
-        self.files.iter().filter(move |file| file.provides(Kind::Any, name))
     }
 
     fn provider(&self, kind: Kind, name: &str) -> Result<Arc<Library>, PluginFailure> {
@@ -422,29 +257,4 @@ impl Registry {
         opened.push(library.clone());
         Ok(library)
     }
-
-    fn unknown(&self, kind: Kind, name: &str) -> PluginFailure {
-        let usable = self.files.iter().filter_map(|file| file.provided.as_ref().ok());
-        let mut available: Vec<_> = usable.flat_map(|provided| kind.names(provided)).map(str::to_owned).collect();
-        available.sort();
-        available.dedup();
-        let likeness =
-            |known: &String| strsim::normalized_damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
-        let nearest = available.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let unusable = |file: &ScannedFile| Some((file.path.clone(), file.provided.as_ref().err()?.clone()));
-        PluginFailure::Unknown(Box::new(UnknownName {
-            what: kind.what(),
-            name: name.to_owned(),
-            nearest: nearest.filter(|known| likeness(known) > 0.6).cloned(),
-            searched: self.searched.clone(),
-            unusable: self.files.iter().filter_map(unusable).collect(),
-            available,
-        }))
-    }
-}
-
-/// Whether two files are copies of each other.
-fn same_content(a: &Path, b: &Path) -> bool {
-    let size = |path: &Path| std::fs::metadata(path).map(|data| data.len()).ok();
-    size(a) == size(b) && sha256_of_file(a).ok() == sha256_of_file(b).ok()
 }

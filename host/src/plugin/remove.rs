@@ -28,21 +28,28 @@ pub fn remove(name: &str, folder: &Path) -> Result<String, PluginFailure> {
         [] => {
             let all: Vec<_> = installed.files().iter().collect();
             let all = if all.is_empty() {
-                "; nothing is installed there".into()
+                "; nothing is installed there; `selfsame plugins list` shows plugins of other folders, which are removed as files"
+                    .into()
             } else {
-                format!("; there are:{}", list(&all))
+                format!("; name one of these:{}", list(&all))
             };
             let message = format!("no plugin in {} is or provides `{name}`{all}", folder.display());
             return Err(PluginError::configuration(message).into());
         }
         several => {
-            let message = format!("several plugins provide `{name}`; name one file:{}", list(several));
+            let message = format!(
+                "several plugins provide `{name}`; name one of these by its file, such as `libname.so`:{}",
+                list(several)
+            );
             return Err(PluginError::configuration(message).into());
         }
     };
     let unremovable = |error: io::Error| PluginFailure::Unusable {
         path: file.path.clone(),
-        reason: format!("cannot be removed: {error}"),
+        reason: format!(
+            "cannot be removed: {error}; you must be allowed to write to {}, or remove the file by hand",
+            folder.display()
+        ),
     };
     let entries = entries_of(file, folder);
     for entry in &entries {

@@ -1,9 +1,10 @@
 //! `dataset.options`.
 
 use crate::presentation::{Function, Window};
-use selfsame_plugin_api::{OptionSpec, PluginError, Result, parse_options};
+use schemars::JsonSchema;
+use selfsame_plugin_api::{OptionSpec, PluginError, Result, option_specs, read_options};
 use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ const RENAMED: [Renamed; 2] = [
 const MOST_WINDOWS: usize = 16;
 
 /// From modality units to grey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Voi {
     /// As the file says: its VOI lookup table, else its window, else from minimum to maximum.
@@ -32,7 +33,7 @@ pub enum Voi {
 }
 
 /// Channels of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Color {
     #[default]
@@ -41,7 +42,7 @@ pub enum Color {
 }
 
 /// Which frames of a file are samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Frames {
     All,
@@ -50,7 +51,7 @@ pub enum Frames {
 }
 
 /// What the rows of a table call files by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdKind {
     /// Relative to the data set's folder.
@@ -94,7 +95,7 @@ impl IdKind {
 }
 
 /// The labels of `RSNAKaggle`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Labels {
     #[default]
@@ -133,6 +134,7 @@ impl Look {
         }
     }
 
+    /// `bit_depth` is 8 or 16.
     fn checked(voi: Option<Voi>, windows: Option<Vec<[f64; 2]>>, color: Option<Color>, bit_depth: u8) -> Result<Self> {
         let wrong = |message: String| Err(PluginError::configuration(message));
         let given = [("voi", voi.is_some()), ("color", color.is_some())];
@@ -149,9 +151,6 @@ impl Look {
         if let Some(Window { width, .. }) = windows.iter().find(|window| window.width < 1.0) {
             return wrong(format!("option `windows` has a width of {width}, expected at least 1"));
         }
-        if bit_depth != 8 && bit_depth != 16 {
-            return wrong(format!("option `bit_depth` = `{bit_depth}`: expected 8 or 16"));
-        }
         let pixels = RenderOptions { voi: voi.unwrap_or_default(), color: color.unwrap_or_default(), bit_depth };
         Ok(Self { pixels, windows })
     }
@@ -166,29 +165,53 @@ pub struct Rsna {
     pub look: Look,
 }
 
-#[derive(Deserialize)]
+/// What both have.
+#[derive(Deserialize, JsonSchema)]
+#[serde(default)]
+struct Shared {
+    /// Rows of the CSV without a file or without a label, and files without a row; both words name them.
+    unmatched: Policy,
+    /// From stored values to grey: `window`: the file's VOI lookup table, else its first window, else as minmax;
+    /// `percentile`: the 0.5th to the 99.5th percentile; `minmax`; `none`: all that the stored bits can express; without it,
+    /// `window`.
+    voi: Option<Voi>,
+    /// Windows, each a centre and a width in the units of the file (Hounsfield units of CT), instead of `voi` and `color`:
+    /// each is a channel of the image, which must be grey: `[[40, 400], [-600, 1500], [400, 1800]]`.
+    windows: Option<Vec<[f64; 2]>>,
+    /// `grey`: colour becomes its luminance (ITU-R BT.601); `rgb`: grey is repeated in three channels; without it, `grey`.
+    color: Option<Color>,
+    /// Bits of a value.
+    #[schemars(extend("enum" = [8, 16]))]
+    bit_depth: u8,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { unmatched: Policy::default(), voi: None, windows: None, color: None, bit_depth: 8 }
+    }
+}
+
+impl Shared {
+    fn look(self) -> Result<Look> {
+        Look::checked(self.voi, self.windows, self.color, self.bit_depth)
+    }
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(default)]
 struct RawRsna {
+    /// `binary`: Normal and Opacity; `detailed`: the three classes of stage_2_detailed_class_info.csv.
     labels: Labels,
-    unmatched: Policy,
+    /// Part of the patients, chosen by a hash of their ids, that is the test split.
+    #[schemars(extend("minimum" = 0, "maximum" = 0.9))]
     test_fraction: f64,
-    voi: Option<Voi>,
-    windows: Option<Vec<[f64; 2]>>,
-    color: Option<Color>,
-    bit_depth: u8,
+    #[serde(flatten)]
+    shared: Shared,
 }
 
 impl Default for RawRsna {
     fn default() -> Self {
-        Self {
-            labels: Labels::default(),
-            unmatched: Policy::default(),
-            test_fraction: 0.1,
-            voi: None,
-            windows: None,
-            color: None,
-            bit_depth: 8,
-        }
+        Self { labels: Labels::default(), test_fraction: 0.1, shared: Shared::default() }
     }
 }
 
@@ -210,139 +233,54 @@ pub struct Folder {
     pub look: Look,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct RawFolder {
+    /// A CSV file, absolute or relative to dataset.dataset_dir; without it there are no labels.
     csv: Option<PathBuf>,
+    /// The CSV's column of relative paths, file names (with or without ending), SOP Instance UIDs or patient ids; without it,
+    /// the first.
     id_column: Option<String>,
+    /// What its ids are: `path`, `file_name`, `file_stem`, `instance` or `patient`; without it, the kind by which the most rows
+    /// have a file.
     id_kind: Option<IdKind>,
+    /// The CSV's column of classes; without it there are no labels.
     label_column: Option<String>,
+    /// The CSV's column of `train`, `val` and `test`.
     split_column: Option<String>,
+    /// The CSV's column of patients; without it, Patient ID, else Study, else Series Instance UID of each file.
     group_column: Option<String>,
+    /// Of a file with several frames: the one in the middle, or all.
     frames: Frames,
-    unmatched: Policy,
+    /// DICOM files whose header cannot be read.
     damaged: Policy,
+    /// Part of the patients, chosen by a hash of their ids, that is the test split where no column says it; without it, 0.1
+    /// with labels and 0 without.
+    #[schemars(extend("minimum" = 0, "maximum" = 0.9))]
     test_fraction: Option<f64>,
-    voi: Option<Voi>,
-    windows: Option<Vec<[f64; 2]>>,
-    color: Option<Color>,
-    bit_depth: u8,
-}
-
-impl Default for RawFolder {
-    fn default() -> Self {
-        Self {
-            csv: None,
-            id_column: None,
-            id_kind: None,
-            label_column: None,
-            split_column: None,
-            group_column: None,
-            frames: Frames::default(),
-            unmatched: Policy::default(),
-            damaged: Policy::default(),
-            test_fraction: None,
-            voi: None,
-            windows: None,
-            color: None,
-            bit_depth: 8,
-        }
-    }
-}
-
-fn shared() -> Vec<OptionSpec> {
-    vec![
-        OptionSpec::new(
-            "voi",
-            "From stored values to grey: `window` (default): the file's VOI lookup table, else its first window, else \
-             as minmax; `percentile`: the 0.5th to the 99.5th percentile; `minmax`; `none`: all that the stored bits \
-             can express.",
-        ),
-        OptionSpec::new(
-            "windows",
-            "Windows, each a centre and a width in the units of the file (Hounsfield units of CT), instead of `voi` and \
-             `color`: each is a channel of the image, which must be grey: `[[40, 400], [-600, 1500], [400, 1800]]`.",
-        ),
-        OptionSpec::new(
-            "color",
-            "`grey` (default): colour becomes its luminance (ITU-R BT.601); `rgb`: grey is repeated in three channels.",
-        ),
-        OptionSpec::new("bit_depth", "Bits of a value, 8 (default) or 16."),
-        OptionSpec::new(
-            "unmatched",
-            "Rows of the CSV without a file or without a label, and files without a row: `stop` (default) or \
-             `skip`; both name them.",
-        ),
-    ]
+    #[serde(flatten)]
+    shared: Shared,
 }
 
 /// The known options of `RSNAKaggle`.
 pub fn rsna() -> Vec<OptionSpec> {
-    let mut specs = vec![
-        OptionSpec::new(
-            "labels",
-            "`binary` (default): Normal and Opacity; `detailed`: the three classes of stage_2_detailed_class_info.csv.",
-        ),
-        OptionSpec::new(
-            "test_fraction",
-            "Part of the patients, chosen by a hash of their ids, that is the test split; 0 to 0.9, default 0.1.",
-        ),
-    ];
-    specs.extend(shared());
-    specs
+    option_specs::<RawRsna>()
 }
 
 /// The known options of `DicomFolder`.
 pub fn folder() -> Vec<OptionSpec> {
-    let mut specs = vec![
-        OptionSpec::new(
-            "csv",
-            "A CSV file, absolute or relative to dataset.dataset_dir; without it there are no labels.",
-        ),
-        OptionSpec::new(
-            "id_column",
-            "The CSV's column of relative paths, file names (with or without ending), SOP Instance UIDs or patient \
-             ids; default: its first.",
-        ),
-        OptionSpec::new(
-            "id_kind",
-            "What its ids are: `path`, `file_name`, `file_stem`, `instance` or `patient`; default: the kind by which \
-             the most rows have a file.",
-        ),
-        OptionSpec::new("label_column", "The CSV's column of classes; without it there are no labels."),
-        OptionSpec::new("split_column", "The CSV's column of `train`, `val` and `test`."),
-        OptionSpec::new(
-            "group_column",
-            "The CSV's column of patients; default: Patient ID, else Study, else Series Instance UID of each file.",
-        ),
-        OptionSpec::new("frames", "Of a file with several frames: the `middle` one (default) or `all`."),
-        OptionSpec::new("damaged", "DICOM files whose header cannot be read: `stop` (default) or `skip`."),
-        OptionSpec::new(
-            "test_fraction",
-            "Part of the patients, chosen by a hash of their ids, that is the test split where no column says it; \
-             0 to 0.9, default 0.1 with labels and 0 without.",
-        ),
-    ];
-    specs.extend(shared());
-    specs
-}
-
-fn check_fraction(fraction: f64) -> Result<f64> {
-    if (0.0..=0.9).contains(&fraction) {
-        return Ok(fraction);
-    }
-    Err(PluginError::configuration(format!("option `test_fraction` = `{fraction}`: expected 0 to 0.9")))
+    option_specs::<RawFolder>()
 }
 
 impl Rsna {
     /// Reads `dataset.options`.
     pub fn parse(options: &Value) -> Result<Self> {
-        let raw: RawRsna = parse_options(&in_todays_words(options, &RENAMED), &rsna())?;
+        let raw: RawRsna = read_options(&in_todays_words(options, &RENAMED))?;
         Ok(Self {
             labels: raw.labels,
-            unmatched: raw.unmatched,
-            test_fraction: check_fraction(raw.test_fraction)?,
-            look: Look::checked(raw.voi, raw.windows, raw.color, raw.bit_depth)?,
+            unmatched: raw.shared.unmatched,
+            test_fraction: raw.test_fraction,
+            look: raw.shared.look()?,
         })
     }
 }
@@ -350,7 +288,7 @@ impl Rsna {
 impl Folder {
     /// Reads `dataset.options`.
     pub fn parse(options: &Value) -> Result<Self> {
-        let raw: RawFolder = parse_options(&in_todays_words(options, &RENAMED), &folder())?;
+        let raw: RawFolder = read_options(&in_todays_words(options, &RENAMED))?;
         let of_the_csv = [
             ("id_column", raw.id_column.is_some()),
             ("id_kind", raw.id_kind.is_some()),
@@ -375,10 +313,27 @@ impl Folder {
             split_column: raw.split_column,
             group_column: raw.group_column,
             frames: raw.frames,
-            unmatched: raw.unmatched,
+            unmatched: raw.shared.unmatched,
             damaged: raw.damaged,
-            test_fraction: raw.test_fraction.map(check_fraction).transpose()?,
-            look: Look::checked(raw.voi, raw.windows, raw.color, raw.bit_depth)?,
+            test_fraction: raw.test_fraction,
+            look: raw.shared.look()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_says_what_it_means() {
+        let (folder, rsna) = (folder(), rsna());
+        let help = |specs: &[OptionSpec], name: &str| specs.iter().find(|spec| spec.name == name).unwrap().help.clone();
+        assert!(folder.iter().chain(&rsna).all(|spec| spec.help.len() > 20), "{folder:?} {rsna:?}");
+        assert_eq!((folder.len(), rsna.len()), (14, 7));
+        assert!(help(&rsna, "test_fraction").ends_with("; 0 to 0.9; default 0.1"), "{}", help(&rsna, "test_fraction"));
+        assert!(help(&rsna, "bit_depth").ends_with("; 8 or 16; default 8"), "{}", help(&rsna, "bit_depth"));
+        assert!(help(&folder, "frames").ends_with("default `middle`"), "{}", help(&folder, "frames"));
+        assert!(help(&folder, "unmatched").ends_with("default `stop`"), "{}", help(&folder, "unmatched"));
     }
 }

@@ -1,9 +1,10 @@
 //! Facts about the data set, before and after its files have been looked at.
 
 use crate::catalogue::Catalogue;
-use crate::options;
+use crate::form::OfPixels;
+use crate::options::Options;
 use selfsame_plugin_api::images::Form;
-use selfsame_plugin_api::{Card, Task};
+use selfsame_plugin_api::{Card, Task, option_specs};
 use serde_json::json;
 
 /// What is known without reading.
@@ -20,8 +21,10 @@ pub fn before_reading(name: &str) -> Card {
             "use_random_color": true,
             "random_color": { "brightness": 0.4, "contrast": 0.4 }
         } }))
-        .sample_options(options::of_samples().into_iter().map(|option| option.name));
-    card.options = options::known();
+        .options::<Options>();
+    let of_pixels = option_specs::<OfPixels>();
+    let names = card.options.iter().map(|option| option.name.clone());
+    card.sample_options = names.filter(|name| !of_pixels.iter().any(|option| option.name == *name)).collect();
     card
 }
 

@@ -3,15 +3,17 @@
 use crate::form::OfPixels;
 use crate::values::{OneOrMany, PerSplit, Value};
 use regex::Regex;
-use selfsame_plugin_api::{OptionSpec, PluginError, Result, option_specs, parse_options};
+use schemars::JsonSchema;
+use selfsame_plugin_api::{PluginError, Result, read_options};
 use selfsame_tables::policy::{Policy, Renamed, in_todays_words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What an empty or uncertain cell of a label column means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "Value")]
+#[schemars(with = "Value")]
 pub enum Meaning {
     /// The label does not hold.
     Zero,
@@ -44,39 +46,59 @@ const RENAMED: [Renamed; 5] = [
 ];
 
 /// The options as written; [`Options::parse`] checks that they go together.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Options {
+    /// CSV file in dataset_dir that lists the images, or one file each under `train`, `val` and `test`.
     pub csv: Option<CsvFiles>,
+    /// CSV column with the image's path or file name; without it, `path`.
     pub path_column: Option<String>,
+    /// Beginning that is cut from the listed paths, or a list of beginnings; all that fit are tried.
     pub strip_prefix: Option<OneOrMany<String>>,
-    /// Below the data set's, looked into for listed images and for the lists themselves.
+    /// Folders below dataset_dir in which listed paths may begin, and lists may lie, too.
     pub folders: Vec<String>,
-    /// Listed images that are not there, and images that have no label.
+    /// Listed images that are not there, and images without a label in `label_column` or in a folder called `nan`, `None` and
+    /// the like.
     pub missing: Policy,
+    /// Rows that are used: a mapping of CSV columns to a value or a list of values.
     #[serde(rename = "where")]
     pub filters: BTreeMap<String, OneOrMany<Value>>,
+    /// CSV column with the class.
     pub label_column: Option<String>,
+    /// Text between the labels in `label_column` when an image may have several.
+    #[schemars(length(min = 1))]
     pub label_separator: Option<String>,
+    /// With `label_separator`: the word that stands for no label at all.
     pub negative_label: Option<Value>,
+    /// CSV columns of 0 and 1, one for each label.
     pub label_columns: Vec<String>,
+    /// What other cells of `label_columns` mean: a mapping to 0, 1 or skip ("" is empty).
     pub label_values: BTreeMap<String, Meaning>,
+    /// All class names in label order; without it, those that occur, sorted.
     pub classes: Vec<Value>,
+    /// Makes the task binary: an image with any of these labels is positive.
     pub positive_labels: Vec<Value>,
+    /// true: folders and columns are not classes.
     pub unlabelled: bool,
+    /// CSV column that says which split an image belongs to.
     pub split_column: Option<String>,
+    /// Its values for `train`, `val` and `test`; without it, those words and their usual variants.
     pub split_values: Option<PerSplit<OneOrMany<Value>>>,
+    /// Text files with the images of `train`, `val` and `test`, one a line.
     pub split_lists: Option<PerSplit<String>>,
+    /// CSV column with the patient; images of one patient stay in one split.
     pub group_column: Option<String>,
+    /// Regular expression that finds the patient in an image's path.
+    #[schemars(with = "Option<String>")]
     pub group_pattern: Option<Pattern>,
-    /// Groups in several splits; skipped samples are those outside of test, else validation.
+    /// Patients in several splits; `skip` leaves out their images in all but the last split.
     pub group_overlap: Policy,
     #[serde(flatten)]
     pub of_pixels: OfPixels,
 }
 
 /// One list, or one for each split.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a file name, or file names under `train`, `val` and `test`")]
 pub enum CsvFiles {
     /// All samples.
@@ -98,58 +120,13 @@ impl TryFrom<String> for Pattern {
     }
 }
 
-/// The known options: which samples there are, then how files become pixels.
-pub fn known() -> Vec<OptionSpec> {
-    [of_samples(), option_specs::<OfPixels>()].concat()
-}
-
-/// Options that say which samples there are.
-pub fn of_samples() -> Vec<OptionSpec> {
-    let spec = OptionSpec::new;
-    vec![
-        spec("csv", "CSV file in dataset_dir that lists the images, or one file each under `train`, `val` and `test`."),
-        spec("path_column", "CSV column with the image's path or file name; default `path`."),
-        spec(
-            "strip_prefix",
-            "Beginning that is cut from the listed paths, or a list of beginnings; all that fit are tried.",
-        ),
-        spec("folders", "Folders below dataset_dir in which listed paths may begin, and lists may lie, too."),
-        spec(
-            "missing",
-            "Listed images that are not there, and images without a label in `label_column` or in a folder called `nan`, `None` \
-             and the like: `stop` (default) or `skip`.",
-        ),
-        spec("where", "Rows that are used: a mapping of CSV columns to a value or a list of values."),
-        spec("label_column", "CSV column with the class."),
-        spec("label_separator", "Text between the labels in `label_column` when an image may have several."),
-        spec("negative_label", "With `label_separator`: the word that stands for no label at all."),
-        spec("label_columns", "CSV columns of 0 and 1, one for each label."),
-        spec("label_values", "What other cells of `label_columns` mean: a mapping to 0, 1 or skip (\"\" is empty)."),
-        spec("classes", "All class names in label order; default: those that occur, sorted."),
-        spec("positive_labels", "Makes the task binary: an image with any of these labels is positive."),
-        spec("unlabelled", "true: folders and columns are not classes; default false."),
-        spec("split_column", "CSV column that says which split an image belongs to."),
-        spec(
-            "split_values",
-            "Its values for `train`, `val` and `test`; default: those words and their usual variants.",
-        ),
-        spec("split_lists", "Text files with the images of `train`, `val` and `test`, one a line."),
-        spec("group_column", "CSV column with the patient; images of one patient stay in one split."),
-        spec("group_pattern", "Regular expression that finds the patient in an image's path."),
-        spec(
-            "group_overlap",
-            "Patients in several splits: `stop` (default), or `skip` their images in all but the last split.",
-        ),
-    ]
-}
-
 impl Options {
     /// Reads `dataset.options`.
     ///
     /// # Errors
     /// An unknown option, a wrong value, or options that do not go together.
     pub fn parse(options: &serde_json::Value) -> Result<Self> {
-        let options: Self = parse_options(&in_todays_words(options, &RENAMED), &known())?;
+        let options: Self = read_options(&in_todays_words(options, &RENAMED))?;
         options.check_values()?;
         options.check_company()?;
         Ok(options)
@@ -181,9 +158,6 @@ impl Options {
     fn check_values(&self) -> Result<()> {
         let wrong = |message: String| Err(PluginError::configuration(message));
         self.of_pixels.form()?;
-        if self.label_separator.as_deref() == Some("") {
-            return wrong("option `label_separator` is empty, expected a text such as `|`".into());
-        }
         let repeated = |values: &[Value]| (1..values.len()).find(|&at| values[..at].contains(&values[at]));
         for (name, values) in [("classes", &self.classes), ("positive_labels", &self.positive_labels)] {
             if let Some(at) = repeated(values) {
@@ -244,5 +218,23 @@ impl Options {
             return Err(PluginError::configuration(message));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use selfsame_plugin_api::option_specs;
+
+    #[test]
+    fn every_option_says_what_it_means() {
+        let specs = option_specs::<Options>();
+        let help = |name: &str| specs.iter().find(|spec| spec.name == name).unwrap().help.clone();
+        assert!(specs.iter().all(|spec| spec.help.len() > 20), "{specs:?}");
+        assert_eq!(specs.len(), 27);
+        assert!(help("where").starts_with("Rows that are used"), "{}", help("where"));
+        assert!(help("missing").ends_with("`stop` or `skip`; default `stop`"), "{}", help("missing"));
+        assert!(help("bit_depth").ends_with("else 8; 8 or 16"), "{}", help("bit_depth"));
+        assert!(help("max_pixels").ends_with("without it, 100000000"), "{}", help("max_pixels"));
     }
 }

@@ -7,11 +7,12 @@ use selfsame_tables::labels::plain;
 use serde::{Deserialize, Serialize};
 
 /// A text, number or truth value, in the form in which labels are compared.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(from = "Scalar")]
+#[schemars(with = "Scalar")]
 pub struct Value(pub String);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a text, a number, or true or false")]
 enum Scalar {
     Truth(bool),
@@ -33,7 +34,7 @@ impl From<Scalar> for Value {
 }
 
 /// One value or a list of them.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "one value or a list of values")]
 pub enum OneOrMany<T> {
     /// A single value.
@@ -82,7 +83,7 @@ impl Ranges {
 }
 
 /// Something for each split.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PerSplit<T> {
     train: Option<T>,

@@ -1,16 +1,16 @@
 //! Whose mistake it was: what a plugin does wrong ends in exit code 4 and names it, however it goes wrong.
 
-use selfsame_tests::{Ran, Running, Sandbox, TINY, test_plugin};
-use std::time::{Duration, Instant};
+use selfsame_tests::{Ran, Sandbox, TINY, test_plugin};
 
-fn sandbox() -> Sandbox {
+/// A folder in which the hostile plugin is found.
+pub fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     std::fs::create_dir(sandbox.path("plugins")).unwrap();
     std::fs::copy(test_plugin("hostile"), sandbox.path("plugins/libhostile.so")).unwrap();
     sandbox
 }
 
-const PLUGIN: &str = "plugin `selfsame-hostile-plugin`";
+pub const PLUGIN: &str = "plugin `selfsame-hostile-plugin`";
 
 /// One message of the plugin's, which may be about a panic, and the exit code.
 #[track_caller]
@@ -30,6 +30,8 @@ fn a_data_set_that_breaks_its_contract_is_named_with_the_method() {
         ("panic:open", 4, "`Dataset::open` panicked at"),
         ("wrong:targets", 4, "`targets` has 3 labels"),
         ("wrong:class", 4, "sample 3 has label 2"),
+        ("wrong:least", 4, "sample 0 has label -9223372036854775808"),
+        ("fingerprint:empty", 4, "`fingerprint` is empty"),
         ("wrong:ids", 4, "`ids` names a sample twice"),
         ("wrong:block", 4, "`block` has 15 bytes"),
         ("wrong:count", 4, "`read` returned 0 images for 1 indices"),
@@ -39,7 +41,7 @@ fn a_data_set_that_breaks_its_contract_is_named_with_the_method() {
         ("wrong:depth", 4, "is 1 × 2 × 2 of 16 bits"),
         ("wrong:height", 4, "is 1 × 0 × 2"),
         ("wrong:overflow", 4, "× 18446744073709551615 ×"),
-        ("exit", 4, "ended the process in `Dataset::prepare`"),
+        ("exit:prepare", 4, "ended the process in `Dataset::prepare`"),
         ("exit:thread", 4, "ended the process in `Dataset::prepare`"),
         ("exit:read", 4, "ended the process in `Samples::read`"),
         ("missing", 3, "`images.bin` is missing; download it"),
@@ -86,6 +88,11 @@ fn an_encoder_that_breaks_its_contract_is_named_with_the_method() {
         ("nan", "`forward` returned values that are not finite"),
         ("inf", "`forward` returned values that are not finite"),
         ("huge", "`feature_dim` is 18446744073709551615"),
+        ("name:empty", "`` is the name of a parameter or buffer"),
+        ("name:dots", "`fc..weight` is the name of a parameter"),
+        ("name:edge", "`.weight` is the name of a parameter"),
+        ("name:control", r"`fc.\u001b[2J"),
+        ("wrong:names", "the same name"),
     ];
     for (fault, part) in cases {
         let tiny = format!("--set train.self_supervision.encoder_name=tiny --set encoder.options.fault={fault}");
@@ -96,62 +103,37 @@ fn an_encoder_that_breaks_its_contract_is_named_with_the_method() {
 }
 
 #[test]
-fn a_check_ends_at_the_first_wish_to_stop_and_where_a_call_blocks_at_the_second() {
+fn odd_sizes_names_and_fingerprints_do_no_harm() {
     let sandbox = sandbox();
-    for (fault, command, method) in [
-        ("busy", "plugins check hostile --only hostile --set dataset.options.fault=busy", None),
-        (
-            "hang:read",
-            "plugins check hostile --only hostile --set dataset.options.fault=hang:read",
-            Some("Samples::read"),
-        ),
+    let small = "--set dataset.name=hostile --set train.self_supervision.encoder_name=tiny --set train.batch_size=2 --set \
+                 method.projection.hidden_dim=16 --set method.projection.output_dim=8 --set train.device=cpu --set knn.k=1 \
+                 --set scheduler.epochs=1 --set data.val_fraction=0.5";
+    for (key, fault, code, part) in [
+        ("dataset", "len:0", 3, "the train split of data set hostile has no samples"),
+        ("dataset", "len:1", 3, "the train split of data set hostile has no samples"),
+        ("dataset", "fingerprint:path", 0, ""),
+        ("dataset", "fingerprint:huge", 0, ""),
+        ("dataset", "fingerprint:changing", 0, ""),
+        ("encoder", "name:odd", 0, ""),
+        ("encoder", "name:inside", 0, ""),
     ] {
-        let log = sandbox.path(&fault.replace(':', "-"));
-        let mut command = sandbox.command(command);
-        command.stderr(std::fs::File::create(&log).unwrap());
-        let mut running = Running::start(&mut command);
-        // Preparing under a wish to stop comes first: the second call of `busy` goes on until it is told.
-        let calls = if method.is_some() { 1 } else { 2 };
-        wait_for("the call", &log, |said| said.matches("hanging").count() >= calls);
-        running.signal(libc::SIGINT);
-        if let Some(method) = method {
-            wait_for("the method", &log, |said| said.contains(&format!("waiting for `{method}` of {PLUGIN}")));
-            running.signal(libc::SIGINT);
+        let run = fault.replace(':', "-");
+        let ran = sandbox.run(&format!("train {small} --set {key}.options.fault={fault} --output-dir {run}"));
+        assert_eq!(ran.code, Some(code), "{fault}: {}", ran.stderr);
+        assert!(ran.stderr.contains(part), "{fault}: {}", ran.stderr);
+        if key == "encoder" {
+            for format in ["safetensors", "pt"] {
+                sandbox.run(&format!("export {run} --out {run}.{format}")).succeeded();
+            }
         }
-        assert_eq!(running.wait().unwrap().code(), Some(130));
-        assert_eq!(std::fs::read_to_string(&log).unwrap().contains("stopped at the user's request"), method.is_none());
     }
-}
-
-/// Waits until the log says so.
-#[track_caller]
-fn wait_for(what: &str, log: &std::path::Path, is_said: impl Fn(&str) -> bool) {
-    let start = Instant::now();
-    loop {
-        let said = std::fs::read_to_string(log).unwrap();
-        if is_said(&said) {
-            return;
-        }
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}: {said}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-#[test]
-fn a_plugin_that_hangs_is_named_at_the_first_wish_to_stop_and_ended_at_the_second() {
-    let sandbox = sandbox();
-    for (fault, method) in [("hang", "Dataset::prepare"), ("hang:read", "Samples::read")] {
-        let set = format!("--set dataset.name=hostile --set dataset.options.fault={fault}");
-        let log = sandbox.path(&format!("log-{}", method.len()));
-        let mut command = sandbox.command(&format!("data verify {set}"));
-        command.stderr(std::fs::File::create(&log).unwrap());
-        let mut running = Running::start(&mut command);
-        wait_for("the call", &log, |said| said.contains("hanging"));
-        running.signal(libc::SIGINT);
-        let named = format!("waiting for `{method}` of {PLUGIN}; press Ctrl-C again to end the process at once");
-        wait_for(&named, &log, |said| said.contains(&named));
-        running.signal(libc::SIGINT);
-        assert_eq!(running.wait().unwrap().code(), Some(130));
+    // What is decoded is kept under names of the host's own, whatever the fingerprint says.
+    let kept: Vec<_> = std::fs::read_dir(sandbox.path("cache/selfsame/packed")).unwrap().flatten().collect();
+    assert_eq!(kept.len(), 3);
+    for folder in kept {
+        let name = folder.file_name().into_string().unwrap();
+        let digits = name.strip_prefix("hostile-train-").unwrap();
+        assert!(digits.len() == 16 && digits.chars().all(|c| c.is_ascii_hexdigit()), "{name}");
     }
 }
 

@@ -141,6 +141,21 @@ fn with_a_list_of_digests_only_what_is_on_it_is_used() {
     with_list("plugins install named/liba.so").failed(4, &["named/liba.so", &own]);
     sandbox.write("list", &format!("{}  libselfsame_plugin_resnet.so\n{own}  liba.so\n", digest(&resnet)));
     with_list(check).succeeded();
+
+    // A data set without code is a plugin file as any other.
+    let film = "named/films.dataset.yaml";
+    sandbox.write(film, "name: films\nreader: shapes\noptions: {train_size: 64}\n");
+    let (mut allowed, films) = (std::fs::read_to_string(sandbox.path("list")).unwrap(), digest(&sandbox.path(film)));
+    let check = "data verify --set dataset.name=films --plugins named";
+    with_list(check).failed(2, &["films.dataset.yaml", &films, "SELFSAME_ALLOWED_PLUGINS"]);
+    for command in ["inspect", "check", "install"] {
+        with_list(&format!("plugins {command} {film}")).failed(4, &["films.dataset.yaml", &films]);
+    }
+    allowed += &format!("{films}  films.dataset.yaml\n");
+    sandbox.write("list", &allowed);
+    with_list(check).succeeded();
+    sandbox.write(film, "name: films\nreader: shapes\noptions: {train_size: 65}\n");
+    with_list(check).failed(2, &["films.dataset.yaml", "SELFSAME_ALLOWED_PLUGINS"]);
 }
 
 /// Another file with the plugin `shapes`, and the permissions of its folder and of itself.

@@ -36,6 +36,7 @@ mod runs;
 mod save_now;
 mod silent;
 mod startup;
+mod sudden_ends;
 mod train;
 mod watching;
 mod wheel;

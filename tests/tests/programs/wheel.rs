@@ -293,3 +293,33 @@ fn a_plugin_that_cannot_be_a_package_says_what_to_change() {
     sandbox.run("plugins pack bare.dataset.yaml --version 2.0 --out new/folder").succeeded();
     assert!(sandbox.path("new/folder/acme-2.0-py3-none-any.whl").exists());
 }
+
+#[test]
+fn a_packed_plugin_looks_for_libraries_in_no_folder_of_the_machine_that_built_it() {
+    let sandbox = Sandbox::new();
+    let name = "libselfsame_plugin_resnet.so";
+    let built = plugins().join(name);
+    let folders = |program: &Path| {
+        let listed = Command::new("readelf").arg("-d").arg(program).output().unwrap();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let path = listed.lines().find(|line| line.contains("RUNPATH") || line.contains("RPATH")).map(str::to_owned);
+        let path = path.and_then(|line| Some(line.split_once('[')?.1.trim_end_matches(']').to_owned()));
+        path.unwrap_or_default().split(':').filter(|folder| !folder.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(folders(&built).iter().any(|folder| folder.starts_with('/')), "{:?}", folders(&built));
+    let packed = sandbox.run(&format!("plugins pack {} --out wheels", built.display())).succeeded();
+    let wheel = packed.stdout.lines().next().unwrap();
+    let mut unpack = Command::new("python3");
+    unpack.args(["-m", "zipfile", "-e", wheel, "unpacked"]).current_dir(sandbox.path(""));
+    run(&mut unpack).succeeded();
+    let files = walkdir::WalkDir::new(sandbox.path("unpacked")).into_iter().flatten();
+    let unpacked = files.map(|entry| entry.path().to_owned()).find(|path| path.ends_with(name)).unwrap();
+    let left = folders(&unpacked);
+    assert!(left.iter().all(|folder| folder.starts_with("$ORIGIN")), "{left:?}");
+    // It is a plugin as before, and its digest is that of the file in the wheel.
+    let inspected = sandbox.run(&format!("plugins inspect {}", unpacked.display())).succeeded();
+    let digest =
+        inspected.stdout.lines().find_map(|line| line.trim().strip_prefix("sha256")).unwrap().trim().to_owned();
+    assert!(packed.stdout.contains(&digest), "{}", packed.stdout);
+    sandbox.run(&format!("plugins check {} --only resnet8", unpacked.display())).succeeded();
+}

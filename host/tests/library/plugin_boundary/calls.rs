@@ -75,6 +75,7 @@ fn answers_that_break_the_contract_are_errors() {
         ("targets", "`targets` has 3 labels for 4 samples"),
         ("class", "sample 3 has label 2, expected 0 to 1"),
         ("negative", "sample 1 has label -1, expected 0 to 1"),
+        ("least", "sample 0 has label -9223372036854775808, expected 0 to 1"),
         ("largest", "sample 2 has label 9223372036854775807, expected 0 to 1"),
         ("len", "`targets` has 4 labels for 18446744073709551615 samples"),
         ("task", "do not fit the card's task Binary"),
@@ -100,6 +101,9 @@ fn answers_that_break_the_contract_are_errors() {
         assert!(message.contains("plugin `selfsame-hostile-plugin`, data set `hostile`"), "{message}");
         assert!(message.contains(expected), "{message}");
     }
+    let error = exercise("fingerprint:empty").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Contract);
+    assert!(error.to_string().contains("`fingerprint` is empty"), "{error}");
     let error = registry().dataset_card("bad-card").unwrap_err().to_string();
     assert!(error.contains("std [0.0]") && error.contains("positive std"), "{error}");
     let error = dataset("").unwrap().open(Split::Val).err().unwrap();

@@ -1,11 +1,12 @@
 use super::hostile;
 use selfsame::config::{self, Config, Sources};
-use selfsame::conformance::{self, Report, Status};
+use selfsame::conformance::{self, Checks, Report, Status};
 
 fn check(only: &str, fault: &str) -> Report {
     let sets = ["dataset", "encoder"].map(|of| format!("{of}.options.fault={fault}"));
     let config: Config = config::load(&Sources { sets: sets.into(), ..Sources::default() }).unwrap().config;
-    conformance::check(&hostile(), &[only.to_owned()], &config, &[], &|| false).unwrap()
+    let checks = Checks { only: &[only.to_owned()], after: 0, config: &config, dirs: &[], is_stopped: &|| false };
+    conformance::check(&hostile(), &checks).unwrap()
 }
 
 /// The checks that failed, and what they say.
@@ -31,6 +32,9 @@ fn each_broken_promise_of_a_data_set_fails_the_check_that_is_about_it() {
         ("wrong:groups", "train: labels, groups and ids", "`groups` has 0 entries"),
         ("wrong:ids", "train: labels, groups and ids", "names a sample twice"),
         ("wrong:block", "train: labels, groups and ids", "`block` has 15 bytes"),
+        ("fingerprint:empty", "train: labels, groups and ids", "`fingerprint` is empty"),
+        ("fingerprint:changing", "train: labels, groups and ids", "`fingerprint` answers something else"),
+        ("len:0", "train: labels, groups and ids", "it has no samples"),
         ("panic:read", "train: images are read", "`Samples::read` panicked"),
         ("wrong:count", "train: images are read", "0 images for 1 indices"),
         ("wrong:twice", "train: images are read", "2 images for 1 indices"),
@@ -74,6 +78,9 @@ fn each_broken_promise_of_an_encoder_fails_the_check_that_is_about_it() {
         ("panic:create", "it is made for several inputs", "asked to panic"),
         ("panic:parameters", "it is made for several inputs", "asked to panic"),
         ("wrong:names", "it is made for several inputs", "the same name"),
+        ("name:empty", "it is made for several inputs", "`` is the name of a parameter"),
+        ("name:dots", "it is made for several inputs", "`fc..weight` is the name"),
+        ("name:control", "it is made for several inputs", "expected words joined by dots"),
         ("wrong:leaf", "it is made for several inputs", "is not a leaf"),
         ("huge", "it is made for several inputs", "`feature_dim` is"),
         ("panic:forward", embeddings, "`Encoder::forward` panicked"),
@@ -102,7 +109,7 @@ fn each_broken_promise_of_an_encoder_fails_the_check_that_is_about_it() {
         let found = failures.iter().any(|(name, detail)| *name == check_name && detail.contains(part));
         assert!(found, "{fault}:\n{}", report.text());
     }
-    for fault in ["none", "frozen"] {
+    for fault in ["none", "frozen", "name:odd"] {
         assert_eq!(check("tiny", fault).failed(), 0, "{}", check("tiny", fault).text());
     }
 }
@@ -110,6 +117,8 @@ fn each_broken_promise_of_an_encoder_fails_the_check_that_is_about_it() {
 #[test]
 fn a_name_that_the_plugin_does_not_provide_is_refused() {
     let config = Config::default();
-    let error = conformance::check(&hostile(), &["tinny".to_owned()], &config, &[], &|| false).unwrap_err().to_string();
+    let only = ["tinny".to_owned()];
+    let checks = Checks { only: &only, after: 0, config: &config, dirs: &[], is_stopped: &|| false };
+    let error = conformance::check(&hostile(), &checks).unwrap_err().to_string();
     assert!(error.contains("`tinny`") && error.contains("tiny"), "{error}");
 }

@@ -75,6 +75,17 @@ fn libraries_of_other_kinds_are_named() {
 fn files_that_are_no_plugins_are_named() {
     assert_eq!(reason(folder_with(b"hello, I am text").path()), "not an ELF library");
     assert_eq!(reason(folder_with(b"").path()), "empty file");
+    // 20 MB of noise, by itself and behind the beginning of a library.
+    let mut state = 7_u32;
+    let noise = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    let mut noise: Vec<u8> = noise.take(20_000_000).collect();
+    assert_eq!(reason(folder_with(&noise).path()), "not an ELF library");
+    noise[..64].copy_from_slice(&fs::read(hostile()).unwrap()[..64]);
+    let behind = reason(folder_with(&noise).path());
+    assert!(behind.contains("truncated") || behind.contains("damaged"), "{behind}");
     // Any library without the section will do.
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let libc = maps.split_whitespace().find(|word| word.ends_with("libc.so.6")).unwrap();

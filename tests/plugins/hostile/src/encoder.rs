@@ -1,4 +1,4 @@
-use crate::{Options, may_panic, options};
+use crate::{Options, meet::meet, options};
 use selfsame_encoder_api::{
     Buffer, Encoder, EncoderCard, EncoderRequest, Parameter, ParameterKind, Result, parse_options,
     tch::{Device, Kind, Tensor, no_grad},
@@ -13,7 +13,7 @@ pub fn card(name: &str) -> EncoderCard {
 
 pub fn create(request: &EncoderRequest, device: Device) -> Result<Box<dyn Encoder>> {
     let Options { fault } = parse_options(&request.options, &options())?;
-    may_panic(&fault, "create");
+    meet(&fault, "create");
     let pixels = (request.channels * request.image_size.0 * request.image_size.1) as i64;
     let weight = match fault.as_str() {
         "seedless" => Tensor::f_full([3, pixels], MADE.fetch_add(1, Ordering::Relaxed) as f64, (Kind::Float, device))?,
@@ -47,7 +47,7 @@ impl Tiny {
 
 impl Encoder for Tiny {
     fn forward(&self, x: &Tensor, train: bool) -> Result<Tensor> {
-        may_panic(&self.fault, "forward");
+        meet(&self.fault, "forward");
         if train || self.fault == "buffers" {
             let _ = no_grad(|| self.calls.shallow_clone().f_add_scalar_(1))?;
         }
@@ -73,14 +73,22 @@ impl Encoder for Tiny {
     }
 
     fn feature_dim(&self) -> usize {
-        may_panic(&self.fault, "feature_dim");
+        meet(&self.fault, "feature_dim");
         if self.fault == "huge" { usize::MAX } else { 3 }
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        may_panic(&self.fault, "parameters");
+        meet(&self.fault, "parameters");
         let parameter = || Parameter {
-            name: "fc.weight".into(),
+            name: match self.fault.as_str() {
+                "name:empty" => "",
+                "name:dots" => "fc..weight",
+                "name:edge" => ".weight",
+                "name:control" => "fc.\x1b[2J\nweight",
+                "name:odd" => "a b/ü:0.weight",
+                _ => "fc.weight",
+            }
+            .into(),
             kind: ParameterKind::Weight,
             tensor: match self.fault.as_str() {
                 "wrong:leaf" => self.weight.detach(),
@@ -90,6 +98,10 @@ impl Encoder for Tiny {
         };
         match self.fault.as_str() {
             "no_parameters" => Vec::new(),
+            // As a module and as a tensor in it.
+            "name:inside" => {
+                vec![parameter(), Parameter { name: "fc.weight.inner".into(), tensor: self.spare(), ..parameter() }]
+            }
             "wrong:names" => vec![parameter(), parameter()],
             "unused" | "frozen" => {
                 vec![parameter(), Parameter { name: "spare.weight".into(), tensor: self.spare(), ..parameter() }]
@@ -106,7 +118,7 @@ impl Encoder for Tiny {
     }
 
     fn buffers(&self) -> Vec<Buffer> {
-        may_panic(&self.fault, "buffers");
+        meet(&self.fault, "buffers");
         vec![Buffer { name: "calls".into(), tensor: self.calls.shallow_clone() }]
     }
 }

@@ -2,8 +2,10 @@
 
 mod encoder;
 mod floats;
+mod meet;
 mod samples;
 
+use meet::{hang, meet};
 use selfsame_plugin_api::{
     Card, Dataset, DatasetRequest, ErrorKind, OptionSpec, PluginError, Result, Samples, Services, Split, parse_options,
 };
@@ -32,18 +34,9 @@ fn options() -> Vec<OptionSpec> {
     vec![OptionSpec::new("fault", "What goes wrong; default: nothing.")]
 }
 
-/// Panics in `method` when the user asked for it.
-fn may_panic(fault: &str, method: &str) {
-    assert_ne!(fault.strip_prefix("panic:"), Some(method), "asked to panic");
-}
-
-/// Goes on for longer than anybody waits.
-fn hang() {
-    tracing::warn!("hanging");
-    std::thread::sleep(std::time::Duration::from_secs(600));
-}
-
 fn card(name: &str) -> Card {
+    // A card is made without options.
+    meet(&std::env::var("HOSTILE").unwrap_or_default(), &format!("{name}.card"));
     let mut card = Card::new(name, "Four 2×2 images, and faults.")
         .images(1, 8, (2, 2))
         .classes(["even", "odd"])
@@ -75,7 +68,7 @@ fn create_floats(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
 fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
     let careless = request.options["fault"] == "careless";
     let Options { fault } = if careless { Options::default() } else { parse_options(&request.options, &options())? };
-    may_panic(&fault, "create");
+    meet(&fault, "create");
     Ok(Box::new(Hostile { fault }))
 }
 
@@ -94,7 +87,7 @@ struct Hostile {
 
 impl Dataset for Hostile {
     fn prepare(&self, services: &dyn Services) -> Result<()> {
-        may_panic(&self.fault, "prepare");
+        meet(&self.fault, "prepare");
         match self.fault.as_str() {
             "thread" => drop(std::thread::spawn(|| panic!("in a thread")).join()),
             "missing" => return Err(PluginError::data("`images.bin` is missing; download it")),
@@ -114,9 +107,9 @@ impl Dataset for Hostile {
                 }
             }
             "print" => println!("I write on standard output"),
-            "exit" => std::process::exit(0),
             "exit:thread" => std::thread::spawn(|| std::process::exit(0)).join().unwrap_or(()),
             "hang" => hang(),
+            "thread:overflow" => drop(std::thread::spawn(|| meet("overflow:thread", "thread")).join()),
             _ => tracing::warn!(files = 4, "a mirror is slow"),
         }
         services.progress("files", 1, Some(2))?;
@@ -125,18 +118,18 @@ impl Dataset for Hostile {
     }
 
     fn card(&self) -> Result<Option<Card>> {
-        may_panic(&self.fault, "dataset_card");
+        meet(&self.fault, "dataset_card");
         Ok(None)
     }
 
     fn open(&self, _: Split) -> Result<Box<dyn Samples>> {
-        may_panic(&self.fault, "open");
+        meet(&self.fault, "open");
         Ok(Box::new(samples::Four { fault: self.fault.clone() }))
     }
 }
 
 impl Drop for Hostile {
     fn drop(&mut self) {
-        may_panic(&self.fault, "drop");
+        meet(&self.fault, "drop");
     }
 }

@@ -1,4 +1,4 @@
-use crate::{hang, may_panic};
+use crate::meet::meet;
 use selfsame_plugin_api::{Image, PluginError, ReadHints, Result, Samples, Targets};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -19,48 +19,53 @@ impl Four {
     }
 
     fn names(&self) -> Vec<String> {
-        ["a", "b", "c", "d"].map(String::from).to_vec()
+        ["a", "b", "c", "d"][..self.count()].iter().map(|name| name.to_string()).collect()
+    }
+
+    /// Samples that there are.
+    fn count(&self) -> usize {
+        match self.fault.as_str() {
+            "len:0" => 0,
+            "len:1" => 1,
+            _ => 4,
+        }
     }
 }
 
 impl Samples for Four {
     fn len(&self) -> usize {
-        may_panic(&self.fault, "len");
+        meet(&self.fault, "len");
         match self.fault.as_str() {
             "wrong:len" => usize::MAX,
-            _ => 4,
+            _ => self.count(),
         }
     }
 
     fn targets(&self) -> Targets {
-        may_panic(&self.fault, "targets");
+        meet(&self.fault, "targets");
         match self.fault.as_str() {
             "wrong:targets" => Targets::Classes(vec![0, 1, 0]),
             "wrong:class" => Targets::Classes(vec![0, 1, 0, 2]),
             "wrong:negative" => Targets::Classes(vec![0, -1, 0, 1]),
             "wrong:largest" => Targets::Classes(vec![0, 1, i64::MAX, 1]),
             "wrong:task" => Targets::Multilabel(vec![0; 8]),
-            _ => Targets::Classes(vec![0, 1, 0, 1]),
+            "wrong:least" => Targets::Classes(vec![i64::MIN, 1, 0, 1]),
+            _ => Targets::Classes([0, 1, 0, 1][..self.count()].to_vec()),
         }
     }
 
     fn groups(&self) -> Option<Vec<String>> {
-        may_panic(&self.fault, "groups");
+        meet(&self.fault, "groups");
         Some(if self.wrong("groups") { Vec::new() } else { self.names() })
     }
 
     fn ids(&self) -> Option<Vec<String>> {
-        may_panic(&self.fault, "ids");
+        meet(&self.fault, "ids");
         Some(if self.wrong("ids") { vec!["a".into(); 4] } else { self.names() })
     }
 
     fn read(&self, indices: &[usize]) -> Result<Vec<Image>> {
-        may_panic(&self.fault, "read");
-        match self.fault.as_str() {
-            "exit:read" => std::process::exit(0),
-            "hang:read" => hang(),
-            _ => {}
-        }
+        meet(&self.fault, "read");
         let image = |&index: &usize| Image {
             channels: match self.fault.as_str() {
                 "wrong:channels" => 3,
@@ -105,12 +110,18 @@ impl Samples for Four {
     }
 
     fn fingerprint(&self) -> Option<String> {
-        may_panic(&self.fault, "fingerprint");
-        None
+        meet(&self.fault, "fingerprint");
+        match self.fault.as_str() {
+            "fingerprint:empty" => Some(String::new()),
+            "fingerprint:path" => Some("../../\0/\x1b[2J".into()),
+            "fingerprint:huge" => Some("x".repeat(10 << 20)),
+            "fingerprint:changing" => Some(READS.fetch_add(1, Ordering::Relaxed).to_string()),
+            _ => None,
+        }
     }
 
     fn facts(&self, _: usize) -> Result<BTreeMap<String, String>> {
-        may_panic(&self.fault, "facts");
+        meet(&self.fault, "facts");
         match self.wrong("facts") {
             true => Err(PluginError::data("the header is cut off")),
             false => Ok(BTreeMap::from([("codec".to_owned(), "plain".to_owned())])),
@@ -118,7 +129,12 @@ impl Samples for Four {
     }
 
     fn block(&self) -> Option<&[u8]> {
-        may_panic(&self.fault, "block");
-        Some(if self.wrong("block") { &PIXELS[..15] } else { &PIXELS })
+        meet(&self.fault, "block");
+        match self.fault.as_str() {
+            "wrong:block" => Some(&PIXELS[..15]),
+            // Those are about reading.
+            fault if fault.starts_with("fingerprint:") => None,
+            _ => Some(&PIXELS[..4 * self.count()]),
+        }
     }
 }
