@@ -5,6 +5,7 @@ use object::LittleEndian;
 use object::elf::{DT_RPATH, DT_RUNPATH, DT_STRTAB, FileHeader64, PT_LOAD};
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use std::ops::Range;
+use std::path::PathBuf;
 
 const BESIDE: &str = "$ORIGIN";
 
@@ -24,6 +25,18 @@ pub fn relocated(mut program: Vec<u8>) -> Result<Vec<u8>> {
         program[place].copy_from_slice(&kept);
     }
     Ok(program)
+}
+
+/// The folder of its search path that is not relative to itself and holds this library: where it was when the program was built.
+pub fn builders_folder(program: &[u8], library: &str) -> Result<Option<PathBuf>> {
+    for place in search_paths(program)? {
+        let path = std::str::from_utf8(&program[place]).context("its search path is no text")?;
+        let mut folders = path.split(':').filter(|folder| !folder.starts_with(BESIDE)).map(PathBuf::from);
+        if let Some(folder) = folders.find(|folder| folder.join(library).exists()) {
+            return Ok(Some(folder));
+        }
+    }
+    Ok(None)
 }
 
 /// Where the texts of `DT_RUNPATH` and `DT_RPATH` lie in the file, without the closing zero.

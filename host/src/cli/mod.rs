@@ -27,6 +27,7 @@ mod values;
 
 pub use startup::restart_prepared;
 
+use crate::libtorch;
 use crate::output::events;
 use crate::plugin;
 use crate::world::Start;
@@ -38,6 +39,11 @@ pub fn run() -> ExitCode {
     startup::outlive_save_requests();
     let cli = startup::command_line();
     if cli.command.computes() {
+        if let Some(message) = libtorch::lacking() {
+            let failure = Failure { message, code: 5 };
+            failure.print();
+            return ExitCode::from(failure.code);
+        }
         restart_prepared();
     }
     let start = startup::start(&cli.command.asked());

@@ -8,6 +8,7 @@ use super::{
     plugin_context::PluginContext,
     usage::UsedCard,
 };
+use crate::libtorch;
 use crate::storage::sha256_of_file;
 use abi_stable::library::{LibraryError, lib_header_from_path};
 use selfsame_abi::PluginModuleRef;
@@ -57,7 +58,10 @@ pub(super) fn open(path: &Path) -> Result<Library, PluginFailure> {
 
 fn one_line(path: &Path, error: &LibraryError) -> String {
     match error {
-        LibraryError::OpenError { err, .. } => format!("cannot be opened: {err}"),
+        LibraryError::OpenError { err, .. } => match libtorch::lacking() {
+            Some(reason) => format!("cannot be opened without libtorch ({reason}): {err}"),
+            None => format!("cannot be opened: {err}"),
+        },
         LibraryError::GetSymbolError { .. } => {
             "no selfsame plugin: it exports no root module; see `export_plugin!`".into()
         }

@@ -84,18 +84,22 @@ fn an_installed_wheel_trains_on_the_libtorch_of_pytorch_or_says_what_it_lacks() 
         assert!(folders.split(':').all(|folder| folder.starts_with("$ORIGIN")), "{program}: {folders}");
     }
 
-    // An isolated Python has no PyTorch of this machine's.
-    let torch = stand_in_for_torch(&site, "2.15.0+cu130");
-    let refused = run(&mut selfsame(&sandbox, &site, "--version")).failed(5, &["needs PyTorch 2.11.0", "is 2.15.0"]);
-    assert!(refused.stderr.contains("pip install torch==2.11.0"), "{}", refused.stderr);
-    run(selfsame(&sandbox, &site, "--version").env("SELFSAME_LIBTORCH", "/nowhere"))
-        .failed(5, &["/nowhere", "unset it"]);
-
-    stand_in_for_torch(&site, "2.11.0+cu130");
-    run(&mut selfsame(&sandbox, &site, "--version")).failed(5, &["holds no libtorch_cpu.so"]);
-    link_libtorch(&torch);
+    // An isolated Python has no PyTorch of this machine's. What needs no computing is answered all the same.
     let said = run(&mut selfsame(&sandbox, &site, "--version")).succeeded();
     assert_eq!(said.stdout, format!("selfsame {}\n", env!("CARGO_PKG_VERSION")));
+    let shown = run(&mut selfsame(&sandbox, &site, "config show --config quickstart")).succeeded();
+    assert!(shown.stdout.contains("# recommended by data set shapes"), "{}", shown.stdout);
+    let listed = run(&mut selfsame(&sandbox, &site, "plugins list --json")).succeeded();
+    assert_eq!(listed.stdout.matches("\"ok\": true").count(), 8, "{}", listed.stdout);
+    let train = |site: &Path| selfsame(&sandbox, site, "train --config quickstart --output-dir none");
+    run(&mut train(&site)).failed(5, &["needs PyTorch 2.11.0", "has none", "pip install torch==2.11.0"]);
+    let torch = stand_in_for_torch(&site, "2.15.0+cu130");
+    run(&mut train(&site)).failed(5, &["needs PyTorch 2.11.0", "is 2.15.0", "pip install torch==2.11.0"]);
+    run(train(&site).env("SELFSAME_LIBTORCH", "/nowhere")).failed(5, &["/nowhere", "unset it"]);
+    stand_in_for_torch(&site, "2.11.0+cu130");
+    run(&mut train(&site)).failed(5, &["holds no libtorch_cpu.so"]);
+    assert!(!sandbox.path("none").exists());
+    link_libtorch(&torch);
     let card = run(&mut selfsame(&sandbox, &site, "plugins inspect resnet8")).succeeded();
     assert!(card.stdout.contains("resnet8"), "{}", card.stdout);
 
