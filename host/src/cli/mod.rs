@@ -6,9 +6,11 @@
 mod args;
 mod commands;
 mod data;
+mod data_args;
 mod doctor;
 mod dry_run;
 mod embed;
+mod encoder_args;
 mod evaluate;
 mod failure;
 mod init;
@@ -19,11 +21,14 @@ mod plugin_args;
 mod predict;
 mod preview;
 mod print;
+mod run_args;
 mod shell;
 mod shipped;
 mod startup;
 mod train;
+mod train_args;
 mod values;
+mod views_sheet;
 
 pub use startup::restart_prepared;
 

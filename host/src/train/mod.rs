@@ -16,6 +16,8 @@ pub mod plan;
 mod position;
 pub mod rehearsal;
 mod run;
+mod shown_views;
 pub mod signals;
 
 pub use run::Run;
+pub use shown_views::ShownViews;
