@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-fn run(command: &mut Command) -> Ran {
+/// Runs a command to its end.
+pub(super) fn run(command: &mut Command) -> Ran {
     Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())).finish()
 }
 
 /// Packs the wheel, once for all tests.
-fn wheel() -> &'static Path {
+pub(super) fn wheel() -> &'static Path {
     static WHEEL: OnceLock<PathBuf> = OnceLock::new();
     WHEEL.get_or_init(|| {
         let packed = run(Command::new(env!("CARGO")).args(["xtask", "wheel"]).current_dir(repository())).succeeded();
@@ -25,7 +26,7 @@ fn wheel() -> &'static Path {
 }
 
 /// pip with these arguments, which asks no index and nobody's settings.
-fn pip(arguments: &[&str]) -> Command {
+pub(super) fn pip(arguments: &[&str]) -> Command {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "--isolated", "--disable-pip-version-check"]).args(arguments);
     pip
@@ -59,7 +60,7 @@ fn selfsame(sandbox: &Sandbox, site: &Path, arguments: &str) -> Command {
 }
 
 /// A folder that stands for an installed PyTorch of this version.
-fn stand_in_for_torch(site: &Path, version: &str) -> PathBuf {
+pub(super) fn stand_in_for_torch(site: &Path, version: &str) -> PathBuf {
     let torch = site.join("torch");
     std::fs::create_dir_all(&torch).unwrap();
     std::fs::write(torch.join("__init__.py"), "raise ImportError('PyTorch is found, not imported')\n").unwrap();
@@ -67,7 +68,8 @@ fn stand_in_for_torch(site: &Path, version: &str) -> PathBuf {
     torch
 }
 
-fn link_libtorch(torch: &Path) {
+/// Puts this machine's libtorch into it.
+pub(super) fn link_libtorch(torch: &Path) {
     let libtorch = std::env::var_os("LIBTORCH").map_or_else(|| repository().join(".libtorch"), PathBuf::from);
     std::os::unix::fs::symlink(libtorch.join("lib"), torch.join("lib")).unwrap();
 }
