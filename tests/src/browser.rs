@@ -60,7 +60,8 @@ impl Browser {
         let found = found.unwrap_or_else(|| panic!("no answer of the page: {}\n{}", ran.stdout, ran.stderr));
         assert!(found.starts_with(&format!("{} looked at", widths.len())), "{found}\n{}", ran.stderr);
         let told = ran.stderr.lines().filter(|line| line.contains(":CONSOLE")).map(str::to_owned);
-        found.lines().skip(1).map(str::to_owned).chain(told).collect()
+        let text = |line: &str| line.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        found.lines().skip(1).map(text).chain(told).collect()
     }
 }
 
