@@ -33,8 +33,8 @@ fn runpath(program: &Path) -> String {
 
 /// What needs no computing is answered, and what computes says what it lacks.
 fn answers_without_libtorch(sandbox: &Sandbox, folder: &Path) {
-    let run_file = repository().join("configs/quickstart.yaml").display().to_string();
-    for (arguments, part) in [
+    let check = format!("config check --config {}", repository().join("configs/quickstart.yaml").display());
+    let answered: [(&str, &str); 10] = [
         ("--version", env!("CARGO_PKG_VERSION")),
         ("--help", "Usage: selfsame"),
         ("plugins list --json", "\"ok\": true"),
@@ -43,9 +43,10 @@ fn answers_without_libtorch(sandbox: &Sandbox, folder: &Path) {
         ("config explain train.base_lr", "Peak learning rate"),
         ("config schema", "\"$schema\""),
         ("config show --config quickstart", "# recommended by data set shapes"),
-        (&format!("config check --config {run_file}"), "the configuration is valid"),
+        (&check, "the configuration is valid"),
         ("completions bash", "_selfsame()"),
-    ] {
+    ];
+    for (arguments, part) in answered {
         let ran = run(launcher(folder, arguments).current_dir(sandbox.path(""))).succeeded();
         assert!(ran.stdout.contains(part), "{arguments}: {}", ran.stdout);
         assert_eq!(ran.stderr, "", "{arguments}");

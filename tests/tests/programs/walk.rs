@@ -7,7 +7,7 @@
 use super::wheel::{link_libtorch, pip, run, stand_in_for_torch, wheel};
 use selfsame_tests::{Ran, Sandbox};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -118,5 +118,5 @@ fn from_an_empty_folder_to_a_loaded_encoder_and_predictions_without_cargo() {
     user.selfsame("predict runs/mine --on photos --dataset ImageFolder --out classes.csv");
     let table = std::fs::read_to_string(sandbox.path("work/classes.csv")).unwrap();
     assert_eq!(table.lines().count(), 4, "{table}");
-    assert!(Path::new(&sandbox.path("work/runs/mine/report.html")).exists());
+    assert!(sandbox.path("work/runs/mine/report.html").exists());
 }
