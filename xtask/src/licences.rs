@@ -16,6 +16,14 @@ pub const FILE: &str = "THIRD-PARTY-LICENSES.txt";
 /// What the names of files with licences and notices begin with, in capitals.
 const NAMES: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
+/// What stands first. The sentence about JPEG is what libjpeg's licence asks of programs that come without their source.
+const HEAD: &str = "\
+selfsame is compiled of the crates below, of Rust's standard library (MIT OR Apache-2.0, the Rust project) and of itself
+(LICENSE-MIT, LICENSE-APACHE). libtorch is not part of it. This software is based in part on the work of the Independent JPEG
+Group, by way of libjpeg-turbo-rs.
+
+";
+
 /// A crate that is not of this workspace.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Foreign {
@@ -77,9 +85,7 @@ fn by_id(values: &Value) -> BTreeMap<&str, &Value> {
 }
 
 fn notices(crates: &BTreeSet<Foreign>) -> Result<String> {
-    let mut text = "selfsame is compiled of the crates below, of Rust's standard library (MIT OR Apache-2.0, the Rust project) and of itself \
-                    (LICENSE-MIT, LICENSE-APACHE). libtorch is not part of it.\n\n"
-        .to_owned();
+    let mut text = HEAD.to_owned();
     // By their words, since copies differ in line ends and indents.
     let mut texts: BTreeMap<String, (String, Vec<&str>)> = BTreeMap::new();
     for Foreign { name, licence, authors, manifest } in crates {

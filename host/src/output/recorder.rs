@@ -6,6 +6,7 @@ use super::picture::Picture;
 use super::progress::Progress;
 use super::report;
 use super::tensorboard::{TensorBoard, projector};
+use crate::config::schema::MethodName;
 use crate::config::{Config, Roles, flat};
 use crate::error::Error;
 use crate::metric;
@@ -70,8 +71,13 @@ impl Recorder {
     /// A file that cannot be written.
     pub fn hyperparameters(&mut self, config: &Config) -> Result<(), Error> {
         let json = serde_json::to_value(config).map_err(|error| Error::data(format!("the configuration: {error}")))?;
-        let roles = Roles::read();
-        let decides = |key: &&str| roles.of(key).is_some_and(|role| !role.may_change_on_resume());
+        let (roles, own) = (Roles::read(), config.train.self_supervision.method);
+        let others: Vec<_> = MethodName::ALL.into_iter().filter(|method| *method != own).collect();
+        let is_of = |key: &str, method: &MethodName| key.starts_with(&format!("method.{method}."));
+        let decides = |key: &&str| {
+            let decides = roles.of(key).is_some_and(|role| !role.may_change_on_resume());
+            decides && !others.iter().any(|method| is_of(key, method))
+        };
         let values = flat(&json);
         let values = values.iter().map(|(key, value)| (key.as_str(), *value)).filter(|(key, _)| decides(key));
         Ok(self.board.hyperparameters(values)?)

@@ -197,7 +197,9 @@ fn tensorboard_gets_values_views_and_embeddings() {
         {
             assert!(has(part), "{part}");
         }
-        assert!(!has("train.output_dir") && !has("data.cache_dir"), "what decides nothing");
+        for part in ["train.output_dir", "data.cache_dir", "method.byol.", "knn.k"] {
+            assert!(!has(part), "{part} decides nothing");
+        }
         assert_eq!(has("PNG\r\n") && has("views"), has_images);
         let read = |file: &str| std::fs::read_to_string(sandbox.path("run").join(file)).unwrap();
         let rows: Vec<_> = read("projector/embeddings.tsv").lines().map(|line| line.split('\t').count()).collect();
