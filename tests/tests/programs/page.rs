@@ -20,7 +20,7 @@ fn pages_fit_a_phone_and_four_sheets_of_paper() {
     for part in ["Nearest", "Curves", "Evaluations", "<details"] {
         assert!(page.contains(part), "{part} is not on the page");
     }
-    for page in ["first/report.html", "both.html"] {
+    for page in ["first/report.html", "both.html", &of_two_classes(&sandbox)] {
         let wrong = browser.overflow(&sandbox.path(page), &[320, 390, 768, 1280], &sandbox.path("harness.html"));
         assert_eq!(wrong, Vec::<String>::new(), "{page}");
         let sheets = browser.printed_pages(&sandbox.path(page), &sandbox.path("page.pdf"));
@@ -32,4 +32,30 @@ fn pages_fit_a_phone_and_four_sheets_of_paper() {
     let wrong = browser.overflow(&sandbox.write("wide.html", wide), &[390], &sandbox.path("harness.html"));
     assert!(wrong[0].contains("at 390 px it is") && wrong[0].contains("<div class=wide>"), "{wrong:?}");
     assert!(wrong.iter().any(|line| line.contains("CONSOLE") && line.contains("no")), "{wrong:?}");
+}
+
+/// A page with everything that two classes have: ROC and precision–recall curves, sensitivities.
+fn of_two_classes(sandbox: &Sandbox) -> String {
+    for (class, level) in [("bright", 200_u8), ("dark", 60)] {
+        std::fs::create_dir_all(sandbox.path(&format!("pictures/{class}"))).unwrap();
+        for number in 0..40_u8 {
+            let pixel = |x: u32, y: u32| image::Rgb([level + number, level.wrapping_add((x * 5) as u8), (y * 7) as u8]);
+            let path = sandbox.path(&format!("pictures/{class}/{number}.png"));
+            image::RgbImage::from_fn(24, 24, pixel).save(path).unwrap();
+        }
+    }
+    let own = TINY.replace(
+        "dataset.name=shapes --set dataset.options.train_size=64 --set data.limit.val=40",
+        "dataset.name=ImageFolder",
+    );
+    let train =
+        format!("train {own} --set dataset.dataset_dir=pictures --set data.val_fraction=0.5 --set scheduler.epochs=1");
+    sandbox.run(&format!("{train} --set augmentation.use_random_crop=true --output-dir two")).succeeded();
+    for protocol in ["knn", "linear"] {
+        sandbox.run(&format!("evaluate two --protocol {protocol}")).succeeded();
+    }
+    sandbox.run("report two").succeeded();
+    let page = std::fs::read_to_string(sandbox.path("two/report.html")).unwrap();
+    assert!(page.contains("ROC curve") && page.contains("sensitivity at 95"));
+    "two/report.html".into()
 }
