@@ -12,6 +12,7 @@ pub mod error;
 pub mod evaluate;
 pub mod home;
 pub mod init;
+pub(crate) mod libtorch;
 pub mod lock;
 pub mod memory;
 pub mod method;

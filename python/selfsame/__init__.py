@@ -69,18 +69,23 @@ def _version(torch: Path) -> str | None:
 
 
 def _environment() -> dict[str, str]:
-    """The program's variables: where libtorch is, and below which folders pip puts plugins (the second with ``--target``)."""
-    libraries = [str(libtorch()), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    """The program's variables: where libtorch is, or why there is none, which the program says where it computes; and below which
+    folders pip puts plugins (the second with ``--target``)."""
     prefixes = [sysconfig.get_path("data"), str(_HERE.parent)]
-    return {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries), "SELFSAME_ENVIRONMENT": ":".join(prefixes)}
+    environment = {**os.environ, "SELFSAME_ENVIRONMENT": ":".join(prefixes)}
+    try:
+        libraries = [str(libtorch()), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    except RuntimeError as reason:
+        libraries = [str(_HERE / "bin" / "without-libtorch")]
+        environment["SELFSAME_WITHOUT_LIBTORCH"] = str(reason)
+    return {**environment, "LD_LIBRARY_PATH": ":".join(libraries)}
 
 
 def call(*arguments: str | os.PathLike[str]) -> str:
     """Runs the program with these arguments and returns its standard output.
 
     Raises:
-        ProgramError: it failed; the message is the program's own.
-        RuntimeError: there is no libtorch for it.
+        ProgramError: it failed; the message is the program's own. Exit code 5: also where there is no libtorch to compute with.
     """
     words = [str(program()), *(os.fspath(argument) for argument in arguments)]
     ran = subprocess.run(words, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -96,6 +101,4 @@ def main() -> None:
         os.execve(program(), ["selfsame", *sys.argv[1:]], _environment())
     except OSError as reason:
         print(f"error: {program()} cannot be started: {reason.strerror}; install the wheel again", file=sys.stderr)
-    except RuntimeError as reason:
-        print(f"error: {reason}", file=sys.stderr)
     sys.exit(UNFIT)

@@ -1,6 +1,7 @@
 //! Helpers for whole-program tests: the built binary in a folder of its own.
 
 pub mod bands;
+pub mod browser;
 pub mod dicom;
 pub mod mirror;
 pub mod rsna;

@@ -8,10 +8,13 @@ mod build;
 mod demo;
 mod dist;
 mod external;
+mod licences;
 mod prerequisites;
 mod runpath;
+mod sdk;
 mod setup;
 mod share;
+mod stand_in;
 mod test;
 mod unpack;
 mod wheel;
@@ -63,7 +66,7 @@ enum Task {
         #[arg(long, value_name = "PROGRAM", default_value = "python3")]
         python: String,
     },
-    /// Build, then pack binary, plugins, configurations and licences into target/dist
+    /// Build, then pack program, plugins, SDK, configurations, documents and licences into target/dist
     Dist,
     /// Build, then pack program, plugins and configurations as a Python wheel into target/dist
     Wheel,

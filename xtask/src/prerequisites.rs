@@ -44,17 +44,24 @@ fn enough_space(folder: &Path, free: u64, needed: u64) -> Result<()> {
     Ok(())
 }
 
+/// The C++ compiler as it is called, and a command of it.
+pub fn compiler() -> (String, Command) {
+    let compiler = env::var("CXX").ok().filter(|value| !value.trim().is_empty()).unwrap_or_else(|| "c++".into());
+    // As the `cc` crate reads it: a program, or a wrapper such as ccache followed by one.
+    let mut words = compiler.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or("c++"));
+    command.args(words);
+    (compiler, command)
+}
+
 /// Compiles an empty `libtorch.so` to `stub`, which shows that the C++ compiler works.
 ///
 /// The linker wants a library of that name, and the wheel's own one cannot be loaded without CUDA.
 pub fn compile_stub(stub: &Path) -> Result<()> {
     let source = stub.with_extension("cpp");
     std::fs::write(&source, "#include <memory>\n").with_context(|| format!("cannot write {}", source.display()))?;
-    let compiler = env::var("CXX").ok().filter(|value| !value.trim().is_empty()).unwrap_or_else(|| "c++".into());
-    // As the `cc` crate reads it: a program, or a wrapper such as ccache followed by one.
-    let mut words = compiler.split_whitespace();
-    let output = Command::new(words.next().unwrap_or("c++"))
-        .args(words)
+    let (compiler, mut command) = compiler();
+    let output = command
         .args(["-std=c++17", "-shared", "-fPIC", "-Wl,-soname,libtorch.so", "-o"])
         .args([stub, &source])
         .output();

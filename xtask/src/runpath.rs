@@ -2,6 +2,7 @@
 
 use anyhow::{Error, Result, bail};
 use selfsame_wheel::{library_folders, relocated};
+use std::path::PathBuf;
 
 /// The program or library without the folders of the machine that built it; one that looks nowhere stays as it is.
 ///
@@ -14,6 +15,16 @@ pub fn packed(program: Vec<u8>) -> Result<Vec<u8>> {
         bail!("it looks for libraries in {} only, and not beside itself", before.join(":"));
     }
     Ok(packed)
+}
+
+/// The folder of its search path that is not relative to itself and holds this library: where it was when the program was built.
+///
+/// # Errors
+/// A file that is no program.
+pub fn builders_folder(program: &[u8], library: &str) -> Result<Option<PathBuf>> {
+    let folders = library_folders(program).map_err(Error::msg)?;
+    let mut elsewhere = folders.iter().filter(|folder| !folder.starts_with("$ORIGIN")).map(PathBuf::from);
+    Ok(elsewhere.find(|folder| folder.join(library).exists()))
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@ use anyhow::{Context, Error, Result};
 use selfsame_wheel::{Entry, Wheel, platform_tag};
 
 use crate::build;
-use crate::dist::files_below;
+use crate::dist::{TARGET, files_below};
+use crate::licences;
 use crate::runpath;
 use crate::share;
+use crate::stand_in;
 use crate::workspace::{Packages, Workspace};
 
 const NAME: &str = "selfsame";
@@ -22,7 +24,10 @@ const REQUIRES: &str = "torch==2.11.0";
 pub fn run(workspace: &Workspace) -> Result<()> {
     let packages = build::run(workspace)?;
     let folder = packages.target.join("dist");
-    let mut entries = contents(&workspace.root, &packages)?;
+    let stand_ins = stand_in::libraries(&packages, &folder.join(stand_in::FOLDER))?;
+    let mut entries = contents(&workspace.root, &packages, &stand_ins)?;
+    let notices = format!("{}/licenses/{}", info(), licences::FILE);
+    entries.push(Entry::new(notices, licences::text(workspace, TARGET)?));
     entries.extend(shared(&packages.binary(), &folder.join("share"))?);
     entries.sort_by(|one, other| one.name.cmp(&other.name));
     let programs = entries.iter().filter(|entry| entry.is_program).map(|entry| entry.content.as_slice());
@@ -41,7 +46,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
 }
 
 /// The package's files, sorted by name.
-fn contents(root: &Path, packages: &Packages) -> Result<Vec<Entry>> {
+fn contents(root: &Path, packages: &Packages, stand_ins: &[PathBuf]) -> Result<Vec<Entry>> {
     let mut files: Vec<(PathBuf, PathBuf)> = Vec::new();
     for (folder, name) in [("python/selfsame", NAME), ("configs", "selfsame/configs")] {
         files_below(&root.join(folder), Path::new(name), &mut files)?;
@@ -50,13 +55,17 @@ fn contents(root: &Path, packages: &Packages) -> Result<Vec<Entry>> {
     files.push((format!("{NAME}/bin/selfsame").into(), packages.binary()));
     let plugin = |plugin: &String| (Path::new("selfsame/bin/plugins").join(plugin), packages.staged().join(plugin));
     files.extend(packages.plugins.iter().map(plugin));
+    let bin = Path::new("selfsame/bin");
+    let stand_in =
+        |path: &PathBuf| (bin.join(stand_in::FOLDER).join(path.file_name().unwrap_or_default()), path.clone());
+    files.extend(stand_ins.iter().map(stand_in));
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         files.push((format!("{}/licenses/{licence}", info()).into(), root.join(licence)));
     }
     files.sort();
     let read = |(name, path): (PathBuf, PathBuf)| {
         let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let is_program = name.starts_with("selfsame/bin");
+        let is_program = name.starts_with(bin);
         let content = match is_program {
             true => runpath::packed(content).with_context(|| format!("cannot pack {}", path.display()))?,
             false => content,
@@ -86,8 +95,9 @@ fn info() -> String {
 fn facts() -> [Entry; 2] {
     let metadata = format!(
         "Metadata-Version: 2.4\nName: {NAME}\nVersion: {VERSION}\nSummary: Trains image encoders without labels, from any data set\n\
-         License-Expression: MIT OR Apache-2.0\nLicense-File: LICENSE-APACHE\nLicense-File: LICENSE-MIT\n\
-         Requires-Python: >=3.9\nRequires-Dist: {REQUIRES}\n"
+         License-Expression: MIT OR Apache-2.0\nLicense-File: LICENSE-APACHE\nLicense-File: LICENSE-MIT\nLicense-File: {}\n\
+         Requires-Python: >=3.9\nRequires-Dist: {REQUIRES}\n",
+        licences::FILE
     );
     let entry_points = format!("[console_scripts]\n{NAME} = {NAME}:main\n");
     [

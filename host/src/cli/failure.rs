@@ -1,7 +1,8 @@
 //! Every error of every stage as one message and one exit code.
 
 use crate::error::Error;
-use crate::output::{events, run_log, terminal};
+use crate::output::{events, terminal};
+use crate::run::log;
 use crate::train::signals::Stop;
 use selfsame_plugin_api::{ErrorKind, lacks_memory, without_backtrace};
 use std::io::Write;
@@ -77,7 +78,7 @@ impl Failure {
             return;
         }
         let line = format!("error: {}\n", terminal::message(&self.message));
-        run_log::note(line.as_bytes());
+        log::note(line.as_bytes());
         if !events::took(&line) {
             let _ = std::io::stderr().write_all(line.as_bytes());
         }

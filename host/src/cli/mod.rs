@@ -7,9 +7,11 @@ mod args;
 mod check;
 mod commands;
 mod data;
+mod data_args;
 mod doctor;
 mod dry_run;
 mod embed;
+mod encoder_args;
 mod evaluate;
 mod failure;
 mod init;
@@ -21,14 +23,18 @@ mod predict;
 mod preview;
 mod print;
 mod profile;
+mod run_args;
 mod shell;
 mod shipped;
 mod startup;
 mod train;
+mod train_args;
 mod values;
+mod views_sheet;
 
 pub use startup::restart_prepared;
 
+use crate::libtorch;
 use crate::output::events;
 use crate::plugin;
 use crate::world::Start;
@@ -40,6 +46,11 @@ pub fn run() -> ExitCode {
     startup::outlive_save_requests();
     let cli = startup::command_line();
     if cli.command.computes() {
+        if let Some(message) = libtorch::lacking() {
+            let failure = Failure { message, code: 5 };
+            failure.print();
+            return ExitCode::from(failure.code);
+        }
         restart_prepared();
     }
     let start = startup::start(&cli.command.asked());

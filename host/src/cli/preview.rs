@@ -4,10 +4,11 @@ use super::args::{Cli, PreviewArgs};
 use super::failure::Failure;
 use super::open;
 use super::print::ensure_new;
+use super::views_sheet::{legend, pixels, tile};
 use crate::augment::resized_crop::{CropBox, Params};
-use crate::augment::{AugmentError, Views, describe, resized_crop};
+use crate::augment::{Views, resized_crop};
 use crate::config::Config;
-use crate::config::schema::{Interpolation, OnError, ResolvedView};
+use crate::config::schema::{Interpolation, OnError};
 use crate::data::loader::store_side;
 use crate::data::{Depth, Images, Size, reduce};
 use crate::error::Error;
@@ -21,7 +22,7 @@ use crate::storage::{Disk, write_atomically};
 use crate::train::signals::Stop;
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{Card, ErrorKind, Image, Normalization, Samples, Split, Targets};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// The fewest views of an image that are shown where nobody says how many.
 const FEWEST_VIEWS: usize = 4;
@@ -161,29 +162,6 @@ fn sheet(
     Ok(Sheet { title, columns, rows, legend })
 }
 
-fn legend(config: &Config, views: &Views) -> Result<Vec<(String, String)>, Error> {
-    let kinds = config.augmentation.resolved_views().map_err(AugmentError::from)?;
-    let words = |kind: &ResolvedView| describe::operations(&kind.settings).join("; ");
-    let evaluation = describe::preparation(&config.preprocess, views.output_size()).join("; ");
-    let mut legend = vec![("evaluation".to_owned(), evaluation)];
-    if kinds.iter().all(|kind| (words(kind), kind.size) == (words(&kinds[0]), kinds[0].size)) {
-        legend.extend(kinds.first().map(|kind| ("views".to_owned(), words(kind))));
-        return Ok(legend);
-    }
-    let mut first = 1;
-    for kind in &kinds {
-        let last = first + kind.count - 1;
-        let heading = if first == last { format!("view {first}") } else { format!("views {first}-{last}") };
-        legend.push((heading, words(kind)));
-        first = last + 1;
-    }
-    Ok(legend)
-}
-
-fn pixels(Size { height, width }: Size) -> String {
-    format!("{width}×{height}")
-}
-
 /// The names of a sample's classes.
 fn class(card: &Card, targets: &Targets, index: usize) -> Option<String> {
     let name = |class: usize| card.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
@@ -222,20 +200,4 @@ fn original(raw: &Images, output: Size, bands: &[usize]) -> Result<Picture, Erro
     let shrunk = Size { height: scaled(size.height), width: scaled(size.width) };
     let params = Params::whole(CropBox::whole(size), false, shrunk);
     tile(&resized_crop::apply(&raw.pixels, &[params], shrunk, Interpolation::Bilinear)?, bands)
-}
-
-/// A view `[1, C, h, w]` in 0–1 as a picture: of these channels, numbered from 1, or of all, which are shown by their mean where
-/// they are no colours.
-fn tile(view: &Tensor, bands: &[usize]) -> Result<Picture, Error> {
-    let (_, channels, height, width) = view.size4()?;
-    let places: Vec<i64> = bands.iter().map(|band| *band as i64 - 1).collect();
-    let view = match (channels, &places[..]) {
-        (1 | 3, []) => view.shallow_clone(),
-        (_, []) => view.f_mean_dim(1, true, None)?,
-        (_, places) => view.f_index_select(1, &Tensor::from_slice(places))?,
-    };
-    let levels = view.f_clamp(0.0, 1.0)?.f_mul_scalar(255.0)?.f_round()?.f_to_kind(Kind::Uint8)?;
-    let levels = levels.f_expand([1, 3, height, width], false)?.f_permute([0, 2, 3, 1])?.f_contiguous()?;
-    let rgb = Vec::<u8>::try_from(levels.f_flatten(0, -1)?).map_err(AugmentError::from)?;
-    Ok(Picture { width: width as usize, height: height as usize, rgb })
 }

@@ -4,7 +4,8 @@ use super::args::{self, Cli, Common};
 use super::failure::Failure;
 use super::values::ProgressTo;
 use crate::output::logging::{self, Verbosity};
-use crate::output::{events, run_log, terminal};
+use crate::output::{events, terminal};
+use crate::run::log;
 use crate::train::signals;
 use crate::world::{self, Asked, LaunchError, Start};
 use clap::Parser;
@@ -77,7 +78,9 @@ pub fn outlive_save_requests() {
 pub fn tell_of_progress(command: &args::Command) -> Result<(), Failure> {
     let args::Command::Train(arguments) = command else { return Ok(()) };
     if !arguments.dry_run && arguments.profile.is_none() {
-        run_log::expect();
+        let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+        let command = format!("selfsame {}: {}", env!("CARGO_PKG_VERSION"), shell_words::join(&words));
+        log::expect(&terminal::message(&command));
     }
     match &arguments.progress {
         ProgressTo::Bars => Ok(()),

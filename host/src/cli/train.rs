@@ -7,6 +7,7 @@ use super::open::{self, PathFlag};
 use super::own_config;
 use super::print::say;
 use super::profile::profile;
+use super::views_sheet;
 use crate::config::Config;
 use crate::error::Error;
 use crate::home;
@@ -15,7 +16,6 @@ use crate::output::events;
 use crate::output::host_services::HostServices;
 use crate::output::recorder::Recorder;
 use crate::output::report;
-use crate::output::run_log;
 use crate::plugin::Registry;
 use crate::run::without_checkpoint;
 use crate::train::Run;
@@ -161,9 +161,6 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop, 
     if !is_first {
         return run.train(&mut Silent).map(|_| String::new());
     }
-    if let Err(error) = run_log::begin(run.folder()) {
-        tracing::warn!("{} cannot be written: {error}", run.folder().join(run_log::LOG_FILE).display());
-    }
     events::tell(
         "start",
         json!({
@@ -175,6 +172,14 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop, 
     );
     services.items("opening the run's folder", 0, None).map_err(PluginError::from)?;
     let mut recorder = Recorder::open(run.folder(), steps_done, bars, plan)?;
+    recorder.hyperparameters(config)?;
+    if steps_done.is_none() {
+        // What only TensorBoard shows costs no run.
+        match views_sheet::of_run(&run, config) {
+            Ok(sheet) => sheet.iter().try_for_each(|sheet| recorder.views(sheet))?,
+            Err(error) => tracing::warn!("the views cannot be drawn for TensorBoard: {error}"),
+        }
+    }
     services.clear();
     let next = next_steps(run.folder(), run.scored_split());
     run.train(&mut recorder).map(drop).map_err(|error| with_way_on(error, run.folder()))?;

@@ -14,11 +14,12 @@ const MAX_FILES: usize = 256;
 /// What a key of one's own at the top of a file begins with: a place for anchors, which is passed over.
 const OWN_KEY: &str = "x-";
 /// Variables of the program that are no configuration keys.
-const NOT_KEYS: [&str; 5] = [
+const NOT_KEYS: [&str; 6] = [
     "SELFSAME_PLUGINS",
     "SELFSAME_STRICT_PLUGINS",
     "SELFSAME_ALLOWED_PLUGINS",
     "SELFSAME_LIBTORCH",
+    "SELFSAME_WITHOUT_LIBTORCH",
     "SELFSAME_ENVIRONMENT",
 ];
 const PREFIX: &str = "SELFSAME_";

@@ -104,6 +104,7 @@ pub(super) mod tests {
             classes: vec!["<cat>".into(), "dog".into()],
             points: vec![point(4, 0, [0.0, 1.0]), point(7, 1, [2.0, 3.0]), point(9, 1, [-1.0, 0.5])],
             queries: vec![Query { point: 1, neighbours: vec![(image(30, 1), 0.95), (image(31, 0), 0.5)] }],
+            features: vec![0.0, 0.5, 1.0, -0.25, 12345.678, 3.0],
             thumbnails: Some(Thumbnails { width: 2, height: 1, rgb: (0..30).collect() }),
         }
     }
@@ -115,7 +116,7 @@ pub(super) mod tests {
         let gallery = example();
         write(dir.path(), &gallery).unwrap();
         let drawn = read(dir.path()).unwrap().unwrap();
-        assert_eq!(drawn.gallery, Gallery { thumbnails: None, ..gallery.clone() });
+        assert_eq!(drawn.gallery, Gallery { thumbnails: None, features: Vec::new(), ..gallery.clone() });
         let (png, size) = drawn.images.unwrap();
         assert_eq!(size, [2 * COLUMNS as u32, 1]);
         let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();

@@ -1,6 +1,7 @@
 //! Log lines on stderr, above the progress bars.
 
-use super::{events, run_log, terminal};
+use super::{events, terminal};
+use crate::run::log;
 use indicatif::MultiProgress;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -124,7 +125,7 @@ impl<'a> MakeWriter<'a> for AboveBars {
 impl Write for AboveBars {
     /// Nobody can be told that messages cannot be written, and no run shall end for it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        run_log::note(line);
+        log::note(line);
         if !events::took(&String::from_utf8_lossy(line)) {
             let _ = self.0.suspend(|| io::stderr().write_all(line));
         }

@@ -16,7 +16,6 @@ pub mod predictions;
 pub mod progress;
 pub mod recorder;
 pub mod report;
-pub mod run_log;
 pub mod runs;
 pub mod scores;
 pub mod stats_table;

@@ -2,9 +2,12 @@
 
 use super::events;
 use super::gallery;
+use super::picture::Picture;
 use super::progress::Progress;
 use super::report;
-use super::tensorboard::TensorBoard;
+use super::tensorboard::{TensorBoard, projector};
+use crate::config::schema::MethodName;
+use crate::config::{Config, Roles, flat};
 use crate::error::Error;
 use crate::metric;
 use crate::run::metrics::{self, MetricsLog};
@@ -62,6 +65,32 @@ impl Recorder {
 }
 
 impl Recorder {
+    /// Writes what decides what the run comes to, for TensorBoard's table of runs.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn hyperparameters(&mut self, config: &Config) -> Result<(), Error> {
+        let json = serde_json::to_value(config).map_err(|error| Error::data(format!("the configuration: {error}")))?;
+        let (roles, own) = (Roles::read(), config.train.self_supervision.method);
+        let others: Vec<_> = MethodName::ALL.into_iter().filter(|method| *method != own).collect();
+        let is_of = |key: &str, method: &MethodName| key.starts_with(&format!("method.{method}."));
+        let decides = |key: &&str| {
+            let decides = roles.of(key).is_some_and(|role| !role.may_change_on_resume());
+            decides && !others.iter().any(|method| is_of(key, method))
+        };
+        let values = flat(&json);
+        let values = values.iter().map(|(key, value)| (key.as_str(), *value)).filter(|(key, _)| decides(key));
+        Ok(self.board.hyperparameters(values)?)
+    }
+
+    /// Writes images beside their random views.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn views(&mut self, sheet: &Picture) -> Result<(), Error> {
+        Ok(self.board.image("views", sheet)?)
+    }
+
     /// A page that cannot be written costs no run.
     fn write_page(&self) {
         if let Err(error) = report::write_html(&self.run_dir) {
@@ -137,12 +166,14 @@ impl Observer for Recorder {
     }
 
     fn gallery(&mut self, gallery: &Gallery) -> Result<(), Error> {
-        gallery::write(&self.run_dir, gallery)
+        gallery::write(&self.run_dir, gallery)?;
+        projector::write(&self.run_dir, gallery)
     }
 
     fn trained(&mut self, step: u64, epoch: usize, metrics: &BTreeMap<String, f64>) -> Result<(), Error> {
         self.record("trained", step, epoch, metrics)?;
         tell_scores("trained", step, epoch, metrics);
+        self.board.completed()?;
         Ok(self.log.sync()?)
     }
 

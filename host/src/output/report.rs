@@ -79,7 +79,12 @@ pub fn write_html_as(run_dir: &Path, path: &Path) -> Result<(), Error> {
     let config_path = run_dir.join(CONFIG_FILE);
     let config = regular_file::read_text(&config_path).naming("read", &config_path)?;
     let evaluations = evaluate::read_all(run_dir)?;
-    let page = html::page(&record, &config, &log, &evaluations, gallery::read(run_dir)?.as_ref());
+    // What only draws costs no page.
+    let drawn = gallery::read(run_dir).unwrap_or_else(|error| {
+        tracing::warn!("the page shows no map of the embeddings: {error}");
+        None
+    });
+    let page = html::page(&record, &config, &log, &evaluations, drawn.as_ref());
     Ok(write_atomically(&Disk, path, page.as_bytes())?)
 }
 

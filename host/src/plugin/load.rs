@@ -11,6 +11,7 @@ use super::{
     slow_call, sudden_end,
     usage::UsedCard,
 };
+use crate::libtorch;
 use crate::storage::sha256_of_file;
 use abi_stable::library::{LibraryError, lib_header_from_path};
 use selfsame_abi::PluginModuleRef;
@@ -64,7 +65,10 @@ pub(super) fn open(path: &Path) -> Result<Library, PluginFailure> {
 
 fn one_line(path: &Path, error: &LibraryError) -> String {
     match error {
-        LibraryError::OpenError { err, .. } => format!("cannot be opened: {err}"),
+        LibraryError::OpenError { err, .. } => match libtorch::lacking() {
+            Some(reason) => format!("cannot be opened without libtorch ({reason}): {err}"),
+            None => format!("cannot be opened: {err}"),
+        },
         LibraryError::GetSymbolError { .. } => {
             "no selfsame plugin: it exports no root module; see `export_plugin!`".into()
         }

@@ -3,6 +3,7 @@
 use super::checkpoint::CheckpointWriter;
 use super::files::{CONFIG_FILE, DAMAGED_FILE, ENCODER_FILE, METRICS_FILE, RUN_FILE};
 use super::lock::RunLock;
+use super::log;
 use super::record::{RunRecord, RunStatus, alien};
 use super::traces::holds_run;
 use crate::error::Error;
@@ -58,6 +59,14 @@ impl RunFolder {
     /// The writer of this run's checkpoints; none: another process writes them.
     pub fn checkpoints(&self) -> Result<Option<CheckpointWriter>, Error> {
         self.lock.as_ref().map(|lock| CheckpointWriter::open(&self.path, lock)).transpose()
+    }
+
+    /// Appends what was said so far to the run's log, and from now on every message. A log that cannot be written costs no run.
+    pub fn begin_log(&self) {
+        let begun = if self.is_ours() { log::begin(&self.path) } else { Ok(()) };
+        if let Err(error) = begun {
+            tracing::warn!("{} cannot be written: {error}", self.path.join(log::LOG_FILE).display());
+        }
     }
 
     /// Writes the resolved configuration, replacing an earlier one in one step.

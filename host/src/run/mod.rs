@@ -5,6 +5,7 @@ pub mod encoder_file;
 pub mod files;
 pub mod folder;
 pub mod lock;
+pub mod log;
 pub mod metrics;
 pub mod new_record;
 pub mod record;

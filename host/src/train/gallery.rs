@@ -30,6 +30,9 @@ pub struct Gallery {
     pub points: Vec<Point>,
     /// Neighbours of some of them.
     pub queries: Vec<Query>,
+    /// Embeddings of the points, one after the other, as the projector reads them; kept in its own file.
+    #[serde(skip)]
+    pub features: Vec<f32>,
     /// Small copies: those of the points, then those of each query's neighbours; none where the page is to show no images.
     #[serde(skip)]
     pub thumbnails: Option<Thumbnails>,
@@ -104,7 +107,8 @@ impl Gallery {
             false => None,
         };
         let classes = if has_class { task.card.classes.clone() } else { Vec::new() };
-        Ok(Self { epoch, split: split.name().to_owned(), classes, points, queries, thumbnails })
+        let features = Vec::<f32>::try_from(rows.f_to_kind(Kind::Float)?.f_flatten(0, -1)?)?;
+        Ok(Self { epoch, split: split.name().to_owned(), classes, points, queries, features, thumbnails })
     }
 }
 

@@ -18,7 +18,9 @@ mod position;
 pub mod profile;
 pub mod rehearsal;
 mod run;
+mod shown_views;
 pub mod signals;
 mod trial;
 
 pub use run::Run;
+pub use shown_views::ShownViews;

@@ -79,6 +79,7 @@ impl<'a> Run<'a> {
         if let Some(record) = found.complete {
             return Ok(Self { config, stop, world, folder, record, parts: None });
         }
+        folder.begin_log();
         let checkpoint = found.checkpoint.map(|(step, path)| Checkpoint { step, path });
         let wanted = &config.train.self_supervision;
         let init = wanted.init.as_deref().filter(|_| checkpoint.is_none());
@@ -114,6 +115,15 @@ impl<'a> Run<'a> {
         }
         let parts = Some(Parts { compute, data, views, method, head, checkpoint });
         Ok(Self { config, stop, world, folder, record, parts })
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        self.config
+    }
+
+    /// Device, samples and views; none: nothing is left to train.
+    pub(super) fn parts(&self) -> Option<(Compute, &RunData, &RunViews)> {
+        self.parts.as_ref().map(|parts| (parts.compute, &parts.data, &parts.views))
     }
 
     /// The run's folder.

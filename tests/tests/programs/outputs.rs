@@ -168,3 +168,44 @@ fn a_map_that_cannot_be_written_costs_no_run() {
     assert!(ran.stderr.contains("the embeddings cannot be drawn on the page"), "{}", ran.stderr);
     assert!(sandbox.path("run/encoder.safetensors").exists());
 }
+
+#[test]
+fn a_broken_gallery_is_warned_of_and_the_report_goes_on() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
+    for (file, text) in [("run/gallery.json", "{"), ("run/gallery.png", "no picture")] {
+        let whole = std::fs::read(sandbox.path(file)).unwrap();
+        sandbox.write(file, text);
+        let ran = sandbox.run("report run").succeeded();
+        assert!(ran.stderr.contains("warning: the page shows no map") && ran.stderr.contains(file), "{}", ran.stderr);
+        let page = std::fs::read_to_string(sandbox.path("run/report.html")).unwrap();
+        assert!(page.contains("<h2>Curves</h2>") && !page.contains("<h2>Embeddings</h2>"));
+        std::fs::write(sandbox.path(file), whole).unwrap();
+    }
+}
+
+#[test]
+fn tensorboard_gets_values_views_and_embeddings() {
+    for (more, has_images) in [("", true), ("--set train.report_images=false", false)] {
+        let sandbox = Sandbox::new();
+        sandbox.run(&format!("train {TINY} {more} --set scheduler.epochs=1 --output-dir run")).succeeded();
+        let events = std::fs::read_dir(sandbox.path("run")).unwrap().map(|entry| entry.unwrap().path());
+        let events = events.into_iter().find(|path| path.to_str().unwrap().contains("tfevents")).unwrap();
+        let bytes = std::fs::read(events).unwrap();
+        let has = |part: &str| bytes.windows(part.len()).any(|window| window == part.as_bytes());
+        for part in
+            ["_hparams_/session_start_info", "train.batch_size", "_hparams_/session_end_info", "knn/val/accuracy"]
+        {
+            assert!(has(part), "{part}");
+        }
+        for part in ["train.output_dir", "data.cache_dir", "method.byol.", "knn.k"] {
+            assert!(!has(part), "{part} decides nothing");
+        }
+        assert_eq!(has("PNG\r\n") && has("views"), has_images);
+        let read = |file: &str| std::fs::read_to_string(sandbox.path("run").join(file)).unwrap();
+        let rows: Vec<_> = read("projector/embeddings.tsv").lines().map(|line| line.split('\t').count()).collect();
+        assert_eq!(rows, [64; 40], "each validation image");
+        assert_eq!(read("projector/labels.tsv").lines().count(), 41);
+        assert_eq!(read("projector_config.pbtxt").contains("gallery.png"), has_images);
+    }
+}

@@ -114,6 +114,23 @@ fn an_error_that_ends_a_run_is_in_its_log() {
 }
 
 #[test]
+fn a_log_begins_with_the_runs_folder_and_a_refused_folder_keeps_its_own() {
+    let sandbox = Sandbox::new();
+    let train = |set: &str| sandbox.run(&format!("train {TINY} {set} --set scheduler.epochs=1 --output-dir run"));
+    let log = || std::fs::read_to_string(sandbox.path("run/log.txt")).unwrap();
+    // It ends while samples are read.
+    let nowhere = "--set dataset.name=ImageFolder --set dataset.dataset_dir=none --set train.device=cpu";
+    sandbox.run(&format!("train {nowhere} --output-dir run")).failed(3, &["none"]);
+    let failed = log();
+    assert!(failed.lines().count() == 2 && failed.contains("Z error: "), "{failed}");
+    train("").succeeded();
+    let whole = log();
+    assert!(whole.starts_with(&failed), "the folder's second start goes on in the same file");
+    train("").failed(2, &["already holds a run"]);
+    assert_eq!(log(), whole, "a start that is refused says so to whoever made it");
+}
+
+#[test]
 fn programs_are_told_of_phases_steps_and_scores_in_json() {
     let sandbox = Sandbox::new();
     let train = |more: &str| sandbox.run(&format!("train {TINY} --set scheduler.epochs=2 {more}"));

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-fn run(command: &mut Command) -> Ran {
+/// Runs a command to its end.
+pub(super) fn run(command: &mut Command) -> Ran {
     Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())).finish()
 }
 
 /// Packs the wheel, once for all tests.
-fn wheel() -> &'static Path {
+pub(super) fn wheel() -> &'static Path {
     static WHEEL: OnceLock<PathBuf> = OnceLock::new();
     WHEEL.get_or_init(|| {
         let packed = run(Command::new(env!("CARGO")).args(["xtask", "wheel"]).current_dir(repository())).succeeded();
@@ -25,7 +26,7 @@ fn wheel() -> &'static Path {
 }
 
 /// pip with these arguments, which asks no index and nobody's settings.
-fn pip(arguments: &[&str]) -> Command {
+pub(super) fn pip(arguments: &[&str]) -> Command {
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "--isolated", "--disable-pip-version-check"]).args(arguments);
     pip
@@ -59,7 +60,7 @@ fn selfsame(sandbox: &Sandbox, site: &Path, arguments: &str) -> Command {
 }
 
 /// A folder that stands for an installed PyTorch of this version.
-fn stand_in_for_torch(site: &Path, version: &str) -> PathBuf {
+pub(super) fn stand_in_for_torch(site: &Path, version: &str) -> PathBuf {
     let torch = site.join("torch");
     std::fs::create_dir_all(&torch).unwrap();
     std::fs::write(torch.join("__init__.py"), "raise ImportError('PyTorch is found, not imported')\n").unwrap();
@@ -67,7 +68,8 @@ fn stand_in_for_torch(site: &Path, version: &str) -> PathBuf {
     torch
 }
 
-fn link_libtorch(torch: &Path) {
+/// Puts this machine's libtorch into it.
+pub(super) fn link_libtorch(torch: &Path) {
     let libtorch = std::env::var_os("LIBTORCH").map_or_else(|| repository().join(".libtorch"), PathBuf::from);
     std::os::unix::fs::symlink(libtorch.join("lib"), torch.join("lib")).unwrap();
 }
@@ -84,18 +86,22 @@ fn an_installed_wheel_trains_on_the_libtorch_of_pytorch_or_says_what_it_lacks() 
         assert!(folders.split(':').all(|folder| folder.starts_with("$ORIGIN")), "{program}: {folders}");
     }
 
-    // An isolated Python has no PyTorch of this machine's.
-    let torch = stand_in_for_torch(&site, "2.15.0+cu130");
-    let refused = run(&mut selfsame(&sandbox, &site, "--version")).failed(5, &["needs PyTorch 2.11.0", "is 2.15.0"]);
-    assert!(refused.stderr.contains("pip install torch==2.11.0"), "{}", refused.stderr);
-    run(selfsame(&sandbox, &site, "--version").env("SELFSAME_LIBTORCH", "/nowhere"))
-        .failed(5, &["/nowhere", "unset it"]);
-
-    stand_in_for_torch(&site, "2.11.0+cu130");
-    run(&mut selfsame(&sandbox, &site, "--version")).failed(5, &["holds no libtorch_cpu.so"]);
-    link_libtorch(&torch);
+    // An isolated Python has no PyTorch of this machine's. What needs no computing is answered all the same.
     let said = run(&mut selfsame(&sandbox, &site, "--version")).succeeded();
     assert_eq!(said.stdout, format!("selfsame {}\n", env!("CARGO_PKG_VERSION")));
+    let shown = run(&mut selfsame(&sandbox, &site, "config show --config quickstart")).succeeded();
+    assert!(shown.stdout.contains("# recommended by data set shapes"), "{}", shown.stdout);
+    let listed = run(&mut selfsame(&sandbox, &site, "plugins list --json")).succeeded();
+    assert_eq!(listed.stdout.matches("\"ok\": true").count(), 8, "{}", listed.stdout);
+    let train = |site: &Path| selfsame(&sandbox, site, "train --config quickstart --output-dir none");
+    run(&mut train(&site)).failed(5, &["needs PyTorch 2.11.0", "has none", "pip install torch==2.11.0"]);
+    let torch = stand_in_for_torch(&site, "2.15.0+cu130");
+    run(&mut train(&site)).failed(5, &["needs PyTorch 2.11.0", "is 2.15.0", "pip install torch==2.11.0"]);
+    run(train(&site).env("SELFSAME_LIBTORCH", "/nowhere")).failed(5, &["/nowhere", "unset it"]);
+    stand_in_for_torch(&site, "2.11.0+cu130");
+    run(&mut train(&site)).failed(5, &["holds no libtorch_cpu.so"]);
+    assert!(!sandbox.path("none").exists());
+    link_libtorch(&torch);
     let card = run(&mut selfsame(&sandbox, &site, "plugins inspect resnet8")).succeeded();
     assert!(card.stdout.contains("resnet8"), "{}", card.stdout);
 

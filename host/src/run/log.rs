@@ -1,6 +1,5 @@
 //! `log.txt` in a run's folder: what standard error showed, with the time of each message, without colours and bars.
 
-use super::terminal;
 use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -25,11 +24,9 @@ enum Log {
     Open(File),
 }
 
-/// From now on messages are kept for a run's log; the command's own words come first.
-pub fn expect() {
-    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    let command = format!("selfsame {}: {}", env!("CARGO_PKG_VERSION"), shell_words::join(&words));
-    *lock() = Log::Waiting(timed(&terminal::message(&command)));
+/// From now on messages are kept for a run's log; `first` is the first of them.
+pub fn expect(first: &str) {
+    *lock() = Log::Waiting(timed(first));
 }
 
 /// Appends to the log of the run in this folder what was said so far, and from now on every message.

@@ -1,10 +1,17 @@
-//! TensorBoard's event files: scalars in TFRecord framing.
+//! TensorBoard's event files: scalars, a run's values and an image, in TFRecord framing.
 //!
 //! The few fields needed of TensorFlow's `event.proto` and `summary.proto` are encoded here: the crates that write them
 //! want `protoc` at build time or an image library.
 
+mod fields;
+mod hyperparameters;
+pub mod projector;
+
+use self::fields::{bytes, double, varint_field};
+use super::picture::Picture;
 use crate::storage::{FileError, Naming};
 use jiff::Timestamp;
+use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -50,6 +57,28 @@ impl TensorBoard {
         self.append(&scalar_event(wall_time(Timestamp::now()), step, values))
     }
 
+    /// Writes what the run is made of, by dotted key, for TensorBoard's table of runs; its scores are the last scalars.
+    pub fn hyperparameters<'a>(
+        &mut self,
+        values: impl IntoIterator<Item = (&'a str, &'a Value)>,
+    ) -> Result<(), FileError> {
+        let now = wall_time(Timestamp::now());
+        self.append(&summary_event(now, &hyperparameters::start(now, values)))
+    }
+
+    /// Writes that the run is complete, for the same table.
+    pub fn completed(&mut self) -> Result<(), FileError> {
+        let now = wall_time(Timestamp::now());
+        self.append(&summary_event(now, &hyperparameters::success(now)))
+    }
+
+    /// Writes a picture under this name.
+    pub fn image(&mut self, name: &str, picture: &Picture) -> Result<(), FileError> {
+        let png = picture.to_png().naming("write", &self.path)?;
+        let size = [picture.height, picture.width].map(|side| side as u64);
+        self.append(&summary_event(wall_time(Timestamp::now()), &image_value(name, size, &png)))
+    }
+
     fn append(&mut self, event: &[u8]) -> Result<(), FileError> {
         self.file.write_all(&framed(event)).naming("write", &self.path)
     }
@@ -90,31 +119,19 @@ fn scalar_event<'a>(wall_time: f64, step: u64, values: impl IntoIterator<Item = 
     event
 }
 
-fn double(field: u8, value: f64) -> Vec<u8> {
-    let mut out = vec![field << 3 | 1]; // 64 bits
-    out.extend(value.to_le_bytes());
-    out
+/// `Event { wall_time = 1, summary = 5 { value = 1 } }`, of step 0
+fn summary_event(wall_time: f64, value: &[u8]) -> Vec<u8> {
+    let mut event = double(1, wall_time);
+    event.extend(bytes(5, &bytes(1, value)));
+    event
 }
 
-fn varint_field(field: u8, value: u64) -> Vec<u8> {
-    let mut out = vec![field << 3];
-    push_varint(&mut out, value);
-    out
-}
-
-fn bytes(field: u8, value: &[u8]) -> Vec<u8> {
-    let mut out = vec![field << 3 | 2]; // length-delimited
-    push_varint(&mut out, value.len() as u64);
-    out.extend(value);
-    out
-}
-
-fn push_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
+/// `Value { tag = 1, image = 4 { height = 1, width = 2, colorspace = 3: RGB = 3, encoded_image_string = 4 } }`
+fn image_value(name: &str, [height, width]: [u64; 2], png: &[u8]) -> Vec<u8> {
+    let numbers = [(1, height), (2, width), (3, 3)].map(|(field, value)| varint_field(field, value));
+    let mut image = numbers.concat();
+    image.extend(bytes(4, png));
+    [bytes(1, name.as_bytes()), bytes(4, &image)].concat()
 }
 
 /// A TFRecord: length, its masked CRC, data, its masked CRC; little-endian.
@@ -165,6 +182,15 @@ mod tests {
         let bytes: Vec<u8> = events.iter().flat_map(|event| framed(event)).collect();
         let hex = base16ct::lower::encode_string(&bytes);
         assert_eq!(hex, expected);
+    }
+
+    #[test]
+    fn an_image_equals_that_of_tensorboards_own_writer() {
+        // tensorboard 2.21: Event(wall_time=3.5, summary=Summary(value=[Value(tag="views", image=Image(height=2, width=300,
+        // colorspace=3, encoded_image_string=b"PNG"))])).SerializeToString()
+        let expected = "090000000000000c402a170a150a057669657773220c080210ac0218032203504e47";
+        let event = summary_event(3.5, &image_value("views", [2, 300], b"PNG"));
+        assert_eq!(base16ct::lower::encode_string(&event), expected);
     }
 
     #[test]
