@@ -7,8 +7,14 @@ use tch::{Device, Kind, Tensor};
 
 /// Room for a copy of some tensors, such as the running statistics that a forward pass moves.
 pub struct Snapshot {
-    /// Of each kind and device, the tensors and their copies.
-    groups: Vec<((Kind, Device), Vec<Tensor>, Vec<Tensor>)>,
+    groups: Vec<Group>,
+}
+
+/// The tensors of one kind on one device, and their copies.
+struct Group {
+    alike: (Kind, Device),
+    tensors: Vec<Tensor>,
+    copies: Vec<Tensor>,
 }
 
 impl Snapshot {
@@ -17,16 +23,16 @@ impl Snapshot {
     /// # Errors
     /// Anything libtorch refuses, such as a full device.
     pub fn new(buffers: Vec<Buffer>) -> Result<Self> {
-        let mut groups: Vec<((Kind, Device), Vec<Tensor>, Vec<Tensor>)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         for Buffer { tensor, .. } in buffers {
             let copy = tensor.f_detach()?.f_empty_like()?;
-            let group = (tensor.kind(), tensor.device());
-            match groups.iter_mut().find(|(other, ..)| *other == group) {
-                Some((_, tensors, copies)) => {
-                    tensors.push(tensor);
-                    copies.push(copy);
+            let alike = (tensor.kind(), tensor.device());
+            match groups.iter_mut().find(|group| group.alike == alike) {
+                Some(group) => {
+                    group.tensors.push(tensor);
+                    group.copies.push(copy);
                 }
-                None => groups.push((group, vec![tensor], vec![copy])),
+                None => groups.push(Group { alike, tensors: vec![tensor], copies: vec![copy] }),
             }
         }
         let mut snapshot = Self { groups };
@@ -40,7 +46,7 @@ impl Snapshot {
     /// Anything libtorch refuses.
     pub fn take(&mut self) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        self.groups.iter_mut().try_for_each(|(_, tensors, copies)| Ok(foreach_copy_(copies, tensors)?))
+        self.groups.iter_mut().try_for_each(|group| Ok(foreach_copy_(&mut group.copies, &group.tensors)?))
     }
 
     /// Puts the tensors back to what they were when they were last copied.
@@ -49,6 +55,6 @@ impl Snapshot {
     /// Anything libtorch refuses.
     pub fn restore(&mut self) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        self.groups.iter_mut().try_for_each(|(_, tensors, copies)| Ok(foreach_copy_(tensors, copies)?))
+        self.groups.iter_mut().try_for_each(|group| Ok(foreach_copy_(&mut group.tensors, &group.copies)?))
     }
 }
