@@ -121,6 +121,7 @@ impl Followed {
                     if looks > LAST_LOOKS {
                         break;
                     }
+                    continue;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -213,7 +214,7 @@ mod tests {
             ("exit 0", "`Samples::read` ended the process (it called `exit`)"),
             ("exit 4", "`Samples::read` ended the process (it called `exit`)"),
             ("exec sleep 1000", "`Samples::read` has said nothing for 1 s"),
-            ("sleep 1000 & kill -SEGV $$", "`Samples::read` crashed the process"),
+            ("sleep 9 & kill -SEGV $$", "`Samples::read` crashed the process"),
         ] {
             let start = |after| if after == 0 { checker(script) } else { finished() };
             let ended = supervise(Path::new("x.so"), start, Duration::from_secs(1), &|| None).unwrap();

@@ -41,17 +41,17 @@ fn a_data_set_arrives_unchanged() {
 #[test]
 fn a_panic_in_any_method_of_a_data_set_is_an_error_with_its_place() {
     let cases = [
-        ("create", "create", "lib.rs"),
-        ("prepare", "Dataset::prepare", "lib.rs"),
-        ("dataset_card", "Dataset::card", "lib.rs"),
-        ("open", "Dataset::open", "lib.rs"),
-        ("len", "Samples::len", "lib.rs"),
-        ("targets", "Samples::targets", "lib.rs"),
-        ("groups", "Samples::groups", "lib.rs"),
-        ("ids", "Samples::ids", "lib.rs"),
-        ("fingerprint", "Samples::fingerprint", "lib.rs"),
-        ("block", "Samples::block", "lib.rs"),
-        ("read", "Samples::read", "lib.rs"),
+        ("create", "create", "meet.rs"),
+        ("prepare", "Dataset::prepare", "meet.rs"),
+        ("dataset_card", "Dataset::card", "meet.rs"),
+        ("open", "Dataset::open", "meet.rs"),
+        ("len", "Samples::len", "meet.rs"),
+        ("targets", "Samples::targets", "meet.rs"),
+        ("groups", "Samples::groups", "meet.rs"),
+        ("ids", "Samples::ids", "meet.rs"),
+        ("fingerprint", "Samples::fingerprint", "meet.rs"),
+        ("block", "Samples::block", "meet.rs"),
+        ("read", "Samples::read", "meet.rs"),
     ];
     for (fault, method, file) in cases {
         let error = exercise(&format!("panic:{fault}")).unwrap_err();

@@ -22,11 +22,11 @@ fn encoder(fault: &str) -> Result<Box<dyn Encoder>, PluginFailure> {
 fn a_panic_in_any_method_of_an_encoder_is_an_error_with_its_place() {
     for method in ["create", "feature_dim", "parameters", "buffers"] {
         let error = encoder(&format!("panic:{method}")).err().unwrap();
-        assert_place(&error.to_string(), method, "lib.rs");
+        assert_place(&error.to_string(), method, "meet.rs");
     }
     let error =
         encoder("panic:forward").unwrap().forward(&Tensor::zeros([1, 1, 2, 2], (Kind::Float, Device::Cpu)), true);
-    assert_place(&error.unwrap_err().to_string(), "Encoder::forward", "lib.rs");
+    assert_place(&error.unwrap_err().to_string(), "Encoder::forward", "meet.rs");
 }
 
 #[test]
