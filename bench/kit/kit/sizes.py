@@ -1,0 +1,52 @@
+"""How large everything is: the real sizes, and tiny ones for trials of the kit."""
+
+CIFAR = 45_000
+
+
+class Sizes:
+    """What the runs train on, and how much of it."""
+
+    def __init__(self, machine, tiny):
+        self.machine, self.tiny = machine, tiny
+        self.device = machine.device
+        self.has_cifar = (machine.kit / "cifar10/sha256.json").exists() and machine.torch is not None and not tiny
+        self.cifar = machine.work / "cifar10"
+        # A recipe's own encoder, unless the kit itself is tried.
+        self.encoder = "resnet8" if tiny else "resnet18"
+        self.large = "resnet8" if tiny else "resnet50"
+        self.batches = (8, 16, 32) if tiny else (128, 512, 1024)
+        self.main = self.batches[1]
+        self.large_batch = 8 if tiny else 128
+        self.large_pixels = 32 if tiny else 224
+        # Steps that are timed, and those before them.
+        self.steps, self.warm_up = (4, 2) if tiny else (80, 20)
+        self.epochs = 2 if tiny else 10
+
+    def recipe(self, method):
+        return ["--config", self.machine.kit / f"configs/cifar10_{method}.yaml", *settings({"train.device": self.device})]
+
+    def small_heads(self):
+        """Tiny runs have tiny heads."""
+        if not self.tiny:
+            return {}
+        return {
+            "method.projection.hidden_dim": 16,
+            "method.projection.output_dim": 8,
+            "method.byol.predictor_hidden_dim": 16,
+            "knn.k": 5,
+        }
+
+    def shapes(self, count, pixels=32):
+        """The rendered data set; without classes nothing is scored, which saves time."""
+        return {
+            "dataset.name": "shapes",
+            "dataset.options.train_size": count,
+            "dataset.options.size": pixels,
+            "data.limit.val": 40 if self.tiny else 200,
+        }
+
+
+def settings(values):
+    """As the program's arguments."""
+    words = {True: "true", False: "false", None: "null"}
+    return [part for key, value in values.items() for part in ("--set", f"{key}={words.get(value, value) if isinstance(value, bool) or value is None else value}")]
