@@ -14,7 +14,6 @@ mod prerequisites;
 mod runpath;
 mod setup;
 mod share;
-
 mod test;
 mod unpack;
 mod wheel;

@@ -49,4 +49,7 @@ class Budget:
             found = {"left_out": str(why)}
         except Failed as why:
             found = {"error": str(why)}
+        except Exception as why:
+            # The kit's own mistake, or output of another form than it expects: the rest is done all the same.
+            found = {"error": f"{type(why).__name__}: {why}"}
         return {**found, "seconds": round(time.monotonic() - started, 1)}

@@ -49,8 +49,7 @@ class Machine:
         before = self.environment.get("LD_LIBRARY_PATH")
         path = [str(folder) for folder in self.path] + ([before] if before else [])
         self.environment["LD_LIBRARY_PATH"] = ":".join(path)
-        self.schema = json.loads(self.output(["config", "schema"], 60))
-        self.has_profile = "--profile" in self.output(["train", "--help"], 60)
+        self.version = self.output(["--version"], 120).strip()
 
     def _torch(self):
         """PyTorch in `--python`, or none."""
@@ -85,10 +84,6 @@ class Machine:
         nvidia = sorted(self.libtorch.parent.parent.glob("nvidia/*/lib"))
         return [folder, linked, *nvidia]
 
-    def has_key(self, section, key):
-        """Whether the program's configuration has the key, such as ("TrainConfig", "deterministic")."""
-        return key in self.schema["$defs"].get(section, {}).get("properties", {})
-
     def command(self, arguments):
         return [str(self.kit / "bin/selfsame"), *map(str, arguments)]
 
@@ -96,12 +91,11 @@ class Machine:
         """A command as a user of the kit types it."""
         return shlex.join(str(part) for part in command).replace(f"{self.kit}/", "./")
 
-    def start(self, arguments, environment=None, **more):
-        environment = {**self.environment, **(environment or {})}
-        # A group of its own, so that all its processes can be ended.
+    def start(self, arguments, environment=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
+        """The program, in a group of its own, so that all its processes can be ended."""
         return subprocess.Popen(
-            self.command(arguments), env=environment, cwd=self.kit, text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **more,
+            self.command(arguments), env={**self.environment, **(environment or {})}, cwd=self.kit, text=True,
+            stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
         )
 
     def ran(self, arguments, seconds, environment=None):
@@ -122,7 +116,7 @@ class Machine:
 
 
 def end(process):
-    """Ends a program and what it has started, and takes what it said."""
+    """Ends a program and what it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -138,6 +132,13 @@ class Run:
         self.folder = machine.work / "runs" / name
         self.arguments = ["train", *arguments, "--output-dir", self.folder]
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @classmethod
+    def existing(cls, machine, folder):
+        """To read what is there."""
+        run = cls.__new__(cls)
+        run.machine, run.folder, run.environment, run.arguments = machine, folder, None, []
+        return run
 
     def command(self):
         variables = [f"{name}={value}" for name, value in (self.environment or {}).items()]
@@ -156,11 +157,7 @@ class Run:
         log = self.folder.with_suffix(".stderr")
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "w") as stderr:
-            process = subprocess.Popen(
-                self.machine.command(self.arguments), cwd=self.machine.kit, stdin=subprocess.DEVNULL,
-                env={**self.machine.environment, **(self.environment or {})}, stdout=stderr, stderr=stderr,
-                start_new_session=True,
-            )
+            process = self.machine.start(self.arguments, self.environment, stderr, stderr)
         try:
             while process.poll() is None:
                 if is_enough(self.events()):

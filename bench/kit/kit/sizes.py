@@ -23,7 +23,7 @@ class Sizes:
         self.epochs = 2 if tiny else 10
 
     def recipe(self, method):
-        return ["--config", self.machine.kit / f"configs/cifar10_{method}.yaml", *settings({"train.device": self.device})]
+        return ["--config", self.machine.kit / f"configs/cifar10_{method}.yaml"]
 
     def small_heads(self):
         """Tiny runs have tiny heads."""
@@ -48,5 +48,6 @@ class Sizes:
 
 def settings(values):
     """As the program's arguments."""
-    words = {True: "true", False: "false", None: "null"}
-    return [part for key, value in values.items() for part in ("--set", f"{key}={words.get(value, value) if isinstance(value, bool) or value is None else value}")]
+    words = {True: "true", False: "false"}
+    text = {key: words[value] if isinstance(value, bool) else value for key, value in values.items()}
+    return [part for key, value in text.items() for part in ("--set", f"{key}={value}")]
