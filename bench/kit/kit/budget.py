@@ -27,6 +27,10 @@ class Failed(Exception):
     """Why a step that was begun has no result."""
 
 
+class TookTooLong(Failed):
+    """It was not done within the seconds that it had."""
+
+
 class Budget:
     """So many seconds from now on."""
 
@@ -47,6 +51,9 @@ class Budget:
             found = step.do(min(step.limit, left))
         except LeftOut as why:
             found = {"left_out": str(why)}
+        except TookTooLong as why:
+            # Where the step had less than its own limit, the end of all time has cut it off.
+            found = {"error" if left >= step.limit else "left_out": str(why)}
         except Failed as why:
             found = {"error": str(why)}
         except Exception as why:

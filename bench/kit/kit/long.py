@@ -77,11 +77,13 @@ class Recipe:
     def evaluate(self, seconds):
         if not self.done()[1]:
             raise LeftOut("the run is not complete")
-        arguments = ["evaluate", self.folder, "--protocol", "knn", "--protocol", "linear"]
+        arguments = ["evaluate", self.folder, "--protocol", "knn", "--protocol", "linear", "--json"]
         code, out, err = self.machine.ran(arguments, seconds)
         if code != 0:
             raise Failed(f"ends with {code}: {err.strip()[-1000:]}")
-        return {"ok": True, "said": " ".join(out.split()), "command": self.machine.shown(self.machine.command(arguments))}
+        found = {each["protocol"]: each["metrics"]["accuracy"]["mean"] for each in json.loads(out)}
+        said = ", ".join(f"{name} {100 * accuracy:.1f} %" for name, accuracy in found.items())
+        return {"ok": True, "said": said, "accuracy": found, "command": self.machine.shown(self.machine.command(arguments))}
 
 
 def scores(events):

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 
-from .budget import Failed, LeftOut, Step
+from .budget import Failed, LeftOut, Step, TookTooLong
 from .program import Run, end, speed
 from .sizes import CIFAR, settings
 
@@ -74,7 +74,7 @@ class Measures:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             end(process)
-            raise Failed(f"not done within {seconds:.0f} s") from None
+            raise TookTooLong(f"not done within {seconds:.0f} s") from None
         if process.returncode != 0:
             raise Failed(f"ends with {process.returncode}: {err.strip()[-1000:]}")
         return out
@@ -163,8 +163,8 @@ class Measures:
             "precision": precision,
         }
         name = f"PyTorch {variant} {method}, {encoder}, {pixels} px, batch {batch}, {precision}" + (f", {note}" if note else "")
-        limit = 180 if variant == "compiled" else 90
-        return Step(name, "speed", lambda seconds: self.measure_peer(variant, facts, seconds), limit, 20, facts)
+        limit, least = (180, 60) if variant == "compiled" else (90, 20)
+        return Step(name, "speed", lambda seconds: self.measure_peer(variant, facts, seconds), limit, least, facts)
 
     def peer_command(self, variant, facts, more):
         sizes = self.sizes

@@ -10,7 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from .budget import Failed
+from .budget import Failed, TookTooLong
 
 TORCH = """
 import json, torch
@@ -105,7 +105,7 @@ class Machine:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             end(process)
-            raise Failed(f"not done within {seconds:.0f} s: {self.shown(self.command(arguments))}") from None
+            raise TookTooLong(f"not done within {seconds:.0f} s: {self.shown(self.command(arguments))}") from None
         return process.returncode, out, err
 
     def output(self, arguments, seconds):
@@ -163,7 +163,7 @@ class Run:
                 if is_enough(self.events()):
                     return True
                 if time.monotonic() > deadline:
-                    raise Failed(f"not done within {seconds:.0f} s: {self.command()}")
+                    raise TookTooLong(f"not done within {seconds:.0f} s: {self.command()}")
                 time.sleep(0.01)
         finally:
             end(process)

@@ -4,6 +4,7 @@ All images of a file are done at once, one place of a plane after the other; one
 """
 
 import concurrent.futures
+import ctypes
 import hashlib
 import json
 import os
@@ -78,7 +79,8 @@ def unpack(packed, name, out, expected):
     records[:, 0] = torch.frombuffer(bytearray(classes), dtype=torch.uint8)
     for number, colour in enumerate((red, green, blue)):
         records[:, 1 + number * PIXELS : 1 + (number + 1) * PIXELS] = colour.T
-    content = bytes(records.flatten().untyped_storage())
+    # Without NumPy, which PyTorch may lack.
+    content = ctypes.string_at(records.data_ptr(), records.numel())
     if hashlib.sha256(content).hexdigest() != expected:
         raise ValueError(f"{name}.bin has another SHA-256 than what was packed")
     (out / f"{name}.bin").write_bytes(content)
