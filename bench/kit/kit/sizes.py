@@ -9,7 +9,8 @@ class Sizes:
     def __init__(self, machine, tiny):
         self.machine, self.tiny = machine, tiny
         self.device = machine.device
-        self.has_cifar = (machine.kit / "cifar10/sha256.json").exists() and machine.torch is not None and not tiny
+        self.why_no_cifar = self.lack_of_cifar()
+        self.has_cifar = self.why_no_cifar is None
         self.cifar = machine.work / "cifar10"
         # A recipe's own encoder, unless the kit itself is tried.
         self.encoder = "resnet8" if tiny else "resnet18"
@@ -21,6 +22,20 @@ class Sizes:
         # Steps that are timed, and those before them.
         self.steps, self.warm_up = (4, 2) if tiny else (80, 20)
         self.epochs = 2 if tiny else 10
+
+    def lack_of_cifar(self):
+        """Why the runs train on rendered shapes; none where CIFAR-10 is there and can be unpacked."""
+        packed = self.machine.kit / "cifar10"
+        if self.tiny:
+            return "tiny runs train on shapes"
+        if not packed.exists():
+            return "CIFAR-10 is not in this kit"
+        if self.machine.torch is None:
+            return f"{self.machine.python} has no torch, which unpacks CIFAR-10"
+        # The first and the last of the packed files.
+        if not all((packed / name).exists() for name in ("sha256.json", "test_batch.2")):
+            return "only one of the two archives was unpacked here"
+        return None
 
     def recipe(self, method):
         return ["--config", self.machine.kit / f"configs/cifar10_{method}.yaml"]

@@ -63,7 +63,8 @@ fn the_kit_checks_and_measures_on_the_stand_in_and_says_what_fails() {
 
     // Without a card the first check fails; what is left has no time.
     let arguments = ["--standin", standin, "--minutes", "0.2"];
-    let failed = run(kit(&folder, &arguments).env("STANDIN_DEVICES", "0")).failed(1, &[]);
+    let failed = run(kit(&folder, &arguments).env("STANDIN_DEVICES", "0"));
+    assert_eq!(failed.code, Some(1), "{}", failed.stderr);
     assert!(failed.stderr.contains("FAILED: "), "{}", failed.stderr);
     assert_eq!(results(&folder)[0]["ok"], false);
 }
