@@ -13,8 +13,8 @@ use tar::{Builder, Header};
 
 use crate::build;
 use crate::dist::files_below;
-use crate::runpath;
 use crate::planes;
+use crate::runpath;
 use crate::workspace::{Packages, Workspace};
 
 /// The folder that both archives unpack into.

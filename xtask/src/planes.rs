@@ -119,8 +119,10 @@ mod tests {
         let mut records: Vec<[u8; RECORD]> = vec![[0; RECORD]; count];
         let mut sizes = vec![0u16; count * PIXELS];
         for (number, plane) in coded.planes.iter().enumerate() {
-            let numbers: Vec<usize> =
-                plane[..4 * (BOUNDS.len() + 2)].chunks(4).map(|n| u32::from_le_bytes(n.try_into().unwrap()) as usize).collect();
+            let numbers: Vec<usize> = plane[..4 * (BOUNDS.len() + 2)]
+                .chunks(4)
+                .map(|n| u32::from_le_bytes(n.try_into().unwrap()) as usize)
+                .collect();
             assert_eq!(numbers[0], count);
             let mut rest = &plane[4 * numbers.len()..];
             let mut streams = Vec::new();

@@ -31,6 +31,16 @@ class TookTooLong(Failed):
     """It was not done within the seconds that it had."""
 
 
+class Deadline:
+    """The seconds of a step that consists of several programs."""
+
+    def __init__(self, seconds):
+        self.end = time.monotonic() + seconds
+
+    def left(self):
+        return max(self.end - time.monotonic(), 0.1)
+
+
 class Budget:
     """So many seconds from now on."""
 

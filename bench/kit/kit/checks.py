@@ -2,7 +2,7 @@
 
 import json
 
-from .budget import Failed, LeftOut, Step
+from .budget import Deadline, Failed, LeftOut, Step
 from .program import Run
 from .sizes import settings
 from .tensors import deviation, largest_difference
@@ -61,20 +61,21 @@ class Checks:
         }
         return Run(self.machine, name, [*sizes.recipe(method), *settings(values)])
 
-    def initial(self, method, batch, seconds):
+    def initial(self, method, batch, time):
         """The weights before training: one step that moves nothing."""
         run = self.run(method, f"check-{method}-initial", batch, 1, 1, {"train.base_lr": 1e-30}, "cpu")
-        return run.finish(seconds).weights()
+        return run.finish(time.left()).weights()
 
     def beside_the_cpu(self, method, seconds):
         if self.sizes.device == "cpu":
             raise LeftOut("the device is the CPU itself")
+        time = Deadline(seconds)
         batch, epochs = (16, 3) if self.sizes.tiny else (64, 5)
         # An epoch is a step, so that every step has its line of the log.
-        cpu = self.run(method, f"check-{method}-cpu", batch, 1, epochs, device="cpu").finish(seconds)
-        own = self.run(method, f"check-{method}-device", batch, 1, epochs).finish(seconds)
+        cpu = self.run(method, f"check-{method}-cpu", batch, 1, epochs, device="cpu").finish(time.left())
+        own = self.run(method, f"check-{method}-device", batch, 1, epochs).finish(time.left())
         loss = largest_difference(own.losses(), cpu.losses())
-        weight = deviation(own.weights(), cpu.weights(), self.initial(method, batch, seconds))
+        weight = deviation(own.weights(), cpu.weights(), self.initial(method, batch, time))
         return {
             "ok": loss <= LOSS_TOLERANCE and weight <= WEIGHT_TOLERANCE,
             "said": f"{epochs} steps of batch {batch} in float32: losses differ by {loss:.1e} (at most {LOSS_TOLERANCE:g}), "
@@ -85,13 +86,14 @@ class Checks:
         }
 
     def resumed(self, seconds):
+        time = Deadline(seconds)
         batch, steps, epochs = (16, 3, 4) if self.sizes.tiny else (64, 4, 6)
         more = {"train.deterministic": True}
-        straight = self.run("simclr", "check-straight", batch, steps, epochs, more).finish(seconds)
+        straight = self.run("simclr", "check-straight", batch, steps, epochs, more).finish(time.left())
         killed = self.run("simclr", "check-killed", batch, steps, epochs, more)
-        if not killed.until(lambda events: any(e["event"] == "epoch" and e["epoch"] >= 2 for e in events), seconds):
+        if not killed.until(lambda events: any(e["event"] == "epoch" and e["epoch"] >= 2 for e in events), time.left()):
             raise Failed("the run ended before it could be killed")
-        killed.finish(seconds, "--resume=must")
+        killed.finish(time.left(), "--resume=must")
         loss = largest_difference(killed.losses(), straight.losses())
         is_same = killed.weights().read_bytes() == straight.weights().read_bytes()
         said = "it is the undisturbed run to the last bit" if is_same else "it is NOT the undisturbed run"
@@ -122,13 +124,14 @@ class Checks:
             raise LeftOut("the stand-in has no streams for exchange between processes")
         if self.sizes.device == "cpu" or self.gpus < 2:
             raise LeftOut(f"{self.gpus} GPUs")
+        time = Deadline(seconds)
         batch, steps, epochs = (16, 1, 2) if self.sizes.tiny else (64, 1, 4)
-        one = self.run("simclr", "check-one-process", batch, steps, epochs).finish(seconds)
+        one = self.run("simclr", "check-one-process", batch, steps, epochs).finish(time.left())
         two = self.run("simclr", "check-two-processes", batch, steps, epochs)
         two.arguments += ["--processes", "2"]
-        two.finish(seconds)
+        two.finish(time.left())
         loss = largest_difference(two.losses(), one.losses())
-        weight = deviation(two.weights(), one.weights(), self.initial("simclr", batch, seconds))
+        weight = deviation(two.weights(), one.weights(), self.initial("simclr", batch, time))
         return {
             "ok": loss <= LOSS_TOLERANCE and weight <= WEIGHT_TOLERANCE,
             "said": f"losses differ by {loss:.1e} from one process's, weights by {weight:.1e} of their way",

@@ -33,7 +33,8 @@ def steps(machine, sizes):
     for method in ("simclr", "byol"):
         plan += [ours(method, main, "bf16"), peer("compiled", method, main, "bf16"), peer("channels-last", method, main, "bf16")]
     plan += [measures.profile(), measures.knn(), measures.knn_of_peer()]
-    plan += [ours("simclr", main, "fp32"), peer("channels-last", "simclr", main, "fp32"), peer("compiled", "simclr", main, "fp32")]
+    plan += [ours("simclr", main, "fp32")]
+    plan += [peer(variant, "simclr", main, "fp32") for variant in ("channels-last", "compiled")]
     for method in ("simclr", "byol"):
         plan += [measures.large(method, "bf16"), measures.large_peer("compiled", method, "bf16")]
     for batch in (large, small):
@@ -97,7 +98,9 @@ class Measures:
         return self.own_step(method, sizes.large, sizes.large_batch, sizes.large_pixels, precision)
 
     def own_step(self, method, encoder, batch, pixels, precision, note=None):
-        facts = {"who": "selfsame", "method": method, "encoder": encoder, "pixels": pixels, "batch": batch, "precision": precision}
+        facts = {
+            "who": "selfsame", "method": method, "encoder": encoder, "pixels": pixels, "batch": batch, "precision": precision,
+        }
         name = f"selfsame {method}, {encoder}, {pixels} px, batch {batch}, {precision}" + (f", {note}" if note else "")
         return Step(name, "speed", lambda seconds: self.measure(facts, note, seconds), 120, 15, facts)
 
@@ -183,7 +186,8 @@ class Measures:
     def measure_peer(self, variant, facts, seconds):
         self.peer_ready()
         sizes = self.sizes
-        command = self.peer_command(variant, facts, ["--steps", sizes.steps, "--warm-up", sizes.warm_up, "--seconds", seconds / 2])
+        more = ["--steps", sizes.steps, "--warm-up", sizes.warm_up, "--seconds", round(seconds / 2)]
+        command = self.peer_command(variant, facts, more)
         found = json.loads(self.python(command, seconds).splitlines()[-1])
         return {**found, "command": self.machine.shown(command)}
 
@@ -201,8 +205,8 @@ class Measures:
         sizes = self.sizes
         if not (sizes.has_cifar or sizes.tiny):
             raise LeftOut(self.sizes.why_no_cifar)
-        values = {"scheduler.epochs": sizes.epochs, "knn.every_epochs": 0, "train.device": sizes.device, "train.precision": "bf16"}
-        values |= sizes.small_heads()
+        values = {"scheduler.epochs": sizes.epochs, "knn.every_epochs": 0, "train.device": sizes.device}
+        values |= {"train.precision": "bf16", **sizes.small_heads()}
         if sizes.tiny:
             values |= {**sizes.shapes(96), "train.batch_size": 16, "train.self_supervision.encoder_name": sizes.encoder}
         else:

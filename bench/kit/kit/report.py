@@ -101,7 +101,8 @@ class Results:
             "An image is two views. The median over stretches of steps after the warm-up, their least and greatest; `of best "
             "peer` is ours beside the fastest of PyTorch's in the same row's work. Ours also trains the online head, and "
             "reads its log; memory is the most that tensors took (ours with scoring).", "",
-            "| work | precision | who | images/s | least–greatest | peak memory | of best peer |", "|---|---|---|---|---|---|---|",
+            "| work | precision | who | images/s | least–greatest | peak memory | of best peer |",
+            "|---|---|---|---|---|---|---|",
         ]
         order = []
         for step in found:
@@ -115,16 +116,19 @@ class Results:
                 memory = f"{step['peak_memory'] / 1e9:.2f} GB" if step.get("peak_memory") else ""
                 lines.append(
                     f"| {step['method']} {step['encoder']}, {step['pixels']} px, batch {step['batch']} | {step['precision']} | "
-                    f"{step['who']} | {step['images_per_s']:.0f} | {step['least']:.0f}–{step['greatest']:.0f} | {memory} | {ratio} |"
+                    f"{step['who']} | {step['images_per_s']:.0f} | {step['least']:.0f}–{step['greatest']:.0f} | {memory} | "
+                    f"{ratio} |"
                 )
         return [*lines, ""]
 
     def scores(self):
         rows = [
-            f"| {step['who']} | {step['epochs']} | {100 * step['knn']:.1f} % | {step['training_seconds']:.0f} s | {step['seconds']:.0f} s |"
+            f"| {step['who']} | {step['epochs']} | {100 * step['knn']:.1f} % | {step['training_seconds']:.0f} s | "
+            f"{step['seconds']:.0f} s |"
             for step in self.of("knn")
         ]
-        head = ["## kNN on held-out training images", "", "| who | epochs | kNN top-1 | first step to last score | all |", "|---|---|---|---|---|"]
+        columns = ["| who | epochs | kNN top-1 | first step to last score | all |", "|---|---|---|---|---|"]
+        head = ["## kNN on held-out training images", "", *columns]
         return [*head, *rows, ""] if rows else []
 
     def training(self):
@@ -172,7 +176,8 @@ def card():
         found = subprocess.run(command, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    cards = [f"{name}, driver {driver}, {memory}" for name, driver, memory in (line.split(", ") for line in found.stdout.splitlines())]
+    lines = [line.split(", ") for line in found.stdout.splitlines()]
+    cards = [f"{fields[0]}, driver {fields[1]}, {fields[2]}" for fields in lines if len(fields) == 3]
     return "; ".join(cards) or None
 
 

@@ -57,7 +57,9 @@ fn the_kit_checks_and_measures_on_the_stand_in_and_says_what_fails() {
     }
     assert!(of("knn")[0]["knn"].as_f64().is_some() && of("profile")[0]["table"].as_str().is_some(), "{steps:?}");
     let table = std::fs::read_to_string(folder.join("results.md")).unwrap();
-    for part in ["# Stand-in for CUDA", "numbers say nothing of a GPU", "| killed and resumed | good |", "```sh\n# SimCLR"] {
+    for part in
+        ["# Stand-in for CUDA", "numbers say nothing of a GPU", "| killed and resumed | good |", "```sh\n# SimCLR"]
+    {
         assert!(table.contains(part), "`{part}` is not in {table}");
     }
 
