@@ -40,7 +40,8 @@ class Checks:
         self.gpus = sum(line["state"] == "ok" for line in gpus)
         is_there = self.machine.device == "cpu" or self.gpus > 0
         bad = [line for line in lines if line["state"] not in ("ok", "note")]
-        said = [f"{line['name']}: {line['found']}" for line in (bad or gpus or lines[:4])]
+        telling = bad or gpus or [line for line in lines if line["name"] in ("libtorch", "CPU", "driver", "GPU")]
+        said = [f"{line['name']}: {line['found']}" for line in telling]
         return {"ok": code == 0 and is_there, "said": "; ".join(said), "lines": lines}
 
     def run(self, method, name, batch, steps, epochs, more=None, device=None):

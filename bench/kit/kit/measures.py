@@ -206,7 +206,7 @@ class Measures:
         if not (sizes.has_cifar or sizes.tiny):
             raise LeftOut(self.sizes.why_no_cifar)
         values = {"scheduler.epochs": sizes.epochs, "knn.every_epochs": 0, "train.device": sizes.device}
-        values |= {"train.precision": "bf16", **sizes.small_heads()}
+        values |= {"train.precision": sizes.precision, **sizes.small_heads()}
         if sizes.tiny:
             values |= {**sizes.shapes(96), "train.batch_size": 16, "train.self_supervision.encoder_name": sizes.encoder}
         else:
@@ -235,9 +235,10 @@ class Measures:
         return Step("selfsame train --profile", "profile", self.measure_profile, 90, 20)
 
     def measure_profile(self, seconds):
-        facts = {"method": "simclr", "encoder": self.sizes.encoder, "pixels": 32, "batch": self.sizes.main, "precision": "bf16"}
+        sizes = self.sizes
+        facts = {"method": "simclr", "encoder": sizes.encoder, "pixels": 32, "batch": sizes.main, "precision": "bf16"}
         arguments = self.arguments(facts, 50)
-        steps = 20 if not self.sizes.tiny else 2
+        steps = 20 if not sizes.tiny else 2
         folder = self.machine.work / "runs/profile"
         shutil.rmtree(folder, ignore_errors=True)
         command = ["train", *arguments, "--output-dir", folder, "--profile", steps]

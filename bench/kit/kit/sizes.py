@@ -19,6 +19,8 @@ class Sizes:
         self.main = self.batches[1]
         self.large_batch = 8 if tiny else 128
         self.large_pixels = 32 if tiny else 224
+        # Of kNN; bfloat16 is slow on the CPU, which trials compute on.
+        self.precision = "fp32" if tiny else "bf16"
         # Steps that are timed, and those before them.
         self.steps, self.warm_up = (4, 2) if tiny else (80, 20)
         self.epochs = 2 if tiny else 10
