@@ -147,9 +147,9 @@ mod tests {
             for ((record, image), class) in records.iter_mut().zip(&images).zip(&coded.classes) {
                 record[0] = *class;
                 let colour = [1, 0, 2][number];
-                for place in 0..PIXELS {
+                for (place, value) in image.iter().enumerate() {
                     let green = if number > 0 { record[1 + PIXELS + place].wrapping_sub(128) } else { 0 };
-                    record[1 + colour * PIXELS + place] = image[place].wrapping_add(green);
+                    record[1 + colour * PIXELS + place] = value.wrapping_add(green);
                 }
             }
         }
