@@ -8,7 +8,9 @@ mod build;
 mod demo;
 mod dist;
 mod external;
+mod gpu_kit;
 mod licences;
+mod planes;
 mod prerequisites;
 mod runpath;
 mod sdk;
@@ -22,6 +24,7 @@ mod wheels;
 mod workspace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -70,6 +73,15 @@ enum Task {
     Dist,
     /// Build, then pack program, plugins and configurations as a Python wheel into target/dist
     Wheel,
+    /// Build, then pack what a GPU machine without network and Rust needs to check and measure selfsame, into target/dist
+    GpuKit {
+        /// The folder of CIFAR-10's binary version, to pack with it; without it, the kit trains on rendered shapes
+        #[arg(long, value_name = "FOLDER")]
+        cifar: Option<PathBuf>,
+        /// Where the archives go [default: target/dist]
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -81,6 +93,9 @@ fn main() -> ExitCode {
         Task::Bench { python } => bench::run(&workspace, &python).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Wheel => wheel::run(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::GpuKit { cifar, out } => {
+            gpu_kit::run(&workspace, cifar.as_deref(), out.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
     });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

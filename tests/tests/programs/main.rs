@@ -20,6 +20,7 @@ mod evaluate_data_sets;
 mod example_plugins;
 mod first_run;
 mod going_on;
+mod gpu_kit;
 mod image_folder;
 mod initial_weights;
 mod installed;
