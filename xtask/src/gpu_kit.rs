@@ -89,7 +89,7 @@ fn contents(root: &Path, packages: &Packages) -> Result<Vec<Entry>> {
         let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let is_binary = name.starts_with("bin");
         let content = match is_binary {
-            true => runpath::relocated(content).with_context(|| format!("cannot pack {}", path.display()))?,
+            true => runpath::packed(content).with_context(|| format!("cannot pack {}", path.display()))?,
             false => content,
         };
         Ok(Entry { is_program: is_binary || name == Path::new("run"), name, content })
