@@ -28,7 +28,8 @@ pub struct OfPixels {
     pub channels: Option<usize>,
     /// The channels that are taken, numbered from 1, in this order, as [4, 3, 2]; without it, all.
     pub bands: Vec<usize>,
-    /// Bits of all images, 8 or 16; without it, 16 when there are images with 16 bits or `value_range` is set, else 8.
+    /// Bits of all images; without it, 16 when there are images with 16 bits or `value_range` is set, else 8.
+    #[schemars(extend("enum" = [8, 16]))]
     pub bit_depth: Option<u8>,
     /// The values that become black and white, [lowest, highest], or a list of such pairs, one for each channel; needed by
     /// float16, float32, float64, signed and 32-bit values.

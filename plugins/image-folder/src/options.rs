@@ -235,6 +235,6 @@ mod tests {
         assert!(help("where").starts_with("Rows that are used"), "{}", help("where"));
         assert!(help("missing").ends_with("`stop` or `skip`; default `stop`"), "{}", help("missing"));
         assert!(help("bit_depth").ends_with("else 8; 8 or 16"), "{}", help("bit_depth"));
-        assert!(help("max_pixels").ends_with("without it, 100000000"), "{}", help("max_pixels"));
+        assert!(help("max_pixels").ends_with("default 100000000"), "{}", help("max_pixels"));
     }
 }
