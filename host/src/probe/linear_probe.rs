@@ -86,7 +86,7 @@ impl<'a> LinearFit<'a> {
     }
 
     /// The minimum of the mean loss + `l2`/2·‖W‖², for each label by itself where there are several; the bias is not decayed.
-    /// `tolerance`: the largest partial derivative at the end, [`EXACT`] or [`GOOD_ENOUGH`]. Draws nothing at random.
+    /// `tolerance`: the largest partial derivative at the end, as 1e-5. Draws nothing at random.
     ///
     /// # Errors
     /// Anything libtorch refuses.
