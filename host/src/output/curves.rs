@@ -21,7 +21,10 @@ pub(super) struct Series {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// Draws lines over a common step axis; none when there is no finite point. At most as many lines as [`COLORS`].
+/// Points of a line above which it is drawn faintly, with its moving average over it.
+const SMOOTHED_FROM: usize = 40;
+
+/// Draws lines over a common step axis, long ones with their moving average; none when there is no finite point. At most as many lines as [`COLORS`].
 pub(super) fn svg(series: &[Series]) -> Option<String> {
     let finite = || series.iter().flat_map(|s| &s.points).filter(|(_, y)| y.is_finite());
     let x_max = finite().map(|p| p.0).max_by(f64::total_cmp)?.max(1.0);
@@ -50,17 +53,43 @@ fn draw(out: &mut String, series: &[Series], x_max: f64, y: Range<f64>) -> Drawn
     let digits = decimals(y.end - y.start);
     // Few epochs have ticks between them.
     let x_digits = usize::from(x_max < 6.0);
-    draw_with(out, series, (0.0..x_max, y), &|x| format!("{x:.x_digits$}"), &|y| format!("{y:.digits$}"))
+    let mut lines: Vec<Line> = Vec::new();
+    for (series, color) in series.iter().zip(COLORS) {
+        match series.points.len() > SMOOTHED_FROM {
+            true => lines.extend([(series.points.clone(), color, 0.3), (smoothed(&series.points), color, 1.0)]),
+            false => lines.push((series.points.clone(), color, 1.0)),
+        }
+    }
+    draw_with(out, &lines, (0.0..x_max, y), &|x| format!("{x:.x_digits$}"), &|y| format!("{y:.digits$}"))
 }
 
 fn draw_shares(out: &mut String, series: &[Series]) -> Drawn {
     let percent = |share: &f64| format!("{:.0} %", 100.0 * share);
-    draw_with(out, series, (0.0..1.0, 0.0..1.02), &percent, &percent)
+    let lines: Vec<Line> =
+        series.iter().zip(COLORS).map(|(series, color)| (series.points.clone(), color, 1.0)).collect();
+    draw_with(out, &lines, (0.0..1.0, 0.0..1.02), &percent, &percent)
+}
+
+/// Points, their colour, and how opaque they are.
+type Line = (Vec<(f64, f64)>, (u8, u8, u8), f64);
+
+/// The exponential moving average over about a thirtieth of the points, each weighted by what has been seen so far; gaps stay.
+fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let keep = (1.0 - 2.0 / (points.len() as f64 / 30.0 + 1.0)).max(0.0);
+    let (mut sum, mut weight) = (0.0, 0.0);
+    let average = points.iter().map(|&(x, y)| {
+        if !y.is_finite() {
+            return (x, y);
+        }
+        (sum, weight) = (keep * sum + y, keep * weight + 1.0);
+        (x, sum / weight)
+    });
+    average.collect()
 }
 
 fn draw_with(
     out: &mut String,
-    series: &[Series],
+    lines: &[Line],
     (x, y): (Range<f64>, Range<f64>),
     x_label: &dyn Fn(&f64) -> String,
     y_label: &dyn Fn(&f64) -> String,
@@ -84,10 +113,10 @@ fn draw_with(
         .x_label_formatter(&x_label)
         .y_label_formatter(&y_label)
         .draw()?;
-    for (Series { points, .. }, (r, g, b)) in series.iter().zip(COLORS) {
-        let color = RGBColor(r, g, b);
+    for (points, (r, g, b), opacity) in lines {
+        let color = RGBColor(*r, *g, *b).mix(*opacity);
         for run in points.split(|(_, y)| !y.is_finite()) {
-            let dot = if points.len() <= 40 { 2 } else { 0 };
+            let dot = if points.len() <= SMOOTHED_FROM { 2 } else { 0 };
             let line = LineSeries::new(run.iter().copied(), color.stroke_width(2)).point_size(dot);
             chart.draw_series(line)?;
         }
@@ -117,6 +146,19 @@ mod tests {
         };
         assert_eq!(line_count(&[(1.0, 2.0), (2.0, 1.5), (3.0, 1.0)]), 1);
         assert_eq!(line_count(&[(1.0, 2.0), (2.0, 1.5), (3.0, f64::NAN), (4.0, 1.0), (5.0, 0.5)]), 2);
+    }
+
+    #[test]
+    fn a_long_curve_has_its_moving_average_over_it() {
+        let noisy: Vec<_> = (0..300).map(|step| (f64::from(step), f64::from(step % 2))).collect();
+        let average = smoothed(&noisy);
+        assert_eq!(average[0], (0.0, 0.0));
+        assert!(average[100..].iter().all(|(_, y)| (y - 0.5).abs() < 0.11), "{average:?}");
+        assert!(smoothed(&[(0.0, 2.0), (1.0, f64::NAN), (2.0, 2.0)])[1].1.is_nan());
+        let lines = |drawing: String| {
+            drawing.lines().filter(|line| line.contains("<polyline") && line.contains("#0072B2")).count()
+        };
+        assert_eq!((lines(one(&noisy).unwrap()), lines(one(&noisy[..30]).unwrap())), (2, 1));
     }
 
     #[test]

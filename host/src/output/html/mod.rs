@@ -58,7 +58,7 @@ pub(super) fn page(
     }
     format!(
         "{head}{verdict}{warnings}{scores}{evaluations}{gallery}\
-         <h2>Curves</h2>\n<div class=\"charts\">\n{charts}</div>\n\
+         <h2>Curves</h2>\n<p class=\"soft\">Of long curves the faint line is what was measured, the strong one its moving average.</p>\n<div class=\"charts\">\n{charts}</div>\n\
          <h2>Run</h2>\n<table class=\"facts\">\n{facts_rows}</table>\n\
          <details><summary>Configuration</summary>\n<pre>{config}</pre></details>\n</body>\n</html>\n",
         head = head(&format!("{} on {}", record.encoder, record.dataset)),
