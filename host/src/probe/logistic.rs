@@ -101,7 +101,9 @@ mod tests {
         let point = at.detach().set_requires_grad(true);
         let (weight, bias) = split(&point, objective.classes() as i64).unwrap();
         let loss = objective.loss(&features.linear(&weight, Some(&bias)), targets).unwrap();
-        let loss = loss * objective.classifiers() as f64 + weight.square().sum(Kind::Float) * (l2 / 2.0);
+        // That of labels is a mean over all of them, and each has a classifier of its own.
+        let classifiers = if objective.task() == Task::Multilabel { objective.classes() } else { 1 };
+        let loss = loss * classifiers as f64 + weight.square().sum(Kind::Float) * (l2 / 2.0);
         loss.backward();
         (loss.double_value(&[]), point.grad())
     }

@@ -46,12 +46,6 @@ impl Objective {
         self.weights.as_ref()
     }
 
-    /// Classifiers that the loss is a mean over: one for each label of a multilabel task, else one.
-    #[must_use]
-    pub fn classifiers(&self) -> usize {
-        if self.task == Task::Multilabel { self.classes } else { 1 }
-    }
-
     /// Mean loss of logits `[B, classes]` against int64 `[B]`, or 0 and 1 `[B, classes]` for multilabel.
     ///
     /// # Errors

@@ -149,20 +149,8 @@ impl CheckpointWriter {
         committed(&self.dir).is_ok_and(|found| !found.is_empty())
     }
 
-    /// Writes a checkpoint, checks it by reading it back, then deletes older intact ones that were not kept for good.
-    ///
-    /// `groups` become `NAME.safetensors` each. `keep` holds this one for good. On an error, every checkpoint committed
-    /// before is as it was. Writing the same step again replaces it.
-    pub fn save(
-        &self,
-        step: u64,
-        groups: &[(&str, Vec<(String, Tensor)>)],
-        state: &Value,
-        keep: bool,
-    ) -> Result<Checkpoint, Error> {
-        self.save_prepared(&self.prepare(step, groups, state, keep)?)
-    }
-
+    /// Writes a checkpoint, checks it by reading it back, then deletes older intact ones that were not kept for good. On an error,
+    /// every checkpoint committed before is as it was. Writing the same step again replaces it.
     fn save_prepared(&self, prepared: &Prepared) -> Result<Checkpoint, Error> {
         let step = prepared.step;
         let path = self.dir.join(folder_name(step));

@@ -1,5 +1,6 @@
 //! The factor that keeps float16 gradients from vanishing (Micikevicius et al. 2018, section 3.2).
 
+use crate::error::Error;
 use crate::native::{foreach_mul_, foreach_norm};
 use selfsame_encoder_api::Parameter;
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,9 @@ use tch::Tensor;
 
 /// Good steps after which the factor doubles; as PyTorch's `GradScaler` has it.
 const PATIENCE: u32 = 2000;
+
+/// Below this factor the gradients are no longer saved by it: some 30 steps in a row have overflowed.
+const SMALLEST: f64 = 1.0 / 16384.0;
 
 /// What the loss is multiplied with. Halved where a gradient overflows, doubled after 2 000 steps in which none does.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,8 +32,8 @@ impl LossScale {
     /// the weights must stay as they are. Waits for the device.
     ///
     /// # Errors
-    /// What libtorch refuses.
-    pub fn unscale(&mut self, parameters: &[Parameter]) -> Result<bool, crate::error::Error> {
+    /// Gradients that are not finite whatever the factor; what libtorch refuses.
+    pub fn unscale(&mut self, parameters: &[Parameter]) -> Result<bool, Error> {
         let _no_grad = tch::no_grad_guard();
         let gradients = parameters.iter().map(|parameter| parameter.tensor.f_grad());
         let gradients = gradients.collect::<Result<Vec<_>, _>>()?;
@@ -38,6 +42,13 @@ impl LossScale {
         let norms = foreach_norm(&gradients)?;
         let is_finite = norms.is_empty() || Tensor::f_stack(&norms, 0)?.f_isfinite()?.f_all()?.f_int64_value(&[])? == 1;
         self.note(is_finite);
+        if self.factor < SMALLEST {
+            return Err(Error::configuration(format!(
+                "`train.precision` is fp16, and gradients are not finite although the loss is multiplied by no more than {:e}; set \
+                 `train.precision=fp32`, or bf16 on GPUs from compute capability 8.0",
+                2.0 * self.factor
+            )));
+        }
         Ok(is_finite)
     }
 
@@ -72,6 +83,16 @@ mod tests {
         assert!(!scale.unscale(&[parameter(f32::NAN)]).unwrap());
         assert_eq!(scale, LossScale { factor: 16384.0, good: 0 });
         assert!(scale.unscale(&[]).unwrap());
+    }
+
+    #[test]
+    fn gradients_that_always_overflow_end_the_run_with_what_to_set() {
+        let mut scale = LossScale::default();
+        let steps =
+            (1..).find_map(|step| scale.unscale(&[parameter(f32::NAN)]).err().map(|error| (step, error))).unwrap();
+        assert_eq!(steps.0, 31);
+        assert!(steps.1.to_string().contains("no more than 6.1035"), "{}", steps.1);
+        assert!(steps.1.to_string().contains("`train.precision=fp32`"), "{}", steps.1);
     }
 
     #[test]

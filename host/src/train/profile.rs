@@ -14,7 +14,7 @@ use crate::{memory, native};
 use selfsame_plugin_api::Services;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Operators that are named.
@@ -139,15 +139,17 @@ fn most_called(operations: &[Operation]) -> Vec<(String, u64)> {
     calls
 }
 
-/// Floating-point operations a second in products of square matrices, the best of some rounds.
+/// Floating-point operations a second in products of square matrices, the best of some rounds within about a second.
 fn matrix_rate(device: Device, autocast: Option<Kind>) -> Result<f64, TchError> {
-    const ROUNDS: usize = 5;
-    let (side, products) = if device.is_cuda() { (4096, 10) } else { (1024, 3) };
+    const ROUNDS: usize = 6;
+    const ENOUGH: Duration = Duration::from_secs(1);
+    let side = if device.is_cuda() { 4096 } else { 1024 };
     let kind = autocast.unwrap_or(Kind::Float);
     let matrix = Tensor::f_full([side, side], 1.0 / side as f64, (kind, device))?;
-    let mut best = f64::INFINITY;
-    // The first round chooses kernels, and is the slowest.
-    for _ in 0..=ROUNDS {
+    let (begun, mut best) = (Instant::now(), 0.0_f64);
+    for round in 0..ROUNDS {
+        // The first round chooses kernels, and is short in case that the device is slow.
+        let products = if round == 0 { 1 } else { 10 };
         let started = Instant::now();
         let mut product = matrix.shallow_clone();
         for _ in 0..products {
@@ -155,7 +157,10 @@ fn matrix_rate(device: Device, autocast: Option<Kind>) -> Result<f64, TchError> 
         }
         // Waits for the device.
         product.f_double_value(&[0, 0])?;
-        best = best.min(started.elapsed().as_secs_f64());
+        best = best.max((2 * side * side * side * products) as f64 / started.elapsed().as_secs_f64());
+        if begun.elapsed() > ENOUGH {
+            break;
+        }
     }
-    Ok((2 * side * side * side * products) as f64 / best)
+    Ok(best)
 }

@@ -64,8 +64,8 @@ impl BackgroundWriter {
         self.writer.has_any()
     }
 
-    /// Begins a checkpoint as [`CheckpointWriter::save`] writes it, once the one before is written: when this returns, the
-    /// tensors may change.
+    /// Begins a checkpoint once the one before is written: when this returns, the tensors may change. `groups` become
+    /// `NAME.safetensors` each; `keep` holds it for good.
     ///
     /// # Errors
     /// Why the checkpoint before could not be written; then this one is not begun.

@@ -14,6 +14,19 @@ fn groups(value: f32) -> [(&'static str, Vec<(String, Tensor)>); 2] {
     [("model", model), ("optimizer", vec![("conv1.weight.momentum".to_owned(), weight)])]
 }
 
+impl CheckpointWriter {
+    /// As [`BackgroundWriter`] does it, at once.
+    fn save(
+        &self,
+        step: u64,
+        groups: &[(&str, Vec<(String, Tensor)>)],
+        state: &Value,
+        keep: bool,
+    ) -> Result<Checkpoint, Error> {
+        self.save_prepared(&self.prepare(step, groups, state, keep)?)
+    }
+}
+
 fn writer(run_dir: &Path) -> CheckpointWriter {
     CheckpointWriter::with_storage(run_dir, Box::new(Disk)).unwrap()
 }
