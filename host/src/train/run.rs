@@ -189,7 +189,6 @@ impl<'a> Run<'a> {
     ) -> Result<(), Error> {
         let Trained { method, position, last_metrics, warnings } = trained;
         let record = &mut self.record;
-        self.world.set_last_act(None);
         record.status = match &outcome {
             Ok(_) => RunStatus::Completed,
             Err(Error::Stopped { .. }) => RunStatus::Interrupted,
@@ -210,7 +209,7 @@ impl<'a> Run<'a> {
             }
             Err(error) => {
                 // The first failure is the one to tell, whatever becomes of the record.
-                if let Err(second) = self.folder.write_record(&self.record) {
+                if let Err(second) = self.world.settle(|| self.folder.write_record(&self.record)) {
                     tracing::warn!("{second}");
                 }
                 observer.ended();
@@ -233,7 +232,7 @@ impl<'a> Run<'a> {
             &encoder_file::metadata(record, self.config, &record.embedding)?,
         )?;
         record.encoder_sha256 = Some(sha256_of_file(&file)?.0);
-        self.folder.write_record(&self.record)
+        self.world.settle(|| self.folder.write_record(&self.record))
     }
 }
 

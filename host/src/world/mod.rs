@@ -115,10 +115,18 @@ impl World {
         }
     }
 
-    /// What is to be done before another process's failure ends this one; none: nothing any more.
+    /// What is to be done before another process's failure ends this one.
     pub fn set_last_act(&self, act: Option<LastAct>) {
         if let Some(member) = &self.0 {
             member.watch.set_last_act(act);
+        }
+    }
+
+    /// Does `act` in place of the last act; no other process's failure ends this one meanwhile.
+    pub fn settle<T>(&self, act: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(member) => member.watch.settle(act),
+            None => act(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::native::c10d::{Group, Store};
 use serde::{Deserialize, Serialize};
 use signal_hook::low_level;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -119,13 +119,26 @@ impl Watch {
         self.saved.store(step + 1, Ordering::SeqCst);
     }
 
-    /// What is to be done before another process's failure ends this one; none: nothing any more.
+    /// What is to be done before another process's failure ends this one.
     pub fn set_last_act(&self, act: Option<LastAct>) {
-        *self.last_act.lock().unwrap_or_else(PoisonError::into_inner) = act;
+        *self.last_act() = act;
     }
 
+    /// Does `act` in place of the last act; no other process's failure ends this one meanwhile.
+    pub fn settle<T>(&self, act: impl FnOnce() -> T) -> T {
+        let mut last_act = self.last_act();
+        *last_act = None;
+        act()
+    }
+
+    fn last_act(&self) -> MutexGuard<'_, Option<LastAct>> {
+        self.last_act.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of several threads that end this process, one does: the others wait for the lock, which is never given back.
     fn end(&self, code: u8) -> ! {
-        if let Some(act) = self.last_act.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let mut last_act = self.last_act();
+        if let Some(act) = last_act.take() {
             act();
         }
         low_level::exit(code.into())
