@@ -173,12 +173,10 @@ fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop, 
     services.items("opening the run's folder", 0, None).map_err(PluginError::from)?;
     let mut recorder = Recorder::open(run.folder(), steps_done, bars, plan)?;
     recorder.hyperparameters(config)?;
-    if steps_done.is_none() {
-        // What only TensorBoard shows costs no run.
-        match views_sheet::of_run(&run, config) {
-            Ok(sheet) => sheet.iter().try_for_each(|sheet| recorder.views(sheet))?,
-            Err(error) => tracing::warn!("the views cannot be drawn for TensorBoard: {error}"),
-        }
+    if steps_done.is_none() || !config.train.report_images {
+        // What is only shown costs no run.
+        let shown = views_sheet::of_run(&run, config).and_then(|sheet| recorder.views(sheet.as_ref()));
+        shown.unwrap_or_else(|error| tracing::warn!("the views cannot be drawn: {error}"));
     }
     services.clear();
     let next = next_steps(run.folder(), run.scored_split());

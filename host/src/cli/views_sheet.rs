@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::config::schema::ResolvedView;
 use crate::data::Size;
 use crate::error::Error;
-use crate::output::contact_sheet::{Column, Row, Sheet, draw};
+use crate::output::contact_sheet::{Column, Row, Sheet};
 use crate::output::picture::Picture;
 use crate::train::{Run, ShownViews};
 use tch::{Kind, Tensor};
@@ -19,7 +19,7 @@ const MOST_VIEWS: usize = 12;
 ///
 /// # Errors
 /// Images that cannot be read any more, and what libtorch refuses.
-pub(super) fn of_run(run: &Run<'_>, config: &Config) -> Result<Option<Picture>, Error> {
+pub(super) fn of_run(run: &Run<'_>, config: &Config) -> Result<Option<Sheet>, Error> {
     let Some(ShownViews { title, indices, views, evaluation, random }) = run.shown_views(IMAGES)? else {
         return Ok(None);
     };
@@ -32,7 +32,7 @@ pub(super) fn of_run(run: &Run<'_>, config: &Config) -> Result<Option<Picture>, 
         let tiles = [&evaluation].into_iter().chain(random.iter().take(MOST_VIEWS)).map(of);
         rows.push(Row { label: vec![format!("#{index}")], tiles: tiles.collect::<Result<_, Error>>()? });
     }
-    Ok(Some(draw(&Sheet { title, columns, rows, legend: legend(config, views)? })))
+    Ok(Some(Sheet { title, columns, rows, legend: legend(config, views)? }))
 }
 
 /// What the columns show, in words.

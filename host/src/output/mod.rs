@@ -23,3 +23,4 @@ pub mod tensorboard;
 pub mod terminal;
 pub mod timm;
 pub mod torchscript;
+mod views;

@@ -84,6 +84,22 @@ impl Picture {
         }
     }
 
+    /// A copy whose sides are a `factor`-th, rounded up; each pixel is the mean of those that it covers.
+    pub fn shrunk(&self, factor: usize) -> Self {
+        let (width, height) = (self.width.div_ceil(factor), self.height.div_ceil(factor));
+        let mut rgb = Vec::with_capacity(3 * width * height);
+        for (y, x, channel) in (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |c| (y, x, c)))) {
+            let rows = y * factor..((y + 1) * factor).min(self.height);
+            let columns = x * factor..((x + 1) * factor).min(self.width);
+            let count = rows.len() * columns.len();
+            let values =
+                rows.flat_map(|row| columns.clone().map(move |column| 3 * (row * self.width + column) + channel));
+            let sum: usize = values.map(|at| usize::from(self.rgb[at])).sum();
+            rgb.push(((sum + count / 2) / count) as u8);
+        }
+        Self { width, height, rgb }
+    }
+
     /// Writes a line of words; letters that the font lacks become `?`.
     pub fn write(&mut self, words: &str, left: usize, top: usize, text: Text, colour: Colour) {
         let (weight, height) = text.style();
@@ -118,6 +134,19 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_smaller_copy_has_the_means() {
+        let grey = |levels: &[u8], width| Picture {
+            width,
+            height: levels.len() / width,
+            rgb: levels.iter().flat_map(|level| [*level, 0, 255]).collect(),
+        };
+        let picture = grey(&[10, 20, 7, 30, 41, 8, 100, 200, 50], 3);
+        assert_eq!(picture.shrunk(1), picture);
+        // (10 + 20 + 30 + 41) / 4 = 25.25, (7 + 8) / 2 = 7.5, (100 + 200) / 2, and the corner.
+        assert_eq!(picture.shrunk(2), grey(&[25, 8, 150, 50], 2));
+    }
 
     #[test]
     fn a_picture_reads_back_from_its_png() {

@@ -1,11 +1,12 @@
 //! Everything that a run measures, to its files and to the person who watches.
 
+use super::contact_sheet::{self, Sheet};
 use super::events;
 use super::gallery;
-use super::picture::Picture;
 use super::progress::Progress;
 use super::report;
 use super::tensorboard::{TensorBoard, projector};
+use super::views;
 use crate::config::schema::MethodName;
 use crate::config::{Config, Roles, flat};
 use crate::error::Error;
@@ -83,12 +84,16 @@ impl Recorder {
         Ok(self.board.hyperparameters(values)?)
     }
 
-    /// Writes images beside their random views.
+    /// Writes images beside their random views; without any, those of an earlier attempt leave the page.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn views(&mut self, sheet: &Picture) -> Result<(), Error> {
-        Ok(self.board.image("views", sheet)?)
+    pub fn views(&mut self, sheet: Option<&Sheet>) -> Result<(), Error> {
+        views::write(&self.run_dir, sheet)?;
+        match sheet {
+            Some(sheet) => Ok(self.board.image("views", &contact_sheet::draw(sheet))?),
+            None => Ok(()),
+        }
     }
 
     /// A page that cannot be written costs no run.

@@ -4,6 +4,7 @@ use super::facts::{evaluation_warnings, facts};
 use super::gallery;
 use super::html;
 use super::scores::scores;
+use super::views;
 use crate::error::Error;
 use crate::evaluate;
 use crate::metric;
@@ -79,13 +80,18 @@ pub fn write_html_as(run_dir: &Path, path: &Path) -> Result<(), Error> {
     let config_path = run_dir.join(CONFIG_FILE);
     let config = regular_file::read_text(&config_path).naming("read", &config_path)?;
     let evaluations = evaluate::read_all(run_dir)?;
-    // What only draws costs no page.
-    let drawn = gallery::read(run_dir).unwrap_or_else(|error| {
-        tracing::warn!("the page shows no map of the embeddings: {error}");
-        None
-    });
-    let page = html::page(&record, &config, &log, &evaluations, drawn.as_ref());
+    let drawn = if_readable("map of the embeddings", gallery::read(run_dir));
+    let sheet = if_readable("views", views::read(run_dir));
+    let page = html::page(&record, &config, &log, &evaluations, drawn.as_ref(), sheet.as_ref());
     Ok(write_atomically(&Disk, path, page.as_bytes())?)
+}
+
+/// What only draws costs no page.
+fn if_readable<T>(what: &str, read: Result<Option<T>, Error>) -> Option<T> {
+    read.unwrap_or_else(|error| {
+        tracing::warn!("the page shows no {what}: {error}");
+        None
+    })
 }
 
 /// The record of a run that goes on or was killed, with what its log knows already.

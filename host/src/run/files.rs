@@ -12,6 +12,9 @@ pub const GALLERY_FILE: &str = "gallery.json";
 /// See [`GALLERY_FILE`].
 pub const GALLERY_IMAGES: &str = "gallery.png";
 
+/// Training images beside their random views, as the page shows them.
+pub const VIEWS_FILE: &str = "views.json";
+
 /// Everything measured, in a run's folder.
 pub const METRICS_FILE: &str = "metrics.jsonl";
 

@@ -141,8 +141,17 @@ fn the_page_draws_the_embeddings_and_shows_images_only_where_it_may() {
         assert_eq!(sandbox.path("run/gallery.png").exists(), has_images);
         let page = std::fs::read_to_string(sandbox.path("run/report.html")).unwrap();
         assert!(page.contains("<h2>Embeddings</h2>") && page.matches("<b ").count() == 80);
-        assert_eq!(page.contains("data:image/png;base64,"), has_images);
-        assert_eq!(page.contains("Nearest neighbours"), has_images);
+        for part in ["data:image/png;base64,", "Nearest neighbours", "<h2>Views</h2>"] {
+            assert_eq!(page.contains(part), has_images, "{part}");
+        }
+        if has_images {
+            // Four images, each as it is scored and in two views.
+            assert_eq!(page.matches("<img ").count(), 12);
+            let hidden = "--set train.report_images=false --set scheduler.epochs=2 --resume";
+            sandbox.run(&format!("train {TINY} {hidden} --output-dir run")).succeeded();
+            let page = std::fs::read_to_string(sandbox.path("run/report.html")).unwrap();
+            assert!(!page.contains("base64,") && !sandbox.path("run/views.json").exists());
+        }
     }
 }
 
@@ -161,25 +170,32 @@ fn images_without_labels_are_drawn_too() {
 }
 
 #[test]
-fn a_map_that_cannot_be_written_costs_no_run() {
+fn pictures_that_cannot_be_written_cost_no_run() {
     let sandbox = Sandbox::new();
     std::fs::create_dir_all(sandbox.path("run/gallery.json")).unwrap();
+    std::fs::create_dir_all(sandbox.path("run/views.json")).unwrap();
     let ran = sandbox.run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
-    assert!(ran.stderr.contains("the embeddings cannot be drawn on the page"), "{}", ran.stderr);
+    for part in ["the embeddings cannot be drawn on the page", "the views cannot be drawn"] {
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+    }
     assert!(sandbox.path("run/encoder.safetensors").exists());
 }
 
 #[test]
-fn a_broken_gallery_is_warned_of_and_the_report_goes_on() {
+fn broken_pictures_are_warned_of_and_the_report_goes_on() {
     let sandbox = Sandbox::new();
     sandbox.run(&format!("train {TINY} --set scheduler.epochs=1 --output-dir run")).succeeded();
-    for (file, text) in [("run/gallery.json", "{"), ("run/gallery.png", "no picture")] {
+    let (map, views) = (("map", "Embeddings"), ("views", "Views"));
+    for (file, text, (what, title)) in
+        [("run/gallery.json", "{", map), ("run/gallery.png", "no picture", map), ("run/views.json", "[]", views)]
+    {
         let whole = std::fs::read(sandbox.path(file)).unwrap();
         sandbox.write(file, text);
         let ran = sandbox.run("report run").succeeded();
-        assert!(ran.stderr.contains("warning: the page shows no map") && ran.stderr.contains(file), "{}", ran.stderr);
+        let warning = format!("warning: the page shows no {what}");
+        assert!(ran.stderr.contains(&warning) && ran.stderr.contains(file), "{}", ran.stderr);
         let page = std::fs::read_to_string(sandbox.path("run/report.html")).unwrap();
-        assert!(page.contains("<h2>Curves</h2>") && !page.contains("<h2>Embeddings</h2>"));
+        assert!(page.contains("<h2>Curves</h2>") && !page.contains(&format!("<h2>{title}</h2>")));
         std::fs::write(sandbox.path(file), whole).unwrap();
     }
 }

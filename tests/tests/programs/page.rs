@@ -17,7 +17,7 @@ fn pages_fit_a_phone_and_four_sheets_of_paper() {
     sandbox.run("report first").succeeded();
     sandbox.run("report first second --out both.html").succeeded();
     let page = std::fs::read_to_string(sandbox.path("first/report.html")).unwrap();
-    for part in ["Nearest", "Curves", "Evaluations", "<details"] {
+    for part in ["Nearest", "Views", "view 2", "Curves", "Evaluations", "<details"] {
         assert!(page.contains(part), "{part} is not on the page");
     }
     for page in ["first/report.html", "both.html", &of_two_classes(&sandbox)] {

@@ -5,6 +5,7 @@ mod comparison;
 mod evaluation;
 mod gallery;
 mod verdict;
+mod views;
 
 pub(super) use comparison::comparison;
 
@@ -13,6 +14,7 @@ use super::facts::{evaluation_warnings, facts};
 use super::gallery::Drawn;
 use super::scores::{ScoreRows, Scores, score_rows};
 use super::terminal;
+use super::views::ShownSheet;
 use crate::evaluate::{self, Evaluation};
 use crate::metric::{self, Better, Metric, Probe};
 use crate::run::metrics::Record;
@@ -47,6 +49,7 @@ pub(super) fn page(
     metrics: &[Record],
     evaluations: &[(String, Evaluation)],
     drawn: Option<&Drawn>,
+    sheet: Option<&ShownSheet>,
 ) -> String {
     let mut facts_rows = String::new();
     for (name, value) in facts(record) {
@@ -57,7 +60,7 @@ pub(super) fn page(
         charts.push_str(&chart(shown, &names, metrics));
     }
     format!(
-        "{head}{verdict}{warnings}{scores}{evaluations}{gallery}\
+        "{head}{verdict}{warnings}{scores}{evaluations}{gallery}{views}\
          <h2>Curves</h2>\n<p class=\"soft\">Of long curves the faint line is what was measured, the strong one its moving average.</p>\n<div class=\"charts\">\n{charts}</div>\n\
          <h2>Run</h2>\n<table class=\"facts\">\n{facts_rows}</table>\n\
          <details><summary>Configuration</summary>\n<pre>{config}</pre></details>\n</body>\n</html>\n",
@@ -67,6 +70,7 @@ pub(super) fn page(
         warnings = warnings(record, evaluations),
         evaluations = evaluated(evaluations),
         gallery = drawn.map(gallery::gallery).unwrap_or_default(),
+        views = sheet.map(views::views).unwrap_or_default(),
         config = escape(config),
     )
 }
