@@ -8,6 +8,7 @@ pub mod rsna;
 mod running;
 pub mod standin;
 pub mod terminal;
+pub mod weights;
 pub mod wrap;
 
 pub use running::Running;

@@ -21,7 +21,7 @@ use crate::run::without_checkpoint;
 use crate::train::Run;
 use crate::train::observer::Silent;
 use crate::train::signals::Stop;
-use crate::world::{self, Launch, Start, Verdict, World};
+use crate::world::{self, Ended, Launch, Start, Verdict, World};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{ErrorKind, PluginError, Services, Split};
 use serde_json::json;
@@ -73,8 +73,9 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, start: Start, bars: &MultiProgres
         Start::Fleet(fleet) => {
             ensure_divisible(&resolved.config, fleet.size)?;
             return match world::spawn(&fleet, &without_processes(std::env::args_os().skip(1)))? {
-                0 => Ok(()),
-                code => Err(Failure::told_elsewhere(code)),
+                Ended::Well => Ok(()),
+                Ended::Failed(code) => Err(Failure::told_elsewhere(code)),
+                Ended::Lost(message) => Err(Failure { message, code: world::LOST }),
             };
         }
     };

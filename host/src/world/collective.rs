@@ -4,7 +4,7 @@ use super::{Member, Result, Share, WAITING, World, WorldError};
 use crate::native::NativeError;
 use crate::native::c10d::{Pending, Reducer, Synchronised};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind, Tensor};
 
 /// Numbers that the processes are agreeing on.
@@ -113,16 +113,17 @@ impl World {
         Ok(named)
     }
 
-    /// Who has other facts than process 0: one line for each fact that differs, on that process; on others nothing. All have
-    /// to call it, with the same names.
+    /// Who has other facts than process 0: one line for each fact that differs or that one of the two lacks, on that process; on
+    /// others nothing. All have to call it.
     ///
     /// # Errors
     /// A process that is gone or does not answer in time.
     pub fn differing(&self, facts: &[(String, String)]) -> Result<Vec<String>> {
-        let first = self.broadcast_json(serde_json::json!(facts.iter().map(|(_, fact)| fact).collect::<Vec<_>>()))?;
-        let first: Vec<String> = serde_json::from_value(first).map_err(|error| WorldError(error.to_string()))?;
-        let differing = facts.iter().zip(&first).filter(|((_, own), first)| own != *first);
-        Ok(differing.map(|((name, own), first)| format!("{name}: {own} here, {first} in process 0")).collect())
+        let own: BTreeMap<&str, &str> = facts.iter().map(|(name, fact)| (name.as_str(), fact.as_str())).collect();
+        let first = self.broadcast_json(serde_json::json!(own))?;
+        let first: BTreeMap<String, String> =
+            serde_json::from_value(first).map_err(|error| WorldError(error.to_string()))?;
+        Ok(compared(&own, &first))
     }
 
     /// Lets the first process of each machine go ahead, whose files the others then find; they wait as long as it takes.
@@ -180,6 +181,19 @@ impl World {
     }
 }
 
+/// Each name of which the two have something else.
+fn compared(own: &BTreeMap<&str, &str>, first: &BTreeMap<String, String>) -> Vec<String> {
+    let names: BTreeSet<&str> = own.keys().copied().chain(first.keys().map(String::as_str)).collect();
+    let values = |name| (own.get(name).copied(), first.get(name).map(String::as_str));
+    let line = |name| match values(name) {
+        (own, first) if own == first => None,
+        (own, first) => {
+            Some(format!("{name}: {} here, {} in process 0", own.unwrap_or("nothing"), first.unwrap_or("nothing")))
+        }
+    };
+    names.into_iter().filter_map(line).collect()
+}
+
 type Refused = tch::TchError;
 
 fn refused(error: Refused) -> WorldError {
@@ -221,4 +235,21 @@ fn kind_of(name: &str) -> Result<Kind> {
     let kinds = [Kind::Uint8, Kind::Int8, Kind::Int16, Kind::Int, Kind::Int64, Kind::Half, Kind::Float, Kind::Double];
     let found = kinds.into_iter().chain([Kind::Bool, Kind::BFloat16]).find(|kind| format!("{kind:?}") == name);
     found.ok_or_else(|| WorldError(format!("tensors of kind {name} are not sent")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_compared_by_name_also_where_one_process_has_more_of_them() {
+        let own = BTreeMap::from([("a", "1"), ("b", "2"), ("d", "4")]);
+        let first = [("a", "1"), ("c", "3"), ("d", "5")].map(|(name, fact)| (name.to_owned(), fact.to_owned()));
+        let lines = compared(&own, &BTreeMap::from(first));
+        assert_eq!(
+            lines,
+            ["b: 2 here, nothing in process 0", "c: nothing here, 3 in process 0", "d: 4 here, 5 in process 0"]
+        );
+        assert_eq!(compared(&BTreeMap::new(), &BTreeMap::new()), Vec::<String>::new());
+    }
 }

@@ -11,7 +11,7 @@ mod watch;
 pub use collective::Agreement;
 pub use launch::{Asked, Fleet, Launch, LaunchError, Start, start};
 pub use share::Share;
-pub use spawn::{end_with_parent, spawn};
+pub use spawn::{Ended, end_with_parent, spawn};
 pub use watch::{Announce, LOST, Verdict};
 
 use crate::memory;

@@ -24,12 +24,23 @@ const POLL: Duration = Duration::from_millis(10);
 /// Tells a process that its standard input ends when the one that started it does.
 const TIED: &str = "TIED_TO_STDIN";
 
-/// Runs this program with `arguments` as the processes of `fleet` and waits for them; returns the exit code of the first that
-/// failed, else 0. The first process of the fleet speaks for all; what others say is prefixed by their number.
+/// How processes that were started here have ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// All well.
+    Well,
+    /// One failed with this exit code, and has said why.
+    Failed(u8),
+    /// One was ended by a signal, and no other one has told of it.
+    Lost(String),
+}
+
+/// Runs this program with `arguments` as the processes of `fleet` and waits for them. The first process of the fleet speaks for
+/// all; what others say is prefixed by their number.
 ///
 /// # Errors
 /// A process that cannot be started.
-pub fn spawn(fleet: &Fleet, arguments: &[OsString]) -> io::Result<u8> {
+pub fn spawn(fleet: &Fleet, arguments: &[OsString]) -> io::Result<Ended> {
     let (host, port, listener) = match &fleet.master {
         Some((host, port)) => (host.clone(), *port, None),
         None => {
@@ -74,9 +85,9 @@ pub fn spawn(fleet: &Fleet, arguments: &[OsString]) -> io::Result<u8> {
         }
     }
     drop(listener);
-    let code = wait(&children)?;
+    let ended = wait(&children, fleet.first)?;
     started.into_iter().for_each(|reader| drop(reader.join()));
-    Ok(code)
+    Ok(ended)
 }
 
 type Children = Mutex<Vec<Option<Child>>>;
@@ -85,39 +96,47 @@ fn locked(children: &Children) -> MutexGuard<'_, Vec<Option<Child>>> {
     children.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for all; once one has failed, the others have [`GRACE`].
-fn wait(children: &Children) -> io::Result<u8> {
-    let mut failed: Option<(u8, Instant)> = None;
+/// Waits for all, the first of which has the number `first`; once one has failed, the others have [`GRACE`].
+fn wait(children: &Children, first: usize) -> io::Result<Ended> {
+    let (mut failed, mut since) = (Ended::Well, None);
     loop {
         let mut running = false;
-        for place in locked(children).iter_mut() {
+        for (place, rank) in locked(children).iter_mut().zip(first..) {
             let Some(child) = place else { continue };
             match child.try_wait()? {
                 Some(status) => {
                     *place = None;
-                    let code = code_of(status);
-                    if code != 0 && failed.is_none() {
-                        failed = Some((code, Instant::now()));
+                    let ended = ended(rank, status);
+                    if ended != Ended::Well {
+                        since.get_or_insert_with(Instant::now);
+                    }
+                    // One that fails by itself has said why.
+                    if failed == Ended::Well || matches!((&failed, &ended), (Ended::Lost(_), Ended::Failed(_))) {
+                        failed = ended;
                     }
                 }
                 None => running = true,
             }
         }
         if !running {
-            return Ok(failed.map_or(0, |(code, _)| code));
+            return Ok(failed);
         }
-        if failed.is_some_and(|(_, since)| since.elapsed() > GRACE) {
+        if since.is_some_and(|since| since.elapsed() > GRACE) {
             end(children);
         }
         thread::sleep(POLL);
     }
 }
 
-/// A process that a signal ended is one that was lost.
-fn code_of(status: ExitStatus) -> u8 {
-    match status.code() {
-        Some(code) => u8::try_from(code).unwrap_or(LOST),
-        None => LOST * u8::from(status.signal().is_some()),
+fn ended(rank: usize, status: ExitStatus) -> Ended {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Ended::Well,
+        (Some(code), _) => Ended::Failed(u8::try_from(code).unwrap_or(LOST)),
+        (None, signal) => Ended::Lost(format!(
+            "process {rank} is gone (signal {}: killed, or out of memory?) while the processes were getting ready, and the \
+             others were ended; start them again, with `--resume` where there is a checkpoint",
+            signal.unwrap_or_default()
+        )),
     }
 }
 

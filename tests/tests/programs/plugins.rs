@@ -1,6 +1,7 @@
 //! Plugins come and go as files; the program is never rebuilt.
 
 use super::installed::{own_plugins, run};
+use selfsame_tests::weights::difference;
 use selfsame_tests::{Running, Sandbox, TINY, compile, plugins, repository, test_plugin};
 use std::time::Duration;
 
@@ -152,6 +153,16 @@ fn new_plugins_compile_as_they_are_and_train() {
     let weights = std::fs::read(sandbox.path("run/encoder.safetensors")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&weights).unwrap();
     assert_eq!(tensors.tensor("conv3.weight").unwrap().shape(), [16, 8, 3, 3]);
+    // A third party's batch norm is over the rows of all processes.
+    let step = format!(
+        "train {TINY} {small} {own} --set data.limit.train=16 --set scheduler.warmup_epochs=0 --set optimizer.name=sgd --set optimizer.lr_scaling=none --set train.base_lr=0.1"
+    );
+    for processes in [1, 2] {
+        let run = sandbox.start(&format!("{step} --output-dir run{processes} --processes {processes}"));
+        run.finish().succeeded();
+    }
+    let (worst, name) = difference(&sandbox.path("run1"), &sandbox.path("run2"));
+    assert!(worst <= 1e-5, "{name} differs by {worst:e}");
 }
 
 /// A copy of the SDK as it lies in a workspace of another version; returns its folder.

@@ -68,6 +68,8 @@ fn create_floats(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
 fn create(request: &DatasetRequest) -> Result<Box<dyn Dataset>> {
     let careless = request.options["fault"] == "careless";
     let Options { fault } = if careless { Options::default() } else { parse_options(&request.options, &options())? };
+    // The variable is of one process, where the option is of all.
+    let fault = Some(fault).filter(|fault| !fault.is_empty()).or(std::env::var("HOSTILE").ok()).unwrap_or_default();
     meet(&fault, "create");
     Ok(Box::new(Hostile { fault }))
 }

@@ -1,0 +1,145 @@
+//! Several processes compute what one computes.
+
+use super::{TINY, measured, start, train};
+use selfsame_tests::weights::difference;
+use selfsame_tests::{Running, Sandbox};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+/// Every method, with heads of a few numbers.
+const METHODS: [&str; 9] = [
+    "--set train.self_supervision.type=simclr",
+    "--set train.self_supervision.type=byol --set method.byol.predictor_hidden_dim=16",
+    "--set train.self_supervision.type=barlow_twins --set train.encoder_ema_decay=0.9",
+    "--set train.self_supervision.type=vicreg --set optimizer.clip_grad_norm=0.5",
+    "--set train.self_supervision.type=simsiam --set method.simsiam.predictor_hidden_dim=16",
+    "--set train.self_supervision.type=moco_v2 --set method.moco_v2.queue_size=40",
+    "--set train.self_supervision.type=moco_v3 --set method.moco_v3.predictor_hidden_dim=16",
+    "--set train.self_supervision.type=dino --set method.dino.prototypes=32 \
+     --set augmentation.views=[{\"count\":2},{\"count\":2,\"size\":16}]",
+    "--set train.self_supervision.type=lejepa --set method.lejepa.directions=16",
+];
+
+const ONE_STEP: &str = "--set data.limit.train=16 --set scheduler.epochs=1 --set scheduler.warmup_epochs=0 \
+                        --set knn.every_epochs=0";
+
+/// Trains with one and with several processes and compares all that came of it. Tensors may differ by `tensors` and what is
+/// measured by `values`, or by four times what another number of threads changes: sums in another order, and a ReLU that they
+/// push over.
+#[track_caller]
+fn equals_one_process(sandbox: &Sandbox, processes: usize, more: &str, tensors: f64, values: f64) {
+    let one = train(sandbox, 1, "one", more);
+    let several = train(sandbox, processes, "several", more);
+    let with_threads = OnceCell::new();
+    let threads = || {
+        with_threads.get_or_init(|| {
+            let mut command = sandbox.command(&format!("train {TINY} {more} --output-dir threads"));
+            Running::start(command.env("OMP_NUM_THREADS", "2")).finish().succeeded();
+            sandbox.path("threads")
+        })
+    };
+    let (worst, name) = difference(&one, &several);
+    if worst > tensors {
+        let floor = difference(&one, threads());
+        assert!(worst <= 4.0 * floor.0, "{more}: {name} differs by {worst:e}, threads change {floor:?}");
+    }
+    let (measured_by_one, measured_by_several) = (measured(&one), measured(&several));
+    let first = |measured: &BTreeMap<String, f64>| measured.get("1 step ssl/train/loss").copied().unwrap_or_default();
+    let (loss, other) = (first(&measured_by_one), first(&measured_by_several));
+    assert!((loss - other).abs() <= 1e-6 * loss.abs(), "{more}: loss {loss} and {other}");
+    assert!(measured_by_one.keys().eq(measured_by_several.keys()), "{more}");
+    for (name, value) in &measured_by_one {
+        let other = measured_by_several[name];
+        let off = |other: f64| (value - other).abs() / value.abs().max(1.0);
+        // Scores of a few images may take another one for the nearest.
+        let counts = ["accuracy", "auroc", "auprc"].iter().any(|score| name.ends_with(score));
+        let limit = if counts { 0.1 } else { values };
+        if off(other) > limit {
+            let floor = off(measured(threads())[name]);
+            assert!(off(other) <= 4.0 * floor, "{more}: {name}: {value} and {other}, threads change {floor:e}");
+        }
+    }
+    for run in ["one", "several", "threads"] {
+        let _ = std::fs::remove_dir_all(sandbox.path(run));
+    }
+}
+
+/// One step may differ by rounding alone.
+fn one_step(methods: &[&str], processes: usize, more: &str) {
+    let sandbox = Sandbox::new();
+    for method in methods {
+        equals_one_process(&sandbox, processes, &format!("{method} {more} {ONE_STEP}"), 1e-6, 1e-4);
+    }
+}
+
+#[test]
+fn one_step_of_every_method_is_that_of_one_process() {
+    one_step(&METHODS[..5], 2, "");
+}
+
+#[test]
+fn one_step_of_further_methods_is_that_of_one_process() {
+    one_step(&METHODS[5..], 2, "");
+}
+
+#[test]
+fn one_step_in_pieces_is_that_of_one_process() {
+    one_step(&METHODS[..5], 2, "--set train.micro_batch_size=8");
+}
+
+#[test]
+fn one_step_of_further_methods_in_pieces_is_that_of_one_process() {
+    one_step(&METHODS[5..], 2, "--set train.micro_batch_size=8");
+}
+
+#[test]
+fn four_processes_and_a_transformer_are_no_other() {
+    one_step(&METHODS[1..2], 4, "");
+    one_step(&METHODS[3..4], 4, "--set train.micro_batch_size=8");
+    one_step(&METHODS[..1], 2, "--set train.self_supervision.encoder_name=vit_tiny_patch4_32");
+}
+
+#[test]
+fn five_steps_differ_by_no_more_than_threads_make_them() {
+    let sandbox = Sandbox::new();
+    let more = "--set data.limit.train=80 --set dataset.options.train_size=90 --set scheduler.epochs=1 --set \
+                scheduler.warmup_epochs=0";
+    equals_one_process(&sandbox, 2, &format!("{} {more}", METHODS[1]), 0.0, 1e-2);
+}
+
+#[test]
+fn mixtures_a_heads_own_data_and_uneven_validation_are_measured_as_by_one_process() {
+    let sandbox = Sandbox::new();
+    let more = "--set dataset.mix=[{\"name\":\"shapes\",\"options\":{\"train_size\":40,\"seed\":4}}] \
+                --set linear_head.dataset.name=shapes --set linear_head.dataset.options.train_size=23 \
+                --set linear_head.batch_size=7 --set data.limit.val=19 --set train.base_lr=0.01";
+    equals_one_process(&sandbox, 2, more, 1e-4, 1e-2);
+}
+
+#[test]
+fn two_processes_twice_are_equal_to_the_last_bit() {
+    let sandbox = Sandbox::new();
+    let runs = ["first", "second"].map(|name| train(&sandbox, 2, name, ""));
+    assert_eq!(measured(&runs[0]), measured(&runs[1]));
+    let [first, second] = runs.map(|run| std::fs::read(run.join("encoder.safetensors")).expect("encoder.safetensors"));
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_run_goes_on_with_another_number_of_processes() {
+    let sandbox = Sandbox::new();
+    let ends = |run: &str, processes: [usize; 3]| {
+        for (epochs, processes) in (1..).zip(processes) {
+            let ran = start(&sandbox, processes, run, &format!("--set scheduler.epochs={epochs} --resume"));
+            let (ran, warns) = (ran.finish().succeeded(), epochs > 1 && run == "changed");
+            assert_eq!(ran.stderr.contains("processes and continues with"), warns, "{}", ran.stderr);
+        }
+        measured(&sandbox.path(run))
+    };
+    let (same, changed) = (ends("same", [1, 1, 1]), ends("changed", [2, 1, 4]));
+    assert!(same.keys().eq(changed.keys()));
+    for (name, value) in same.iter().filter(|(name, _)| name.ends_with("ssl/train/loss")) {
+        let other = changed[name];
+        assert!((value - other).abs() <= 0.01 * value, "{name}: {value} and {other}");
+    }
+}
