@@ -75,7 +75,8 @@ impl Geometry {
     pub fn train(&self, canvas: Canvas, config: &AugmentationConfig, placed: &Placed) -> Result<Tensor> {
         match placed {
             Placed::Warped { maps, elastic } => {
-                let displacements = elastic.as_ref().map(|elastic| self.displacements(elastic, canvas.pixels.device(), config));
+                let displacements =
+                    elastic.as_ref().map(|elastic| self.displacements(elastic, canvas.pixels.device(), config));
                 let displacements = displacements.transpose()?;
                 warp::apply(canvas.pixels, maps, displacements.as_ref(), self.output, config.random_affine.border)
             }
@@ -122,13 +123,7 @@ impl Geometry {
     }
 
     /// All maps in one: from the view through the elastic deformation, the flip, the crop and the affine map.
-    fn draw_warp(
-        &self,
-        sizes: &[Size],
-        config: &AugmentationConfig,
-        params: &[Params],
-        draws: &BatchDraws,
-    ) -> Placed {
+    fn draw_warp(&self, sizes: &[Size], config: &AugmentationConfig, params: &[Params], draws: &BatchDraws) -> Placed {
         let turns = match config.use_random_affine {
             true => draws.each("affine", |i, s| random_affine::draw(s, &config.random_affine, sizes[i])),
             false => vec![random_affine::Params::default(); sizes.len()],

@@ -264,13 +264,7 @@ impl<'a> Engine<'a> {
 
     /// One step on a batch that has been waited for since `started`; `drawn`: what is random about the views of each of
     /// its pieces.
-    fn step(
-        &mut self,
-        batch: &Batch,
-        drawn: &[Drawn],
-        started: Instant,
-        window: &mut LogWindow,
-    ) -> Result<(), Error> {
+    fn step(&mut self, batch: &Batch, drawn: &[Drawn], started: Instant, window: &mut LogWindow) -> Result<(), Error> {
         window.waited += started.elapsed();
         let context = self.context();
         self.optimizer.zero_grad();
