@@ -25,6 +25,7 @@ enum Equalization {
 
 /// What is random about the views of a batch, by [`Views::draw`].
 pub struct Drawn {
+    ids: Vec<i64>,
     sizes: Vec<Size>,
     passes: Vec<Pass>,
 }
@@ -123,7 +124,7 @@ impl Views {
     /// libtorch refuses, memory first.
     pub fn crops(&self, images: &Images, ids: &[i64], seed: u64, epoch: u64) -> Result<Vec<Tensor>> {
         let sizes = self.sizes_of(images, ids)?;
-        self.drawn_crops(images, &self.draw(ids, sizes, seed, epoch))
+        self.drawn_crops(images, ids, &self.draw(ids, sizes, seed, epoch))
     }
 
     /// Draws the random numbers of [`Views::crops`] for images with these ids and sizes, which need not be there yet.
@@ -139,17 +140,19 @@ impl Views {
             }
             first += alike.len();
         }
-        Drawn { sizes, passes }
+        Drawn { ids: ids.to_vec(), sizes, passes }
     }
 
     /// [`Views::crops`] by numbers that these views have [drawn](Views::draw).
     ///
     /// # Errors
-    /// As [`Views::crops`]; images of other sizes than those that were drawn for.
-    pub fn drawn_crops(&self, images: &Images, drawn: &Drawn) -> Result<Vec<Tensor>> {
+    /// As [`Views::crops`]; other images than those that were drawn for, by their ids and sizes.
+    pub fn drawn_crops(&self, images: &Images, ids: &[i64], drawn: &Drawn) -> Result<Vec<Tensor>> {
         let (pixels, sizes) = self.prepared(images)?;
-        if sizes != drawn.sizes {
-            return Err(AugmentError::Images(format!("drawn for images of {:?}, got {sizes:?}", drawn.sizes)));
+        if (ids, &sizes) != (&drawn.ids, &drawn.sizes) {
+            let (others, other_sizes) = (&drawn.ids, &drawn.sizes);
+            let drawn = format!("random numbers are of images {others:?} with the sizes {other_sizes:?}");
+            return Err(AugmentError::Images(format!("{drawn}, and the batch has {ids:?} with {sizes:?}")));
         }
         let mut views = Vec::with_capacity(self.count());
         for Pass { recipe, times, view } in &drawn.passes {

@@ -59,3 +59,38 @@ impl Plan {
         images.chunks(self.piece.max(1)).map(piece).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::schema::{AugmentationConfig, PreprocessConfig};
+    use crate::data::Images;
+    use tch::{Device, Kind, Tensor};
+
+    #[test]
+    fn each_piece_of_each_batch_has_its_own_views_and_no_other_images_do() {
+        let settings = serde_json::json!({
+            "use_random_crop": true, "use_random_horizontal_flip": true, "use_random_color": true,
+            "add_gaussian_noise": true, "views": [{"count": 2}, {"use_elastic_transform": true}],
+        });
+        let settings: AugmentationConfig = serde_json::from_value(settings).unwrap();
+        let size = Size::square(16);
+        let views = Views::new(&settings, &PreprocessConfig::default(), 3, size, None).unwrap();
+        let pixels = Tensor::randint(256, [2, 3, 16, 16], (Kind::Uint8, Device::Cpu));
+        let batches = [[5, 6, 7], [1, 5, 2]];
+        let plan = batches.map(|ids| ids.map(|id| (id, size)).to_vec()).to_vec();
+        let mut ahead = DrawnAhead::new(views.clone(), plan, 2, (3, 4));
+        for ids in batches {
+            let drawn = ahead.next();
+            assert_eq!(drawn.len(), 2);
+            for (ids, drawn) in ids.chunks(2).zip(&drawn) {
+                let images = Images::whole(pixels.narrow(0, 0, ids.len() as i64));
+                assert_eq!(views.drawn_crops(&images, ids, drawn).unwrap(), views.crops(&images, ids, 3, 4).unwrap());
+                let others: Vec<_> = ids.iter().map(|id| id + 1).collect();
+                let error = views.drawn_crops(&images, &others, drawn).unwrap_err().to_string();
+                assert!(error.contains("random numbers are of images"), "{error}");
+            }
+        }
+        assert!(ahead.next().is_empty());
+    }
+}

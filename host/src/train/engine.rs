@@ -329,7 +329,8 @@ impl<'a> Engine<'a> {
         let mut prepare = |index: usize, draw: &[u64]| -> Result<Vec<Tensor>, Error> {
             stopwatch::enter(Stage::Views)?;
             let started = Instant::now();
-            let views = views.drawn_crops(&micro_batches[index].images, &drawn[index])?;
+            let Batch { images, ids, .. } = &micro_batches[index];
+            let views = views.drawn_crops(images, ids, &drawn[index])?;
             window.waited += started.elapsed();
             let draw: Vec<u64> = draw.iter().copied().chain(own_draw).collect();
             tch::manual_seed(random::derive_seed(seed, "step", &draw) as i64);

@@ -89,6 +89,15 @@ fn lars_gives_the_cpus_weights_without_a_launch_for_each_of_them() {
 }
 
 #[test]
+fn two_processes_on_two_cards_give_what_two_on_the_cpu_give() {
+    let sandbox = Sandbox::new();
+    let train = format!("train {TINY} {} --processes 2", RUN.replace("--output-dir run", ""));
+    run(&sandbox, &[], &format!("{train} {CUDA} --output-dir cards")).succeeded();
+    sandbox.run(&format!("{train} --output-dir cpu")).succeeded();
+    assert!(weights(&sandbox, "cards") == weights(&sandbox, "cpu"));
+}
+
+#[test]
 fn images_go_to_the_device_once_where_they_fit() {
     let sandbox = Sandbox::new();
     let ran = run(&sandbox, &[], &format!("train {TINY} {RUN} {CUDA}")).succeeded();
