@@ -139,3 +139,17 @@ impl Optimizer for Lars {
         state::copy(saved, self.state())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_tensor_lies_in_memory_like_the_weight_or_without_gaps() {
+        let weight = Tensor::zeros([4, 3, 2, 5], (Kind::Float, Device::Cpu));
+        assert_eq!(strides(&weight), [30, 10, 5, 1]);
+        assert_eq!(strides(&weight.permute([0, 3, 2, 1])), [30, 1, 5, 10]);
+        assert_eq!(strides(&weight.narrow(1, 0, 2)), [20, 10, 5, 1]);
+        assert_eq!(strides(&Tensor::from(1.0)), [0_i64; 0]);
+    }
+}
