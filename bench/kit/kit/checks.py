@@ -8,9 +8,10 @@ from .sizes import settings
 from .tensors import deviation, largest_difference
 
 # float32 on both sides. Sums are in another order on a GPU, and differences grow from step to step; what is
-# computed wrongly is off by far more. Of the loss, relative; of the weights, as a share of the way that training has moved them.
+# computed wrongly is off by far more. Of the loss, relative; of the weights, as a share of the way that training has moved them:
+# after four steps of SimCLR, the CPU with one thread is 6 % off the CPU with two, and losses differ by 1.4e-5.
 LOSS_TOLERANCE = 2e-3
-WEIGHT_TOLERANCE = 5e-2
+WEIGHT_TOLERANCE = 0.25
 
 
 def steps(machine, sizes):
