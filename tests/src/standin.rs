@@ -118,6 +118,8 @@ fn compiler(libtorch: &Path, source: &Path, out: &Path) -> Command {
     for folder in ["include", "include/torch/csrc/api/include"] {
         compiler.arg("-isystem").arg(libtorch.join(folder));
     }
+    // What libtorch's headers name of Gloo's.
+    compiler.arg("-isystem").arg(repository().join("host/native"));
     compiler.arg(source).arg("-o").arg(out);
     compiler
 }

@@ -44,6 +44,9 @@ inline at::Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride, st
                                            type.value_or(at::kFloat));
 }
 
+// Nothing is freed before the one stream is done with it.
+inline void record_stream(at::Tensor &, c10::Stream) {}
+
 inline at::Tensor as_strided(const at::Tensor &tensor, at::IntArrayRef size, at::IntArrayRef stride,
                              std::optional<int64_t> offset) {
   return at::native::as_strided_tensorimpl(tensor, size, stride, offset);
@@ -186,6 +189,7 @@ TORCH_LIBRARY_IMPL(_, CUDA, library) {
 TORCH_LIBRARY_IMPL(aten, CUDA, library) {
   library.impl("empty.memory_format", TORCH_FN(standin::empty));
   library.impl("empty_strided", TORCH_FN(standin::empty_strided));
+  library.impl("record_stream", TORCH_FN(standin::record_stream));
   library.impl("as_strided", TORCH_FN(standin::as_strided));
   library.impl("view", TORCH_FN(at::native::view));
   library.impl("_reshape_alias", TORCH_FN(at::native::_reshape_alias));

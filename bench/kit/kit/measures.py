@@ -27,13 +27,13 @@ def steps(machine, sizes):
         # One of each kind; to compile takes minutes.
         return [
             ours("simclr", main, "bf16"), peer("channels-last", "simclr", main, "bf16"), peer("DataLoader", "byol", main, "fp32"),
-            measures.large("byol", "fp32"), measures.knn(), measures.profile(),
+            measures.large("byol", "fp32"), measures.knn(), measures.profile("bf16"),
         ]
     plan = [measures.data()]
     for method in ("simclr", "byol"):
         plan += [ours(method, main, "bf16"), peer("compiled", method, main, "bf16"), peer("channels-last", method, main, "bf16")]
-    plan += [measures.profile(), measures.knn(), measures.knn_of_peer()]
-    plan += [ours("simclr", main, "fp32")]
+    plan += [measures.profile("bf16"), measures.knn(), measures.knn_of_peer()]
+    plan += [ours("simclr", main, "fp32"), measures.profile("fp32")]
     plan += [peer(variant, "simclr", main, "fp32") for variant in ("channels-last", "compiled")]
     for method in ("simclr", "byol"):
         plan += [measures.large(method, "bf16"), measures.large_peer("compiled", method, "bf16")]
@@ -231,15 +231,16 @@ class Measures:
         found = json.loads(self.python(command, seconds).splitlines()[-1])
         return {**found, "command": self.machine.shown(command)}
 
-    def profile(self):
-        return Step("selfsame train --profile", "profile", self.measure_profile, 90, 20)
+    def profile(self, precision):
+        name = f"selfsame train --profile, {precision}"
+        return Step(name, "profile", lambda seconds: self.measure_profile(precision, seconds), 90, 20)
 
-    def measure_profile(self, seconds):
+    def measure_profile(self, precision, seconds):
         sizes = self.sizes
-        facts = {"method": "simclr", "encoder": sizes.encoder, "pixels": 32, "batch": sizes.main, "precision": "bf16"}
+        facts = {"method": "simclr", "encoder": sizes.encoder, "pixels": 32, "batch": sizes.main, "precision": precision}
         arguments = self.arguments(facts, 50)
         steps = 20 if not sizes.tiny else 2
-        folder = self.machine.work / "runs/profile"
+        folder = self.machine.work / f"runs/profile-{precision}"
         shutil.rmtree(folder, ignore_errors=True)
         command = ["train", *arguments, "--output-dir", folder, "--profile", steps]
         code, out, err = self.machine.ran(command, seconds)

@@ -136,7 +136,7 @@ class Results:
         return ["## Recipes", "", "| run | |", "|---|---|", *rows, ""] if rows else []
 
     def profile(self):
-        return [line for step in self.of("profile") for line in ("## Profile", "", "```", step["table"].rstrip(), "```", "")]
+        return [line for step in self.of("profile") for line in (f"## {step['name']}", "", "```", step["table"].rstrip(), "```", "")]
 
     def rest(self):
         rows = [f"* {s['name']}: {s.get('left_out') or s.get('error')}" for s in self.steps if "left_out" in s or "error" in s]

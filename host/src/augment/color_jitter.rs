@@ -1,7 +1,7 @@
 //! Colour jitter: brightness, contrast, saturation and hue in a random order, with torchvision's semantics.
 
 use super::draw::{BatchDraws, Sample};
-use super::operation::{Misfit, Operation};
+use super::operation::{Apply, Misfit, Operation};
 use super::{Result, change_some, grayscale, upload};
 use crate::data::Size;
 use schemars::JsonSchema;
@@ -48,8 +48,9 @@ impl Operation for RandomColorConfig {
         format!("colour{strengths} p {}", self.prob)
     }
 
-    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
-        apply(view, &draws.each("color", |_, sample| draw(sample, self)))
+    fn draw(&self, draws: &BatchDraws, _: usize, _: Size) -> Apply {
+        let params = draws.each("color", |_, sample| draw(sample, self));
+        Box::new(move |view| apply(view, &params))
     }
 
     fn misfit(&self, channels: usize, _: Size) -> Option<Misfit> {

@@ -1,7 +1,7 @@
 //! Elastic deformation (Simard, Steinkraus & Platt 2003): every pixel is taken from a place displaced by smoothed noise.
 
 use super::draw::{BatchDraws, Sample, fields};
-use super::operation::{Operation, done_by_geometry};
+use super::operation::{Apply, Operation, done_by_geometry};
 use super::{Result, positions, upload};
 use crate::data::Size;
 use schemars::JsonSchema;
@@ -34,8 +34,8 @@ impl Operation for ElasticTransformConfig {
         format!("elastic sigma {} alpha {} p {}", self.sigma, self.alpha, self.p_apply)
     }
 
-    fn change(&self, view: Tensor, _: &BatchDraws) -> Result<Tensor> {
-        done_by_geometry(view)
+    fn draw(&self, _: &BatchDraws, _: usize, _: Size) -> Apply {
+        done_by_geometry()
     }
 }
 
@@ -47,17 +47,16 @@ pub fn draw(sample: &mut Sample, config: &ElasticTransformConfig) -> bool {
     sample.chance(config.p_apply)
 }
 
-/// The noise of n images out of the random numbers of each: float32 `[n, 2, h, w]`, uniform in (−1, 1), x before y.
+/// The noise of n images out of the random numbers of each: `[n, 2, h, w]`, uniform in (−1, 1), x before y.
 ///
 /// `samples` are those of the noise, not of [`draw`].
-pub fn noise(samples: &mut [Sample], size: Size, device: Device) -> Result<Tensor> {
-    let numbers = fields(samples, 2 * size.area(), Sample::fill_symmetric);
-    let shape = [samples.len() as i64, 2, size.height as i64, size.width as i64];
-    Ok(upload(&numbers, device)?.f_view(shape)?)
+pub fn noise(samples: &mut [Sample], size: Size) -> Vec<f32> {
+    fields(samples, 2 * size.area(), Sample::fill_symmetric)
 }
 
-/// Displacements `[B, 2, h, w]` in pixels of the view, out of the noise of the chosen images: smoothed with a Gaussian of
-/// standard deviation `sigma` (beyond the border there is no noise), times `alpha`; 0 for the other images.
+/// Displacements `[B, 2, h, w]` in pixels of the view, out of the noise of the chosen images, float32 `[n, 2, h, w]`: smoothed
+/// with a Gaussian of standard deviation `sigma` (beyond the border there is no noise), times `alpha`; 0 for the other
+/// images.
 pub fn displacements(noise: &Tensor, chosen: &[bool], config: &ElasticTransformConfig) -> Result<Tensor> {
     let (n, _, height, width) = noise.size4()?;
     let mut out = Tensor::f_zeros([chosen.len() as i64, 2, height, width], (Kind::Float, noise.device()))?;

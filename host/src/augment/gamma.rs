@@ -1,8 +1,9 @@
 //! Random gamma: x ← x^γ.
 
 use super::draw::{BatchDraws, Sample};
-use super::operation::{Operation, range};
+use super::operation::{Apply, Operation, range};
 use super::{Result, upload};
+use crate::data::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -27,8 +28,9 @@ impl Operation for GammaConfig {
         format!("gamma {}", range(self.scale))
     }
 
-    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
-        apply(view, &draws.each("gamma", |_, sample| draw(sample, self)))
+    fn draw(&self, draws: &BatchDraws, _: usize, _: Size) -> Apply {
+        let exponents = draws.each("gamma", |_, sample| draw(sample, self));
+        Box::new(move |view| apply(view, &exponents))
     }
 }
 

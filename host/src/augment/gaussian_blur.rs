@@ -4,7 +4,7 @@
 //! sample and side; torchvision's `gaussian_blur` gives the same numbers.
 
 use super::draw::{BatchDraws, Sample};
-use super::operation::{Misfit, Operation, range};
+use super::operation::{Apply, Misfit, Operation, range};
 use super::{Result, change_some, positions, upload};
 use crate::data::Size;
 use schemars::JsonSchema;
@@ -37,10 +37,10 @@ impl Operation for GaussianBlurConfig {
         format!("blur sigma {} p {}", range(self.sigma), self.prob)
     }
 
-    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
-        let (_, _, height, width) = view.size4()?;
-        let kernel_size = self.kernel_size_for(height.min(width) as usize);
-        apply(view, &draws.each("blur", |_, sample| draw(sample, self)), kernel_size)
+    fn draw(&self, draws: &BatchDraws, _: usize, view: Size) -> Apply {
+        let kernel_size = self.kernel_size_for(view.shorter());
+        let params = draws.each("blur", |_, sample| draw(sample, self));
+        Box::new(move |view| apply(view, &params, kernel_size))
     }
 
     fn misfit(&self, _: usize, view: Size) -> Option<Misfit> {

@@ -1,11 +1,12 @@
 //! Random Gaussian noise.
 
 use super::draw::{BatchDraws, Sample, fields};
-use super::operation::Operation;
+use super::operation::{Apply, Operation};
 use super::{Result, change_some, positions, upload};
+use crate::data::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 /// Gaussian noise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,12 +31,11 @@ impl Operation for GaussianNoiseConfig {
         format!("noise {} p {}", self.std, self.p_apply)
     }
 
-    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
+    fn draw(&self, draws: &BatchDraws, channels: usize, view: Size) -> Apply {
         let chosen = draws.each("noise", |_, sample| draw(sample, self));
-        let (_, channels, height, width) = view.size4()?;
-        let mut samples = draws.chosen("noise-field", &chosen);
-        let noise = noise(&mut samples, [channels, height, width], view.device())?;
-        apply(view, &chosen, &noise, self.std)
+        let numbers = noise(&mut draws.chosen("noise-field", &chosen), channels * view.area());
+        let std = self.std;
+        Box::new(move |view| apply(view, &chosen, &numbers, std))
     }
 }
 
@@ -44,21 +44,25 @@ pub fn draw(sample: &mut Sample, config: &GaussianNoiseConfig) -> bool {
     sample.chance(config.p_apply)
 }
 
-/// Standard normal noise `[n, C, H, W]` of n images out of the random numbers of each.
+/// Standard normal noise of images of `len` values each, one image after the other, out of the random numbers of each.
 ///
 /// `samples` are those of the noise, not of [`draw`].
-pub fn noise(samples: &mut [Sample], shape: [i64; 3], device: Device) -> Result<Tensor> {
-    let numbers = fields(samples, shape.iter().product::<i64>() as usize, Sample::fill_normal);
-    Ok(upload(&numbers, device)?.f_view([samples.len() as i64, shape[0], shape[1], shape[2]])?)
+pub fn noise(samples: &mut [Sample], len: usize) -> Vec<f32> {
+    fields(samples, len, Sample::fill_normal)
 }
 
-/// x ← clamp(x + `std` · noise, 0, 1) for the chosen images; `images`: float32 `[B, C, H, W]` in 0–1.
-pub fn apply(mut images: Tensor, chosen: &[bool], noise: &Tensor, std: f64) -> Result<Tensor> {
+/// x ← clamp(x + `std` · noise, 0, 1) for the chosen images, of which alone there is noise; `images`: float32
+/// `[B, C, H, W]` in 0–1.
+pub fn apply(mut images: Tensor, chosen: &[bool], noise: &[f32], std: f64) -> Result<Tensor> {
     let index = positions(chosen, |&on| on);
     if index.is_empty() {
         return Ok(images);
     }
     let index = upload(&index, images.device())?;
-    change_some(&mut images, &index, |mut some| Ok(some.f_add_(&noise.f_mul_scalar(std)?)?.f_clamp_(0.0, 1.0)?))?;
+    let noise = upload(noise, images.device())?;
+    change_some(&mut images, &index, |mut some| {
+        let noise = noise.f_view_as(&some)?.f_mul_scalar(std)?;
+        Ok(some.f_add_(&noise)?.f_clamp_(0.0, 1.0)?)
+    })?;
     Ok(images)
 }

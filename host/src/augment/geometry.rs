@@ -4,10 +4,10 @@
 use super::draw::BatchDraws;
 use super::random_affine::Border;
 use super::resized_crop::{CropBox, Params};
-use super::{Result, elastic, full_scale, random_affine, resized_crop, warp};
+use super::{Result, elastic, full_scale, random_affine, resized_crop, upload, warp};
 use crate::config::schema::{AugmentationConfig, Interpolation};
 use crate::data::Size;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// What every image becomes in size.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +25,20 @@ pub(super) struct Geometry {
 pub(super) struct Canvas<'a> {
     pub pixels: &'a Tensor,
     pub sizes: &'a [Size],
+}
+
+/// Where the views of a batch lie.
+pub(super) enum Placed {
+    /// Rows and columns are resampled one after the other.
+    Separable(Vec<Params>),
+    /// Each pixel is traced back.
+    Warped { maps: Vec<warp::Params>, elastic: Option<Elastic> },
+}
+
+/// The elastic deformation of a batch: of which images, and the noise of those.
+pub(super) struct Elastic {
+    chosen: Vec<bool>,
+    noise: Vec<f32>,
 }
 
 /// What lies beyond the image, in words; nothing where no view reaches beyond it.
@@ -48,15 +62,28 @@ impl Geometry {
         Self { resize: Some(side), output: Size::square(side), ..self }
     }
 
-    /// The views of a batch before anything changes their colours: float32 `[B, C, h, w]` in 0–1.
-    pub fn train(&self, canvas: Canvas, config: &AugmentationConfig, draws: &BatchDraws) -> Result<Tensor> {
-        let params = self.draw(canvas.sizes, config, draws);
-        if is_warped(config) {
-            return self.warp(canvas, config, &params, draws);
+    /// Draws where the view of each image lies, for images of these sizes.
+    pub fn draw(&self, sizes: &[Size], config: &AugmentationConfig, draws: &BatchDraws) -> Placed {
+        let params = self.draw_params(sizes, config, draws);
+        match is_warped(config) {
+            true => self.draw_warp(sizes, config, &params, draws),
+            false => Placed::Separable(params),
         }
-        match config.use_random_crop {
-            true => resized_crop::apply(canvas.pixels, &params, self.output, config.random_crop.interpolation),
-            false => self.resample(canvas, &params),
+    }
+
+    /// The views of a batch before anything changes their colours: float32 `[B, C, h, w]` in 0–1.
+    pub fn train(&self, canvas: Canvas, config: &AugmentationConfig, placed: &Placed) -> Result<Tensor> {
+        match placed {
+            Placed::Warped { maps, elastic } => {
+                let displacements =
+                    elastic.as_ref().map(|elastic| self.displacements(elastic, canvas.pixels.device(), config));
+                let displacements = displacements.transpose()?;
+                warp::apply(canvas.pixels, maps, displacements.as_ref(), self.output, config.random_affine.border)
+            }
+            Placed::Separable(params) if config.use_random_crop => {
+                resized_crop::apply(canvas.pixels, params, self.output, config.random_crop.interpolation)
+            }
+            Placed::Separable(params) => self.resample(canvas, params),
         }
     }
 
@@ -66,7 +93,7 @@ impl Geometry {
         self.resample(canvas, &params)
     }
 
-    fn draw(&self, sizes: &[Size], config: &AugmentationConfig, draws: &BatchDraws) -> Vec<Params> {
+    fn draw_params(&self, sizes: &[Size], config: &AugmentationConfig, draws: &BatchDraws) -> Vec<Params> {
         let probability = if config.use_random_horizontal_flip { config.random_horizontal_flip.prob } else { 0.0 };
         let flips = draws.each("flip", |_, s| s.chance(probability));
         if !config.use_random_crop {
@@ -96,14 +123,7 @@ impl Geometry {
     }
 
     /// All maps in one: from the view through the elastic deformation, the flip, the crop and the affine map.
-    fn warp(
-        &self,
-        canvas: Canvas,
-        config: &AugmentationConfig,
-        params: &[Params],
-        draws: &BatchDraws,
-    ) -> Result<Tensor> {
-        let sizes = canvas.sizes;
+    fn draw_warp(&self, sizes: &[Size], config: &AugmentationConfig, params: &[Params], draws: &BatchDraws) -> Placed {
         let turns = match config.use_random_affine {
             true => draws.each("affine", |i, s| random_affine::draw(s, &config.random_affine, sizes[i])),
             false => vec![random_affine::Params::default(); sizes.len()],
@@ -114,15 +134,18 @@ impl Geometry {
             map: random_affine::inverse(turn, size).after(&params.map()),
         });
         let maps: Vec<_> = maps.collect();
-        let displacements = if config.use_elastic_transform {
+        let elastic = config.use_elastic_transform.then(|| {
             let chosen = draws.each("elastic", |_, s| elastic::draw(s, &config.elastic_transform));
-            let mut samples = draws.chosen("elastic-field", &chosen);
-            let noise = elastic::noise(&mut samples, self.output, canvas.pixels.device())?;
-            Some(elastic::displacements(&noise, &chosen, &config.elastic_transform)?)
-        } else {
-            None
-        };
-        warp::apply(canvas.pixels, &maps, displacements.as_ref(), self.output, config.random_affine.border)
+            let noise = elastic::noise(&mut draws.chosen("elastic-field", &chosen), self.output);
+            Elastic { chosen, noise }
+        });
+        Placed::Warped { maps, elastic }
+    }
+
+    fn displacements(&self, elastic: &Elastic, device: Device, config: &AugmentationConfig) -> Result<Tensor> {
+        let Size { height, width } = self.output;
+        let noise = upload(&elastic.noise, device)?.f_view([-1, 2, height as i64, width as i64])?;
+        elastic::displacements(&noise, &elastic.chosen, &config.elastic_transform)
     }
 }
 

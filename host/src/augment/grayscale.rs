@@ -1,7 +1,7 @@
 //! Random conversion to grey.
 
 use super::draw::BatchDraws;
-use super::operation::{Misfit, Operation};
+use super::operation::{Apply, Misfit, Operation};
 use super::{Result, change_some, positions, upload};
 use crate::data::Size;
 use schemars::JsonSchema;
@@ -28,8 +28,9 @@ impl Operation for GrayscaleConfig {
         format!("grey p {}", self.prob)
     }
 
-    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
-        apply(view, &draws.each("grayscale", |_, sample| sample.chance(self.prob)))
+    fn draw(&self, draws: &BatchDraws, _: usize, _: Size) -> Apply {
+        let chosen = draws.each("grayscale", |_, sample| sample.chance(self.prob));
+        Box::new(move |view| apply(view, &chosen))
     }
 
     fn misfit(&self, channels: usize, _: Size) -> Option<Misfit> {

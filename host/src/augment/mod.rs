@@ -2,7 +2,8 @@
 //!
 //! Every random operation has a file: its settings with their keys, `draw`, which makes one sample's parameters out of
 //! its random numbers, `apply`, which computes a batch as tensor operations with per-sample parameters, the same on every
-//! device, and the [`Operation`] that joins them.
+//! device, and the [`Operation`] that joins them. To draw needs no image, so that a thread does it while a device still
+//! computes with the batch before.
 
 mod clahe;
 pub mod color_jitter;
@@ -28,8 +29,8 @@ mod views;
 pub mod warp;
 
 pub use draw::{Purpose, ViewKey};
-pub use operation::{Misfit, Operation};
-pub use views::{Statistics, Views, statistics_for};
+pub use operation::{Apply, Misfit, Operation};
+pub use views::{Drawn, Statistics, Views, statistics_for};
 
 use crate::config::schema::ViewError;
 use crate::data::{self, Depth};

@@ -1,12 +1,10 @@
 //! Random rotation, shift and shear about the image's centre, as the map from a result's places to the image's.
 
-use super::Result;
 use super::draw::{BatchDraws, Sample};
-use super::operation::{Operation, done_by_geometry};
+use super::operation::{Apply, Operation, done_by_geometry};
 use crate::data::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
 /// Random rotation, shift and shear.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,8 +47,8 @@ impl Operation for RandomAffineConfig {
         }
     }
 
-    fn change(&self, view: Tensor, _: &BatchDraws) -> Result<Tensor> {
-        done_by_geometry(view)
+    fn draw(&self, _: &BatchDraws, _: usize, _: Size) -> Apply {
+        done_by_geometry()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Random erasing (Zhong et al. 2020): a rectangle becomes black.
 
 use super::draw::{BatchDraws, Sample};
-use super::operation::{Operation, range};
+use super::operation::{Apply, Operation, range};
 use super::resized_crop::CropBox;
 use super::{Result, upload};
 use crate::data::Size;
@@ -35,10 +35,9 @@ impl Operation for RandomErasingConfig {
         format!("erase {} of the view p {}", range(self.scale), self.prob)
     }
 
-    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
-        let (_, _, height, width) = view.size4()?;
-        let size = Size { height: height as usize, width: width as usize };
-        apply(view, &draws.each("erasing", |_, sample| draw(sample, self, size)))
+    fn draw(&self, draws: &BatchDraws, _: usize, view: Size) -> Apply {
+        let params = draws.each("erasing", |_, sample| draw(sample, self, view));
+        Box::new(move |view| apply(view, &params))
     }
 }
 

@@ -1,11 +1,10 @@
 //! Random horizontal flip, which the resampling does; see `geometry`.
 
-use super::Result;
 use super::draw::BatchDraws;
-use super::operation::{Operation, done_by_geometry};
+use super::operation::{Apply, Operation, done_by_geometry};
+use crate::data::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
 /// Horizontal flip.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,7 +26,7 @@ impl Operation for HorizontalFlipConfig {
         format!("flip p {}", self.prob)
     }
 
-    fn change(&self, view: Tensor, _: &BatchDraws) -> Result<Tensor> {
-        done_by_geometry(view)
+    fn draw(&self, _: &BatchDraws, _: usize, _: Size) -> Apply {
+        done_by_geometry()
     }
 }

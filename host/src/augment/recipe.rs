@@ -1,8 +1,8 @@
 //! The random operations of one kind of view, in their order.
 
 use super::draw::BatchDraws;
-use super::geometry::{Canvas, Geometry};
-use super::operation::Misfit;
+use super::geometry::{Canvas, Geometry, Placed};
+use super::operation::{Apply, Misfit};
 use super::{AugmentError, Result};
 use crate::config::schema::{AugmentationConfig, ResolvedView};
 use crate::data::Size;
@@ -13,6 +13,12 @@ use tch::Tensor;
 pub(super) struct Recipe {
     settings: AugmentationConfig,
     geometry: Geometry,
+}
+
+/// What is random about the views of a batch by one recipe.
+pub(super) struct DrawnView {
+    placed: Placed,
+    changes: Vec<Apply>,
 }
 
 impl Recipe {
@@ -38,9 +44,18 @@ impl Recipe {
         self.geometry.output
     }
 
-    /// A random view of each image of the canvas, by its own draws: float32 `[B, C, h, w]` in 0–1.
-    pub fn apply(&self, canvas: Canvas, draws: &BatchDraws) -> Result<Tensor> {
-        let view = self.geometry.train(canvas, &self.settings, draws)?;
-        self.settings.operations().try_fold(view, |view, operation| operation.change(view, draws))
+    /// Draws a random view of each image, for images of these sizes with so many channels.
+    pub fn draw(&self, sizes: &[Size], channels: usize, draws: &BatchDraws) -> DrawnView {
+        let operations = self.settings.operations();
+        DrawnView {
+            placed: self.geometry.draw(sizes, &self.settings, draws),
+            changes: operations.map(|operation| operation.draw(draws, channels, self.output())).collect(),
+        }
+    }
+
+    /// The view of each image of the canvas that was drawn: float32 `[B, C, h, w]` in 0–1.
+    pub fn apply(&self, canvas: Canvas, drawn: &DrawnView) -> Result<Tensor> {
+        let view = self.geometry.train(canvas, &self.settings, &drawn.placed)?;
+        drawn.changes.iter().try_fold(view, |view, change| change(view))
     }
 }

@@ -5,7 +5,7 @@
 //! antialias=True)`: the filter's support grows with the scale when the image shrinks. A flip reverses the rows of Wx.
 
 use super::draw::{BatchDraws, Sample};
-use super::operation::{Operation, done_by_geometry, range};
+use super::operation::{Apply, Operation, done_by_geometry, range};
 use super::random_affine::Map;
 use super::{Result, full_scale, upload};
 use crate::data::Size;
@@ -39,8 +39,8 @@ impl Operation for RandomCropConfig {
         format!("crop {} of the area{cubic}", range(self.scale))
     }
 
-    fn change(&self, view: Tensor, _: &BatchDraws) -> Result<Tensor> {
-        done_by_geometry(view)
+    fn draw(&self, _: &BatchDraws, _: usize, _: Size) -> Apply {
+        done_by_geometry()
     }
 }
 

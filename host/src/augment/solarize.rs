@@ -1,8 +1,9 @@
 //! Random solarisation.
 
 use super::draw::BatchDraws;
-use super::operation::Operation;
+use super::operation::{Apply, Operation};
 use super::{Result, change_some, positions, upload};
+use crate::data::Size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -30,8 +31,9 @@ impl Operation for SolarizeConfig {
         format!("solarise from {} p {}", self.threshold, self.prob)
     }
 
-    fn change(&self, view: Tensor, draws: &BatchDraws) -> Result<Tensor> {
-        apply(view, &draws.each("solarize", |_, sample| sample.chance(self.prob)), self.threshold)
+    fn draw(&self, draws: &BatchDraws, _: usize, _: Size) -> Apply {
+        let (chosen, threshold) = (draws.each("solarize", |_, sample| sample.chance(self.prob)), self.threshold);
+        Box::new(move |view| apply(view, &chosen, threshold))
     }
 }
 

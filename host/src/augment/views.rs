@@ -2,7 +2,7 @@
 
 use super::draw::{BatchDraws, Purpose, ViewKey};
 use super::geometry::{Canvas, Geometry};
-use super::recipe::Recipe;
+use super::recipe::{DrawnView, Recipe};
 use super::{AugmentError, Result, clahe, histogram_equalization, normalize};
 use crate::config::schema::{AugmentationConfig, ClaheConfig, NormalizeChoice, PreprocessConfig};
 use crate::data::{Images, Size};
@@ -21,6 +21,22 @@ enum Equalization {
     None,
     Whole,
     Tiled(ClaheConfig),
+}
+
+/// What is random about the views of a batch, by [`Views::draw`].
+pub struct Drawn {
+    ids: Vec<i64>,
+    sizes: Vec<Size>,
+    passes: Vec<Pass>,
+}
+
+/// Views that are made together.
+struct Pass {
+    /// The place of the first one's recipe, which all share.
+    recipe: usize,
+    /// How many views of each image.
+    times: usize,
+    view: DrawnView,
 }
 
 /// Makes the random views for training and the deterministic one for evaluation.
@@ -107,21 +123,44 @@ impl Views {
     /// Images of another kind or number of channels, sizes that do not fit the canvas, another number of ids, and what
     /// libtorch refuses, memory first.
     pub fn crops(&self, images: &Images, ids: &[i64], seed: u64, epoch: u64) -> Result<Vec<Tensor>> {
-        let (pixels, sizes) = self.prepared(images, Some(ids))?;
-        let keys: Vec<_> =
-            (0..).map(|view| ViewKey { seed, epoch, purpose: Purpose::View(view) }).take(self.count()).collect();
-        let mut views = Vec::with_capacity(self.count());
+        let sizes = self.sizes_of(images, ids)?;
+        self.drawn_crops(images, ids, &self.draw(ids, sizes, seed, epoch))
+    }
+
+    /// Draws the random numbers of [`Views::crops`] for images with these ids and sizes, which need not be there yet.
+    pub fn draw(&self, ids: &[i64], sizes: Vec<Size>, seed: u64, epoch: u64) -> Drawn {
+        let key = |view| ViewKey { seed, epoch, purpose: Purpose::View(view as u32) };
+        let keys: Vec<_> = (0..self.count()).map(key).collect();
+        let (mut passes, mut first) = (Vec::new(), 0);
         for alike in self.recipes.chunk_by(PartialEq::eq) {
-            let together = self.together(&alike[0], ids.len());
-            for pass in alike.chunks(together) {
-                let keys = &keys[views.len()..][..pass.len()];
-                let times = pass.len();
-                let pixels =
-                    if times == 1 { pixels.shallow_clone() } else { pixels.f_repeat([times as i64, 1, 1, 1])? };
-                let canvas = Canvas { pixels: &pixels, sizes: &sizes.repeat(times) };
-                let made = self.finish(pass[0].apply(canvas, &BatchDraws { ids, keys })?)?;
-                views.extend(made.f_chunk(times as i64, 0)?);
+            for keys in keys[first..][..alike.len()].chunks(self.together(&alike[0], ids.len())) {
+                let sizes = sizes.repeat(keys.len());
+                let view = alike[0].draw(&sizes, self.channels.0, &BatchDraws { ids, keys });
+                passes.push(Pass { recipe: first, times: keys.len(), view });
             }
+            first += alike.len();
+        }
+        Drawn { ids: ids.to_vec(), sizes, passes }
+    }
+
+    /// [`Views::crops`] by numbers that these views have [drawn](Views::draw).
+    ///
+    /// # Errors
+    /// As [`Views::crops`]; other images than those that were drawn for, by their ids and sizes.
+    pub fn drawn_crops(&self, images: &Images, ids: &[i64], drawn: &Drawn) -> Result<Vec<Tensor>> {
+        let (pixels, sizes) = self.prepared(images)?;
+        if (ids, &sizes) != (&drawn.ids, &drawn.sizes) {
+            let (others, other_sizes) = (&drawn.ids, &drawn.sizes);
+            let drawn = format!("random numbers are of images {others:?} with the sizes {other_sizes:?}");
+            return Err(AugmentError::Images(format!("{drawn}, and the batch has {ids:?} with {sizes:?}")));
+        }
+        let mut views = Vec::with_capacity(self.count());
+        for Pass { recipe, times, view } in &drawn.passes {
+            let repeated = [*times as i64, 1, 1, 1];
+            let pixels = if *times == 1 { pixels.shallow_clone() } else { pixels.f_repeat(repeated)? };
+            let canvas = Canvas { pixels: &pixels, sizes: &sizes.repeat(*times) };
+            let made = self.finish(self.recipes[*recipe].apply(canvas, view)?)?;
+            views.extend(made.f_chunk(*times as i64, 0)?);
         }
         Ok(views)
     }
@@ -146,9 +185,9 @@ impl Views {
         };
         let missing = || AugmentError::Images(format!("view {number} of {}, counted from 0", self.count()));
         let recipe = self.recipes.get(number).ok_or_else(missing)?;
-        let (pixels, sizes) = self.prepared(images, Some(ids))?;
-        let canvas = Canvas { pixels: &pixels, sizes: &sizes };
-        self.finish(recipe.apply(canvas, &BatchDraws { ids, keys: &[key] })?)
+        let drawn = recipe.draw(&self.sizes_of(images, ids)?, self.channels.0, &BatchDraws { ids, keys: &[key] });
+        let (pixels, sizes) = self.prepared(images)?;
+        self.finish(recipe.apply(Canvas { pixels: &pixels, sizes: &sizes }, &drawn)?)
     }
 
     /// The deterministic view: the shorter side resized to `preprocess.resize`, the centre cropped, normalised; float32
@@ -157,16 +196,22 @@ impl Views {
     /// # Errors
     /// As [`Views::crops`].
     pub fn eval(&self, images: &Images) -> Result<Tensor> {
-        let (pixels, sizes) = self.prepared(images, None)?;
+        let (pixels, sizes) = self.prepared(images)?;
         self.finish(self.geometry.eval(Canvas { pixels: &pixels, sizes: &sizes })?)
     }
 
-    /// The images' pixels, equalised, and the size of each. There must be an id for each where there are any.
-    fn prepared(&self, images: &Images, ids: Option<&[i64]>) -> Result<(Tensor, Vec<Size>)> {
+    /// The size of each image, of which there must be as many as ids.
+    fn sizes_of(&self, images: &Images, ids: &[i64]) -> Result<Vec<Size>> {
         let sizes = self.check(images)?;
-        if let Some(ids) = ids.filter(|ids| ids.len() != sizes.len()) {
+        if ids.len() != sizes.len() {
             return Err(AugmentError::Images(format!("{} ids for {} images", ids.len(), sizes.len())));
         }
+        Ok(sizes)
+    }
+
+    /// The images' pixels, equalised, and the size of each.
+    fn prepared(&self, images: &Images) -> Result<(Tensor, Vec<Size>)> {
+        let sizes = self.check(images)?;
         Ok((self.equalized(Canvas { pixels: &images.pixels, sizes: &sizes })?, sizes))
     }
 

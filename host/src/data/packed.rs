@@ -87,6 +87,11 @@ impl Packed {
         Self { channels, depth, sizes, bytes: Bytes::Disk(Box::new(entry)) }
     }
 
+    /// The size of the image at this position.
+    pub(super) fn size(&self, position: usize) -> Size {
+        self.sizes[position]
+    }
+
     /// The images at these positions on the smallest canvas that they fit on: uint8, or int32 for 16 bits; zeros beyond.
     ///
     /// # Errors

@@ -66,6 +66,14 @@ impl Source {
         self.ids[place]
     }
 
+    /// The size of the image at this place.
+    pub fn size(&self, place: usize) -> Size {
+        match &self.pixels {
+            Pixels::Tensor(_) => self.size,
+            Pixels::Packed(packed) => packed.size(place),
+        }
+    }
+
     /// Samples that were asked for and left out, because they cannot be read.
     pub fn damaged(&self) -> &[Damaged] {
         &self.damaged

@@ -69,6 +69,15 @@ impl RunData {
         MixedBatches::new(&sources, plan, device)
     }
 
+    /// Sample id and size of each image of the batches that [`train_batches`](Self::train_batches) makes by this plan.
+    pub fn train_images(&self, plan: &[Vec<Pick>]) -> Vec<Vec<(i64, Size)>> {
+        let image = |pick: &Pick| {
+            let source = &self.encoder[pick.set].train;
+            (pick.sample_id(source.sample_id(pick.place)), source.size(pick.place))
+        };
+        plan.iter().map(|picks| picks.iter().map(image).collect()).collect()
+    }
+
     /// The samples that cannot be read and are skipped, by data set (where there are several) and part.
     pub fn skipped(&self) -> Skipped {
         let several = self.encoder.len() + usize::from(self.head.is_some()) > 1;

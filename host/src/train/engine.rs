@@ -5,6 +5,7 @@ mod rehearse;
 use super::collapse;
 use super::compute::Compute;
 use super::divergence;
+use super::drawn_ahead::DrawnAhead;
 use super::evaluation::{Evaluator, head_metrics};
 use super::gallery::Gallery;
 use super::gradients;
@@ -15,9 +16,11 @@ use super::observer::{Observer, StepReport};
 use super::plan::Plan;
 use super::position::Position;
 use super::signals::{Stop, Wishes};
+use crate::augment::Drawn;
 use crate::config::schema::Precision;
 use crate::config::{self, Config};
 use crate::data::Batch;
+use crate::data::mixture::Pick;
 use crate::error::Error;
 use crate::method::{self, Method, StepContext, StepOutput, Together};
 use crate::metric;
@@ -233,7 +236,8 @@ impl<'a> Engine<'a> {
         let order = self.data.mixture.epoch(self.config.train.seed, self.position.epoch as u64);
         let mut window = LogWindow::new(self.position.step, self.compute);
         let plan = order.chunks_exact(batch_size).skip(self.position.step_in_epoch).map(|picks| self.share.of(picks));
-        let plan = plan.collect();
+        let plan: Vec<_> = plan.collect();
+        let mut drawn = self.drawn_ahead(&plan, self.position.epoch as u64);
         let mut batches = self.data.train_batches(plan, self.compute.device);
         loop {
             let started = Instant::now();
@@ -241,7 +245,7 @@ impl<'a> Engine<'a> {
             let batch = batch?;
             let wishes = self.stop.agree(&self.world)?;
             let pass = self.config.train.micro_batch_size.unwrap_or(batch_size).min(batch_size);
-            self.step(&batch, started, &mut window).map_err(|error| error.in_pass_of(pass))?;
+            self.step(&batch, &drawn.next(), started, &mut window).map_err(|error| error.in_pass_of(pass))?;
             self.observer.step(self.position.epoch, self.position.step_in_epoch);
             if self.position.step.is_multiple_of(LOG_EVERY) || self.position.step_in_epoch == steps {
                 self.log(&mut window)?;
@@ -251,12 +255,20 @@ impl<'a> Engine<'a> {
         self.finish_epoch(steps)
     }
 
-    /// One step on a batch that has been waited for since `started`.
-    fn step(&mut self, batch: &Batch, started: Instant, window: &mut LogWindow) -> Result<(), Error> {
+    /// What is random about the views of the batches of a plan.
+    fn drawn_ahead(&self, plan: &[Vec<Pick>], epoch: u64) -> DrawnAhead {
+        let images = self.data.train_images(plan);
+        let draw = (self.config.train.seed, epoch);
+        DrawnAhead::new(self.views.encoder.clone(), images, self.share.piece(), draw)
+    }
+
+    /// One step on a batch that has been waited for since `started`; `drawn`: what is random about the views of each of
+    /// its pieces.
+    fn step(&mut self, batch: &Batch, drawn: &[Drawn], started: Instant, window: &mut LogWindow) -> Result<(), Error> {
         window.waited += started.elapsed();
         let context = self.context();
         self.optimizer.zero_grad();
-        let mut output = self.gradients(batch, &context, window)?;
+        let mut output = self.gradients(batch, drawn, &context, window)?;
         if !self.learns {
             let name = &self.config.train.self_supervision.encoder_name;
             gradients::ensure_received(name, self.method.network().encoder.as_ref())?;
@@ -304,15 +316,21 @@ impl<'a> Engine<'a> {
     }
 
     /// Leaves the gradients of the batch's loss at the method's parameters.
-    fn gradients(&mut self, batch: &Batch, context: &StepContext, window: &mut LogWindow) -> Result<StepOutput, Error> {
-        let (views, seed, epoch) = (&self.views.encoder, self.config.train.seed, self.position.epoch as u64);
+    fn gradients(
+        &mut self,
+        batch: &Batch,
+        drawn: &[Drawn],
+        context: &StepContext,
+        window: &mut LogWindow,
+    ) -> Result<StepOutput, Error> {
+        let (views, seed) = (&self.views.encoder, self.config.train.seed);
         let micro_batches = batch.parts(self.share.piece());
         let own_draw = self.world.own_draw();
         let mut prepare = |index: usize, draw: &[u64]| -> Result<Vec<Tensor>, Error> {
             stopwatch::enter(Stage::Views)?;
             let started = Instant::now();
             let Batch { images, ids, .. } = &micro_batches[index];
-            let views = views.crops(images, ids, seed, epoch)?;
+            let views = views.drawn_crops(images, ids, &drawn[index])?;
             window.waited += started.elapsed();
             let draw: Vec<u64> = draw.iter().copied().chain(own_draw).collect();
             tch::manual_seed(random::derive_seed(seed, "step", &draw) as i64);

@@ -4,6 +4,7 @@ pub mod build;
 mod collapse;
 pub mod compute;
 mod divergence;
+mod drawn_ahead;
 pub mod engine;
 mod evaluation;
 pub mod gallery;

@@ -79,6 +79,25 @@ fn every_method_gives_the_cpus_weights_without_a_wait_in_a_step() {
 }
 
 #[test]
+fn lars_gives_the_cpus_weights_without_a_launch_for_each_of_them() {
+    let arguments = format!("{TINY} --set optimizer.name=lars {RUN}");
+    let sandbox = Sandbox::new();
+    run(&sandbox, &[], &format!("train {arguments} {CUDA}")).succeeded();
+    // With stochastic gradient descent a step has 279.
+    assert_within_budget("lars", &sandbox, 297);
+    assert!(weights(&sandbox, "run") == on_the_cpu(&arguments), "other weights than the CPU's");
+}
+
+#[test]
+fn two_processes_on_two_cards_give_what_two_on_the_cpu_give() {
+    let sandbox = Sandbox::new();
+    let train = format!("train {TINY} {} --processes 2", RUN.replace("--output-dir run", ""));
+    run(&sandbox, &[], &format!("{train} {CUDA} --output-dir cards")).succeeded();
+    sandbox.run(&format!("{train} --output-dir cpu")).succeeded();
+    assert!(weights(&sandbox, "cards") == weights(&sandbox, "cpu"));
+}
+
+#[test]
 fn images_go_to_the_device_once_where_they_fit() {
     let sandbox = Sandbox::new();
     let ran = run(&sandbox, &[], &format!("train {TINY} {RUN} {CUDA}")).succeeded();

@@ -17,7 +17,8 @@ impl Engine<'_> {
         let size = self.config.train.batch_size;
         let order = self.data.mixture.epoch(self.config.train.seed, 0);
         let batches: Vec<_> = order.chunks_exact(size).map(|picks| self.share.of(picks)).collect();
-        let plan = batches.iter().cycle().take(steps).cloned().collect();
+        let plan: Vec<_> = batches.iter().cycle().take(steps).cloned().collect();
+        let mut drawn = self.drawn_ahead(&plan, 0);
         let mut batches = self.data.train_batches(plan, self.compute.device);
         let pass = self.config.train.micro_batch_size.unwrap_or(size).min(size);
         let (mut window, mut took) = (LogWindow::new(0, self.compute), Vec::with_capacity(steps));
@@ -28,7 +29,7 @@ impl Engine<'_> {
             let started = Instant::now();
             stopwatch::enter(Stage::Data)?;
             let Some(batch) = batches.next() else { return Ok(took) };
-            self.step(&batch?, started, &mut window).map_err(|error| error.in_pass_of(pass))?;
+            self.step(&batch?, &drawn.next(), started, &mut window).map_err(|error| error.in_pass_of(pass))?;
             // Waits for the device.
             let _: f64 = f64::try_from(&window.losses)?;
             took.push(started.elapsed().as_secs_f64());
