@@ -18,6 +18,8 @@
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 #include <torch/library.h>
 
+#include <dlfcn.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -193,6 +195,43 @@ struct SumHook : c10d::CppCommHookInterface<c10::intrusive_ptr<c10d::ProcessGrou
 // Bytes of gradients that go together; the first ones, which are ready last, in less.
 constexpr size_t BUCKET = 25 << 20, FIRST_BUCKET = 1 << 20;
 
+// c10d over NCCL lives in libtorch_cuda, which is opened at run time and may lack it; its header wants those of CUDA and NCCL. So
+// its two constructors are looked up by their names (Itanium C++ ABI: an argument with a destructor is passed by the address of
+// a copy), and its objects get the room that they take in libtorch 2.11.0, the only one that this program runs with.
+struct Nccl {
+  using Options = c10d::Backend::Options;
+  using MakeOptions = void (*)(void *, bool is_high_priority_stream);
+  using MakeGroup = void (*)(void *, c10::intrusive_ptr<c10d::Store> *, int rank, int size, c10::intrusive_ptr<Options> *);
+
+  static constexpr size_t OPTIONS_SIZE = 0xf8, GROUP_SIZE = 0x458;
+
+  MakeOptions make_options = reinterpret_cast<MakeOptions>(dlsym(RTLD_DEFAULT, "_ZN4c10d16ProcessGroupNCCL7OptionsC1Eb"));
+  MakeGroup make_group = reinterpret_cast<MakeGroup>(
+      dlsym(RTLD_DEFAULT, "_ZN4c10d16ProcessGroupNCCLC1EN3c1013intrusive_ptrINS_5StoreENS1_6detail34intrusive_target_default_"
+                          "null_typeIS3_EEEEiiNS2_INS0_7OptionsENS5_IS8_EEEE"));
+
+  bool is_there() const { return make_options && make_group; }
+
+  c10::intrusive_ptr<c10d::Backend> make(c10::intrusive_ptr<c10d::Store> store, int rank, int size, milliseconds timeout) const {
+    auto options = built<Options>(OPTIONS_SIZE, [&](void *room) { make_options(room, false); });
+    TORCH_CHECK(options->backend == "nccl", "NCCL's options are not where they are expected; is this libtorch 2.11.0?");
+    options->timeout = timeout;
+    return built<c10d::Backend>(GROUP_SIZE, [&](void *room) { make_group(room, &store, rank, size, &options); });
+  }
+
+private:
+  template <typename T, typename F> static c10::intrusive_ptr<T> built(size_t size, F &&construct) {
+    void *room = operator new(size);
+    try {
+      construct(room);
+    } catch (...) {
+      operator delete(room);
+      throw;
+    }
+    return c10::intrusive_ptr<T>::unsafe_steal_from_new(static_cast<T *>(room));
+  }
+};
+
 char *text_of(const std::vector<uint8_t> &bytes) { return strndup(reinterpret_cast<const char *>(bytes.data()), bytes.size()); }
 
 std::vector<uint8_t> bytes_of(const char *text) { return {text, text + strlen(text)}; }
@@ -274,6 +313,21 @@ char *world_group(Store *store, const char *name, int rank, int size, const char
     group->setDefaultBackend(c10d::ProcessGroup::BackendType::GLOO);
     group->setGroupName(name);
     *out = new Group{group};
+  });
+}
+
+bool world_has_nccl() { return Nccl().is_there(); }
+
+// Collectives of CUDA tensors are NCCL's from now on.
+char *world_use_nccl(Group *group, Store *store, const char *name, int rank, int size, int64_t ms) {
+  return guarded([&] {
+    Nccl nccl;
+    TORCH_CHECK(nccl.is_there(), "libtorch has no NCCL");
+    // A collective that hangs ends the process, in time and without files of its own.
+    for (auto [variable, value] : {std::pair{"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"}, {"TORCH_NCCL_ENABLE_MONITORING", "0"}})
+      setenv(variable, value, 0);
+    auto backend = nccl.make(c10::make_intrusive<c10d::PrefixStore>(name, store->store), rank, size, milliseconds(ms));
+    group->group->setBackend(c10::DeviceType::CUDA, c10d::ProcessGroup::BackendType::NCCL, backend);
   });
 }
 

@@ -22,7 +22,7 @@
 //   * A float32 result is the CPU's to the last bit; a GPU's is not. Kernels that CUDA lacks, or has and the CPU lacks,
 //     are not told apart, nor are slow ones.
 //   * All devices draw from the CPU's generator. Streams and events do nothing, so that races are not found.
-//   * Processes exchange by Gloo alone; its sums go through the host in the real library too.
+//   * Processes exchange by Gloo, whose sums go through the host in the real library too; what is called NCCL is Gloo.
 //   * Launches are those of libtorch 2.11's sources: one for each operation but those in `launches.h`. Temporary memory
 //     of kernels is not counted.
 //   * Attention is computed by its plain formula; the real library may have one kernel for it.
@@ -44,3 +44,5 @@
 #include "kernels.h"
 
 #include "exchange.h"
+
+#include "nccl.h"

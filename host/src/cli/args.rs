@@ -7,7 +7,7 @@ pub use super::encoder_args::{
 use super::plugin_args::PluginsCommand;
 pub use super::run_args::{ReportArgs, RunsArgs};
 pub use super::train_args::{InitArgs, TrainArgs};
-use super::values::path;
+use super::values::{Processes, path, processes};
 pub use super::values::{Resume, SplitChoice};
 use crate::output::logging::Color;
 use crate::world::Asked;
@@ -116,6 +116,9 @@ impl Command {
     pub fn asked(&self) -> Asked {
         match self {
             Self::Train(arguments) => arguments.asked(),
+            Self::Doctor(arguments) => {
+                Asked { processes: arguments.processes.map(Processes::number), ..Asked::default() }
+            }
             _ => Asked::default(),
         }
     }
@@ -140,6 +143,10 @@ pub struct DoctorArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    /// Measure the exchange between N processes on this machine, `auto` for one on each GPU; between those of other
+    /// launchers without this flag
+    #[arg(long, value_name = "N|auto", value_parser = processes())]
+    pub processes: Option<Processes>,
 }
 
 /// `selfsame config`.

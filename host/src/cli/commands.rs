@@ -20,7 +20,7 @@ use tch::Device;
 pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Failure> {
     match &cli.command {
         Command::Train(arguments) => return train::train(cli, arguments, start, bars),
-        Command::Doctor(_) => {}
+        Command::Doctor(arguments) => return doctor::doctor(arguments, &cli.common.plugins, start),
         command if command.computes() && matches!(start, Start::Member(_)) => {
             return Err(Failure::usage(
                 "only `selfsame train` works with several processes, and this is one of several (RANK and WORLD_SIZE, or a \
@@ -30,7 +30,7 @@ pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Fai
         _ => {}
     }
     match &cli.command {
-        Command::Train(_) => {}
+        Command::Train(_) | Command::Doctor(_) => {}
         Command::Init(arguments) => say(&init::init(cli, arguments, bars)?)?,
         Command::Evaluate(arguments) => say(&evaluate::evaluate(cli, arguments, bars)?)?,
         Command::Embed(arguments) => say(&embed::embed(cli, arguments, bars)?)?,
@@ -85,7 +85,6 @@ pub fn dispatch(cli: &Cli, start: Start, bars: &MultiProgress) -> Result<(), Fai
         Command::Data(command) => data::data(cli, command, bars)?,
         Command::Completions { shell } => say(&shell::completions(*shell))?,
         Command::Man { folder } => shell::man(folder)?,
-        Command::Doctor(arguments) => doctor::doctor(arguments, &cli.common.plugins)?,
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ mod preview;
 mod print;
 mod profile;
 mod run_args;
+mod several;
 mod shell;
 mod shipped;
 mod startup;

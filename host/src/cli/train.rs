@@ -7,6 +7,7 @@ use super::open::{self, PathFlag};
 use super::own_config;
 use super::print::say;
 use super::profile::profile;
+use super::several;
 use super::views_sheet;
 use crate::config::Config;
 use crate::error::Error;
@@ -21,11 +22,10 @@ use crate::run::without_checkpoint;
 use crate::train::Run;
 use crate::train::observer::Silent;
 use crate::train::signals::Stop;
-use crate::world::{self, Ended, Launch, Start, Verdict, World};
+use crate::world::{Launch, Start, Verdict, World};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{ErrorKind, PluginError, Services, Split};
 use serde_json::json;
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -72,11 +72,7 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, start: Start, bars: &MultiProgres
         Start::Member(launch) => Some(launch),
         Start::Fleet(fleet) => {
             ensure_divisible(&resolved.config, fleet.size)?;
-            return match world::spawn(&fleet, &without_processes(std::env::args_os().skip(1)))? {
-                Ended::Well => Ok(()),
-                Ended::Failed(code) => Err(Failure::told_elsewhere(code)),
-                Ended::Lost(message) => Err(Failure { message, code: world::LOST }),
-            };
+            return several::start(&fleet);
         }
     };
     let stop = Stop::install()?;
@@ -106,21 +102,6 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, start: Start, bars: &MultiProgres
     }
 }
 
-/// The words of the command line that each of several processes gets.
-fn without_processes(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    const FLAGS: [&str; 4] = ["--processes", "--nodes", "--node", "--master"];
-    let (mut kept, mut skips) = (Vec::new(), false);
-    for word in words {
-        let text = word.to_string_lossy();
-        let (is_flag, has_value) =
-            (FLAGS.contains(&&*text), FLAGS.iter().any(|flag| text.starts_with(&format!("{flag}="))));
-        if !(std::mem::replace(&mut skips, is_flag) || is_flag || has_value) {
-            kept.push(word);
-        }
-    }
-    kept
-}
-
 /// Every process has as many rows of a batch as the others, so that no key changes its meaning with their number.
 fn ensure_divisible(config: &Config, processes: usize) -> Result<(), Failure> {
     let train = &config.train;
@@ -139,11 +120,7 @@ fn ensure_divisible(config: &Config, processes: usize) -> Result<(), Failure> {
 /// Meets the other processes.
 fn join(config: &Config, launch: Launch) -> Result<World, Failure> {
     ensure_divisible(config, launch.size)?;
-    let timeout = Duration::from_secs(config.train.collective_timeout);
-    let announce = |message: &str| Failure { message: message.to_owned(), code: world::LOST }.print();
-    let world = World::join(launch, timeout, Box::new(announce));
-    world::end_with_parent();
-    world.map_err(|error| Failure { message: error.to_string(), code: world::LOST })
+    several::join(launch, Duration::from_secs(config.train.collective_timeout))
 }
 
 fn run(config: &Config, registry: &Registry, bars: &MultiProgress, stop: &Stop, world: World) -> Result<String, Error> {

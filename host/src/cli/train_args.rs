@@ -2,7 +2,6 @@
 
 use super::args::ConfigArgs;
 use super::values::{Processes, ProgressTo, Resume, path, positive, processes, progress, resume};
-use crate::device;
 use crate::world::Asked;
 use clap::Args;
 use std::path::PathBuf;
@@ -70,10 +69,7 @@ pub struct TrainArgs {
 impl TrainArgs {
     /// What is asked for of several processes.
     pub fn asked(&self) -> Asked {
-        let processes = self.processes.map(|processes| match processes {
-            Processes::Number(number) => number,
-            Processes::Auto => device::gpu_count().max(1),
-        });
+        let processes = self.processes.map(Processes::number);
         Asked { processes, nodes: self.nodes.zip(self.node), master: self.master.clone() }
     }
 }

@@ -1,5 +1,6 @@
 //! What the words of the command line may be.
 
+use crate::device;
 use crate::home;
 use clap::builder::{OsStringValueParser, PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::value_parser;
@@ -54,6 +55,16 @@ pub enum Processes {
     Auto,
     /// So many.
     Number(usize),
+}
+
+impl Processes {
+    /// How many that is here.
+    pub fn number(self) -> usize {
+        match self {
+            Self::Number(number) => number,
+            Self::Auto => device::gpu_count().max(1),
+        }
+    }
 }
 
 pub(super) fn processes() -> impl TypedValueParser<Value = Processes> {

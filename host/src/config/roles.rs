@@ -44,7 +44,7 @@ mod tests {
     use serde::Deserialize;
 
     /// Keys, or whole sections, that a run may be continued with other values of.
-    const FREE: [&str; 16] = [
+    const FREE: [&str; 17] = [
         "data.cache",
         "data.cache_dir",
         "dataset.dataset_dir",
@@ -56,6 +56,7 @@ mod tests {
         "train.checkpoint_every_steps",
         "train.checkpoint_period",
         "train.collective_timeout",
+        "train.collectives",
         "train.deterministic",
         "train.device",
         "train.output_dir",
@@ -64,7 +65,7 @@ mod tests {
     ];
 
     /// What keys, or whole sections, are to an evaluation; the first that fits a key counts, and other keys are noted.
-    const TO_AN_EVALUATION: [(&str, InEvaluation); 34] = [
+    const TO_AN_EVALUATION: [(&str, InEvaluation); 35] = [
         ("augmentation.normalize", Fixed),
         ("dataset.name", Fixed),
         ("dataset.options", OfTheImages),
@@ -88,6 +89,7 @@ mod tests {
         ("train.checkpoint_every_steps", OfTraining),
         ("train.checkpoint_period", OfTraining),
         ("train.collective_timeout", OfTraining),
+        ("train.collectives", OfTraining),
         ("train.output_dir", OfTraining),
         ("train.report_images", OfTraining),
         ("train.resume_from_last_checkpoint", OfTraining),

@@ -50,6 +50,15 @@ unsafe extern "C" {
         ms: i64,
         out: *mut *mut RawGroup,
     ) -> *mut c_char;
+    fn world_has_nccl() -> bool;
+    fn world_use_nccl(
+        group: *mut RawGroup,
+        store: *mut RawStore,
+        name: *const c_char,
+        rank: c_int,
+        size: c_int,
+        ms: i64,
+    ) -> *mut c_char;
     fn world_group_free(group: *mut RawGroup);
     fn world_gather(group: *mut RawGroup, rows: *const C_tensor, out: *mut Pointer) -> *mut c_char;
     fn world_sum(group: *mut RawGroup, tensor: *const C_tensor) -> *mut c_char;
@@ -73,6 +82,12 @@ unsafe extern "C" {
 pub fn is_broken() -> bool {
     // SAFETY: reads one atomic.
     unsafe { world_is_broken() }
+}
+
+/// Whether the CUDA half of libtorch that is loaded has NCCL.
+pub fn has_nccl() -> bool {
+    // SAFETY: looks for names among those of the libraries that are loaded.
+    unsafe { world_has_nccl() }
 }
 
 fn c_text(text: &str) -> Result<CString> {
@@ -226,6 +241,18 @@ impl Group {
         // SAFETY: store, texts and `out` outlive the call; on success `out` is a new group that only we own.
         unsafe { check(world_group(store.0, name.as_ptr(), rank, size, hostname, milliseconds(timeout), &mut out))? };
         Ok(Self(out))
+    }
+
+    /// From now on, collectives of CUDA tensors are NCCL's, which ends the process where one takes longer than `timeout`. Called by
+    /// all, each of which has a GPU of its own; ranks and sizes as in [`join`](Self::join), `name` another one.
+    ///
+    /// # Errors
+    /// A libtorch without NCCL, and what NCCL refuses.
+    pub fn use_nccl(&self, store: &Store, name: &str, (rank, size): (usize, usize), timeout: Duration) -> Result<()> {
+        let name = c_text(name)?;
+        let (rank, size) = (rank as c_int, size as c_int);
+        // SAFETY: group, store and text outlive the call.
+        unsafe { check(world_use_nccl(self.0, store.0, name.as_ptr(), rank, size, milliseconds(timeout))) }
     }
 
     /// The rows of all processes, those of rank 0 first; `rows` is `[n, …]`, alike everywhere.

@@ -7,6 +7,7 @@ mod divergence;
 mod drawn_ahead;
 pub mod engine;
 mod evaluation;
+pub mod exchange;
 pub mod gallery;
 mod gradients;
 mod head_batches;

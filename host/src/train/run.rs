@@ -3,6 +3,7 @@
 use super::build;
 use super::compute::Compute;
 use super::engine::{Engine, Trained};
+use super::exchange;
 use super::initial_weights::{INIT, InitialWeights};
 use super::observer::Observer;
 use super::plan::Plan;
@@ -69,6 +70,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, Error> {
         let compute = Compute::of_process(config, world.local_ranks())?;
         agree_on(&world, &common_facts(config)?)?;
+        exchange::choose(&world, config.train.collectives, compute.device)?;
         let (folder, found) = if world.is_first() {
             let (folder, found) = Found::look(config, compute, world.size())?;
             (folder, world.broadcast_json(json(&found)?).map(|_| found)?)

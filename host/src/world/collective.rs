@@ -43,6 +43,17 @@ impl World {
         Ok(whole)
     }
 
+    /// Replaces the tensor by its sum over the processes.
+    ///
+    /// # Errors
+    /// A process that is gone or does not answer in time.
+    pub fn sum(&self, tensor: &mut Tensor) -> Result<()> {
+        match &self.0 {
+            Some(member) => Ok(member.tensors.sum(tensor)?),
+            None => Ok(()),
+        }
+    }
+
     /// Begins to agree on the largest of the processes' values, in each place.
     ///
     /// # Errors

@@ -41,6 +41,7 @@ pub struct World(Option<Arc<Member>>);
 
 struct Member {
     launch: Launch,
+    timeout: Duration,
     watch: Arc<Watch>,
     /// Of projections, gradients and statistics.
     tensors: Group,
@@ -75,7 +76,18 @@ impl World {
         };
         let (tensors, control) = (group(&store, "tensors", timeout)?, group(&store, "control", timeout)?);
         let watch = Watch::start(&launch, [store, waiting], |store, timeout| group(store, "ring", timeout), announce)?;
-        Ok(Self(Some(Arc::new(Member { launch, watch, tensors, control }))))
+        Ok(Self(Some(Arc::new(Member { launch, timeout, watch, tensors, control }))))
+    }
+
+    /// From now on, tensors of GPUs are exchanged by NCCL. All have to call it; each has a GPU of its own.
+    ///
+    /// # Errors
+    /// A libtorch without NCCL, and what NCCL refuses.
+    pub fn use_nccl(&self) -> Result<()> {
+        let Some(Member { launch, timeout, watch, tensors, .. }) = self.0.as_deref() else { return Ok(()) };
+        // A collective of the other group that fails in time can be told of; one of NCCL ends the process.
+        let name = key(&launch.attempt, "nccl");
+        Ok(tensors.use_nccl(watch.store(), &name, (launch.rank, launch.size), 2 * *timeout)?)
     }
 
     /// This process's number, from 0, and that of all.

@@ -1,6 +1,7 @@
 //! `selfsame doctor`: what this machine offers, and what to do where something is missing.
 
 mod benchmark;
+mod collectives;
 mod cpu;
 mod gpu;
 mod places;
@@ -8,6 +9,8 @@ mod places;
 use super::args::DoctorArgs;
 use super::failure::Failure;
 use super::print::{pretty, say};
+use super::several;
+use crate::world::Start;
 use crate::{device, native};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -61,12 +64,26 @@ impl Line {
     }
 }
 
-/// Prints a line for each part of the machine.
+/// Prints a line for each part of the machine; where it is one of several processes, they measure how fast they sum.
 ///
 /// # Errors
 /// Exit code 5 where a line is bad.
-pub fn doctor(arguments: &DoctorArgs, plugins: &[PathBuf]) -> Result<(), Failure> {
-    let lines = examine(plugins);
+pub fn doctor(arguments: &DoctorArgs, plugins: &[PathBuf], start: Start) -> Result<(), Failure> {
+    let collectives = match start {
+        Start::Alone => collectives::line(),
+        Start::Fleet(fleet) => return several::start(&fleet),
+        Start::Member(launch) => {
+            let world = several::join(launch, collectives::TIMEOUT)?;
+            let line = collectives::measured(&world)?;
+            world.leave();
+            // One speaks for all.
+            if !world.is_first() {
+                return Ok(());
+            }
+            line
+        }
+    };
+    let lines = examine(plugins, collectives);
     let bad: Vec<_> = lines.iter().filter(|line| matches!(line.state, State::Bad(_))).collect();
     if arguments.json {
         say(&pretty(&json!({ "ok": bad.is_empty(), "lines": lines.iter().map(Line::json).collect::<Vec<_>>() })))?;
@@ -85,12 +102,12 @@ pub fn doctor(arguments: &DoctorArgs, plugins: &[PathBuf]) -> Result<(), Failure
     }
 }
 
-fn examine(plugins: &[PathBuf]) -> Vec<Line> {
+fn examine(plugins: &[PathBuf], collectives: Line) -> Vec<Line> {
     let mut lines = vec![Line::good("selfsame", env!("CARGO_PKG_VERSION")), libtorch()];
     lines.extend(cpu::lines());
     lines.extend(gpu::lines());
     lines.extend(places::lines(plugins));
-    lines.push(benchmark::line());
+    lines.extend([collectives, benchmark::line()]);
     lines
 }
 

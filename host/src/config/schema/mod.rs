@@ -21,7 +21,7 @@ pub use encoder::{EncoderConfig, StemChoice};
 pub use optimizer::{LrScaling, OptimizerConfig, OptimizerName, SchedulerConfig};
 pub use preprocess::{ClaheConfig, PreprocessConfig};
 pub use probe::{HeadDatasetConfig, KnnConfig, LinearHeadConfig};
-pub use train::{Precision, SelfSupervisionConfig, TrainConfig};
+pub use train::{Collectives, Precision, SelfSupervisionConfig, TrainConfig};
 pub use view::{ResolvedView, ViewConfig, ViewError};
 
 pub use crate::method::{MethodConfig, MethodName};

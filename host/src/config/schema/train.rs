@@ -52,6 +52,11 @@ pub struct TrainConfig {
     /// first meeting.
     #[schemars(range(min = 1), extend("x-role" = "upkeep"))]
     pub collective_timeout: u64,
+    /// By what several processes exchange tensors: `gloo` (through the host's memory), `nccl` (from GPU to GPU, of which each
+    /// process has its own), or `auto` (NCCL where it can be, Gloo elsewhere). What decides how a run goes on, always goes by
+    /// Gloo.
+    #[schemars(extend("x-role" = "computation"))]
+    pub collectives: Collectives,
     /// Arithmetic of encoder and heads: `fp32`, `tf32` (fp32, but GPUs from compute capability 8.0 round the factors of
     /// products and convolutions to 10 bits), `bf16` (autocast; losses stay in float32), `fp16` (as bf16, with a
     /// scaled loss, for GPUs before compute capability 8.0), or `auto` (bf16 on GPUs from compute capability 8.0, fp32
@@ -83,12 +88,25 @@ impl Default for TrainConfig {
             checkpoint_every_steps: 0,
             report_images: true,
             collective_timeout: 300,
+            collectives: Collectives::Auto,
             precision: Precision::Auto,
             deterministic: false,
             device: "auto".into(),
             self_supervision: SelfSupervisionConfig::default(),
         }
     }
+}
+
+/// By what several processes exchange tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Collectives {
+    /// NCCL where every process has a GPU of its own and libtorch has NCCL, Gloo elsewhere.
+    Auto,
+    /// Through the host's memory, by TCP.
+    Gloo,
+    /// From GPU to GPU.
+    Nccl,
 }
 
 /// Arithmetic of encoder and heads.

@@ -263,6 +263,9 @@ fn what_several_processes_cannot_do_is_refused_before_the_first_step() {
     start(&sandbox, 2, "run", "--set train.batch_size=12 --set train.micro_batch_size=3")
         .finish()
         .failed(2, &["`train.micro_batch_size` is 3"]);
+    start(&sandbox, 2, "run", "--set train.collectives=nccl")
+        .finish()
+        .failed(2, &["`train.collectives` is `nccl`", "computes on the CPU"]);
     let mut command = sandbox.command("evaluate run");
     command.envs([("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1")]);
     Running::start(&mut command).finish().failed(2, &["only `selfsame train`"]);
