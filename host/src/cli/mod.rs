@@ -64,7 +64,8 @@ pub fn run() -> ExitCode {
     let bars = startup::set_up_logging(&cli.common, speaks);
     let outcome = startup::guarded(|| {
         told?;
-        if cli.command.answers_in_json() {
+        // What starts others hands its own on to the one that speaks.
+        if cli.command.answers_in_json() && !matches!(start, Ok(Start::Fleet(_))) {
             print::reserve_stdout()?;
         }
         commands::dispatch(&cli, start.map_err(|error| Failure::usage(error.to_string()))?, &bars)
