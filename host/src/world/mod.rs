@@ -68,14 +68,16 @@ impl World {
         let limit = Instant::now() + 2 * timeout;
         memory::share_with(launch.local_size);
         let store = meet(&launch, timeout, limit)?;
-        let waiting = Store::open(&launch.host, launch.port, Server::Elsewhere, timeout)?;
+        let another = || Store::open(&launch.host, launch.port, Server::Elsewhere, timeout);
+        let (waiting, telling) = (another()?, another()?);
         let address = own_address(&launch)?;
         let ranks = (launch.rank, launch.size);
         let group = |store: &Store, name: &str, timeout| {
             Group::join(store, &key(&launch.attempt, name), ranks, address, timeout)
         };
         let (tensors, control) = (group(&store, "tensors", timeout)?, group(&store, "control", timeout)?);
-        let watch = Watch::start(&launch, [store, waiting], |store, timeout| group(store, "ring", timeout), announce)?;
+        let watch =
+            Watch::start(&launch, [store, waiting, telling], |store, timeout| group(store, "ring", timeout), announce)?;
         Ok(Self(Some(Arc::new(Member { launch, timeout, watch, tensors, control }))))
     }
 

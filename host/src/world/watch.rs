@@ -66,6 +66,8 @@ pub struct Watch {
     store: Store,
     /// Waits for [`FAILED`], so that no request waits behind it.
     waiting: Store,
+    /// Says and asks why all end, however long the thread that trains waits for an answer.
+    telling: Store,
     ring: Group,
     announce: Announce,
     /// One more than the step of the newest checkpoint; 0 without.
@@ -81,7 +83,7 @@ impl Watch {
     /// A store or a neighbour that cannot be reached.
     pub fn start(
         launch: &Launch,
-        [store, waiting]: [Store; 2],
+        [store, waiting, telling]: [Store; 3],
         join_ring: impl FnOnce(&Store, Duration) -> Result<Group, NativeError>,
         announce: Announce,
     ) -> Result<Arc<Self>, NativeError> {
@@ -92,6 +94,7 @@ impl Watch {
             attempt: launch.attempt.clone(),
             store,
             waiting,
+            telling,
             ring,
             announce,
             saved: AtomicU64::new(0),
@@ -212,7 +215,7 @@ impl Watch {
             return;
         }
         // One that failed has said why before it went; the listener has it, or the store went with process 0.
-        let known = |name| !matches!(self.store.has(&self.key(name)), Ok(false));
+        let known = |name| !matches!(self.telling.has(&self.key(name)), Ok(false));
         if known(ALL_ARRIVED) || known(FAILED) {
             return;
         }
@@ -232,7 +235,7 @@ impl Watch {
         };
         let reason = Reason { teller: self.rank, shown_by, code, message, lost: lost.len() };
         let Ok(text) = serde_json::to_string(&reason) else { return Verdict::Show };
-        match self.store.claim(&self.key(FAILED), &text) {
+        match self.telling.claim(&self.key(FAILED), &text) {
             Err(_) => {
                 // The store went with process 0, which the listener sees as well.
                 thread::sleep(PATIENCE);
@@ -245,7 +248,7 @@ impl Watch {
             }
             Ok(_) => {}
         }
-        self.wait_for_listeners(&self.store, lost.len());
+        self.wait_for_listeners(&self.telling, lost.len());
         if shown_by == self.rank { Verdict::Show } else { Verdict::Silent(code) }
     }
 
@@ -257,9 +260,9 @@ impl Watch {
         let (watch, error) = (Arc::clone(self), error.to_owned());
         thread::spawn(move || {
             let stuck = |rank: usize| watch.key(&format!("stuck/{rank}"));
-            let _ = watch.store.set(&stuck(watch.rank), "");
+            let _ = watch.telling.set(&stuck(watch.rank), "");
             thread::sleep(PATIENCE);
-            let silent = |rank: &usize| *rank != watch.rank && matches!(watch.store.has(&stuck(*rank)), Ok(false));
+            let silent = |rank: &usize| *rank != watch.rank && matches!(watch.telling.has(&stuck(*rank)), Ok(false));
             let silent: Vec<usize> = (0..watch.size).filter(silent).collect();
             let message = match silent.len() {
                 0 => format!("the processes have lost each other ({error}); {}", watch.way_on()),
