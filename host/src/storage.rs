@@ -179,14 +179,19 @@ pub fn remove_temporaries(path: &Path) -> Result<(), FileError> {
         }
         let Ok(file) = regular_file::opened(File::options().read(true), &left) else { continue };
         match file.try_lock() {
-            Ok(()) => match fs::remove_file(&left) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).naming("remove", &left),
-                _ => {}
-            },
+            Ok(()) => remove_if_there(&left)?,
             Err(_) => tracing::debug!("{} is being written, or cannot be locked, and stays", left.display()),
         }
     }
     Ok(())
+}
+
+/// Removes a file, where there is one.
+pub fn remove_if_there(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).naming("remove", path),
+        _ => Ok(()),
+    }
 }
 
 /// The folder that holds `path`; `.` for a bare name.

@@ -163,7 +163,7 @@ impl Method for Dino {
     fn before_update(&mut self, context: &StepContext) -> Result<()> {
         if context.epoch() < self.config.freeze_last_layer_epochs {
             let last = self.student.projection.parameters().into_iter().next_back();
-            native::drop_gradients(&mut last.into_iter().map(|parameter| parameter.tensor).collect::<Vec<_>>());
+            native::lists::drop_gradients(&mut last.into_iter().map(|parameter| parameter.tensor).collect::<Vec<_>>());
         }
         Ok(())
     }

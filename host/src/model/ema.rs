@@ -1,7 +1,7 @@
 //! Exponential moving averages of a network's weights and running statistics.
 
 use super::{Error, Result};
-use crate::native::{foreach_copy_, foreach_lerp_};
+use crate::native::lists::{foreach_copy_, foreach_lerp_};
 use selfsame_encoder_api::{Buffer, Parameter};
 use tch::Tensor;
 

@@ -1,7 +1,7 @@
 //! Tensors that can be put back.
 
 use super::Result;
-use crate::native::foreach_copy_;
+use crate::native::lists::foreach_copy_;
 use selfsame_encoder_api::Buffer;
 use tch::{Device, Kind, Tensor};
 

@@ -2,7 +2,7 @@
 
 use super::{Optimizer, Rates, drop_gradients, gradients, pick, split_weights, state};
 use crate::model::Result;
-use crate::native::{
+use crate::native::lists::{
     foreach_add_scalar_, foreach_addcdiv_, foreach_addcmul_, foreach_lerp_, foreach_mul_, foreach_sqrt,
 };
 use selfsame_encoder_api::Parameter;

@@ -2,7 +2,7 @@
 
 use super::gradients;
 use crate::model::Result;
-use crate::native::{foreach_mul_tensor_, foreach_norm};
+use crate::native::lists::{foreach_mul_tensor_, foreach_norm};
 use selfsame_encoder_api::Parameter;
 use tch::{Kind, Tensor};
 

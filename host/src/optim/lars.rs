@@ -3,7 +3,7 @@
 use super::{Optimizer, Rates, drop_gradients, gradients, pick, split_weights, state};
 use crate::data::upload;
 use crate::model::Result;
-use crate::native::{foreach_add_, foreach_addcmul_, foreach_mul_, foreach_norm};
+use crate::native::lists::{foreach_add_, foreach_addcmul_, foreach_mul_, foreach_norm};
 use selfsame_encoder_api::Parameter;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};

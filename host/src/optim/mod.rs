@@ -77,7 +77,7 @@ pub fn create(config: &OptimizerConfig, parameters: Vec<Parameter>) -> Result<Bo
 
 /// Leaves the parameters without gradients.
 fn drop_gradients(parameters: &[Parameter]) {
-    native::drop_gradients(&mut parameters.iter().map(|p| p.tensor.shallow_clone()).collect::<Vec<_>>());
+    native::lists::drop_gradients(&mut parameters.iter().map(|p| p.tensor.shallow_clone()).collect::<Vec<_>>());
 }
 
 /// The positions and gradients of the parameters that backward passes have reached.

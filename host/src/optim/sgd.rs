@@ -2,7 +2,7 @@
 
 use super::{Optimizer, Rates, drop_gradients, gradients, pick, split_weights, state};
 use crate::model::Result;
-use crate::native::{foreach_add_, foreach_mul_};
+use crate::native::lists::{foreach_add_, foreach_mul_};
 use selfsame_encoder_api::Parameter;
 use std::collections::BTreeMap;
 use tch::Tensor;

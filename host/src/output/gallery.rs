@@ -5,10 +5,8 @@ use super::picture::Picture;
 use crate::error::Error;
 use crate::regular_file;
 use crate::run::files::{GALLERY_FILE, GALLERY_IMAGES};
-use crate::storage::{Disk, Naming, write_atomically};
+use crate::storage::{Disk, Naming, remove_if_there, write_atomically};
 use crate::train::gallery::{Gallery, Thumbnails};
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// Copies in a row.
@@ -33,10 +31,7 @@ pub(super) fn write(run_dir: &Path, gallery: &Gallery) -> Result<(), Error> {
             let png = sheet(thumbnails).to_png().naming("write", &images)?;
             write_atomically(&Disk, &images, &png)?;
         }
-        None => match fs::remove_file(&images) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error).naming("remove", &images)?,
-            _ => {}
-        },
+        None => remove_if_there(&images)?,
     }
     let json = serde_json::to_string(gallery).map_err(|error| Error::data(format!("{}: {error}", path.display())))?;
     Ok(write_atomically(&Disk, &path, json.as_bytes())?)

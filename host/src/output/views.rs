@@ -5,12 +5,10 @@ use super::picture::Picture;
 use crate::error::Error;
 use crate::regular_file;
 use crate::run::files::VIEWS_FILE;
-use crate::storage::{Disk, Naming, write_atomically};
+use crate::storage::{Disk, Naming, remove_if_there, write_atomically};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// Rows of a sheet that the page has.
@@ -26,14 +24,14 @@ pub(super) struct ShownSheet {
     /// The name and the size of each column's pictures.
     pub columns: Vec<(String, String)>,
     /// The images: a name, and a picture for each column.
-    pub rows: Vec<(String, Vec<Copy>)>,
+    pub rows: Vec<(String, Vec<Thumbnail>)>,
     /// What the columns show, in words.
     pub legend: Vec<(String, String)>,
 }
 
 /// A small copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Copy {
+pub(super) struct Thumbnail {
     /// Pixels of the longer side of what it is a copy of.
     pub side: usize,
     /// Its width and height.
@@ -42,7 +40,7 @@ pub(super) struct Copy {
     pub png: String,
 }
 
-impl Copy {
+impl Thumbnail {
     fn of(picture: &Picture) -> std::io::Result<Self> {
         let side = picture.side();
         let picture = picture.shrunk(side.div_ceil(SIDE));
@@ -57,10 +55,7 @@ impl Copy {
 pub(super) fn write(run_dir: &Path, sheet: Option<&Sheet>) -> Result<(), Error> {
     let path = run_dir.join(VIEWS_FILE);
     let Some(Sheet { title, columns, rows, legend }) = sheet else {
-        return match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).naming("remove", &path)?,
-            _ => Ok(()),
-        };
+        return Ok(remove_if_there(&path)?);
     };
     let mut shown = ShownSheet {
         title: title.clone(),
@@ -69,7 +64,7 @@ pub(super) fn write(run_dir: &Path, sheet: Option<&Sheet>) -> Result<(), Error> 
         legend: legend.clone(),
     };
     for row in rows.iter().take(ROWS) {
-        let copies = row.tiles.iter().map(Copy::of).collect::<std::io::Result<_>>().naming("write", &path)?;
+        let copies = row.tiles.iter().map(Thumbnail::of).collect::<std::io::Result<_>>().naming("write", &path)?;
         shown.rows.push((row.label.join(" "), copies));
     }
     let json = serde_json::to_string(&shown).map_err(|error| Error::data(format!("{}: {error}", path.display())))?;
@@ -88,7 +83,7 @@ pub(super) fn read(run_dir: &Path) -> Result<Option<ShownSheet>, Error> {
     let wrong = |what: &dyn std::fmt::Display| Error::data(format!("{}: {what}; remove the file", path.display()));
     let text = regular_file::read_text(&path).naming("read", &path)?;
     let shown: ShownSheet = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
-    let base64 = |copy: &Copy| copy.png.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+    let base64 = |copy: &Thumbnail| copy.png.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
     if let Some((name, _)) = shown.rows.iter().find(|(_, copies)| !copies.iter().all(base64)) {
         return Err(wrong(&format!("`{name}` has a picture that is not in base64")));
     }

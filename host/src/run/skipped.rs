@@ -6,8 +6,7 @@ use super::record::alien;
 use crate::error::Error;
 use crate::regular_file;
 use crate::samples::Skipped;
-use crate::storage::{Disk, Naming, write_atomically};
-use std::fs;
+use crate::storage::{Disk, Naming, remove_if_there, write_atomically};
 use std::io;
 
 impl RunFolder {
@@ -55,10 +54,7 @@ impl RunFolder {
         let path = self.path().join(DAMAGED_FILE);
         if skipped.is_empty() {
             // An earlier start in this folder may have got no further than its list.
-            return match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Ok(Err(error).naming("remove", &path)?),
-                _ => Ok(()),
-            };
+            return Ok(remove_if_there(&path)?);
         }
         let json = serde_json::to_vec_pretty(skipped).map_err(|error| alien(&path, &error))?;
         Ok(write_atomically(&Disk, &path, &json)?)

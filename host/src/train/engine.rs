@@ -1,6 +1,7 @@
 //! The training loop.
 
 mod rehearse;
+mod saving;
 
 use super::collapse;
 use super::compute::Compute;
@@ -15,10 +16,10 @@ use super::loss_scale::LossScale;
 use super::observer::{Observer, StepReport};
 use super::plan::Plan;
 use super::position::Position;
-use super::signals::{Stop, Wishes};
+use super::signals::Stop;
 use crate::augment::Drawn;
+use crate::config::Config;
 use crate::config::schema::Precision;
-use crate::config::{self, Config};
 use crate::data::Batch;
 use crate::data::mixture::Pick;
 use crate::error::Error;
@@ -26,8 +27,7 @@ use crate::method::{self, Method, StepContext, StepOutput, Together};
 use crate::metric;
 use crate::optim::{self, DecaySchedule, Groups, Rates, Schedule};
 use crate::probe::{LinearHead, Warnings};
-use crate::run::checkpoint::{BackgroundWriter, CheckpointWriter, Contents};
-use crate::run::snapshot::Snapshot;
+use crate::run::checkpoint::{BackgroundWriter, CheckpointWriter};
 use crate::run::state;
 use crate::samples::{RunData, RunViews};
 use crate::stopwatch::{self, Stage};
@@ -140,25 +140,6 @@ impl<'a> Engine<'a> {
             learns: false,
             warnings: Warnings::default(),
         })
-    }
-
-    /// Takes everything back from a checkpoint.
-    ///
-    /// # Errors
-    /// A checkpoint that does not fit this run.
-    pub fn restore(&mut self, mut contents: Contents) -> Result<(), Error> {
-        let mut group = |name: &str| contents.groups.remove(name).unwrap_or_default();
-        state::restore(&state::model_tensors(self.method.as_ref()), &group("model"))?;
-        self.optimizer.load_state(&group("optimizer"))?;
-        if let Some(head) = &mut self.head {
-            state::restore(&state::parameter_tensors(head.parameters()), &group("head"))?;
-            head.load_optimizer_state(&group("head-optimizer"))?;
-            head.load_train_metrics(&group("head-metrics"))?;
-        }
-        self.position = serde_json::from_value(contents.state["position"].take())
-            .map_err(|error| Error::data(format!("the checkpoint's state.json: `position`: {error}")))?;
-        self.world.saved(self.position.step);
-        Ok(())
     }
 
     /// What is left when the run has ended, whichever way.
@@ -404,27 +385,6 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    fn save_if_due(&mut self, wishes: Wishes, window: &mut LogWindow, steps: usize) -> Result<(), Error> {
-        let every = self.config.train.checkpoint_every_steps;
-        let Wishes { stop, save } = wishes;
-        let due = (every > 0 && self.position.step.is_multiple_of(every)) || save;
-        // The end of the epoch saves anyway, after its measurements.
-        let saves_soon = self.position.step_in_epoch == steps && stop.is_none();
-        if (due && !saves_soon) || stop.is_some() {
-            self.log(window)?;
-            self.save(save, false)?;
-            if stop.is_some() {
-                self.written(BackgroundWriter::finish)?;
-            }
-            window.started = Instant::now();
-        }
-        self.written(BackgroundWriter::finished)?;
-        match stop {
-            Some(code) => Err(Error::Stopped { code, step: self.position.step }),
-            None => Ok(()),
-        }
-    }
-
     fn finish_epoch(&mut self, steps: usize) -> Result<(), Error> {
         let epoch = self.position.epoch + 1;
         let every = self.config.knn.every_epochs;
@@ -469,50 +429,5 @@ impl<'a> Engine<'a> {
                 Err(divergence::diverged(&what, self.config, self.has_checkpoint()))
             }
         }
-    }
-
-    fn has_checkpoint(&self) -> bool {
-        self.checkpoints.as_ref().is_some_and(|checkpoints| checkpoints.has_any())
-    }
-
-    /// Writes a checkpoint while training goes on, or, where a signal asks for it (`is_asked`), before; `keep` holds it for good.
-    fn save(&self, is_asked: bool, keep: bool) -> Result<(), Error> {
-        self.stop.take_save_request();
-        self.observer.phase("saving a checkpoint", 0, 0);
-        self.written(BackgroundWriter::finish)?;
-        self.snapshot()?.begin(keep)?;
-        if self.checkpoints.is_none() {
-            self.world.saved(self.position.step);
-        }
-        if is_asked {
-            self.written(BackgroundWriter::finish)?;
-            tracing::info!("saved the state after step {}", self.position.step);
-        }
-        Ok(())
-    }
-
-    /// Takes note of the checkpoint that is being written, once it is there.
-    fn written(&self, wait: fn(&BackgroundWriter) -> Result<Option<u64>, Error>) -> Result<(), Error> {
-        if let Some(step) = self.checkpoints.as_deref().map_or(Ok(None), wait)? {
-            self.world.saved(step);
-        }
-        Ok(())
-    }
-
-    fn snapshot(&self) -> Result<Snapshot, Error> {
-        let mut groups =
-            vec![("model", state::model_tensors(self.method.as_ref())), ("optimizer", self.optimizer.state())];
-        if let Some(head) = &self.head {
-            groups.push(("head", state::parameter_tensors(head.parameters())));
-            groups.push(("head-optimizer", head.optimizer_state()));
-            groups.push(("head-metrics", head.train_metrics_state()?));
-        }
-        let state = serde_json::json!({
-            "position": self.position,
-            "config": config::absolute(self.config),
-            "threads": tch::get_num_threads(),
-            "processes": self.world.size(),
-        });
-        Ok(Snapshot { writer: self.checkpoints.clone(), step: self.position.step, groups, state })
     }
 }

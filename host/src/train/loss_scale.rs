@@ -1,7 +1,7 @@
 //! The factor that keeps float16 gradients from vanishing (Micikevicius et al. 2018, section 3.2).
 
 use crate::error::Error;
-use crate::native::{foreach_mul_, foreach_norm};
+use crate::native::lists::{foreach_mul_, foreach_norm};
 use selfsame_encoder_api::Parameter;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;

@@ -84,7 +84,7 @@ fn step(images: &Tensor, weights: &mut [Tensor], selected: &Selected) -> Result<
         let gradient = weight.f_grad()?;
         let _ = weight.f_sub_(&gradient.f_mul(&rate)?)?;
     }
-    native::drop_gradients(weights);
+    native::lists::drop_gradients(weights);
     // Waits for the device.
     loss.f_double_value(&[])?;
     Ok(())

@@ -1,6 +1,6 @@
 //! Training images on the page, each beside the random views that the method compares.
 
-use super::super::views::{Copy, ShownSheet};
+use super::super::views::{ShownSheet, Thumbnail};
 use super::escape;
 use std::fmt::Write as _;
 
@@ -31,7 +31,7 @@ pub(super) fn views(ShownSheet { title, columns, rows, legend }: &ShownSheet) ->
     )
 }
 
-fn image(Copy { side, size: [width, height], png }: &Copy, largest: usize, name: &str) -> String {
+fn image(Thumbnail { side, size: [width, height], png }: &Thumbnail, largest: usize, name: &str) -> String {
     let scale = SIDE as f64 * *side as f64 / largest as f64 / (*width).max(*height).max(1) as f64;
     let shown = |length: &usize| (*length as f64 * scale).round().max(1.0);
     format!(
