@@ -21,7 +21,9 @@
 #include <dlfcn.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <deque>
 #include <mutex>
 
 using at::Tensor;
@@ -57,11 +59,56 @@ void wait_for(const c10::intrusive_ptr<c10d::Work> &work) {
   noticing([&] { work->wait(); });
 }
 
+// Collectives of GPUs that the host does not wait for, in their order: one that hangs fails no call, and the next one that needs
+// a result from the device waits for ever.
+class UnderWay {
+public:
+  using Clock = std::chrono::steady_clock;
+
+  void begin() { begun_ = true; }
+
+  void add(const c10::intrusive_ptr<c10d::Work> &work) {
+    if (!begun_)
+      return;
+    std::lock_guard guard(lock_);
+    if (works_.empty())
+      first_since_ = Clock::now();
+    works_.push_back(work);
+  }
+
+  // Whether one has been the first of those that have not ended for longer than that.
+  bool is_overdue(milliseconds time) {
+    std::lock_guard guard(lock_);
+    while (!works_.empty() && works_.front()->isCompleted()) {
+      works_.pop_front();
+      first_since_ = Clock::now();
+    }
+    return !works_.empty() && Clock::now() - first_since_ > time;
+  }
+
+private:
+  std::atomic<bool> begun_{false};
+  std::mutex lock_;
+  std::deque<c10::intrusive_ptr<c10d::Work>> works_;
+  Clock::time_point first_since_;
+};
+
+// Never destroyed: a thread may ask for it while the process ends.
+UnderWay &under_way() {
+  static auto *all = new UnderWay;
+  return *all;
+}
+
+void exchange(const c10::intrusive_ptr<c10d::Work> &work) {
+  under_way().add(work);
+  wait_for(work);
+}
+
 void reduce(c10d::ProcessGroup &group, const Tensor &tensor, c10d::ReduceOp::RedOpType operation) {
   c10d::AllreduceOptions options;
   options.reduceOp = operation;
   std::vector<Tensor> list{tensor};
-  wait_for(group.allreduce(list, options));
+  exchange(group.allreduce(list, options));
 }
 
 // [n, ...] of each process, one above the other in the order of their ranks.
@@ -70,7 +117,7 @@ Tensor gather(c10d::ProcessGroup &group, const Tensor &rows) {
   auto sizes = in.sizes().vec();
   sizes[0] *= group.getSize();
   auto out = at::empty(sizes, in.options());
-  wait_for(group._allgather_base(out, in));
+  exchange(group._allgather_base(out, in));
   return out;
 }
 
@@ -183,7 +230,11 @@ struct SumHook : c10d::CppCommHookInterface<c10::intrusive_ptr<c10d::ProcessGrou
 
   c10::intrusive_ptr<c10::ivalue::Future> runHook(c10d::GradBucket &bucket) override {
     std::vector<Tensor> list{bucket.getBufferRef()};
-    auto future = noticing([&] { return state_->allreduce(list)->getFuture(); });
+    auto future = noticing([&] {
+      auto work = state_->allreduce(list);
+      under_way().add(work);
+      return work->getFuture();
+    });
     future->addCallback([](c10::ivalue::Future &done) {
       if (done.hasError())
         broken = true;
@@ -197,13 +248,13 @@ constexpr size_t BUCKET = 25 << 20, FIRST_BUCKET = 1 << 20;
 
 // c10d over NCCL lives in libtorch_cuda, which is opened at run time and may lack it; its header wants those of CUDA and NCCL. So
 // its two constructors are looked up by their names (Itanium C++ ABI: an argument with a destructor is passed by the address of
-// a copy), and its objects get the room that they take in libtorch 2.11.0, the only one that this program runs with.
+// a copy), and its objects get twice the room that they take in libtorch 2.11.0, the only one that this program runs with.
 struct Nccl {
   using Options = c10d::Backend::Options;
   using MakeOptions = void (*)(void *, bool is_high_priority_stream);
   using MakeGroup = void (*)(void *, c10::intrusive_ptr<c10d::Store> *, int rank, int size, c10::intrusive_ptr<Options> *);
 
-  static constexpr size_t OPTIONS_SIZE = 0xf8, GROUP_SIZE = 0x458;
+  static constexpr size_t OPTIONS_SIZE = 2 * 0xf8, GROUP_SIZE = 2 * 0x458;
 
   MakeOptions make_options = reinterpret_cast<MakeOptions>(dlsym(RTLD_DEFAULT, "_ZN4c10d16ProcessGroupNCCL7OptionsC1Eb"));
   MakeGroup make_group = reinterpret_cast<MakeGroup>(
@@ -323,13 +374,17 @@ char *world_use_nccl(Group *group, Store *store, const char *name, int rank, int
   return guarded([&] {
     Nccl nccl;
     TORCH_CHECK(nccl.is_there(), "libtorch has no NCCL");
-    // A collective that hangs ends the process, in time and without files of its own.
+    // A collective that hangs ends the process, should nobody ask whether it is overdue, and without files of its own.
     for (auto [variable, value] : {std::pair{"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"}, {"TORCH_NCCL_ENABLE_MONITORING", "0"}})
       setenv(variable, value, 0);
     auto backend = nccl.make(c10::make_intrusive<c10d::PrefixStore>(name, store->store), rank, size, milliseconds(ms));
     group->group->setBackend(c10::DeviceType::CUDA, c10d::ProcessGroup::BackendType::NCCL, backend);
+    under_way().begin();
   });
 }
+
+// Whether a collective of NCCL has taken longer than `ms`.
+bool world_is_overdue(int64_t ms) { return under_way().is_overdue(milliseconds(ms)); }
 
 void world_group_free(Group *group) { delete group; }
 
@@ -344,7 +399,7 @@ char *world_sum(Group *group, const Tensor *tensor) {
 char *world_broadcast(Group *group, const Tensor *tensor) {
   return guarded([&] {
     std::vector<Tensor> list{*tensor};
-    wait_for(group->group->broadcast(list));
+    exchange(group->group->broadcast(list));
   });
 }
 

@@ -3,6 +3,7 @@
 pub mod bands;
 pub mod browser;
 pub mod dicom;
+pub mod launcher;
 pub mod mirror;
 pub mod rsna;
 mod running;

@@ -16,10 +16,23 @@ inline std::string setting(const char *name, const char *otherwise) {
   return value && *value ? value : otherwise;
 }
 
-inline int devices() {
-  static const int count = std::stoi(setting("STANDIN_DEVICES", "2"));
-  return count;
+// The machine's cards that this process sees, as CUDA_VISIBLE_DEVICES (numbers, up to the first wrong one) leaves them.
+inline const std::vector<int> &cards() {
+  static const auto visible = [] {
+    const int count = std::stoi(setting("STANDIN_DEVICES", "2"));
+    const char *value = std::getenv("CUDA_VISIBLE_DEVICES");
+    std::vector<int> numbers;
+    for (int card = 0; !value && card < count; ++card)
+      numbers.push_back(card);
+    std::istringstream text(value ? value : "");
+    for (int card; text >> card && card >= 0 && card < count; text.ignore())
+      numbers.push_back(card);
+    return numbers;
+  }();
+  return visible;
 }
+
+inline int devices() { return static_cast<int>(cards().size()); }
 
 // Major and minor number.
 inline std::pair<int, int> capability(int device) {
@@ -30,7 +43,7 @@ inline std::pair<int, int> capability(int device) {
       parsed.emplace_back(std::stoi(one), std::stoi(one.substr(one.find('.') + 1)));
     return parsed;
   }();
-  return all[std::min<size_t>(device, all.size() - 1)];
+  return all[std::min<size_t>(cards().at(device), all.size() - 1)];
 }
 
 inline bool has_kernels(int device) { return capability(device) >= std::pair(7, 5); }

@@ -1,7 +1,8 @@
 //! One command as several processes: started here, or by a launcher.
 
 use super::failure::Failure;
-use crate::world::{self, Ended, Fleet, Launch, World};
+use crate::native::c10d;
+use crate::world::{self, Ended, Fleet, Launch, Verdict, World};
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -20,6 +21,37 @@ pub(super) fn join(launch: Launch, timeout: Duration) -> Result<World, Failure> 
     let world = World::join(launch, timeout, Box::new(announce));
     world::end_with_parent();
     world.map_err(|error| Failure { message: error.to_string(), code: world::LOST })
+}
+
+/// Ends one of several processes with all of them: what it came to where it is the one that speaks, nothing elsewhere.
+/// `was_stopped`: a signal stopped all after the same step.
+///
+/// # Errors
+/// Its own failure, or another one's, which is shown elsewhere.
+pub(super) fn end<T>(world: &World, outcome: Result<T, Failure>, was_stopped: bool) -> Result<Option<T>, Failure> {
+    let speaks = world.is_first();
+    match outcome {
+        Ok(result) => {
+            world.leave();
+            Ok(speaks.then_some(result))
+        }
+        Err(failure) if was_stopped => {
+            world.leave();
+            Err(if speaks { failure } else { Failure::told_elsewhere(failure.code) })
+        }
+        Err(failure) => {
+            // What hangs in it could not be taken down.
+            std::mem::forget(world.clone());
+            let verdict = match c10d::is_broken() {
+                true => world.lost(&failure.message),
+                false => world.tell(failure.code, &failure.message),
+            };
+            Err(match verdict {
+                Verdict::Show => failure,
+                Verdict::Silent(code) => Failure::told_elsewhere(code),
+            })
+        }
+    }
 }
 
 /// The words of the command line that each of several processes gets.

@@ -12,7 +12,6 @@ use super::views_sheet;
 use crate::config::Config;
 use crate::error::Error;
 use crate::home;
-use crate::native::c10d;
 use crate::output::events;
 use crate::output::host_services::HostServices;
 use crate::output::recorder::Recorder;
@@ -22,7 +21,7 @@ use crate::run::without_checkpoint;
 use crate::train::Run;
 use crate::train::observer::Silent;
 use crate::train::signals::Stop;
-use crate::world::{Launch, Start, Verdict, World};
+use crate::world::{Launch, Start, World};
 use indicatif::MultiProgress;
 use selfsame_plugin_api::{ErrorKind, PluginError, Services, Split};
 use serde_json::json;
@@ -78,27 +77,11 @@ pub fn train(cli: &Cli, arguments: &TrainArgs, start: Start, bars: &MultiProgres
     let stop = Stop::install()?;
     let world = launch.map_or(Ok(World::alone()), |launch| join(&resolved.config, launch))?;
     let trained = run(&resolved.config, &registry, bars, &stop, world.clone());
-    let (speaks, was_stopped) = (world.is_first(), matches!(trained, Err(Error::Stopped { .. })));
+    let was_stopped = matches!(trained, Err(Error::Stopped { .. }));
     let outcome = trained.map_err(|error| open::naming_path(&resolved, Failure::from(error).signalled(&stop)));
-    match outcome {
-        Ok(table) => {
-            world.leave();
-            if speaks { Ok(say(&table)?) } else { Ok(()) }
-        }
-        Err(failure) if was_stopped => {
-            world.leave();
-            Err(if speaks { failure } else { Failure::told_elsewhere(failure.code) })
-        }
-        Err(failure) => {
-            let verdict = match c10d::is_broken() {
-                true => world.lost(&failure.message),
-                false => world.tell(failure.code, &failure.message),
-            };
-            Err(match verdict {
-                Verdict::Show => failure,
-                Verdict::Silent(code) => Failure::told_elsewhere(code),
-            })
-        }
+    match several::end(&world, outcome, was_stopped)? {
+        Some(table) => Ok(say(&table)?),
+        None => Ok(()),
     }
 }
 

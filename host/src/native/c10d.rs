@@ -59,6 +59,7 @@ unsafe extern "C" {
         size: c_int,
         ms: i64,
     ) -> *mut c_char;
+    fn world_is_overdue(ms: i64) -> bool;
     fn world_group_free(group: *mut RawGroup);
     fn world_gather(group: *mut RawGroup, rows: *const C_tensor, out: *mut Pointer) -> *mut c_char;
     fn world_sum(group: *mut RawGroup, tensor: *const C_tensor) -> *mut c_char;
@@ -88,6 +89,13 @@ pub fn is_broken() -> bool {
 pub fn has_nccl() -> bool {
     // SAFETY: looks for names among those of the libraries that are loaded.
     unsafe { world_has_nccl() }
+}
+
+/// Whether a collective of NCCL has taken longer than `time`, once all before it had ended. To be asked again and again, by
+/// one thread.
+pub fn is_overdue(time: Duration) -> bool {
+    // SAFETY: looks at a list that C++ guards by a lock.
+    unsafe { world_is_overdue(milliseconds(time)) }
 }
 
 fn c_text(text: &str) -> Result<CString> {
@@ -243,8 +251,9 @@ impl Group {
         Ok(Self(out))
     }
 
-    /// From now on, collectives of CUDA tensors are NCCL's, which ends the process where one takes longer than `timeout`. Called by
-    /// all, each of which has a GPU of its own; ranks and sizes as in [`join`](Self::join), `name` another one.
+    /// From now on, collectives of CUDA tensors are NCCL's. No call waits for them or fails with them: [`is_overdue`] tells, and NCCL
+    /// itself ends the process where one takes longer than `timeout`. Called by all, each of which has a GPU of its own; ranks
+    /// and sizes as in [`join`](Self::join), `name` another one.
     ///
     /// # Errors
     /// A libtorch without NCCL, and what NCCL refuses.

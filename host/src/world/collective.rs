@@ -3,6 +3,8 @@
 use super::{Member, Result, Share, WAITING, World, WorldError};
 use crate::native::NativeError;
 use crate::native::c10d::{Pending, Reducer, Synchronised};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tch::{Device, Kind, Tensor};
@@ -135,6 +137,19 @@ impl World {
         let first: BTreeMap<String, String> =
             serde_json::from_value(first).map_err(|error| WorldError(error.to_string()))?;
         Ok(compared(&own, &first))
+    }
+
+    /// What each process says of itself, by its number. All have to call it, once for each `what`.
+    ///
+    /// # Errors
+    /// A process that is gone or does not answer in time.
+    pub fn told_by_all<T: Serialize + DeserializeOwned + Clone>(&self, what: &str, own: &T) -> Result<Vec<T>> {
+        let Some(Member { launch, watch, .. }) = self.0.as_deref() else { return Ok(vec![own.clone()]) };
+        let key = |rank: usize| watch.key(&format!("{what}/{rank}"));
+        let not_understood = |error: serde_json::Error| WorldError(format!("{what}: {error}"));
+        watch.store().set(&key(launch.rank), &serde_json::to_string(own).map_err(not_understood)?)?;
+        let told = |rank| serde_json::from_str(&watch.store().get(&key(rank))?).map_err(not_understood);
+        (0..launch.size).map(told).collect()
     }
 
     /// Lets the first process of each machine go ahead, whose files the others then find; they wait as long as it takes.

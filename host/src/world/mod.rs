@@ -87,9 +87,11 @@ impl World {
     /// A libtorch without NCCL, and what NCCL refuses.
     pub fn use_nccl(&self) -> Result<()> {
         let Some(Member { launch, timeout, watch, tensors, .. }) = self.0.as_deref() else { return Ok(()) };
-        // A collective of the other group that fails in time can be told of; one of NCCL ends the process.
         let name = key(&launch.attempt, "nccl");
-        Ok(tensors.use_nccl(watch.store(), &name, (launch.rank, launch.size), 2 * *timeout)?)
+        // NCCL ends the process without a word, so it waits longer.
+        tensors.use_nccl(watch.store(), &name, (launch.rank, launch.size), 2 * *timeout)?;
+        watch.end_overdue(*timeout);
+        Ok(())
     }
 
     /// This process's number, from 0, and that of all.

@@ -6,7 +6,7 @@
 
 use super::launch::Launch;
 use crate::native::NativeError;
-use crate::native::c10d::{Group, Store};
+use crate::native::c10d::{self, Group, Store};
 use serde::{Deserialize, Serialize};
 use signal_hook::low_level;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,6 +26,8 @@ const LEFT: &str = "left";
 /// How long a process that ends waits for the others to hear why.
 const PATIENCE: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(5);
+/// How often it is asked whether a collective is overdue: small beside [`PATIENCE`], within which all processes find out.
+const POLL_OVERDUE: Duration = Duration::from_millis(250);
 /// No collective of the ring ever ends by itself.
 const FOR_EVER: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -73,6 +75,8 @@ pub struct Watch {
     /// One more than the step of the newest checkpoint; 0 without.
     saved: AtomicU64,
     over: AtomicBool,
+    /// Whether a thread is finding out who does not answer.
+    is_losing: AtomicBool,
     last_act: Mutex<Option<LastAct>>,
 }
 
@@ -99,6 +103,7 @@ impl Watch {
             announce,
             saved: AtomicU64::new(0),
             over: AtomicBool::new(false),
+            is_losing: AtomicBool::new(false),
             last_act: Mutex::new(None),
         });
         let (listener, neighbour) = (Arc::clone(&watch), Arc::clone(&watch));
@@ -225,6 +230,21 @@ impl Watch {
         self.end(LOST)
     }
 
+    /// From now on, a collective between GPUs that takes longer than `timeout` ends all, though no call waits for it.
+    pub fn end_overdue(self: &Arc<Self>, timeout: Duration) {
+        let watch = Arc::clone(self);
+        thread::spawn(move || {
+            while !c10d::is_overdue(timeout) {
+                thread::sleep(POLL_OVERDUE);
+                if watch.over.load(Ordering::SeqCst) {
+                    return;
+                }
+            }
+            let _ = watch.lost("an exchange between GPUs has not ended");
+            watch.end(LOST)
+        });
+    }
+
     /// Tells the others that this process fails, and why. `lost` are those that will not hear it. Does not come back where
     /// another one was first.
     pub fn tell(&self, code: u8, message: &str, lost: &[usize]) -> Verdict {
@@ -255,6 +275,12 @@ impl Watch {
     /// A collective of this process has failed: ends it with the reason that another one has, or finds out who does not
     /// answer.
     pub fn lost(self: &Arc<Self>, error: &str) -> Verdict {
+        if self.is_losing.swap(true, Ordering::SeqCst) {
+            // Another thread is about to say who it is, and ends the process.
+            loop {
+                thread::park();
+            }
+        }
         // A process that is stopped may be the one with the store, whose answers then never come.
         let (sender, receiver) = std::sync::mpsc::channel();
         let (watch, error) = (Arc::clone(self), error.to_owned());

@@ -89,34 +89,6 @@ fn lars_gives_the_cpus_weights_without_a_launch_for_each_of_them() {
 }
 
 #[test]
-fn two_processes_on_two_cards_give_what_two_on_the_cpu_give() {
-    let sandbox = Sandbox::new();
-    let train = format!("train {TINY} {} --processes 2", RUN.replace("--output-dir run", ""));
-    sandbox.run(&format!("{train} --output-dir cpu")).succeeded();
-    // Two cards; two cards and no NCCL wanted; one card for both.
-    for (output, settings, more, said) in [
-        ("nccl", &[][..], "", "tensors are exchanged by NCCL"),
-        ("gloo", &[], "--set train.collectives=gloo", ""),
-        (
-            "one",
-            &[("STANDIN_DEVICES", "1")],
-            "",
-            "by Gloo, through the host's memory: NCCL wants a GPU for each process",
-        ),
-    ] {
-        let ran = run(&sandbox, settings, &format!("{train} {CUDA} {more} --output-dir {output}")).succeeded();
-        assert!(ran.stderr.contains(said), "{output}: {}", ran.stderr);
-        assert!(weights(&sandbox, output) == weights(&sandbox, "cpu"), "{output}");
-    }
-    run(
-        &sandbox,
-        &[("STANDIN_DEVICES", "1")],
-        &format!("{train} {CUDA} --set train.collectives=nccl --output-dir two"),
-    )
-    .failed(2, &["`train.collectives` is `nccl`", "this one sees 1 for 2 processes", "expected `gloo`"]);
-}
-
-#[test]
 fn images_go_to_the_device_once_where_they_fit() {
     let sandbox = Sandbox::new();
     let ran = run(&sandbox, &[], &format!("train {TINY} {RUN} {CUDA}")).succeeded();

@@ -74,13 +74,10 @@ pub fn doctor(arguments: &DoctorArgs, plugins: &[PathBuf], start: Start) -> Resu
         Start::Fleet(fleet) => return several::start(&fleet),
         Start::Member(launch) => {
             let world = several::join(launch, collectives::TIMEOUT)?;
-            let line = collectives::measured(&world)?;
-            world.leave();
-            // One speaks for all.
-            if !world.is_first() {
-                return Ok(());
+            match several::end(&world, collectives::measured(&world).map_err(Failure::from), false)? {
+                Some(line) => line,
+                None => return Ok(()),
             }
-            line
         }
     };
     let lines = examine(plugins, collectives);

@@ -2,13 +2,12 @@
 
 use super::{TINY, start};
 use selfsame_tests::weights::newest_checkpoint;
-use selfsame_tests::{Ran, Running, Sandbox};
+use selfsame_tests::{Ran, Running, Sandbox, launcher};
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Waits until a checkpoint of at least `step` is there.
-fn wait_for_step(running: &mut Running, run: &Path, step: u64) {
+pub(super) fn wait_for_step(running: &mut Running, run: &Path, step: u64) {
     let started = Instant::now();
     loop {
         let names = std::fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
@@ -23,18 +22,18 @@ fn wait_for_step(running: &mut Running, run: &Path, step: u64) {
 }
 
 /// The processes that a launcher has started, by rank.
-fn children(launcher: &Running) -> Vec<i32> {
+pub(super) fn children(launcher: &Running) -> Vec<i32> {
     let path = format!("/proc/{0}/task/{0}/children", launcher.id());
     let text = std::fs::read_to_string(path).expect("the launcher's children");
     text.split_whitespace().map(|number| number.parse().expect("a number")).collect()
 }
 
-fn send(process: i32, signal: i32) {
+pub(super) fn send(process: i32, signal: i32) {
     // SAFETY: the process is a child of our child, which has not ended.
     assert_eq!(unsafe { libc::kill(process, signal) }, 0);
 }
 
-const LONG: &str = "--set scheduler.epochs=200 --set train.checkpoint_every_steps=1";
+pub(super) const LONG: &str = "--set scheduler.epochs=200 --set train.checkpoint_every_steps=1";
 
 /// That nothing of a run is left, and that it goes on.
 #[track_caller]
@@ -68,7 +67,7 @@ fn wait_for_phase(running: &mut Running, events: &Path, what: &str) {
     }
 }
 
-fn errors(ran: &Ran) -> Vec<&str> {
+pub(super) fn errors(ran: &Ran) -> Vec<&str> {
     ran.stderr.lines().filter(|line| line.contains("error:")).collect()
 }
 
@@ -191,9 +190,12 @@ fn a_hostile_plugin_on_one_process_ends_all_with_one_message() {
         let small = "--set dataset.name=hostile --set train.self_supervision.encoder_name=tiny --set train.batch_size=2 \
                      --set method.projection.hidden_dim=16 --set method.projection.output_dim=8 --set train.device=cpu \
                      --set knn.k=1 --set scheduler.epochs=1 --set data.val_fraction=0.5";
-        let ran = by_hand(&sandbox, small, |command| {
+        let member = |fault: &str| {
+            let mut command = sandbox.command(&format!("train {small} --output-dir run"));
             command.env("HOSTILE", fault);
-        });
+            command
+        };
+        let ran = launcher::pair([member(""), member(fault)]);
         let all: String = ran.iter().map(|ran| ran.stderr.as_str()).collect();
         assert_eq!(ran[0].code, Some(code), "{fault}: {all}");
         let errors: Vec<&str> = all.lines().filter(|line| line.contains("error:")).collect();
@@ -203,6 +205,51 @@ fn a_hostile_plugin_on_one_process_ends_all_with_one_message() {
         parts.iter().for_each(|part| assert!(errors[0].contains(part), "{fault}: {all}"));
         assert!(!crashes || errors[1].contains("`selfsame-hostile-plugin` crashed the process"), "{fault}: {all}");
     }
+}
+
+/// Kills a process five times, at moments between its start and the end of a run that would take about as long, and lets the
+/// run go on each time: it ends with the bits of one that nothing disturbed.
+fn killed_at_random_moments(rank: usize) {
+    let sandbox = Sandbox::new();
+    let more = "--set scheduler.epochs=12 --set train.checkpoint_every_steps=1";
+    start(&sandbox, 2, "undisturbed", more).finish().succeeded();
+    for kill in 0..5 {
+        let mut running = start(&sandbox, 2, "run", &format!("{more} --resume"));
+        let mut processes = children(&running);
+        while processes.len() < 2 && running.try_wait().expect("its state").is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+            processes = children(&running);
+        }
+        let moment = rand::random_range(0..1000);
+        std::thread::sleep(Duration::from_millis(moment));
+        let is_killed = running.try_wait().expect("its state").is_none() && {
+            // SAFETY: a number that is no longer a process's is an error alone.
+            unsafe { libc::kill(processes[rank], libc::SIGKILL) == 0 }
+        };
+        let ran = running.finish();
+        match ran.code {
+            Some(0) => break,
+            code => assert!(code == Some(6) && is_killed, "{kill}, {moment} ms: {code:?}: {}", ran.stderr),
+        }
+        let errors = errors(&ran);
+        let said = [format!("process {rank} is gone"), format!("process {rank} of 2 is gone")];
+        let is_named = errors.len() == 1 && said.iter().any(|said| errors[0].contains(said));
+        assert!(is_named, "{kill}, {moment} ms: {}", ran.stderr);
+    }
+    start(&sandbox, 2, "run", &format!("{more} --resume")).finish().succeeded();
+    let weights =
+        |run: &str| std::fs::read(sandbox.path(run).join("encoder.safetensors")).expect("encoder.safetensors");
+    assert!(weights("run") == weights("undisturbed"));
+}
+
+#[test]
+fn process_0_may_be_killed_at_any_moment() {
+    killed_at_random_moments(0);
+}
+
+#[test]
+fn another_process_may_be_killed_at_any_moment() {
+    killed_at_random_moments(1);
 }
 
 #[test]
@@ -273,23 +320,6 @@ fn what_several_processes_cannot_do_is_refused_before_the_first_step() {
     Running::start(&mut command).finish().failed(2, &["only `selfsame train`"]);
 }
 
-/// Starts two processes by hand, as other launchers do; `change` makes the second one another. Returns what they said.
-fn by_hand(sandbox: &Sandbox, settings: &str, change: impl Fn(&mut Command)) -> [Ran; 2] {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("its address").port().to_string();
-    drop(listener);
-    let member = |rank: &str| {
-        let mut command = sandbox.command(&format!("train {settings} --output-dir run"));
-        command.envs([("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2")]);
-        command.env("MASTER_ADDR", "127.0.0.1").env("MASTER_PORT", &port);
-        if rank == "1" {
-            change(&mut command);
-        }
-        Running::start(&mut command)
-    };
-    ["0", "1"].map(member).map(Running::finish)
-}
-
 #[test]
 fn processes_that_differ_or_fail_alone_end_all_with_one_message() {
     for (second, code, parts) in [
@@ -302,9 +332,8 @@ fn processes_that_differ_or_fail_alone_end_all_with_one_message() {
         ("--set train.device=cuda:7", 2, &["process 1", "`cuda:7`"]),
     ] {
         let sandbox = Sandbox::new();
-        let ran = by_hand(&sandbox, TINY, |command| {
-            command.args(second.split_whitespace());
-        });
+        let member = |more: &str| sandbox.command(&format!("train {TINY} --output-dir run {more}"));
+        let ran = launcher::pair([member(""), member(second)]);
         let codes = [ran[0].code, ran[1].code];
         let all: String = ran.iter().map(|ran| ran.stderr.as_str()).collect();
         assert_eq!(codes, [Some(code); 2], "{second}: {all}");

@@ -1,5 +1,6 @@
 //! Several processes on this machine compute what one computes, and end together.
 
+mod cards;
 mod ends;
 mod equal;
 
