@@ -124,6 +124,26 @@ Tensor gather(c10d::ProcessGroup &group, const Tensor &rows) {
 // The group that batch norms of this thread are synchronised over, and whether they are for now.
 thread_local c10::intrusive_ptr<c10d::ProcessGroup> synchronised_over;
 
+// Mean and sum of squared deviations of each channel, in float64. On the CPU var_mean takes six times as long, and what libtorch's
+// batch norm uses there loses five digits of float32's seven by adding up in one number.
+std::pair<Tensor, Tensor> moments(const Tensor &x) {
+  std::vector<int64_t> over, shape(x.dim(), 1);
+  for (int64_t dimension = 0; dimension < x.dim(); ++dimension)
+    if (dimension != 1)
+      over.push_back(dimension);
+  shape[1] = x.size(1);
+  const auto rows = static_cast<double>(x.numel() / x.size(1));
+  if (x.is_cuda()) {
+    auto [var, mean] = at::var_mean(x, at::IntArrayRef(over), 0, false);
+    return {mean.to(at::kDouble), var.to(at::kDouble) * rows};
+  }
+  auto mean = x.sum(over) / rows;
+  auto deviations = x - mean.view(shape);
+  auto rest = deviations.sum(over).to(at::kDouble) / rows;
+  auto squares = deviations.square_().sum(over).to(at::kDouble);
+  return {mean.to(at::kDouble) + rest, squares - rest.square() * rows};
+}
+
 // Batch norm over the rows of all processes, in training.
 struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
   // Undefined tensors are no variables of a function, so that scale and bias are always there.
@@ -132,22 +152,18 @@ struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
                         double momentum, double eps) {
     at::AutoDispatchBelowAutograd below;
     auto group = synchronised_over;
-    std::vector<int64_t> over;
-    for (int64_t dimension = 0; dimension < x.dim(); ++dimension)
-      if (dimension != 1)
-        over.push_back(dimension);
     const auto channels = x.size(1);
     const auto rows = static_cast<double>(x.numel() / channels);
     const auto kind = scale.scalar_type();
     const auto running_mean = mean_in.value_or(Tensor()), running_var = var_in.value_or(Tensor());
-    auto [var, mean] = at::var_mean(x.to(at::toOpMathType(x.scalar_type())), at::IntArrayRef(over), 0, false);
+    auto [mean, squares] = moments(x.to(at::toOpMathType(x.scalar_type())));
     auto options = x.options().dtype(at::kDouble);
-    auto mine = at::stack({mean.to(at::kDouble), var.to(at::kDouble) * rows, at::full({channels}, rows, options)});
+    auto mine = at::stack({mean, squares, at::full({channels}, rows, options)});
     auto all = gather(*group, mine.unsqueeze(0)); // [processes, 3, channels]
-    auto means = all.select(1, 0), squares = all.select(1, 1), counts = all.select(1, 2);
+    auto means = all.select(1, 0), counts = all.select(1, 2);
     auto total = counts.sum(0);
     auto mean_of_all = (means * counts).sum(0) / total;
-    auto squares_of_all = squares.sum(0) + (counts * (means - mean_of_all).square()).sum(0);
+    auto squares_of_all = all.select(1, 1).sum(0) + (counts * (means - mean_of_all).square()).sum(0);
     if (running_mean.defined())
       running_mean.mul_(1 - momentum).add_(mean_of_all.to(running_mean.scalar_type()), momentum);
     if (running_var.defined())
@@ -167,18 +183,19 @@ struct SyncBatchNorm : torch::autograd::Function<SyncBatchNorm> {
     const auto eps = context->saved_data["eps"].toDouble();
     auto group = c10::static_intrusive_pointer_cast<c10d::ProcessGroup>(context->saved_data["group"].toCapsule());
     auto dy = gradients[0].contiguous(x.suggest_memory_format());
-    // As if mean and variance did not depend on x; what they add follows.
-    auto [dx, dscale, dbias] =
-        at::native_batch_norm_backward(dy, x, scale, mean, var, mean, var, false, eps, {true, true, true});
+    const auto kind = scale.scalar_type();
+    auto [none, dscale, dbias] =
+        at::native_batch_norm_backward(dy, x, scale, mean, var, mean, var, false, eps, {false, true, true});
     auto sums = at::stack({dbias.to(at::kDouble), dscale.to(at::kDouble)});
     reduce(*group, sums, c10d::ReduceOp::SUM);
-    const auto kind = scale.scalar_type();
+    // As if mean and variance did not depend on x, less what they add: a straight line in x for each channel.
     auto inverse = (var + eps).rsqrt();
     auto shift = (sums[0] / total).to(kind) * scale * inverse;
     auto slope = (sums[1] / total).to(kind) * scale * inverse.square();
     std::vector<int64_t> shape(x.dim(), 1);
     shape[1] = x.size(1);
-    dx = (dx.to(kind) - (shift - slope * mean).view(shape) - x.to(kind) * slope.view(shape)).to(x.scalar_type());
+    auto dx = at::addcmul((slope * mean - shift).view(shape), dy.to(kind), (scale * inverse).view(shape));
+    dx = dx.addcmul_(x.to(kind), slope.view(shape), -1).to(x.scalar_type());
     // The sums of scale and bias over the processes are taken with those of all parameters.
     return {dx, dscale, dbias, Tensor(), Tensor(), Tensor(), Tensor()};
   }

@@ -14,6 +14,7 @@ pub mod home;
 pub mod init;
 pub(crate) mod libtorch;
 pub mod lock;
+pub mod machine;
 pub mod memory;
 pub mod method;
 pub mod metric;

@@ -1,24 +1,16 @@
 //! How much memory this process may still take.
 
+use crate::machine;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Processes that compute together on this machine.
-static PROCESSES: AtomicUsize = AtomicUsize::new(1);
-
-/// From now on, what is free is divided by so many processes.
-pub fn share_with(processes: usize) {
-    PROCESSES.store(processes.max(1), Ordering::SeqCst);
-}
-
-/// Free bytes: what the system calls available, or what the process's control group still allows, whichever is less. None
-/// where neither can be read.
+/// Free bytes: what the system calls available, or what the process's control group still allows, whichever is less; divided
+/// among the processes that compute together. None where neither can be read.
 pub fn available() -> Option<usize> {
     let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| system_available(&text));
     let group = group_available(Path::new("/sys/fs/cgroup"));
     let free = [system, group].into_iter().flatten().min()?;
-    Some(free / PROCESSES.load(Ordering::SeqCst))
+    Some(free / machine::processes())
 }
 
 /// The most bytes of memory that this process has held at once; none where the system does not say.

@@ -3,6 +3,7 @@
 use super::error::DataError;
 use super::images::{Batch, Images};
 use super::source::Source;
+use crate::machine;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use tch::Device;
@@ -24,8 +25,7 @@ pub struct Batches<'a> {
 impl<'a> Batches<'a> {
     pub(super) fn new(source: &'a Source, plan: Vec<Vec<usize>>, device: Device) -> Self {
         let plan = Arc::new(plan);
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        let threads = THREADS.min(cores).min(plan.len());
+        let threads = THREADS.min(machine::cores()).min(plan.len());
         let start = |thread: usize, packed: &Arc<_>| {
             let (sender, receiver) = sync_channel(1);
             let (plan, packed): (_, Arc<super::packed::Packed>) = (plan.clone(), Arc::clone(packed));

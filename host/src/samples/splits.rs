@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::data::flat;
 use crate::data::{Damaged, DataError, Loader, Source, loader, split};
 use crate::error::Error;
+use crate::machine;
 use crate::plugin::Registry;
 use crate::random;
 use crate::storage::sha256_of_bytes;
@@ -208,9 +209,9 @@ impl<'a> Splits<'a> {
     }
 }
 
-/// Threads that read samples: one for each core unless configured.
+/// Threads that read samples: one for each core of this process unless configured.
 pub fn workers(configured: Option<usize>) -> usize {
-    configured.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, |cores| cores.get()))
+    configured.unwrap_or_else(machine::reading_threads)
 }
 
 impl Part {

@@ -14,7 +14,7 @@ pub use share::Share;
 pub use spawn::{Ended, end_with_parent, spawn};
 pub use watch::{Announce, LOST, Verdict};
 
-use crate::memory;
+use crate::machine;
 use crate::native::NativeError;
 use crate::native::c10d::{Group, Server, Store};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
@@ -66,7 +66,7 @@ impl World {
     /// Processes that do not come, or cannot be reached.
     pub fn join(launch: Launch, timeout: Duration, announce: Announce) -> Result<Self> {
         let limit = Instant::now() + 2 * timeout;
-        memory::share_with(launch.local_size);
+        machine::share((launch.local_rank, launch.local_size));
         let store = meet(&launch, timeout, limit)?;
         let another = || Store::open(&launch.host, launch.port, Server::Elsewhere, timeout);
         let (waiting, telling) = (another()?, another()?);

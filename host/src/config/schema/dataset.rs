@@ -18,7 +18,8 @@ pub struct DatasetConfig {
     #[schemars(length(min = 1))]
     #[schemars(extend("x-role" = "place"))]
     pub dataset_dir: Option<PathBuf>,
-    /// Threads that read samples, at least 1; without it, one per core.
+    /// Threads that read samples, at least 1; without it, one per core. Of several processes on a machine, the first reads
+    /// while the others wait, and they then share the cores.
     #[schemars(range(min = 1))]
     #[schemars(extend("x-role" = "computation"))]
     pub num_workers: Option<usize>,

@@ -97,6 +97,69 @@ fn batch_norm_of_uneven_shares_is_that_of_all_rows() {
     }
 }
 
+/// As under autocast: input and output in bfloat16, scale, shift and statistics in float32. What is expected was computed by
+/// PyTorch 2.11 in float64, `batch_norm` over all five rows and its gradients for the weights `W`.
+#[test]
+fn batch_norm_of_bfloat16_is_that_of_all_rows_rounded_once() {
+    const X: [f64; 10] = [1.5, -2.0, 0.25, 4.0, 3.0, -1.0, -0.75, 0.5, 2.25, 7.0];
+    const W: [f64; 10] = [1.0, 0.5, -2.0, 0.25, 0.5, 1.0, 3.0, -1.0, 0.75, 2.0];
+    const Y: [f64; 10] = [
+        -0.907471102,
+        -1.411348299,
+        -1.370115591,
+        1.282730024,
+        -0.352297716,
+        -0.962335246,
+        -1.740231182,
+        -0.288815665,
+        -0.629884409,
+        2.629769186,
+    ];
+    const OF_X: [f64; 10] = [
+        0.151088164,
+        0.210524953,
+        -1.066997146,
+        -0.279526590,
+        0.095316613,
+        0.372065100,
+        0.697389980,
+        -0.620410578,
+        0.123202389,
+        0.317347115,
+    ];
+    let found = world(2, |rank, _, group| {
+        let _synchronised = Synchronised::over(group).unwrap();
+        let rows = |all: &[f64]| {
+            let (from, to) = [(0, 4), (4, 10)][rank];
+            Tensor::from_slice(&all[from..to]).view([-1, 2]).to_kind(Kind::BFloat16)
+        };
+        let learnt = |values: &[f32]| Tensor::from_slice(values).set_requires_grad(true);
+        let (x, scale, shift) = (rows(&X).set_requires_grad(true), learnt(&[0.5, 1.5]), learnt(&[-1.0, 0.25]));
+        let (mean, var) = (Tensor::from_slice(&[0f32, 0.0]), Tensor::from_slice(&[1f32, 1.0]));
+        let y = x.f_batch_norm(Some(&scale), Some(&shift), Some(&mean), Some(&var), true, 0.1, 1e-5, true).unwrap();
+        assert_eq!(y.kind(), Kind::BFloat16);
+        (&y * rows(&W)).sum(Kind::Float).backward();
+        let values = |t: &Tensor| Vec::<f64>::try_from(t.detach().to_kind(Kind::Double).reshape([-1])).unwrap();
+        [values(&y), values(&x.grad()), values(&mean), values(&var), values(&scale.grad()), values(&shift.grad())]
+    });
+    let [first, second] = &found[..] else { panic!("two processes") };
+    let close = |found: &[f64], expected: &[f64], relative: f64| {
+        assert_eq!(found.len(), expected.len());
+        let is_close = found.iter().zip(expected).all(|(f, e)| (f - e).abs() <= relative * e.abs());
+        assert!(is_close, "{found:?} and {expected:?}");
+    };
+    // Half of bfloat16's last place is at most 2⁻⁸ of a value.
+    close(&[&first[0][..], &second[0]].concat(), &Y, 0.004);
+    close(&[&first[1][..], &second[1]].concat(), &OF_X, 0.004);
+    for of in &found {
+        close(&of[2], &[0.125, 0.17], 1e-6);
+        close(&of[3], &[1.128125, 2.295], 1e-6);
+    }
+    let sum = |place: usize| first[place].iter().zip(&second[place]).map(|(a, b)| a + b).collect::<Vec<_>>();
+    close(&sum(4), &[-1.572991262, 2.342351431], 1e-5);
+    close(&sum(5), &[3.25, 2.75], 1e-6);
+}
+
 #[test]
 fn instance_norm_and_evaluation_are_left_alone() {
     let options = (Kind::Double, Device::Cpu);
@@ -140,7 +203,7 @@ fn gradients_are_summed_and_parameters_that_no_loss_reaches_keep_none() {
         let mut reducer = Reducer::new(group, &[used.shallow_clone(), unused.shallow_clone()]).unwrap();
         let mut gradients = Vec::new();
         for _ in 0..3 {
-            super::super::drop_gradients(&mut [used.shallow_clone(), unused.shallow_clone()]);
+            super::super::lists::drop_gradients(&mut [used.shallow_clone(), unused.shallow_clone()]);
             // Two micro-batches, of which the first stays here until the second is summed.
             (&used * (rank as f64 + 1.0)).sum(Kind::Double).backward();
             let second = (&used * 10.0).sum(Kind::Double);
