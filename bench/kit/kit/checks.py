@@ -22,7 +22,8 @@ def steps(machine, sizes):
         Step("BYOL, steps beside the CPU's", "check", lambda s: checks.beside_the_cpu("byol", s), 120),
         Step("killed and resumed", "check", checks.resumed, 120),
         Step("out of memory", "check", checks.out_of_memory, 120),
-        Step("two processes", "check", checks.two_processes, 120),
+        Step("two processes on one GPU", "check", lambda s: checks.two_processes(1, s), 120),
+        Step("two processes on two GPUs", "check", lambda s: checks.two_processes(2, s), 120),
     ]
 
 
@@ -123,14 +124,17 @@ class Checks:
         names = "out of memory" in said and "try `train.micro_batch_size=" in said
         return {"ok": code == 5 and names, "said": f"exit code {code}: {said}"[:600], "command": run.command()}
 
-    def two_processes(self, seconds):
-        if self.sizes.device == "cpu" or self.gpus < 2:
+    def two_processes(self, gpus, seconds):
+        """That they compute what one computes: by Gloo where they share a GPU, else by NCCL."""
+        if self.sizes.device == "cpu" or self.gpus < gpus:
             raise LeftOut(f"{self.gpus} GPUs")
         time = Deadline(seconds)
         batch, steps, epochs = (16, 1, 2) if self.sizes.tiny else (64, 1, 4)
         one = self.run("simclr", "check-one-process", batch, steps, epochs).finish(time.left())
-        two = self.run("simclr", "check-two-processes", batch, steps, epochs)
+        two = self.run("simclr", f"check-two-processes-{gpus}", batch, steps, epochs)
         two.arguments += ["--processes", "2"]
+        seen = self.machine.environment.get("CUDA_VISIBLE_DEVICES") or "0,1"
+        two.environment = {"CUDA_VISIBLE_DEVICES": ",".join(seen.split(",")[:gpus])}
         two.finish(time.left())
         loss = largest_difference(two.losses(), one.losses())
         weight = deviation(two.weights(), one.weights(), self.initial("simclr", batch, time))

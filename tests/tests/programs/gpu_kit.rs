@@ -46,7 +46,7 @@ fn the_kit_checks_and_measures_on_the_stand_in_and_says_what_fails() {
     let steps = results(&folder);
     let of = |kind: &str| steps.iter().filter(|step| step["kind"] == kind).collect::<Vec<_>>();
     let good: Vec<_> = of("check").iter().filter(|step| step["ok"] == true).map(|step| step["name"].clone()).collect();
-    assert_eq!(good.len(), 6, "{good:?}");
+    assert_eq!(good.len(), 7, "{good:?}");
     let own: Vec<_> = of("speed").into_iter().filter(|step| step["who"] == "selfsame").collect();
     assert_eq!(own.len(), 2);
     for step in own {

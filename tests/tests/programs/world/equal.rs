@@ -99,6 +99,20 @@ fn four_processes_and_a_transformer_are_no_other() {
     one_step(&METHODS[..1], 2, "--set train.self_supervision.encoder_name=vit_tiny_patch4_32");
 }
 
+/// Every method, with batch norm and with a transformer, by two and by four processes, whole and in pieces.
+#[test]
+#[ignore = "takes ten minutes; the tests above have a row of each kind"]
+fn one_step_of_every_method_encoder_and_number_of_processes_is_that_of_one_process() {
+    for encoder in ["resnet8", "vit_tiny_patch4_32"] {
+        for processes in [2, 4] {
+            for pieces in ["", "--set train.micro_batch_size=8"] {
+                eprintln!("{encoder}, {processes} processes {pieces}");
+                one_step(&METHODS, processes, &format!("--set train.self_supervision.encoder_name={encoder} {pieces}"));
+            }
+        }
+    }
+}
+
 #[test]
 fn five_steps_differ_by_no_more_than_threads_make_them() {
     let sandbox = Sandbox::new();
