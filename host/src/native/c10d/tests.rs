@@ -1,7 +1,7 @@
 use super::*;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
-use tch::{Device, Kind, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
