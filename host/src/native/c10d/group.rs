@@ -79,7 +79,7 @@ impl Group {
         Ok(Self(out))
     }
 
-    /// From now on, collectives of CUDA tensors are NCCL's. No call waits for them or fails with them: [`is_overdue`] tells, and NCCL
+    /// From now on, collectives of CUDA tensors are NCCL's. No call waits for them or fails with them: [`super::is_overdue`] tells, and NCCL
     /// itself ends the process where one takes longer than `timeout`. Called by all, each of which has a GPU of its own; ranks
     /// and sizes as in [`join`](Self::join), `name` another one.
     ///
