@@ -9,13 +9,12 @@
 //!
 //! Prints the median of each in milliseconds, that of the slowest process, for `docs/performance.md`.
 
+mod simclr;
+
 use selfsame::config::Config;
-use selfsame::data::Size;
-use selfsame::method::{Method, StepContext, Together, shared_step};
-use selfsame::native;
-use selfsame::plugin::{Registry, SearchDir};
-use selfsame::train::build::build_method;
-use selfsame::world::{Asked, Fleet, Share, Start, World, spawn, start};
+use selfsame::method::{Method, Together, shared_step};
+use selfsame::world::{Asked, Ended, Fleet, Share, Start, World, spawn, start};
+use simclr::CONTEXT;
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
@@ -39,7 +38,7 @@ fn main() {
         _ => {
             let fleet = Fleet { processes, first: 0, size: processes, master: None };
             let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-            println!("{:?}", spawn(&fleet, &arguments).expect("processes"));
+            assert_eq!(spawn(&fleet, &arguments).expect("processes"), Ended::Well);
             return;
         }
     };
@@ -51,15 +50,11 @@ fn main() {
 fn measure(world: &World, encoder: &str, batch: usize, rounds: usize) {
     let mut config = Config::default();
     config.train.self_supervision.encoder_name = encoder.into();
-    let plugins = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.parent()?.join("plugins")));
-    let registry = Registry::scan(&[SearchDir::new(plugins.unwrap_or_else(|| "plugins".into()), "the benchmark")]);
-    let mut method = build_method(None, &config, &registry, 3, Size::square(32), Device::Cpu, false)
-        .unwrap_or_else(|error| panic!("{error}; run `cargo xtask build` first"));
+    let mut method = simclr::method(&config);
     let share = Share::new(batch, batch, world.ranks());
     let mut together = Together::new(world, share.clone(), method.parameters()).expect("a reducer");
     let rows = share.piece() as i64;
-    let view = || native::to_channels_last(&Tensor::randn([rows, 3, 32, 32], (Kind::Float, Device::Cpu)));
-    let views = [view().expect("a view"), view().expect("a view")];
+    let views = simclr::views(rows);
     let parameters: usize = method.parameters().iter().map(|parameter| parameter.tensor.numel()).sum();
     let mut numbers = Tensor::zeros([parameters as i64], (Kind::Float, Device::Cpu));
     let mut seconds = PHASES.map(|_| Vec::with_capacity(rounds));
@@ -102,17 +97,7 @@ fn step(
     together: &mut Together,
     numbers: &mut Tensor,
 ) {
-    let context = StepContext {
-        seed: 1,
-        step: 0,
-        steps_per_epoch: 1,
-        total_steps: 1,
-        global_views: 2,
-        train: true,
-        autocast: None,
-        loss_scale: 1.0,
-    };
-    let alone = |method: &mut dyn Method| method.step(views, &context).expect("a step").loss.backward();
+    let alone = |method: &mut dyn Method| method.step(views, &CONTEXT).expect("a step").loss.backward();
     for parameter in method.parameters() {
         parameter.tensor.shallow_clone().zero_grad();
     }
@@ -122,7 +107,7 @@ fn step(
             let _synchronised = world.synchronised().expect("batch norm of all");
             alone(method);
         }
-        2 if world.size() > 1 => drop(shared_step(method, views, &context, together).expect("a step")),
+        2 if world.size() > 1 => drop(shared_step(method, views, &CONTEXT, together).expect("a step")),
         2 => alone(method),
         3 => world.sum(numbers).expect("the others"),
         _ => world.sum(&mut numbers.narrow(0, 0, 256)).expect("the others"),

@@ -4,15 +4,12 @@
 //! encoder, projection head, NT-Xent, backward and SGD on ready views. Prints images per second, an image being two
 //! views.
 
+mod simclr;
+
 use selfsame::config::Config;
-use selfsame::data::Size;
-use selfsame::method::StepContext;
-use selfsame::native;
 use selfsame::optim::{Groups, Rates};
-use selfsame::plugin::{Registry, SearchDir};
-use selfsame::train::build::build_method;
+use simclr::CONTEXT;
 use std::time::Instant;
-use tch::{Device, Kind, Tensor};
 
 fn main() {
     selfsame::cli::restart_prepared();
@@ -21,29 +18,13 @@ fn main() {
         arguments.next().map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name} takes a number")))
     };
     let (batch, steps) = (argument("--batch", 64), argument("--steps", 10));
-    let plugins = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.parent()?.join("plugins")));
-    let plugins = plugins.unwrap_or_else(|| "plugins".into());
-    let registry = Registry::scan(&[SearchDir::new(plugins, "the benchmark")]);
-
     let config = Config::default();
-    let mut method = build_method(None, &config, &registry, 3, Size::square(32), Device::Cpu, false)
-        .unwrap_or_else(|error| panic!("{error}; run `cargo xtask build` first"));
+    let mut method = simclr::method(&config);
     let mut optimizer = Groups::new(&config.optimizer, method.parameter_groups()).expect("an optimiser");
     let rates = Rates { lr: 0.01, weight_decay: config.optimizer.weight_decay };
-    let view = || native::to_channels_last(&Tensor::randn([batch, 3, 32, 32], (Kind::Float, Device::Cpu)));
-    let views = [view().expect("a view"), view().expect("a view")];
-    let context = StepContext {
-        seed: 1,
-        step: 0,
-        steps_per_epoch: 1,
-        total_steps: 1,
-        global_views: 2,
-        train: true,
-        autocast: None,
-        loss_scale: 1.0,
-    };
+    let views = simclr::views(batch);
     let mut step = || {
-        let output = method.step(&views, &context).expect("a step");
+        let output = method.step(&views, &CONTEXT).expect("a step");
         optimizer.zero_grad();
         output.loss.backward();
         optimizer.step(rates, rates.lr).expect("an update");

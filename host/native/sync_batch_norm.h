@@ -14,7 +14,7 @@ namespace {
 thread_local c10::intrusive_ptr<c10d::ProcessGroup> synchronised_over;
 
 // Mean and sum of squared deviations of each channel, in float64. On the CPU var_mean takes six times as long, and what libtorch's
-// batch norm uses there loses five digits of float32's seven by adding up in one number.
+// batch norm uses there keeps five of float32's seven digits, as it adds up in one number.
 std::pair<Tensor, Tensor> moments(const Tensor &x) {
   std::vector<int64_t> over, shape(x.dim(), 1);
   for (int64_t dimension = 0; dimension < x.dim(); ++dimension)

@@ -1,4 +1,4 @@
-// Several processes that train as one, by libtorch's own c10d, for src/native/world.rs.
+// Several processes that train as one, by libtorch's own c10d, for src/native/c10d.rs.
 //
 // Errors are returned as in shim.cpp; tensors cross as at::Tensor*.
 

@@ -1,6 +1,6 @@
 //! Two processes on the two cards of a stand-in for CUDA, `tests/standin-cuda`.
 
-use super::ends::{LONG, children, errors, send, wait_for_step};
+use super::ends::{LONG, ends_where_one_hangs, errors};
 use super::equal::ONE_STEP;
 use super::{TINY, train};
 use selfsame_tests::weights::difference;
@@ -66,28 +66,21 @@ fn a_launcher_may_show_each_process_its_own_card_alone() {
     }
 }
 
-/// Stops a process in the midst of training, which then neither ends nor answers.
-fn ends_where_a_process_hangs(rank: usize) {
+fn ends_where_an_exchange_hangs(rank: usize) {
     let sandbox = Sandbox::new();
     let more = format!("{LONG} --set train.collective_timeout=3 --processes 2");
-    let mut running = Running::start(&mut command(&sandbox, &[], "run", &more));
-    wait_for_step(&mut running, &sandbox.path("run"), 2);
-    send(children(&running)[rank], libc::SIGSTOP);
-    let ran = running.finish();
-    assert_eq!(ran.code, Some(6), "{}", ran.stderr);
-    let errors = errors(&ran);
-    assert_eq!(errors.len(), 1, "{}", ran.stderr);
-    assert!(errors[0].contains(&format!("process {rank} does not answer")), "{}", ran.stderr);
+    let running = Running::start(&mut command(&sandbox, &[], "run", &more));
+    ends_where_one_hangs(running, &sandbox.path("run"), rank);
 }
 
 #[test]
 fn an_exchange_between_cards_that_hangs_ends_all_and_names_who_does_not_answer() {
-    ends_where_a_process_hangs(1);
+    ends_where_an_exchange_hangs(1);
 }
 
 #[test]
 fn an_exchange_that_process_0_leaves_hanging_ends_all_too() {
-    ends_where_a_process_hangs(0);
+    ends_where_an_exchange_hangs(0);
 }
 
 #[test]

@@ -120,7 +120,8 @@ fn one_step_of_every_method_encoder_and_number_of_processes_is_that_of_one_proce
             for pieces in ["", "--set train.micro_batch_size=8"] {
                 eprintln!("{encoder}, {processes} processes {pieces}");
                 let more = format!("--set train.self_supervision.encoder_name={encoder} {pieces}");
-                one_step_within(5e-6, &METHODS, processes, &more);
+                let is_small = processes == 4 && !pieces.is_empty() && encoder.starts_with("vit");
+                one_step_within(if is_small { 5e-6 } else { 1e-6 }, &METHODS, processes, &more);
             }
         }
     }
