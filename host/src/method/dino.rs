@@ -1,7 +1,7 @@
 //! DINO (Caron et al. 2021).
 
 use super::{Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, Seen, StepContext, Targets};
-use super::{centre_of, dino_loss, rising_momentum};
+use super::{centre_of, centred, dino_loss, rising_momentum, sinkhorn_knopp};
 use crate::model::{Error, Layer, MomentumNetwork, Network, ProjectionConfig, Result};
 use crate::native;
 use schemars::JsonSchema;
@@ -32,7 +32,10 @@ pub struct DinoConfig {
     /// Momentum of the teacher at the first step, in [0, 1]; it rises to 1 at the last step by half a cosine.
     #[schemars(range(min = 0, max = 1))]
     pub momentum: f64,
-    /// Momentum of the centre, in [0, 1].
+    /// What keeps the teacher from giving every image one prototype: `mean` (a moving average of its outputs is taken away) or
+    /// `sinkhorn_knopp` (each prototype gets its share of the batch), as in DINOv2.
+    pub centring: DinoCentring,
+    /// Momentum of the centre, in [0, 1]; `mean` alone has one.
     #[schemars(range(min = 0, max = 1))]
     pub centre_momentum: f64,
     /// Epochs, from the first, in which the last layer of the student's head stays as it is, at least 0.
@@ -51,11 +54,22 @@ impl Default for DinoConfig {
             warmup_teacher_temperature: 0.04,
             teacher_temperature_warmup_epochs: 0.0,
             momentum: 0.996,
+            centring: DinoCentring::Mean,
             centre_momentum: 0.9,
             freeze_last_layer_epochs: 1.0,
             embedding: DinoEmbedding::Teacher,
         }
     }
+}
+
+/// How the teacher's outputs become the student's targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DinoCentring {
+    /// Less the moving average of the batch's mean output (Caron et al. 2021).
+    Mean,
+    /// Three iterations of Sinkhorn and Knopp over the batch (Oquab et al. 2023).
+    SinkhornKnopp,
 }
 
 /// DINO's two networks.
@@ -73,7 +87,7 @@ pub enum DinoEmbedding {
 pub struct Dino {
     student: Network,
     teacher: MomentumNetwork,
-    /// `[prototypes]`.
+    /// `[prototypes]`; stays zero where nothing is taken away.
     centre: Tensor,
     config: DinoConfig,
 }
@@ -153,7 +167,11 @@ impl Method for Dino {
 
     fn loss(&self, projections: &[Tensor], targets: &[Tensor], context: &StepContext) -> Result<Loss> {
         let temperature = self.teacher_temperature(context);
-        let value = dino_loss(projections, targets, &self.centre, self.config.student_temperature, temperature)?;
+        let targets = match self.config.centring {
+            DinoCentring::Mean => centred(targets, &self.centre, temperature)?,
+            DinoCentring::SinkhornKnopp => sinkhorn_knopp(targets, temperature)?,
+        };
+        let value = dino_loss(projections, &targets, self.config.student_temperature)?;
         let momentum = rising_momentum(self.config.momentum, context);
         let metrics = [("teacher_temperature", temperature), ("momentum", momentum)];
         Ok(Loss { value, metrics: metrics.map(|(name, value)| (name, Tensor::from(value))).into() })
@@ -171,7 +189,9 @@ impl Method for Dino {
     /// Equation 4, and the teacher's average.
     fn after_step(&mut self, seen: &Seen, context: &StepContext) -> Result<()> {
         let _no_grad = tch::no_grad_guard();
-        let _ = self.centre.f_lerp_(&centre_of(&seen.targets)?, 1.0 - self.config.centre_momentum)?;
+        if self.config.centring == DinoCentring::Mean {
+            let _ = self.centre.f_lerp_(&centre_of(&seen.targets)?, 1.0 - self.config.centre_momentum)?;
+        }
         self.teacher.update(rising_momentum(self.config.momentum, context))
     }
 }

@@ -62,7 +62,8 @@ impl<'a> LogisticLoss<'a> {
     pub fn at(&self, point: &Tensor) -> Result<Evaluation> {
         let (weight, bias) = split(point, self.classes)?;
         let logits = self.features.f_linear(&weight, Some(&bias))?;
-        let dot = |a: &Tensor, b: &Tensor| a.f_flatten(0, -1)?.f_dot(&b.f_flatten(0, -1)?);
+        // Summed in float64: by a sum in float32, the search would stop where steps still gain, and elsewhere on each processor.
+        let dot = |a: &Tensor, b: &Tensor| a.f_mul(b)?.f_sum(Kind::Double);
         let mut terms = vec![(self.l2 / 2.0, dot(&weight, &weight)?)];
         let probabilities = if self.task == Task::Multilabel {
             // −log σ(z) = softplus(−z) and −log(1 − σ(z)) = softplus(z).

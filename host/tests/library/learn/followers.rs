@@ -2,7 +2,7 @@
 
 use super::support::{TRAIN, assert_close, elements, method, optimizer, saved, small, update, views};
 use selfsame::config::schema::MethodName;
-use selfsame::method::{Method, Seen, StepContext, rising_momentum};
+use selfsame::method::{DinoCentring, Method, Seen, StepContext, rising_momentum};
 use selfsame::model::{Rate, normalized};
 use tch::{Device, Kind, Tensor};
 
@@ -108,6 +108,16 @@ fn the_centre_is_the_moving_average_of_the_teachers_outputs() {
         method.after_step(&seen, &at(step as u64)).unwrap();
     }
     assert_close(&elements(&follower(method.as_ref(), "centre")), &expected, 1e-5);
+}
+
+#[test]
+fn without_a_mean_to_take_away_the_centre_stays_as_it_was() {
+    let mut config = small(MethodName::Dino, false);
+    config.method.dino.centring = DinoCentring::SinkhornKnopp;
+    let mut method = method(&config);
+    let outputs = Tensor::randn([12, 20], (Kind::Float, Device::Cpu));
+    method.after_step(&targets(vec![outputs]), &at(0)).unwrap();
+    assert_close(&elements(&follower(method.as_ref(), "centre")), &[0.0; 20], 0.0);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::support::{assert_close, elements, method, saved, small, views};
 use selfsame::config::Config;
 use selfsame::config::schema::MethodName;
-use selfsame::method::{Method, StepContext, StepOutput, Together, cached_gradient_step, loss_in_pieces};
+use selfsame::method::{DinoCentring, Method, StepContext, StepOutput, Together, cached_gradient_step, loss_in_pieces};
 use selfsame::model::Result;
 use tch::{Tensor, no_grad};
 
@@ -36,10 +36,12 @@ fn twins(config: &Config) -> [Box<dyn Method>; 2] {
 
 #[test]
 fn without_batch_norm_loss_and_gradients_are_those_of_the_whole_batch() {
-    for name in MethodName::ALL {
-        let views = views();
+    let mut balanced = small(MethodName::Dino, false);
+    balanced.method.dino.centring = DinoCentring::SinkhornKnopp;
+    for config in MethodName::ALL.map(|name| small(name, false)).iter().chain([&balanced]) {
+        let (name, views) = (config.train.self_supervision.method, views());
         for sizes in [&[4_i64, 4, 4][..], &[6, 6], &[5, 4, 3], &[12]] {
-            let [mut whole, mut pieces] = twins(&small(name, false));
+            let [mut whole, mut pieces] = twins(config);
             let expected = whole.step(&views, &TRAIN).unwrap();
             expected.loss.backward();
             let found = in_pieces(pieces.as_mut(), &views, sizes);
