@@ -143,24 +143,39 @@ fn most_called(operations: &[Operation]) -> Vec<(String, u64)> {
 fn matrix_rate(device: Device, autocast: Option<Kind>) -> Result<f64, TchError> {
     const ROUNDS: usize = 6;
     const ENOUGH: Duration = Duration::from_secs(1);
-    let side = if device.is_cuda() { 4096 } else { 1024 };
+    /// A product that is longer is large enough: one of twice the side takes eight times as long.
+    const LONG: Duration = Duration::from_millis(200);
     let kind = autocast.unwrap_or(Kind::Float);
-    let matrix = Tensor::f_full([side, side], 1.0 / side as f64, (kind, device))?;
-    let (begun, mut best) = (Instant::now(), 0.0_f64);
+    let matrix = |side: i64| Tensor::f_full([side, side], 1.0 / side as f64, (kind, device));
+    let largest = if device.is_cuda() { 4096 } else { 1024 };
+    let mut side = 256;
+    // What a device sets up at its first product is no part of one.
+    multiplied(&matrix(side)?, 1)?;
+    // A processor without instructions for a precision may be a thousand times slower in it.
+    while side < largest && multiplied(&matrix(side)?, 1)? < LONG {
+        side *= 2;
+    }
+    let (matrix, begun, mut best) = (matrix(side)?, Instant::now(), 0.0_f64);
     for round in 0..ROUNDS {
         // The first round chooses kernels, and is short in case that the device is slow.
         let products = if round == 0 { 1 } else { 10 };
-        let started = Instant::now();
-        let mut product = matrix.shallow_clone();
-        for _ in 0..products {
-            product = product.f_mm(&matrix)?;
-        }
-        // Waits for the device.
-        product.f_double_value(&[0, 0])?;
-        best = best.max((2 * side * side * side * products) as f64 / started.elapsed().as_secs_f64());
+        let seconds = multiplied(&matrix, products)?.as_secs_f64();
+        best = best.max((2 * side * side * side * products) as f64 / seconds);
         if begun.elapsed() > ENOUGH {
             break;
         }
     }
     Ok(best)
+}
+
+/// The time of so many products with a square matrix, one after the other.
+fn multiplied(matrix: &Tensor, products: i64) -> Result<Duration, TchError> {
+    let started = Instant::now();
+    let mut product = matrix.shallow_clone();
+    for _ in 0..products {
+        product = product.f_mm(matrix)?;
+    }
+    // Waits for the device.
+    product.f_double_value(&[0, 0])?;
+    Ok(started.elapsed())
 }
