@@ -62,7 +62,7 @@ impl<'a> LogisticLoss<'a> {
     pub fn at(&self, point: &Tensor) -> Result<Evaluation> {
         let (weight, bias) = split(point, self.classes)?;
         let logits = self.features.f_linear(&weight, Some(&bias))?;
-        // In float64, as the rounding of a float32 sum is larger than what the last steps gain, and the search would end before them.
+        // In float64: the rounding of a float32 sum is larger than what the last steps gain, and would end the search before them.
         let dot = |a: &Tensor, b: &Tensor| a.f_mul(b)?.f_sum(Kind::Double);
         let mut terms = vec![(self.l2 / 2.0, dot(&weight, &weight)?)];
         let probabilities = if self.task == Task::Multilabel {
