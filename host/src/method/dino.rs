@@ -1,7 +1,7 @@
 //! DINO (Caron et al. 2021).
 
 use super::{Definition, Loss, MakeEncoder, Method, MethodConfig, Outputs, Seen, StepContext, Targets};
-use super::{centre_of, centred, dino_loss, rising_momentum, sinkhorn_knopp, target_entropy};
+use super::{centre_of, centred, dino_loss, rising_momentum, sinkhorn_knopp};
 use crate::model::{Error, Layer, MomentumNetwork, Network, ProjectionConfig, Result};
 use crate::native;
 use schemars::JsonSchema;
@@ -172,12 +172,9 @@ impl Method for Dino {
             DinoCentring::SinkhornKnopp => sinkhorn_knopp(targets, temperature)?,
         };
         let value = dino_loss(projections, &targets, self.config.student_temperature)?;
-        let metrics = vec![
-            ("target_entropy", target_entropy(&targets)?),
-            ("teacher_temperature", Tensor::from(temperature)),
-            ("momentum", Tensor::from(rising_momentum(self.config.momentum, context))),
-        ];
-        Ok(Loss { value, metrics })
+        let momentum = rising_momentum(self.config.momentum, context);
+        let metrics = [("teacher_temperature", temperature), ("momentum", momentum)];
+        Ok(Loss { value, metrics: metrics.map(|(name, value)| (name, Tensor::from(value))).into() })
     }
 
     /// Leaves the last layer without gradients in the first epochs.

@@ -48,16 +48,3 @@ pub fn sinkhorn_knopp(teacher: &[Tensor], temperature: f64) -> Result<Vec<Tensor
     }
     Ok(log_target.f_exp()?.f_chunk(teacher.len() as i64, 0)?)
 }
-
-/// The mean of −Σₖ Pₖ·log Pₖ over the rows of all views, in nats: a scalar in [0, log K], without a graph. At 0
-/// each row is one prototype, at log K all of them alike. DINO's loss is this and the Kullback–Leibler divergence from target to
-/// student (Caron et al. 2021, equation 5).
-///
-/// `targets` holds the views, `[B, K]` each, rows of sum 1.
-///
-/// # Errors
-/// No views, shapes that differ; anything else libtorch refuses.
-pub fn target_entropy(targets: &[Tensor]) -> Result<Tensor> {
-    let _no_grad = tch::no_grad_guard();
-    Ok(Tensor::f_cat(targets, 0)?.f_special_entr()?.f_sum_dim_intlist(-1, false, None)?.f_mean(None)?)
-}

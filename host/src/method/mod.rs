@@ -27,7 +27,7 @@ pub use barlow_twins::{BarlowTwins, BarlowTwinsConfig, barlow_twins_loss};
 pub use byol::{Byol, ByolConfig, ByolEmbedding, byol_loss};
 pub use dino::{Dino, DinoCentring, DinoConfig, DinoEmbedding};
 pub use dino_loss::dino_loss;
-pub use dino_targets::{centre_of, centred, sinkhorn_knopp, target_entropy};
+pub use dino_targets::{centre_of, centred, sinkhorn_knopp};
 pub use ema_encoder::EmaEncoder;
 pub use gradient_cache::{cached_gradient_step, loss_in_pieces, scaled, shared_step};
 pub use info_nce::{batch_loss, queue_loss};

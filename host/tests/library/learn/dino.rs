@@ -1,7 +1,7 @@
 //! DINO's loss against its equations spelled out in float64, and what it must be.
 
 use super::support::{assert_close, elements, fixture, leaf, numbers, tensor};
-use selfsame::method::{centre_of, centred, dino_loss, sinkhorn_knopp, target_entropy};
+use selfsame::method::{centre_of, centred, dino_loss, sinkhorn_knopp};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
@@ -91,17 +91,6 @@ fn every_prototype_keeps_its_share_of_the_batch_whatever_the_outputs_share() {
     for share in share(&sinkhorn_knopp(&teacher, 0.1).unwrap()) {
         assert!((share - 0.25).abs() < 0.02, "{share}");
     }
-}
-
-#[test]
-fn the_targets_entropy_is_0_for_one_prototype_and_log_k_for_all() {
-    let sharp = Tensor::from_slice2(&[[1.0, 0.0], [0.5, 0.5]]);
-    let soft = Tensor::from_slice2(&[[0.25, 0.75], [0.5, 0.5]]);
-    let entropy = |targets: &[Tensor]| elements(&target_entropy(targets).unwrap());
-    assert_close(&entropy(&[sharp.get(0).unsqueeze(0)]), &[0.0], 1e-12);
-    assert_close(&entropy(&[sharp.get(1).unsqueeze(0)]), &[2f64.ln()], 1e-12);
-    // −¼·log ¼ − ¾·log ¾ is 0.562335.
-    assert_close(&entropy(&[sharp, soft]), &[(2.0 * 2f64.ln() + 0.562_335_144_6) / 4.0], 1e-9);
 }
 
 #[test]
